@@ -1,0 +1,1 @@
+//! What the specifications say, as types.
