@@ -1,0 +1,361 @@
+//! Requests of the distribution API: method, raw path and query become one [`Endpoint`].
+//!
+//! Paths are read from the right, because repository names hold `/`. Each segment is decoded once, after splitting,
+//! so an escaped slash never separates. Refuses to know headers, bodies and who is asking.
+
+mod query;
+#[cfg(test)]
+mod tests;
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::digest::{Algorithm, Digest, DigestError};
+use crate::error_code::ErrorCode;
+use crate::name::{NameError, Reference, ReferenceError, RepositoryName, Tag, shown};
+use query::Query;
+
+/// Most `tag` parameters that one manifest push may carry.
+pub const TAGS_MAX: usize = 100;
+
+/// What a client wants, one variant per endpoint of the specification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are the specification's own words")]
+pub enum Endpoint {
+    /// end-1: does the registry speak this API?
+    Ping,
+    /// `_catalog`, from the reference implementation.
+    ListRepositories { page: Page },
+    /// end-8.
+    ListTags { repository: RepositoryName, page: Page },
+    /// end-3, GET.
+    GetManifest {
+        repository: RepositoryName,
+        reference: Reference,
+    },
+    /// end-3, HEAD.
+    HeadManifest {
+        repository: RepositoryName,
+        reference: Reference,
+    },
+    /// end-7; `tags` are the query's, in order and without repetition, beside a tag in the reference.
+    PutManifest {
+        repository: RepositoryName,
+        reference: Reference,
+        tags: Vec<Tag>,
+    },
+    /// end-9.
+    DeleteManifest {
+        repository: RepositoryName,
+        reference: Reference,
+    },
+    /// end-2, GET.
+    GetBlob {
+        repository: RepositoryName,
+        digest: Digest,
+    },
+    /// end-2, HEAD.
+    HeadBlob {
+        repository: RepositoryName,
+        digest: Digest,
+    },
+    /// end-10.
+    DeleteBlob {
+        repository: RepositoryName,
+        digest: Digest,
+    },
+    /// end-4 and end-11.
+    StartUpload {
+        repository: RepositoryName,
+        start: StartUpload,
+    },
+    /// end-13.
+    UploadStatus { repository: RepositoryName, id: String },
+    /// end-5.
+    AppendUpload { repository: RepositoryName, id: String },
+    /// end-6.
+    FinishUpload {
+        repository: RepositoryName,
+        id: String,
+        digest: Digest,
+    },
+    /// end-14.
+    CancelUpload { repository: RepositoryName, id: String },
+    /// end-12.
+    ListReferrers {
+        repository: RepositoryName,
+        digest: Digest,
+        artifact_type: Option<String>,
+    },
+}
+
+/// Which part of a list is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Most entries to answer.
+    pub n: Option<u64>,
+    /// The entry after which to go on.
+    pub last: Option<String>,
+}
+
+/// How an upload begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StartUpload {
+    /// The whole content is in this request, and has this digest.
+    pub digest: Option<Digest>,
+    /// Take this blob from another repository, without an upload.
+    pub mount: Option<Digest>,
+    /// The repository to mount from; a text that is no repository name counts as none.
+    pub from: Option<RepositoryName>,
+    /// The algorithm that the closing digest will have.
+    pub algorithm: Option<Algorithm>,
+}
+
+/// Why a request is none of the API's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointError {
+    /// Nothing is at this path.
+    #[error("this path is not part of the registry API")]
+    UnknownPath,
+    /// The path is right, the method is not.
+    #[error("this method is not allowed here: use {allowed}")]
+    MethodNotAllowed {
+        /// The value of the `Allow` header.
+        allowed: &'static str,
+    },
+    /// The repository name is malformed.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A tag to write is malformed.
+    #[error("{0}")]
+    Tag(NameError),
+    /// A tag to read or delete is malformed, so no manifest can have it.
+    #[error("no manifest can have this tag: {0}")]
+    UnknownTag(NameError),
+    /// A digest is malformed or of an unknown algorithm.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// The closing request of an upload does not say the digest.
+    #[error("the request that finishes an upload needs the parameter digest=<digest of the whole blob>")]
+    MissingDigest,
+    /// `digest-algorithm` asks for an algorithm that the registry does not compute.
+    #[error("the digest algorithm {0:?} is not supported: use sha256 or sha512")]
+    UnknownAlgorithm(String),
+    /// The upload's id was not made by this registry.
+    #[error("no upload has this id: start a new one")]
+    UnknownUpload,
+    /// `n` is not a number.
+    #[error("the parameter n must be a whole number, zero or more, and {0:?} is not")]
+    BadPage(String),
+    /// More `tag` parameters than allowed.
+    #[error("at most {TAGS_MAX} tags can be set in one request")]
+    TooManyTags,
+}
+
+impl EndpointError {
+    /// The code to answer with.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::UnknownPath | Self::Name(_) => ErrorCode::NameInvalid,
+            Self::MethodNotAllowed { .. } | Self::UnknownAlgorithm(_) => ErrorCode::Unsupported,
+            Self::Tag(_) | Self::TooManyTags => ErrorCode::TagInvalid,
+            Self::UnknownTag(_) => ErrorCode::ManifestUnknown,
+            Self::Digest(_) | Self::MissingDigest => ErrorCode::DigestInvalid,
+            Self::UnknownUpload => ErrorCode::BlobUploadUnknown,
+            Self::BadPage(_) => ErrorCode::PaginationNumberInvalid,
+        }
+    }
+}
+
+impl Endpoint {
+    /// Reads a request line. `raw_path` is the path as it came, still escaped, beginning with `/v2/`.
+    pub fn parse(method: &Method, raw_path: &str, query: Option<&str>) -> Result<Self, EndpointError> {
+        let rest = raw_path.strip_prefix("/v2/").ok_or(EndpointError::UnknownPath)?;
+        let query = Query::new(query);
+        if rest.is_empty() {
+            return if is_read(method) {
+                Ok(Self::Ping)
+            } else {
+                not_allowed("GET, HEAD")
+            };
+        }
+        let segments: Vec<String> = rest
+            .split('/')
+            .map(|raw| percent_decode_str(raw).decode_utf8_lossy().into_owned())
+            .collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        match segments.as_slice() {
+            ["_catalog"] if is_read(method) => Ok(Self::ListRepositories { page: query.page()? }),
+            ["_catalog"] => not_allowed("GET, HEAD"),
+            [name @ .., "blobs", "uploads", ""] | [name @ .., "blobs", "uploads"] if !name.is_empty() => {
+                start_upload(method, name, &query)
+            }
+            [name @ .., "blobs", "uploads", id] if !name.is_empty() => upload(method, name, id, &query),
+            [name @ .., "tags", "list"] if !name.is_empty() => {
+                let repository = repository(name)?;
+                if !is_read(method) {
+                    return not_allowed("GET, HEAD");
+                }
+                Ok(Self::ListTags {
+                    repository,
+                    page: query.page()?,
+                })
+            }
+            [name @ .., "manifests", reference] if !name.is_empty() => {
+                manifest(method, name, reference, &query)
+            }
+            [name @ .., "blobs", digest] if !name.is_empty() => blob(method, name, digest),
+            [name @ .., "referrers", digest] if !name.is_empty() => {
+                let repository = repository(name)?;
+                if !is_read(method) {
+                    return not_allowed("GET, HEAD");
+                }
+                let artifact_type = query.first("artifactType").filter(|asked| !asked.is_empty());
+                Ok(Self::ListReferrers {
+                    repository,
+                    digest: digest.parse()?,
+                    artifact_type,
+                })
+            }
+            _ => Err(EndpointError::UnknownPath),
+        }
+    }
+
+    /// The repository that the request is about, if it is about one.
+    pub fn repository(&self) -> Option<&RepositoryName> {
+        match self {
+            Self::Ping | Self::ListRepositories { .. } => None,
+            Self::ListTags { repository, .. }
+            | Self::GetManifest { repository, .. }
+            | Self::HeadManifest { repository, .. }
+            | Self::PutManifest { repository, .. }
+            | Self::DeleteManifest { repository, .. }
+            | Self::GetBlob { repository, .. }
+            | Self::HeadBlob { repository, .. }
+            | Self::DeleteBlob { repository, .. }
+            | Self::StartUpload { repository, .. }
+            | Self::UploadStatus { repository, .. }
+            | Self::AppendUpload { repository, .. }
+            | Self::FinishUpload { repository, .. }
+            | Self::CancelUpload { repository, .. }
+            | Self::ListReferrers { repository, .. } => Some(repository),
+        }
+    }
+}
+
+fn is_read(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+fn not_allowed(allowed: &'static str) -> Result<Endpoint, EndpointError> {
+    Err(EndpointError::MethodNotAllowed { allowed })
+}
+
+fn repository(segments: &[&str]) -> Result<RepositoryName, EndpointError> {
+    if segments.iter().any(|segment| segment.contains('/')) {
+        return Err(NameError::Image(shown(&segments.join("/"))).into());
+    }
+    Ok(segments.join("/").parse()?)
+}
+
+fn start_upload(method: &Method, name: &[&str], query: &Query) -> Result<Endpoint, EndpointError> {
+    let repository = repository(name)?;
+    if method != Method::POST {
+        return not_allowed("POST");
+    }
+    let algorithm = match query.first("digest-algorithm") {
+        None => None,
+        Some(text) => Some(
+            text.parse()
+                .map_err(|_| EndpointError::UnknownAlgorithm(shown(&text)))?,
+        ),
+    };
+    let start = StartUpload {
+        digest: query.digest("digest")?,
+        mount: query.digest("mount")?,
+        from: query.first("from").and_then(|from| from.parse().ok()),
+        algorithm,
+    };
+    Ok(Endpoint::StartUpload { repository, start })
+}
+
+fn upload(method: &Method, name: &[&str], id: &str, query: &Query) -> Result<Endpoint, EndpointError> {
+    let repository = repository(name)?;
+    // Ids become file names below: nothing but what the registry itself makes gets through.
+    let is_id = id.len() <= 64
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if !is_id {
+        return Err(EndpointError::UnknownUpload);
+    }
+    let id = id.to_owned();
+    match method.as_str() {
+        "GET" | "HEAD" => Ok(Endpoint::UploadStatus { repository, id }),
+        "PATCH" => Ok(Endpoint::AppendUpload { repository, id }),
+        "PUT" => {
+            let digest = query.digest("digest")?.ok_or(EndpointError::MissingDigest)?;
+            Ok(Endpoint::FinishUpload {
+                repository,
+                id,
+                digest,
+            })
+        }
+        "DELETE" => Ok(Endpoint::CancelUpload { repository, id }),
+        _ => not_allowed("GET, HEAD, PATCH, PUT, DELETE"),
+    }
+}
+
+fn manifest(
+    method: &Method,
+    name: &[&str],
+    reference: &str,
+    query: &Query,
+) -> Result<Endpoint, EndpointError> {
+    let repository = repository(name)?;
+    let writes = method == Method::PUT;
+    let reference = reference.parse::<Reference>().map_err(|error| match error {
+        ReferenceError::Digest(error) => EndpointError::Digest(error),
+        ReferenceError::Tag(error) if writes => EndpointError::Tag(error),
+        ReferenceError::Tag(error) => EndpointError::UnknownTag(error),
+    });
+    match method.as_str() {
+        "GET" => Ok(Endpoint::GetManifest {
+            repository,
+            reference: reference?,
+        }),
+        "HEAD" => Ok(Endpoint::HeadManifest {
+            repository,
+            reference: reference?,
+        }),
+        "PUT" => Ok(Endpoint::PutManifest {
+            repository,
+            reference: reference?,
+            tags: query.tags()?,
+        }),
+        "DELETE" => Ok(Endpoint::DeleteManifest {
+            repository,
+            reference: reference?,
+        }),
+        _ => not_allowed("GET, HEAD, PUT, DELETE"),
+    }
+}
+
+fn blob(method: &Method, name: &[&str], digest: &str) -> Result<Endpoint, EndpointError> {
+    let repository = repository(name)?;
+    match method.as_str() {
+        "GET" => Ok(Endpoint::GetBlob {
+            repository,
+            digest: digest.parse()?,
+        }),
+        "HEAD" => Ok(Endpoint::HeadBlob {
+            repository,
+            digest: digest.parse()?,
+        }),
+        "DELETE" => Ok(Endpoint::DeleteBlob {
+            repository,
+            digest: digest.parse()?,
+        }),
+        _ => not_allowed("GET, HEAD, DELETE"),
+    }
+}

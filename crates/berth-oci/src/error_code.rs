@@ -1,0 +1,123 @@
+//! Error codes of the distribution specification ("Error Codes") and the body that carries them.
+//!
+//! Refuses to know HTTP status codes: the server chooses them.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// What went wrong, in the specification's vocabulary and the few words the reference implementation adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// The blob is not in this repository.
+    BlobUnknown,
+    /// The upload cannot be completed with what was sent.
+    BlobUploadInvalid,
+    /// The upload does not exist, or not any more.
+    BlobUploadUnknown,
+    /// The digest is malformed or does not match the content.
+    DigestInvalid,
+    /// The manifest refers to content that is not in this repository.
+    ManifestBlobUnknown,
+    /// The manifest is malformed.
+    ManifestInvalid,
+    /// The manifest is not in this repository.
+    ManifestUnknown,
+    /// The repository name is malformed.
+    NameInvalid,
+    /// The repository does not exist.
+    NameUnknown,
+    /// The length does not match the content.
+    SizeInvalid,
+    /// The caller must log in.
+    Unauthorized,
+    /// The caller may not do this.
+    Denied,
+    /// The registry does not do this.
+    Unsupported,
+    /// The caller is too fast.
+    TooManyRequests,
+    /// The range does not fit (reference implementation).
+    RangeInvalid,
+    /// The tag is malformed (reference implementation).
+    TagInvalid,
+    /// Something failed inside (reference implementation).
+    Unknown,
+    /// The page size is no usable number (reference implementation).
+    PaginationNumberInvalid,
+}
+
+impl ErrorCode {
+    /// The identifier on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BlobUnknown => "BLOB_UNKNOWN",
+            Self::BlobUploadInvalid => "BLOB_UPLOAD_INVALID",
+            Self::BlobUploadUnknown => "BLOB_UPLOAD_UNKNOWN",
+            Self::DigestInvalid => "DIGEST_INVALID",
+            Self::ManifestBlobUnknown => "MANIFEST_BLOB_UNKNOWN",
+            Self::ManifestInvalid => "MANIFEST_INVALID",
+            Self::ManifestUnknown => "MANIFEST_UNKNOWN",
+            Self::NameInvalid => "NAME_INVALID",
+            Self::NameUnknown => "NAME_UNKNOWN",
+            Self::SizeInvalid => "SIZE_INVALID",
+            Self::Unauthorized => "UNAUTHORIZED",
+            Self::Denied => "DENIED",
+            Self::Unsupported => "UNSUPPORTED",
+            Self::TooManyRequests => "TOOMANYREQUESTS",
+            Self::RangeInvalid => "RANGE_INVALID",
+            Self::TagInvalid => "TAG_INVALID",
+            Self::Unknown => "UNKNOWN",
+            Self::PaginationNumberInvalid => "PAGINATION_NUMBER_INVALID",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for ErrorCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// One entry of an error body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErrorEntry {
+    /// What kind of error.
+    pub code: ErrorCode,
+    /// A sentence for a person; clients print it after the code.
+    pub message: String,
+    /// More facts, for programs and curious persons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<serde_json::Value>,
+}
+
+/// The JSON body of a refused request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErrorBody {
+    /// What went wrong; most often one entry.
+    pub errors: Vec<ErrorEntry>,
+}
+
+impl ErrorBody {
+    /// A body with a single error.
+    pub fn one(code: ErrorCode, message: impl Into<String>, detail: Option<serde_json::Value>) -> Self {
+        Self {
+            errors: vec![ErrorEntry {
+                code,
+                message: message.into(),
+                detail,
+            }],
+        }
+    }
+
+    /// The body as bytes.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("an error body has only string keys")
+    }
+}

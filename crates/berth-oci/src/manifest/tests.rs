@@ -1,0 +1,1 @@
+//! What is accepted as a manifest, what is refused, and what it refers to.
