@@ -52,7 +52,9 @@ const SWITCHES: &[&str] = &[
 
 /// Runs the suite; an error when anything in it failed, was skipped or was disabled.
 pub(crate) fn run(suite: &Path) -> Outcome<()> {
-    let suite = suite.canonicalize().map_err(|e| format!("{}: {e}", suite.display()))?;
+    let suite = suite
+        .canonicalize()
+        .map_err(|e| format!("{}: {e}", suite.display()))?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .ok_or("xtask has no parent folder")?;
