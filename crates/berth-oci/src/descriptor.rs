@@ -57,3 +57,39 @@ impl Descriptor {
 fn null_as_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Descriptor;
+    use crate::digest::{Algorithm, Digest};
+    use crate::media_type::OCI_LAYER;
+    use serde_json::json;
+
+    #[test]
+    fn optional_fields_are_left_out() {
+        let digest = Digest::of(Algorithm::Sha512, b"x");
+        let descriptor = Descriptor::new(OCI_LAYER, digest.clone(), 1);
+        let expected = json!({"mediaType": OCI_LAYER, "digest": digest.as_str(), "size": 1});
+        assert_eq!(serde_json::to_value(&descriptor).unwrap(), expected);
+        assert_eq!(
+            serde_json::from_value::<Descriptor>(expected).unwrap(),
+            descriptor
+        );
+    }
+
+    #[test]
+    fn every_field_survives() {
+        let written = json!({
+            "mediaType": OCI_LAYER,
+            "digest": Digest::of(Algorithm::Sha256, b"x").as_str(),
+            "size": 1,
+            "artifactType": "application/x",
+            "annotations": {"a": "b"},
+            "platform": {"architecture": "arm64", "os": "linux", "os.features": ["x"]},
+            "urls": ["https://example.org/"],
+            "data": "eA==",
+        });
+        let descriptor: Descriptor = serde_json::from_value(written.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&descriptor).unwrap(), written);
+    }
+}

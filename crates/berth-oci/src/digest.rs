@@ -3,6 +3,9 @@
 //! A [`Digest`] is valid by construction. SHA-256 and SHA-512 are equals here; which one is used is the client's choice.
 //! Refuses to know where the hashed bytes come from.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -121,3 +121,27 @@ impl ErrorBody {
         serde_json::to_vec(self).expect("an error body has only string keys")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ErrorBody, ErrorCode};
+
+    #[test]
+    fn bodies_are_written_as_the_specification_says() {
+        let check = |body: ErrorBody, expected: &str| {
+            assert_eq!(String::from_utf8(body.to_json()).unwrap(), expected);
+        };
+        check(
+            ErrorBody::one(ErrorCode::TooManyRequests, "slow down", None),
+            r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}"#,
+        );
+        check(
+            ErrorBody::one(
+                ErrorCode::NameInvalid,
+                "'repository' is invalid",
+                Some("why".into()),
+            ),
+            r#"{"errors":[{"code":"NAME_INVALID","message":"'repository' is invalid","detail":"why"}]}"#,
+        );
+    }
+}

@@ -10,6 +10,9 @@ pub mod error_code;
 pub mod manifest;
 pub mod media_type;
 pub mod name;
+pub mod range;
+pub mod scope;
+pub mod signature;
 
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
@@ -17,3 +20,5 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use error_code::{ErrorBody, ErrorCode, ErrorEntry};
 pub use manifest::{Manifest, ManifestError, ManifestKind};
 pub use name::{ImageName, NameError, OrganizationName, Reference, ReferenceError, RepositoryName, Tag};
+pub use range::{ContentRange, RangeOutcome, RangeRequest};
+pub use scope::{Resource, Scope, ScopeAction, ScopeError};

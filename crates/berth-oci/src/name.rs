@@ -3,6 +3,9 @@
 //! Every type is valid by construction. `manage` is reserved as an organization, because the management API answers
 //! below `/v2/manage/`. Refuses to know which names exist.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
