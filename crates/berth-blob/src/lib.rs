@@ -1,1 +1,146 @@
-//! Bytes by key.
+//! Bytes by key: the one place that knows files and object stores.
+//! It refuses to know repositories, rights, digests' meaning and rows: a caller names an upload by its id, says
+//! where it continues, and keeps the key that [`BlobStore::commit`] hands out.
+
+pub mod contract;
+mod faulty;
+mod fs;
+
+use std::io;
+use std::ops::Range;
+use std::pin::Pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use berth_oci::Digest;
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::stream::BoxStream;
+
+pub use faulty::{Fault, FaultyStore};
+pub use fs::FileStore;
+
+/// Bytes on their way in or out; an error item ends the stream.
+pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+/// An upload that has not been committed, as far as the store is concerned.
+///
+/// The caller keeps these three values between calls (in a row, so that any replica may continue the upload); the
+/// store keeps nothing but the bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// The upload's id, chosen by the caller and never reused: 1 to 128 of `A-Z a-z 0-9 _ -`.
+    pub key: String,
+    /// How many bytes of it are durable.
+    pub offset: u64,
+    /// What the store itself wants to remember, opaque to the caller; empty at the start.
+    pub backend: String,
+}
+
+impl Upload {
+    /// A new upload named `id` with nothing in it yet; the store hears of it at the first append or commit.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            key: id.into(),
+            offset: 0,
+            backend: String::new(),
+        }
+    }
+}
+
+/// An upload that left bytes in the store and was neither committed nor aborted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfinishedUpload {
+    /// The upload's id.
+    pub id: String,
+    /// When its bytes last changed, in milliseconds since the epoch.
+    pub modified_at: i64,
+}
+
+/// A store of bytes. Keys are handed out by [`commit`](Self::commit), written once and never reused.
+///
+/// [`contract::contract`] checks what is promised here; every implementation passes it.
+#[async_trait]
+pub trait BlobStore: Send + Sync + 'static {
+    /// Writes `body` at `upload.offset`, dropping anything that an interrupted attempt left beyond it.
+    ///
+    /// Afterwards `upload.offset` counts bytes that are written and durable, so the caller may save it: on success
+    /// all of `body`; on [`Error::Body`] (the sender went away) what arrived until then. On any other error the
+    /// offset is unchanged and so are the stored bytes. One append at a time: see [`Error::Busy`].
+    async fn append(&self, upload: &mut Upload, body: ByteStream) -> Result<(), Error>;
+
+    /// Makes the first `upload.offset` bytes of the upload readable under the returned key, durably.
+    ///
+    /// The same call again, after success or after a crash at any point, returns the same key. The caller has
+    /// compared the digest; the store does not look at the bytes.
+    async fn commit(&self, upload: &Upload, digest: &Digest) -> Result<String, Error>;
+
+    /// Forgets the bytes of an upload that was not committed; forgetting what is not there succeeds.
+    async fn abort(&self, upload: &Upload) -> Result<(), Error>;
+
+    /// The bytes `range` of a committed blob; [`Error::NotFound`] when there is none.
+    ///
+    /// A stream that began is finished even when the key is deleted meanwhile. A blob that turns out shorter than
+    /// `range.end` makes the stream end in an error, never early.
+    async fn open(&self, key: &str, range: Range<u64>) -> Result<ByteStream, Error>;
+
+    /// How many bytes the blob holds.
+    async fn size(&self, key: &str) -> Result<u64, Error>;
+
+    /// Removes a committed blob; removing what is not there succeeds. After a power failure it may be back.
+    async fn delete(&self, key: &str) -> Result<(), Error>;
+
+    /// Every committed key, in no particular order.
+    fn list(&self) -> BoxStream<'static, Result<String, Error>>;
+
+    /// Every upload that left bytes and is neither committed nor aborted, in no particular order.
+    fn list_uploads(&self) -> BoxStream<'static, Result<UnfinishedUpload, Error>>;
+
+    /// An address where a client may fetch the blob for the time `ttl`, when the store serves clients itself.
+    fn download_url(&self, key: &str, ttl: Duration) -> Option<String>;
+
+    /// Whether the store can do its work now: a small durable write, and its removal.
+    async fn check(&self) -> Result<(), Error>;
+}
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such blob, or the bytes of this upload are gone.
+    #[error("no such blob or upload")]
+    NotFound,
+    /// Another request is writing this upload now; its offset is about to move.
+    #[error("the upload is being written by another request")]
+    Busy,
+    /// No space is left, or the quota is used up.
+    #[error("the blob store is full")]
+    NoSpace,
+    /// The store takes no writes.
+    #[error("the blob store is read-only")]
+    ReadOnly,
+    /// The body given to [`BlobStore::append`] ended in this error.
+    #[error("the body of the upload broke off")]
+    Body(#[source] io::Error),
+    /// Anything else; for the log, not for the client.
+    #[error("{doing}: {source}")]
+    Internal {
+        /// What the store was doing.
+        doing: String,
+        /// What the system answered.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// Tells the outcomes that a caller acts on from the rest.
+    fn from_io(doing: impl Into<String>, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace,
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            _ => Self::Internal {
+                doing: doing.into(),
+                source,
+            },
+        }
+    }
+}

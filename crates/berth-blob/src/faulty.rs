@@ -1,0 +1,171 @@
+//! A store that breaks at a chosen step, for tests of what stands above a store.
+//! It owns no bytes: it counts the steps that change something and lets the one it was told to go wrong.
+
+use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use berth_oci::Digest;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, stream};
+
+use crate::{BlobStore, ByteStream, Error, UnfinishedUpload, Upload};
+
+/// How a [`FaultyStore`] goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// That one step answers that the store is full.
+    NoSpace,
+    /// That one step answers that the store is read-only.
+    ReadOnly,
+    /// That one step answers [`Error::Internal`].
+    Fails,
+    /// That step and all that follow answer [`Error::Internal`], as if the process had died there, until
+    /// [`FaultyStore::heal`].
+    Stops,
+}
+
+/// Wraps a store and breaks it at the nth step.
+///
+/// `append`, `commit`, `abort` and `delete` are two steps each: one before anything is done, and one after it was done
+/// but before the caller hears of it. (An append that is told at its second step has kept its bytes, as after a crash;
+/// the caller's offset is unchanged.) Reads are no steps; they fail only after [`Fault::Stops`].
+#[derive(Debug)]
+pub struct FaultyStore<S> {
+    inner: S,
+    at: u64,
+    fault: Fault,
+    steps: AtomicU64,
+    healed_at: AtomicU64,
+}
+
+impl<S: BlobStore> FaultyStore<S> {
+    /// Lets step number `at` (counted from 0) of `inner` go wrong.
+    pub fn new(inner: S, at: u64, fault: Fault) -> Self {
+        Self {
+            inner,
+            at,
+            fault,
+            steps: AtomicU64::new(0),
+            healed_at: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// Whether the step that goes wrong has been reached; a loop over `at` ends when it has not.
+    pub fn fired(&self) -> bool {
+        self.steps.load(Ordering::SeqCst) > self.at
+    }
+
+    /// Works again from now on, as after a restart; the step that was to go wrong no longer does.
+    pub fn heal(&self) {
+        self.healed_at
+            .store(self.steps.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    /// The wrapped store.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    fn step(&self, doing: &str) -> Result<(), Error> {
+        let step = self.steps.fetch_add(1, Ordering::SeqCst);
+        if step >= self.healed_at.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let broken = if self.fault == Fault::Stops {
+            step >= self.at
+        } else {
+            step == self.at
+        };
+        if broken { Err(self.error(doing)) } else { Ok(()) }
+    }
+
+    fn read(&self, doing: &str) -> Result<(), Error> {
+        let stopped = self.fault == Fault::Stops && self.fired();
+        let healed = self.healed_at.load(Ordering::SeqCst) != u64::MAX;
+        if stopped && !healed {
+            Err(self.error(doing))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn error(&self, doing: &str) -> Error {
+        match self.fault {
+            Fault::NoSpace => Error::NoSpace,
+            Fault::ReadOnly => Error::ReadOnly,
+            Fault::Fails | Fault::Stops => Error::Internal {
+                doing: doing.to_owned(),
+                source: io::Error::other("broken on purpose"),
+            },
+        }
+    }
+}
+
+#[async_trait]
+impl<S: BlobStore> BlobStore for FaultyStore<S> {
+    async fn append(&self, upload: &mut Upload, body: ByteStream) -> Result<(), Error> {
+        self.step("append")?;
+        let mut copy = upload.clone();
+        let done = self.inner.append(&mut copy, body).await;
+        self.step("append")?;
+        *upload = copy;
+        done
+    }
+
+    async fn commit(&self, upload: &Upload, digest: &Digest) -> Result<String, Error> {
+        self.step("commit")?;
+        let done = self.inner.commit(upload, digest).await;
+        self.step("commit")?;
+        done
+    }
+
+    async fn abort(&self, upload: &Upload) -> Result<(), Error> {
+        self.step("abort")?;
+        let done = self.inner.abort(upload).await;
+        self.step("abort")?;
+        done
+    }
+
+    async fn open(&self, key: &str, range: Range<u64>) -> Result<ByteStream, Error> {
+        self.read("open")?;
+        self.inner.open(key, range).await
+    }
+
+    async fn size(&self, key: &str) -> Result<u64, Error> {
+        self.read("size")?;
+        self.inner.size(key).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Error> {
+        self.step("delete")?;
+        let done = self.inner.delete(key).await;
+        self.step("delete")?;
+        done
+    }
+
+    fn list(&self) -> BoxStream<'static, Result<String, Error>> {
+        match self.read("list") {
+            Ok(()) => self.inner.list(),
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    fn list_uploads(&self) -> BoxStream<'static, Result<UnfinishedUpload, Error>> {
+        match self.read("list uploads") {
+            Ok(()) => self.inner.list_uploads(),
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    fn download_url(&self, key: &str, ttl: Duration) -> Option<String> {
+        self.inner.download_url(key, ttl)
+    }
+
+    async fn check(&self) -> Result<(), Error> {
+        self.read("check")?;
+        self.inner.check().await
+    }
+}

@@ -1,0 +1,221 @@
+//! Blobs as files below one folder.
+//! It owns the order of writes that makes a blob durable and whole; it trusts the file system to keep what it synced.
+
+mod append;
+mod layout;
+mod read;
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use berth_oci::Digest;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::task::JoinHandle;
+
+use self::layout::Layout;
+use crate::{BlobStore, ByteStream, Error, UnfinishedUpload, Upload};
+
+/// A name that no upload id can have.
+const CHECK_FILE: &str = ".check";
+
+/// A blob store in a folder of the local file system.
+#[derive(Debug, Clone)]
+pub struct FileStore {
+    layout: Layout,
+}
+
+impl FileStore {
+    /// Opens the store in the folder `root`, laying it out when it is new.
+    ///
+    /// Several processes may have the same folder open.
+    pub fn open(root: &Path) -> Result<Self, Error> {
+        let doing = || format!("open the blob store in {}", root.display());
+        let layout = Layout::create(root).map_err(|source| Error::from_io(doing(), source))?;
+        Ok(Self { layout })
+    }
+}
+
+#[async_trait]
+impl BlobStore for FileStore {
+    async fn append(&self, upload: &mut Upload, body: ByteStream) -> Result<(), Error> {
+        append::append(self.layout.upload(&upload.key)?, &mut upload.offset, body).await
+    }
+
+    async fn commit(&self, upload: &Upload, digest: &Digest) -> Result<String, Error> {
+        let key = layout::key(digest, &upload.key);
+        let from = self.layout.upload(&upload.key)?;
+        let to = self.layout.blob(&key)?;
+        let length = upload.offset;
+        blocking(move || publish(&from, &to, length)).await?;
+        Ok(key)
+    }
+
+    async fn abort(&self, upload: &Upload) -> Result<(), Error> {
+        let path = self.layout.upload(&upload.key)?;
+        blocking(move || remove(&path)).await
+    }
+
+    async fn open(&self, key: &str, range: Range<u64>) -> Result<ByteStream, Error> {
+        read::open(self.layout.blob(key)?, range).await
+    }
+
+    async fn size(&self, key: &str) -> Result<u64, Error> {
+        let path = self.layout.blob(key)?;
+        let found =
+            blocking(move || fs::metadata(&path).map_err(|source| missing("stat a blob", source))).await?;
+        Ok(found.len())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Error> {
+        let path = self.layout.blob(key)?;
+        blocking(move || remove(&path)).await
+    }
+
+    fn list(&self) -> BoxStream<'static, Result<String, Error>> {
+        let shards = stream::iter(self.layout.shards());
+        let listed = shards.then(|(prefix, folder)| blocking(move || keys_in(&prefix, &folder)));
+        listed
+            .map_ok(|keys| stream::iter(keys).map(Ok))
+            .try_flatten()
+            .boxed()
+    }
+
+    fn list_uploads(&self) -> BoxStream<'static, Result<UnfinishedUpload, Error>> {
+        let folder = self.layout.uploads().to_owned();
+        let listed = stream::once(blocking(move || uploads_in(&folder)));
+        listed
+            .map_ok(|uploads| stream::iter(uploads).map(Ok))
+            .try_flatten()
+            .boxed()
+    }
+
+    fn download_url(&self, _key: &str, _ttl: Duration) -> Option<String> {
+        None
+    }
+
+    async fn check(&self) -> Result<(), Error> {
+        let path = self.layout.uploads().join(CHECK_FILE);
+        blocking(move || {
+            let doing = "write a file to check the blob store";
+            let write = || {
+                let mut file = File::create(&path)?;
+                file.write_all(b"berth")?;
+                file.sync_data()
+            };
+            write()
+                .map_err(|source| Error::from_io(doing, source))
+                .and(remove(&path))
+        })
+        .await
+    }
+}
+
+/// Runs `work` where it may wait for the disk.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    joined(tokio::task::spawn_blocking(work)).await
+}
+
+/// Waits for work that was sent to wait for the disk; a panic in it goes on here.
+async fn joined<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
+    match task.await {
+        Ok(done) => done,
+        Err(join) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),
+        Err(join) => Err(Error::Internal {
+            doing: "wait for the disk".to_owned(),
+            source: io::Error::other(join),
+        }),
+    }
+}
+
+/// Gives the first `length` bytes of the upload `from` their final name `to`.
+fn publish(from: &Path, to: &Path, length: u64) -> Result<(), Error> {
+    let failed = |source| Error::from_io("commit a blob", source);
+    match append::claim(from, length == 0)? {
+        Some(file) => {
+            let found = file.metadata().map_err(failed)?.len();
+            if found < length {
+                return Err(failed(append::too_short(found, length)));
+            }
+            if found > length {
+                file.set_len(length).map_err(failed)?;
+            }
+            if found > length || length == 0 {
+                file.sync_data().map_err(failed)?;
+            }
+            fs::rename(from, to).map_err(failed)?;
+        }
+        // An earlier attempt may have got this far without living to tell.
+        None => {
+            fs::metadata(to).map_err(|source| missing("commit a blob", source))?;
+        }
+    }
+    let shard = to.parent().expect("a blob lies in a folder");
+    File::open(shard)
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed)
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::from_io("remove a file", error)),
+        _ => Ok(()),
+    }
+}
+
+fn missing(doing: &str, source: io::Error) -> Error {
+    if source.kind() == io::ErrorKind::NotFound {
+        Error::NotFound
+    } else {
+        Error::from_io(doing, source)
+    }
+}
+
+fn keys_in(prefix: &str, folder: &Path) -> Result<Vec<String>, Error> {
+    let names = names_in(folder).map_err(|source| Error::from_io("list blobs", source))?;
+    Ok(names
+        .into_iter()
+        .map(|name| format!("{prefix}{name}"))
+        .filter(|key| layout::is_key(key))
+        .collect())
+}
+
+fn uploads_in(folder: &Path) -> Result<Vec<UnfinishedUpload>, Error> {
+    let failed = |source| Error::from_io("list uploads", source);
+    let mut uploads = Vec::new();
+    for id in names_in(folder).map_err(failed)? {
+        if id == CHECK_FILE {
+            continue;
+        }
+        if let Some(modified_at) = modified_at(&folder.join(&id)).map_err(failed)? {
+            uploads.push(UnfinishedUpload { id, modified_at });
+        }
+    }
+    Ok(uploads)
+}
+
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    Ok(names)
+}
+
+/// Milliseconds since the epoch; none when the file has gone meanwhile.
+fn modified_at(path: &Path) -> io::Result<Option<i64>> {
+    match fs::metadata(path).and_then(|found| found.modified()) {
+        Ok(at) => {
+            let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            Ok(Some(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
