@@ -1,0 +1,85 @@
+//! docker: a daemon of the test's own on a private socket, and the docker command that talks to it.
+
+use std::ops::Deref;
+use std::process::Command;
+
+use crate::client::Client;
+use crate::daemon::Daemon;
+use crate::home::Home;
+
+/// A docker daemon with its own images, and its client with its own logins.
+#[derive(Debug)]
+pub struct Docker {
+    client: Client,
+    daemon: Daemon,
+    // Last: removed when the daemon, which has mounts in it, is gone.
+    _home: Home,
+}
+
+impl Docker {
+    /// Starts the daemon and waits until it answers.
+    pub fn start() -> Self {
+        let home = Home::new("dockerd");
+        let socket = format!("unix://{}", home.join("sock").display());
+        let mut command = Command::new("dockerd");
+        command
+            .args(["--iptables=false", "--bridge=none", "--storage-driver=overlay2"])
+            .arg("--config-file")
+            .arg(home.write("daemon.json", "{}"))
+            .arg("--data-root")
+            .arg(home.folder("data"))
+            .arg("--exec-root")
+            .arg(home.folder("exec"))
+            .arg("--pidfile")
+            .arg(home.join("pid"))
+            .args(["--host", &socket]);
+        let mut daemon = Daemon::spawn("dockerd", &mut command, &home.join("log"));
+        let client = Client::new("docker");
+        let config = client.home().folder("docker");
+        let client = client
+            .variable("DOCKER_HOST", &socket)
+            .variable("DOCKER_CONFIG", config)
+            // The builder in the daemon's own process: no plugin is needed.
+            .variable("DOCKER_BUILDKIT", "0");
+        daemon.wait_until(|| client.run(&["version"]).success);
+        Self {
+            client,
+            daemon,
+            _home: home,
+        }
+    }
+
+    /// Pushes and returns the digest that docker shows.
+    pub fn push(&self, image: &str) -> String {
+        shown_digest(&self.ok(&["push", image]))
+    }
+
+    /// Pulls and returns the digest that docker shows.
+    pub fn pull(&self, image: &str) -> String {
+        shown_digest(&self.ok(&["pull", image]))
+    }
+}
+
+impl Deref for Docker {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Docker {
+    fn drop(&mut self) {
+        // Asked, not killed: it unmounts its containers and ends the containerd it started.
+        self.daemon.end();
+    }
+}
+
+/// The digest in docker's `1: digest: sha256:… size: 528` or `Digest: sha256:…`.
+fn shown_digest(output: &str) -> String {
+    output
+        .split_whitespace()
+        .rfind(|word| word.starts_with("sha256:"))
+        .unwrap_or_else(|| panic!("docker showed no digest:\n{output}"))
+        .to_owned()
+}

@@ -1,0 +1,307 @@
+//! The real `berth` binary, started unattended on a free port with a data folder of its own.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use serde_json::Value;
+
+use crate::client::curl;
+use crate::daemon::Daemon;
+use crate::home::Home;
+use crate::login::{AccessKey, Login};
+
+/// The first account, which the first start makes.
+pub const ACCOUNT: &str = "berth";
+/// The region, which is the project name in login commands.
+pub const REGION: &str = "local";
+
+const ADMIN: &str = "admin";
+const ADMIN_PASSWORD: &str = "Correct-horse-7-battery";
+const ADMIN_AK: &str = "E2EADMINACCESSKEY001";
+const ADMIN_SK: &str = "e2eadminsecretaccesskey00000000000000001";
+
+/// A running registry. Dropped without a panic, it must stop cleanly.
+#[derive(Debug)]
+pub struct Server {
+    port: u16,
+    daemon: Daemon,
+    home: Home,
+}
+
+impl Server {
+    /// Starts a fresh registry and waits until it is ready.
+    pub fn start() -> Self {
+        let home = Home::new("berth");
+        // Moved by `advance_clock`; the server's clock is read through this file.
+        home.write("clock", "+0");
+        let port = free_port();
+        let mut daemon = spawn(&home, port);
+        await_ready(&mut daemon, port);
+        Self { port, daemon, home }
+    }
+
+    /// `127.0.0.1:<port>`, as it stands in image names.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The full name of an image of this registry.
+    pub fn image(&self, name: &str) -> String {
+        format!("{}/{name}", self.address())
+    }
+
+    /// The folder in which the server keeps everything.
+    pub fn data(&self) -> PathBuf {
+        self.home.join("data")
+    }
+
+    /// Stops with SIGTERM, asserts a clean exit, and starts again on the same data and port.
+    pub fn restart(&mut self) {
+        self.daemon.ask_to_stop();
+        self.start_again_after_stop();
+    }
+
+    /// Asks the server to stop, without waiting for its end.
+    pub fn ask_to_stop(&self) {
+        self.daemon.ask_to_stop();
+    }
+
+    /// Waits for the end of a server that was asked to stop, and starts it again.
+    pub fn start_again_after_stop(&mut self) {
+        let status = self.daemon.wait();
+        assert!(
+            status.success(),
+            "berth stopped with {status}:\n{}",
+            self.daemon.log()
+        );
+        self.start_again();
+    }
+
+    /// Kills the server with SIGKILL and starts it again on the same data and port.
+    pub fn kill_and_restart(&mut self) {
+        self.daemon.kill();
+        self.start_again();
+    }
+
+    /// Lets the server's wall clock jump forward.
+    pub fn advance_clock(&self, hours: u32) {
+        self.home.write("clock", format!("+{hours}h"));
+    }
+
+    /// Runs `berth admin` on the server's data, beside the running server, and returns its JSON answer.
+    pub fn admin(&self, arguments: &[&str]) -> Value {
+        let output = berth(&self.home)
+            .arg("admin")
+            .args(arguments)
+            .args(["--output", "json"])
+            .stdin(Stdio::null())
+            .output()
+            .expect("berth can be run");
+        assert!(
+            output.status.success(),
+            "berth admin {} failed:\n{}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).expect("`--output json` prints JSON")
+    }
+
+    /// Makes an organisation of the first account.
+    pub fn create_organization(&self, name: &str) {
+        self.admin(&["org", "create", name, "--account", ACCOUNT]);
+    }
+
+    /// Makes a user of the first account, with what stands in `options` besides, and returns its password login.
+    pub fn create_user(&self, name: &str, options: &[&str]) -> Login {
+        let user = format!("{ACCOUNT}/{name}");
+        let mut arguments = vec!["user", "create", &user];
+        arguments.extend(options);
+        let answer = self.admin(&arguments);
+        Login {
+            user,
+            password: text(&answer, "password"),
+        }
+    }
+
+    /// Makes an access key of a user of the first account.
+    pub fn create_key(&self, user: &str) -> AccessKey {
+        let answer = self.admin(&["key", "create", &format!("{ACCOUNT}/{user}")]);
+        AccessKey {
+            id: text(&answer, "access_key_id"),
+            secret: text(&answer, "secret_access_key"),
+        }
+    }
+
+    /// The administrator's name and password.
+    pub fn administrator(&self) -> Login {
+        Login {
+            user: ADMIN.to_owned(),
+            password: ADMIN_PASSWORD.to_owned(),
+        }
+    }
+
+    /// The administrator's access key.
+    pub fn administrator_key(&self) -> AccessKey {
+        AccessKey {
+            id: ADMIN_AK.to_owned(),
+            secret: ADMIN_SK.to_owned(),
+        }
+    }
+
+    /// The administrator's long-term login.
+    pub fn long_term_login(&self) -> Login {
+        self.administrator_key().long_term_login(REGION)
+    }
+
+    /// A temporary login made with a key by the management API's `create_secret`.
+    pub fn temporary_login(&self, key: &AccessKey) -> Login {
+        let (path, query) = ("/v2/manage/utils/secret", format!("projectname={REGION}"));
+        let answer = self.signed(key, "POST", path, &query);
+        let command = answer
+            .lines()
+            .find_map(|line| {
+                let (name, value) = line.split_once(": ")?;
+                name.eq_ignore_ascii_case("x-swr-dockerlogin").then_some(value)
+            })
+            .unwrap_or_else(|| panic!("create_secret showed no login command:\n{answer}"));
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let &["docker", "login", "-u", user, "-p", password, address] = words.as_slice() else {
+            panic!("not a login command: {command}");
+        };
+        assert_eq!(address, self.address());
+        Login {
+            user: user.to_owned(),
+            password: password.to_owned(),
+        }
+    }
+
+    /// Sends a signed request without a body; the answer with its headers.
+    pub fn signed(&self, key: &AccessKey, method: &str, path: &str, query: &str) -> String {
+        let [date, authorization] = key.sign(method, &self.address(), path, query);
+        let url = format!("http://{}{path}?{query}", self.address());
+        curl().ok(&[
+            "--fail-with-body",
+            "-i",
+            "-X",
+            method,
+            "-H",
+            &date,
+            "-H",
+            &authorization,
+            &url,
+        ])
+    }
+
+    fn start_again(&mut self) {
+        self.daemon = spawn(&self.home, self.port);
+        await_ready(&mut self.daemon, self.port);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // The test's own output says what failed; the server's log says why.
+            println_log(&self.daemon.log());
+            return;
+        }
+        self.daemon.ask_to_stop();
+        let status = self.daemon.wait();
+        assert!(
+            status.success(),
+            "berth stopped with {status}:\n{}",
+            self.daemon.log()
+        );
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the test runner shows it with the failed test"
+)]
+fn println_log(log: &str) {
+    eprintln!("berth's log:\n{log}");
+}
+
+fn text(answer: &Value, field: &str) -> String {
+    answer[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {field:?} in {answer}"))
+        .to_owned()
+}
+
+fn spawn(home: &Home, port: u16) -> Daemon {
+    let mut command = berth(home);
+    command
+        .arg("serve")
+        .env("BERTH_LISTEN", format!("127.0.0.1:{port}"))
+        .env("LD_PRELOAD", faketime())
+        .env("FAKETIME_TIMESTAMP_FILE", home.join("clock"))
+        .env("FAKETIME_NO_CACHE", "1");
+    Daemon::spawn("berth", &mut command, &home.join("log"))
+}
+
+fn await_ready(daemon: &mut Daemon, port: u16) {
+    let curl = curl();
+    let ready = format!("http://127.0.0.1:{port}/readyz");
+    daemon.wait_until(|| curl.run(&["--fail", &ready]).success);
+}
+
+/// `berth` with the settings of an unattended first start.
+fn berth(home: &Home) -> Command {
+    let mut command = Command::new(binary());
+    command
+        .current_dir(home.path())
+        .env("BERTH_DATA_DIR", home.join("data"))
+        .env("BERTH_REGION", REGION)
+        .env("BERTH_ACCOUNT", ACCOUNT)
+        .env("BERTH_ADMIN_USER", ADMIN)
+        .env("BERTH_ADMIN_PASSWORD", ADMIN_PASSWORD)
+        .env("BERTH_ADMIN_AK", ADMIN_AK)
+        .env("BERTH_ADMIN_SK", ADMIN_SK);
+    command
+}
+
+/// `BERTH_BIN`, or the binary that cargo built beside this test.
+fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("BERTH_BIN") {
+        return path.into();
+    }
+    let path = build_folder().join("berth");
+    assert!(
+        path.exists(),
+        "{} is missing: `cargo build --bin berth` makes it",
+        path.display()
+    );
+    path
+}
+
+/// `target/<profile>`, in whose `deps` this very test lies.
+pub(crate) fn build_folder() -> PathBuf {
+    let test = std::env::current_exe().expect("a process knows its program");
+    test.ancestors()
+        .nth(2)
+        .expect("tests lie in target/<profile>/deps")
+        .to_owned()
+}
+
+/// The library that moves a process's wall clock.
+fn faketime() -> PathBuf {
+    let library = fs::read_dir("/usr/lib")
+        .expect("/usr/lib can be listed")
+        .flatten()
+        .map(|entry| entry.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|path| Path::exists(path));
+    library.expect("libfaketime is installed (run scripts/install-test-tools)")
+}
+
+/// A port that nothing listens on, below those that the kernel hands out to clients.
+fn free_port() -> u16 {
+    let start = 20_000 + u16::try_from(std::process::id() % 9_000).expect("below 9000");
+    (start..30_000)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("one of a thousand ports is free")
+}
