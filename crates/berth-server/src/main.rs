@@ -1,2 +1,16 @@
-//! The `berth` binary.
-fn main() {}
+//! The `berth` binary: a container image registry with everything in it.
+
+mod app;
+mod body;
+mod cli;
+mod config;
+mod console;
+mod health;
+mod logging;
+mod origin;
+mod self_signed;
+mod serve;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

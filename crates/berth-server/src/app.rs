@@ -1,0 +1,120 @@
+//! The whole server put together: state, routes, listener. Knows where each path leads, not what is answered there.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::{StatusCode, Uri};
+use tokio::net::TcpListener;
+
+use crate::config::Settings;
+use crate::serve::{Certificate, Phases, Server, Timeouts, TlsError};
+use crate::{console, health};
+
+/// What every handler can reach.
+#[derive(Debug, Clone)]
+pub(crate) struct AppState {
+    /// The settings of this process.
+    pub(crate) settings: Arc<Settings>,
+}
+
+/// Why the server cannot run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The data folder cannot be made.
+    #[error("the data folder {folder} cannot be made: {source}; choose another with --data-dir")]
+    DataDir {
+        /// The folder.
+        folder: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}: {source}; choose another address with --listen")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Certificate and key cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] TlsError),
+    /// rustls refuses its own defaults.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// Signals cannot be listened to.
+    #[error("signals cannot be handled: {0}")]
+    Signals(#[source] io::Error),
+}
+
+/// Runs a server with these settings until a signal ends it.
+pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
+    let data_dir = &settings.data_dir;
+    std::fs::create_dir_all(data_dir).map_err(|source| Error::DataDir {
+        folder: data_dir.display().to_string(),
+        source,
+    })?;
+    let phases = Phases::of_signals().map_err(Error::Signals)?;
+    let tls = match settings.tls_files() {
+        Some((certificate, key)) => {
+            let certificate = Certificate::load(certificate, key)?;
+            let config = certificate.server_config()?;
+            tokio::spawn(certificate.follow(phases.stopping.clone()));
+            Some(config)
+        }
+        None => None,
+    };
+    let address = settings.listen.0;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| Error::Listen { address, source })?;
+    tracing::info!(%address, url = settings.local_url(), "listening");
+    let limits = &settings.limits;
+    let timeouts = Timeouts {
+        header: limits.header_timeout,
+        body_stall: limits.body_stall_timeout,
+        grace: limits.shutdown_grace,
+    };
+    let connections_max = limits
+        .connections_max
+        .expect("the table of settings has a default for it");
+    let router = router(AppState {
+        settings: Arc::new(settings),
+    });
+    Server {
+        listener,
+        tls,
+        router,
+        timeouts,
+        connections_max,
+    }
+    .run(phases)
+    .await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Every route of the server.
+pub(crate) fn router(state: AppState) -> Router {
+    let folder = Arc::clone(&state.settings);
+    let ready = move || {
+        let settings = Arc::clone(&folder);
+        async move { tokio::fs::metadata(&settings.data_dir).await.is_ok() }
+    };
+    Router::new()
+        .route("/", get(console::welcome))
+        .route("/welcome.css", get(console::style))
+        .merge(health::routes(ready))
+        .fallback(not_found)
+        .with_state(state)
+}
+
+/// The answer for a path that leads nowhere.
+pub(crate) async fn not_found(uri: Uri) -> Response {
+    let message = format!("there is nothing at {}", uri.path());
+    let body = serde_json::json!({ "errors": [{ "code": "NOT_FOUND", "message": message }] });
+    (StatusCode::NOT_FOUND, Json(body)).into_response()
+}

@@ -1,0 +1,173 @@
+//! The command line: subcommands, their arguments, and their dispatch. What they do is elsewhere.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
+
+use crate::config::{self, Resolved, SETTINGS, Written};
+use crate::self_signed;
+
+/// A container image registry: push, pull and manage container images.
+///
+/// `berth serve` starts the server. Without any setting it keeps everything in ./data and answers plain HTTP on port
+/// 5000 of this machine.
+#[derive(Debug, Parser)]
+#[command(name = "berth", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the server
+    ///
+    /// Every setting is a flag here, a BERTH_* variable, and a key of berth.toml; a flag wins over a variable, a
+    /// variable over the file. Secrets have no flag: use the variable or the file.
+    Serve(SettingArgs),
+    /// Check and document the settings
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Make certificates
+    #[command(subcommand)]
+    Tls(TlsVerb),
+    /// Print the version
+    Version,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigVerb {
+    /// Check the settings and print those in force, with the place each came from
+    ///
+    /// Ends with 0 when `berth serve` with the same settings would take them, with 1 otherwise. Secrets are not printed.
+    Check(SettingArgs),
+    /// Print a commented berth.toml with every setting
+    Sample,
+    /// Print the reference page of the settings, in Markdown
+    Reference,
+}
+
+#[derive(Debug, Subcommand)]
+enum TlsVerb {
+    /// Make a local certificate authority and a server certificate
+    ///
+    /// Writes ca.crt, ca.key, server.crt and server.key, and prints where docker, containerd and podman want the
+    /// authority's certificate. For a name that the public can reach use a public authority instead.
+    SelfSigned(self_signed::Request),
+}
+
+/// One flag for each setting that has one, and `--config`.
+#[derive(Debug, Clone)]
+pub(crate) struct SettingArgs {
+    flags: BTreeMap<&'static str, String>,
+    file: Option<PathBuf>,
+}
+
+impl SettingArgs {
+    /// The settings of these flags, the environment and the file.
+    pub(crate) fn load(self) -> Result<Resolved, config::Problems> {
+        config::load(&Written::in_this_process(self.flags, self.file))
+    }
+}
+
+impl Args for SettingArgs {
+    fn augment_args(command: Command) -> Command {
+        let file = Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("File with settings [default: berth.toml, if it is there] [variable: BERTH_CONFIG]");
+        SETTINGS.iter().fold(command.arg(file), |command, setting| {
+            let Some(flag) = setting.flag() else {
+                return command;
+            };
+            let default = if setting.default.is_empty() {
+                setting.otherwise
+            } else {
+                setting.default
+            };
+            let help = format!(
+                "{}\n[allowed: {}]\n[default: {}] [variable: {}]",
+                setting.help,
+                setting.allowed(),
+                default.replace('`', ""),
+                setting.variable()
+            );
+            let name = setting.kind().to_uppercase().replace(' ', "_");
+            command.arg(
+                Arg::new(setting.key)
+                    .long(flag)
+                    .value_name(name)
+                    .help(help)
+                    .next_line_help(true),
+            )
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for SettingArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let with_flag = SETTINGS.iter().filter(|setting| setting.flag().is_some());
+        let given =
+            with_flag.filter_map(|s| matches.get_one::<String>(s.key).map(|text| (s.key, text.clone())));
+        Ok(Self {
+            flags: given.collect(),
+            file: matches.get_one::<PathBuf>("config").cloned(),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// What ends the program with a message and an exit code other than 0.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs the command line of this process.
+pub(crate) fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Verb::Serve(settings) => serve(settings),
+        Verb::Config(ConfigVerb::Check(settings)) => settings
+            .load()
+            .map_err(Failure::from)
+            .and_then(|resolved| print(&config::effective(&resolved))),
+        Verb::Config(ConfigVerb::Sample) => print(&config::sample()),
+        Verb::Config(ConfigVerb::Reference) => print(&config::reference()),
+        Verb::Tls(TlsVerb::SelfSigned(request)) => self_signed::make(&request)
+            .map_err(Failure::from)
+            .and_then(|text| print(&text)),
+        Verb::Version => print(concat!("berth ", env!("CARGO_PKG_VERSION"), "\n")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Standard error may be closed; there is nobody left to tell then.
+            let _ = writeln!(std::io::stderr(), "berth: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: SettingArgs) -> Result<(), Failure> {
+    let Resolved { settings, .. } = args.load()?;
+    crate::logging::start(&settings.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(crate::app::run(settings)).map_err(Failure::from)
+}
+
+/// Writes to standard output; a reader that has gone away (`berth config sample | head`) is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,321 @@
+//! Settings: read from berth.toml, `BERTH_*` variables and flags (a later one wins), checked, with the place each came
+//! from. Knows nothing of what the settings are for.
+
+mod document;
+mod file;
+mod settings;
+mod table;
+mod value;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub(crate) use document::{effective, reference, sample};
+pub(crate) use settings::{Log, LogFormat, Settings};
+pub(crate) use table::SETTINGS;
+
+/// Where a value was written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// The table of settings.
+    Default,
+    /// The preset in force.
+    Preset,
+    /// berth.toml; line and column count from 1.
+    File {
+        path: PathBuf,
+        line: usize,
+        column: usize,
+    },
+    /// An environment variable.
+    Variable(String),
+    /// A flag, with its dashes.
+    Flag(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Preset => f.write_str("preset"),
+            Self::File { path, line, column } => write!(f, "{}:{line}:{column}", path.display()),
+            Self::Variable(name) | Self::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+/// One value that somebody wrote.
+#[derive(Debug)]
+struct Given {
+    key: String,
+    text: String,
+    key_place: Place,
+    value_place: Place,
+}
+
+/// One thing that is wrong with the settings.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    place: Place,
+    message: String,
+}
+
+/// Everything that is wrong with the settings, one line each.
+#[derive(Debug)]
+pub(crate) struct Problems(Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let end = if index + 1 == self.0.len() { "" } else { "\n" };
+            write!(f, "{}: {}{end}", problem.place, problem.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// What was written outside berth.toml.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Written {
+    /// Environment variables whose names start with `BERTH_`.
+    pub(crate) variables: BTreeMap<String, String>,
+    /// Flags, by the key of their setting.
+    pub(crate) flags: BTreeMap<&'static str, String>,
+    /// The file named by `--config`.
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl Written {
+    /// The variables of this process beside the given flags.
+    pub(crate) fn in_this_process(flags: BTreeMap<&'static str, String>, file: Option<PathBuf>) -> Self {
+        let all = std::env::vars_os();
+        let text = all.map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
+        let variables = text
+            .filter(|(name, _): &(String, String)| name.starts_with("BERTH_"))
+            .collect();
+        Self {
+            variables,
+            flags,
+            file,
+        }
+    }
+
+    /// The file to read: `--config`, else `BERTH_CONFIG`, else berth.toml where one lies in the working directory.
+    fn file(&self) -> Option<PathBuf> {
+        let named = self
+            .file
+            .clone()
+            .or_else(|| self.variables.get("BERTH_CONFIG").map(PathBuf::from));
+        named.or_else(|| Some(PathBuf::from("berth.toml")).filter(|path| path.exists()))
+    }
+}
+
+/// Checked settings, and where each came from.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    /// The settings.
+    pub(crate) settings: Settings,
+    /// The place of each setting's value, by key.
+    pub(crate) places: BTreeMap<&'static str, Place>,
+}
+
+/// Reads the file, if there is one, and resolves the settings.
+pub(crate) fn load(written: &Written) -> Result<Resolved, Problems> {
+    let Some(path) = written.file() else {
+        return resolve(None, written);
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => resolve(Some((&path, &text)), written),
+        Err(error) => {
+            let message = format!("the settings cannot be read: {error}");
+            Err(Problems(vec![Problem {
+                place: Place::File {
+                    path,
+                    line: 1,
+                    column: 1,
+                },
+                message,
+            }]))
+        }
+    }
+}
+
+/// Resolves the settings: defaults, then the preset, then the file, variables and flags.
+pub(crate) fn resolve(file: Option<(&Path, &str)>, written: &Written) -> Result<Resolved, Problems> {
+    let (mut given, mut problems) = file
+        .map(|(path, text)| file::read(path, text))
+        .unwrap_or_default();
+    given.extend(variables(&written.variables, &mut problems));
+    given.extend(written.flags.iter().filter_map(|(key, text)| {
+        let place = Place::Flag(format!("--{}", table::find(key)?.flag()?));
+        Some(Given {
+            key: (*key).into(),
+            text: text.clone(),
+            key_place: place.clone(),
+            value_place: place,
+        })
+    }));
+
+    let mut resolved = Resolved {
+        settings: Settings::default(),
+        places: BTreeMap::new(),
+    };
+    for setting in SETTINGS.iter().filter(|setting| !setting.default.is_empty()) {
+        resolved
+            .assign(setting.key, setting.default, &Place::Default)
+            .expect("every default is allowed");
+    }
+    if given
+        .iter()
+        .rfind(|given| given.key == "preset")
+        .is_some_and(|given| given.text == "swr")
+    {
+        for (key, text) in table::SWR {
+            resolved
+                .assign(key, text, &Place::Preset)
+                .expect("every value of a preset is allowed");
+        }
+    }
+    for Given {
+        key,
+        text,
+        key_place,
+        value_place,
+    } in given
+    {
+        let place = if table::find(&key).is_some() {
+            value_place
+        } else {
+            key_place
+        };
+        if let Err(message) = resolved.assign(&key, &text, &place) {
+            problems.push(Problem { place, message });
+        }
+    }
+    problems.extend(resolved.contradictions());
+    problems.sort_by(|a, b| a.place.cmp(&b.place));
+    if problems.is_empty() {
+        Ok(resolved)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+/// The settings among the variables; a name that is none is a problem, because it is most likely misspelt.
+fn variables(all: &BTreeMap<String, String>, problems: &mut Vec<Problem>) -> Vec<Given> {
+    let mut given = Vec::new();
+    for (name, text) in all {
+        let place = Place::Variable(name.clone());
+        if let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == *name) {
+            let key = setting.key.to_owned();
+            given.push(Given {
+                key,
+                text: text.clone(),
+                key_place: place.clone(),
+                value_place: place,
+            });
+        } else if name != "BERTH_CONFIG" && !is_kubernetes_link(name) {
+            let names = SETTINGS.iter().map(table::Setting::variable);
+            let hint = nearest(name, names)
+                .map(|name| format!("; did you mean {name}?"))
+                .unwrap_or_default();
+            problems.push(Problem {
+                place,
+                message: format!("no setting has this variable{hint}"),
+            });
+        }
+    }
+    given
+}
+
+/// Kubernetes sets these in every pod beside a service that is called `berth`.
+fn is_kubernetes_link(name: &str) -> bool {
+    name == "BERTH_PORT" || name.starts_with("BERTH_PORT_") || name.starts_with("BERTH_SERVICE_")
+}
+
+/// The name most like the given one, when it is like enough to be meant.
+fn nearest(name: &str, names: impl Iterator<Item = String>) -> Option<String> {
+    let near = names.map(|other| (strsim::jaro_winkler(name, &other), other));
+    near.filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, other)| other)
+}
+
+/// A hint at the section or the setting that was meant.
+fn nearest_section(name: &str) -> String {
+    let sections = SETTINGS
+        .iter()
+        .filter_map(|setting| setting.key.split_once('.'))
+        .map(|(section, _)| section.into());
+    nearest(name, sections)
+        .map(|section| format!("; did you mean [{section}]?"))
+        .unwrap_or_default()
+}
+
+impl Resolved {
+    /// Takes over one value, or says what is wrong with it.
+    fn assign(&mut self, key: &str, text: &str, place: &Place) -> Result<(), String> {
+        let Some(setting) = table::find(key) else {
+            let last_part = |setting: &table::Setting| setting.key.rsplit('.').next() == Some(key);
+            let meant = SETTINGS
+                .iter()
+                .find(|setting| last_part(setting))
+                .map(|setting| setting.key.to_owned());
+            let meant = meant.or_else(|| nearest(key, SETTINGS.iter().map(|setting| setting.key.to_owned())));
+            let hint = meant
+                .map(|key| format!("; did you mean `{key}`?"))
+                .unwrap_or_default();
+            return Err(format!("unknown setting `{key}`{hint}"));
+        };
+        let field = (setting.field)(&mut self.settings);
+        field.assign(text).map_err(|reason| {
+            let shown = if setting.is_secret() || key == "database" {
+                String::new()
+            } else {
+                format!(" {text:?}")
+            };
+            format!(
+                "`{key}` cannot be{shown}: {reason}; allowed: {}",
+                setting.allowed()
+            )
+        })?;
+        self.places.insert(setting.key, place.clone());
+        Ok(())
+    }
+
+    /// Problems that no single value has.
+    fn contradictions(&self) -> Vec<Problem> {
+        let settings = &self.settings;
+        let pairs = [
+            (
+                "tls.certificate",
+                settings.tls.certificate.is_some(),
+                "tls.key",
+                settings.tls.key.is_some(),
+            ),
+            (
+                "admin_ak",
+                settings.admin_ak.is_some(),
+                "admin_sk",
+                settings.admin_sk.expose().is_some(),
+            ),
+        ];
+        let halves =
+            pairs
+                .into_iter()
+                .filter_map(|(one, has_one, other, has_other)| match (has_one, has_other) {
+                    (true, false) => Some((one, other)),
+                    (false, true) => Some((other, one)),
+                    _ => None,
+                });
+        let problem = |(there, missing)| Problem {
+            place: self.places.get(there).cloned().unwrap_or(Place::Default),
+            message: format!("`{there}` is given without `{missing}`; give both or neither"),
+        };
+        halves.map(problem).collect()
+    }
+}
+

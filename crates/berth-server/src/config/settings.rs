@@ -1,0 +1,176 @@
+//! The settings as the rest of the program reads them. Their names, defaults and texts are in `table`.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::value::{Database, Listen, LogFilter, Origin, PlainName, Secret, Size, choice};
+
+/// Every setting of a server, checked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) listen: Listen,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) database: Database,
+    pub(crate) storage: Option<PathBuf>,
+    pub(crate) external_url: Origin,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) region: PlainName,
+    pub(crate) account: PlainName,
+    pub(crate) admin_user: PlainName,
+    pub(crate) admin_password: Secret,
+    pub(crate) admin_ak: Option<PlainName>,
+    pub(crate) admin_sk: Secret,
+    pub(crate) master_key_file: Option<PathBuf>,
+    pub(crate) anonymous_pulls: bool,
+    pub(crate) missing_references: MissingReferences,
+    pub(crate) preset: Preset,
+    pub(crate) tls: Tls,
+    pub(crate) limits: Limits,
+    pub(crate) log: Log,
+}
+
+/// Certificate and key; both or none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tls {
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+}
+
+/// What keeps one client from taking everything.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Limits {
+    pub(crate) manifest_size_max: Size,
+    pub(crate) layer_size_max: Size,
+    pub(crate) layers_max: Option<NonZeroU32>,
+    pub(crate) organizations_per_user: u32,
+    pub(crate) upload_ttl: Duration,
+    pub(crate) token_ttl: Duration,
+    pub(crate) connections_max: Option<NonZeroU32>,
+    pub(crate) header_timeout: Duration,
+    pub(crate) body_stall_timeout: Duration,
+    pub(crate) shutdown_grace: Duration,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Log {
+    pub(crate) level: LogFilter,
+    pub(crate) format: LogFormat,
+}
+
+/// Whether a manifest is taken whose references are not in its repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum MissingReferences {
+    /// Refused, whatever is missing.
+    #[default]
+    Refuse,
+    /// An index may name manifests that come later; blobs must be there.
+    AcceptManifests,
+    /// Anything may be missing.
+    Accept,
+}
+choice!(MissingReferences { Refuse = "refuse", AcceptManifests = "accept-manifests", Accept = "accept" });
+
+/// A named set of defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Preset {
+    /// Limits that suit a private registry.
+    #[default]
+    Default,
+    /// The limits of the SWR guide.
+    Swr,
+}
+choice!(Preset { Default = "default", Swr = "swr" });
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line, for machines.
+    Json,
+}
+choice!(LogFormat { Text = "text", Json = "json" });
+
+impl super::value::Value for Option<PlainName> {
+    fn kind(&self) -> &'static str {
+        "name"
+    }
+
+    fn allowed(&self) -> String {
+        PlainName::default().allowed()
+    }
+
+    fn assign(&mut self, text: &str) -> Result<(), String> {
+        let mut name = PlainName::default();
+        name.assign(text)?;
+        *self = Some(name);
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map(super::value::Value::show).unwrap_or_default()
+    }
+}
+
+impl Settings {
+    /// The address of the database, in the form that `berth_registry` opens.
+    pub(crate) fn database_url(&self) -> String {
+        match &self.database {
+            Database::InDataDir => format!("sqlite://{}", self.data_dir.join("berth.db").display()),
+            Database::File(path) => format!("sqlite://{}", path.display()),
+            Database::Postgres(address) => address.clone(),
+        }
+    }
+
+    /// The folder of the blobs.
+    pub(crate) fn storage_dir(&self) -> PathBuf {
+        self.storage
+            .clone()
+            .unwrap_or_else(|| self.data_dir.join("storage"))
+    }
+
+    /// The file of the key that seals secrets at rest.
+    pub(crate) fn master_key_file(&self) -> PathBuf {
+        self.master_key_file
+            .clone()
+            .unwrap_or_else(|| self.data_dir.join("master.key"))
+    }
+
+    /// Certificate and key files, when TLS is on.
+    pub(crate) fn tls_files(&self) -> Option<(&Path, &Path)> {
+        self.tls.certificate.as_deref().zip(self.tls.key.as_deref())
+    }
+
+    /// True when requests from this address may say whom they are forwarded for.
+    pub(crate) fn trusts_proxy(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted_proxies
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+
+    /// The address that people and clients on this machine reach the server at.
+    pub(crate) fn local_url(&self) -> String {
+        if let Some(url) = &self.external_url.0 {
+            return url.clone();
+        }
+        let scheme = if self.tls_files().is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let port = self.listen.0.port();
+        let ip = self.listen.0.ip();
+        if ip.is_unspecified() || ip.is_loopback() {
+            format!("{scheme}://localhost:{port}")
+        } else {
+            format!("{scheme}://{}", self.listen.0)
+        }
+    }
+}

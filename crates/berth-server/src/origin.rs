@@ -1,0 +1,108 @@
+//! Where a request came from and at which address its client sees this server, proxies taken into account.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use axum::extract::FromRef;
+use axum::extract::FromRequestParts;
+use http::header::HOST;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName};
+
+use crate::app::AppState;
+use crate::config::Settings;
+use crate::serve::Peer;
+
+/// What a handler may know about the other end of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The client's address.
+    pub(crate) client: IpAddr,
+    /// This server's address as the client sees it, such as `https://registry.example.com`; without a slash at its end.
+    pub(crate) url: String,
+}
+
+impl Origin {
+    /// The host and port of the address, as docker and its like want it.
+    pub(crate) fn host(&self) -> &str {
+        self.url.split_once("://").map_or(&self.url, |(_, host)| host)
+    }
+
+    /// Reads connection and headers. What a proxy says is believed only from those that the settings trust.
+    pub(crate) fn of(parts: &Parts, settings: &Settings) -> Self {
+        let peer = parts.extensions.get::<Peer>();
+        let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address.ip());
+        let trusted = settings.trusts_proxy(address);
+        let client = if trusted {
+            forwarded_client(&parts.headers, settings).unwrap_or(address)
+        } else {
+            address
+        };
+        if let Some(url) = &settings.external_url.0 {
+            return Self {
+                client,
+                url: url.clone(),
+            };
+        }
+        let from_proxy = |name| trusted.then(|| first(&parts.headers, name)).flatten();
+        let own_scheme = if peer.is_some_and(|peer| peer.secure) {
+            "https"
+        } else {
+            "http"
+        };
+        let scheme = from_proxy("x-forwarded-proto").filter(|scheme| matches!(*scheme, "http" | "https"));
+        let asked = parts.uri.authority().map(http::uri::Authority::as_str);
+        let host = from_proxy("x-forwarded-host")
+            .or(asked)
+            .or_else(|| first(&parts.headers, HOST.as_str()));
+        let host = host.filter(|host| is_plain_host(host));
+        let listen = settings.listen.0.to_string();
+        let url = format!("{}://{}", scheme.unwrap_or(own_scheme), host.unwrap_or(&listen));
+        Self { client, url }
+    }
+}
+
+/// The last address in X-Forwarded-For that is not one of our proxies: what stands before it is the client's own word.
+fn forwarded_client(headers: &HeaderMap, settings: &Settings) -> Option<IpAddr> {
+    let values = headers
+        .get_all("x-forwarded-for")
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    let hops: Vec<IpAddr> = values
+        .flat_map(|value| value.split(','))
+        .filter_map(|hop| hop.trim().parse().ok())
+        .collect();
+    let outside = hops.iter().rev().find(|hop| !settings.trusts_proxy(**hop));
+    outside.or(hops.first()).map(IpAddr::to_canonical)
+}
+
+/// The first element of a header that may be a list.
+fn first<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+    let value = headers.get(name)?.to_str().ok()?;
+    value
+        .split(',')
+        .next()
+        .map(str::trim)
+        .filter(|value| !value.is_empty())
+}
+
+/// A host goes into headers, pages and commands that people paste into a shell: nothing but a name and a port may pass.
+fn is_plain_host(host: &str) -> bool {
+    host.len() <= 255
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
+}
+
+impl<S> FromRequestParts<S> for Origin
+where
+    AppState: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(parts, &AppState::from_ref(state).settings))
+    }
+}
+

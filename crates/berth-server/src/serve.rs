@@ -1,0 +1,178 @@
+//! The listener: accepts connections, serves them, and stops without breaking what runs.
+//! Knows nothing of what is answered.
+
+mod connection;
+mod exchange;
+mod tls;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use tls::{Certificate, Error as TlsError};
+
+/// How long requests that were cut off at the end of the grace time have to save how far they came.
+const TIME_TO_SAVE: Duration = Duration::from_secs(5);
+
+/// How long to wait after a connection could not be accepted, most often because no file descriptor is free.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Who is at the other end of a connection; every request carries it as an extension.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer {
+    /// The address of the other end, a proxy's perhaps.
+    pub(crate) address: SocketAddr,
+    /// Whether the connection is encrypted.
+    pub(crate) secure: bool,
+}
+
+/// What the server waits for, and how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    /// For a complete request header, and between two requests.
+    pub(crate) header: Duration,
+    /// For the next byte of a request's body.
+    pub(crate) body_stall: Duration,
+    /// For running requests after the signal to stop.
+    pub(crate) grace: Duration,
+}
+
+/// The steps of the server's end. Each is cancelled when it has come.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Phases {
+    /// No new request is taken; those that run go on.
+    pub(crate) stopping: CancellationToken,
+    /// The grace time is over: request bodies end with an error, so that handlers save how far they came.
+    pub(crate) ending: CancellationToken,
+    /// Every connection is cut.
+    pub(crate) aborting: CancellationToken,
+}
+
+impl Phases {
+    /// Phases that follow the signals of this process: the first SIGTERM or SIGINT begins the end, the second cuts it short.
+    pub(crate) fn of_signals() -> std::io::Result<Self> {
+        let phases = Self::default();
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let following = phases.clone();
+        tokio::spawn(async move {
+            for token in [&following.stopping, &following.aborting] {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                token.cancel();
+            }
+        });
+        Ok(phases)
+    }
+}
+
+/// A server that is ready to accept.
+pub(crate) struct Server {
+    /// Where it listens.
+    pub(crate) listener: TcpListener,
+    /// TLS, when it is on.
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    /// What answers.
+    pub(crate) router: Router,
+    /// How long it waits.
+    pub(crate) timeouts: Timeouts,
+    /// The most connections at one time.
+    pub(crate) connections_max: NonZeroU32,
+}
+
+impl Server {
+    /// Serves until the phases say stop, and returns when the last connection is closed.
+    pub(crate) async fn run(self, phases: Phases) {
+        let Self {
+            listener,
+            tls,
+            router,
+            timeouts,
+            connections_max,
+        } = self;
+        let secure = tls.is_some();
+        let tls = tls.map(TlsAcceptor::from);
+        let shared = connection::Shared {
+            router,
+            tls,
+            timeouts,
+            phases: phases.clone(),
+        };
+        let shared = Arc::new(shared);
+        let places = usize::try_from(connections_max.get()).unwrap_or(Semaphore::MAX_PERMITS);
+        let places = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
+        let tracker = TaskTracker::new();
+        loop {
+            let accepted = async {
+                // First a place, then the connection: those without a place wait in the system's queue.
+                let place = Arc::clone(&places).acquire_owned().await;
+                (place, listener.accept().await)
+            };
+            let (place, accepted) = tokio::select! {
+                () = phases.stopping.cancelled() => break,
+                accepted = accepted => accepted,
+            };
+            match accepted {
+                Ok((stream, address)) => {
+                    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+                    let shared = Arc::clone(&shared);
+                    tracker.spawn(async move {
+                        connection::serve(stream, Peer { address, secure }, shared).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(listener);
+        tracker.close();
+        wind_down(&tracker, &phases, timeouts.grace).await;
+    }
+}
+
+/// Lets running requests end, then save how far they came, then cuts what is left.
+async fn wind_down(tracker: &TaskTracker, phases: &Phases, grace: Duration) {
+    if !tracker.is_empty() {
+        tracing::info!(
+            connections = tracker.len(),
+            seconds = grace.as_secs(),
+            "waiting for running requests"
+        );
+    }
+    let ended = || async {
+        tokio::select! {
+            () = tracker.wait() => {}
+            () = phases.aborting.cancelled() => {}
+        }
+    };
+    if tokio::time::timeout(grace, ended()).await.is_err() {
+        tracing::warn!(
+            connections = tracker.len(),
+            "the time to end is over; requests save how far they came"
+        );
+    }
+    phases.ending.cancel();
+    if tokio::time::timeout(TIME_TO_SAVE, ended()).await.is_err() {
+        tracing::warn!(
+            connections = tracker.len(),
+            "cutting the connections that are left"
+        );
+    }
+    phases.aborting.cancel();
+    tracker.wait().await;
+}
+

@@ -1,0 +1,131 @@
+//! One connection from its first byte to its last: TLS, protocol, requests, and its end.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::{Body as _, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tower::Service as _;
+use tower_http::request_id::RequestId;
+use tracing::Instrument as _;
+
+use super::exchange::{Exchange, REQUEST_ID, Requests, ResponseBody, request_id};
+use super::{Peer, Phases, Timeouts};
+use crate::body::StallTimeout;
+
+/// What all connections share.
+pub(super) struct Shared {
+    pub(super) router: Router,
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) timeouts: Timeouts,
+    pub(super) phases: Phases,
+}
+
+/// Serves a connection until it is done, idle for too long, or the server stops.
+pub(super) async fn serve(stream: TcpStream, peer: Peer, shared: Arc<Shared>) {
+    // Small answers must not wait for the acknowledgement of the one before.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(client = %peer.address, %error, "nagle's algorithm stays on");
+    }
+    let Some(tls) = &shared.tls else {
+        return drive(stream, peer, shared).await;
+    };
+    let handshake = tokio::time::timeout(shared.timeouts.header, tls.accept(stream));
+    tokio::select! {
+        () = shared.phases.stopping.cancelled() => {}
+        done = handshake => match done {
+            Ok(Ok(stream)) => drive(stream, peer, shared).await,
+            Ok(Err(error)) => tracing::debug!(client = %peer.address, %error, "tls handshake failed"),
+            Err(_) => tracing::debug!(client = %peer.address, "tls handshake took too long"),
+        },
+    }
+}
+
+async fn drive<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, peer: Peer, shared: Arc<Shared>) {
+    let requests = Arc::new(Requests::default());
+    let service = service_fn(|request| answer(request, peer, Arc::clone(&requests), Arc::clone(&shared)));
+    let builder = protocol(&shared.timeouts);
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut tick = tokio::time::interval(shared.timeouts.header);
+    tick.tick().await;
+    let mut seen = None;
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            done = connection.as_mut() => {
+                if let Err(error) = done {
+                    tracing::debug!(client = %peer.address, %error, "connection ended early");
+                }
+                return;
+            }
+            () = shared.phases.stopping.cancelled(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+                if requests.begun_if_idle() == Some(0) {
+                    // hyper keeps waiting for the first request of a connection; nobody has a claim to that.
+                    return;
+                }
+            }
+            () = shared.phases.aborting.cancelled() => return,
+            _ = tick.tick() => {
+                // Two ticks without a request in between: whoever is there has nothing to ask, or asks too slowly.
+                let now = requests.begun_if_idle();
+                if now.is_some() && now == seen {
+                    return;
+                }
+                seen = now;
+            }
+        }
+    }
+}
+
+fn protocol(timeouts: &Timeouts) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timeouts.header);
+    // Windows that keep one upload at full speed over a link with 50 ms; a ping finds peers that vanished.
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20)
+        .max_concurrent_streams(128)
+        .max_header_list_size(64 << 10)
+        .keep_alive_interval(timeouts.header)
+        .keep_alive_timeout(timeouts.header);
+    builder
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    peer: Peer,
+    requests: Arc<Requests>,
+    shared: Arc<Shared>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    let id = request_id(&request);
+    let exchange = Exchange::begin(&request, peer, requests, id.clone());
+    let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
+    let mut request = request.map(|body| {
+        if body.is_end_stream() {
+            return Body::empty();
+        }
+        let (stall, ending) = (shared.timeouts.body_stall, shared.phases.ending.clone());
+        Body::new(StallTimeout::new(body, stall, ending, exchange.received()))
+    });
+    request.extensions_mut().insert(peer);
+    request.extensions_mut().insert(RequestId::new(id.clone()));
+    let mut response = shared.router.clone().call(request).instrument(span).await?;
+    response.headers_mut().insert(REQUEST_ID, id);
+    let status = response.status();
+    Ok(response.map(|body| exchange.respond(status, body)))
+}
