@@ -1,1 +1,70 @@
-//! Rows.
+//! Rows: everything Berth knows except the bytes of blobs, in SQLite or PostgreSQL.
+//!
+//! The only crate that knows SQL. Each method of [`Metadata`] is one sentence of the domain and one transaction; it
+//! answers plain structs. It refuses to know files, HTTP, the clock and who may do what: names, digests and rights
+//! are checked by its caller. All times are milliseconds since the epoch.
+
+mod accounts;
+mod blobs;
+mod error;
+mod grants;
+mod groups;
+mod instance;
+mod keys;
+mod manifests;
+mod organizations;
+mod pool;
+mod reclaim;
+mod repositories;
+mod secrets;
+mod shares;
+mod sql;
+mod tags;
+mod uploads;
+mod users;
+
+pub use accounts::Account;
+pub use blobs::{BlobRow, LinkedBlob, UnlinkOutcome};
+pub use error::{Conflict, Error};
+pub use grants::{Grant, OrganizationFacts, Permission, RepositoryFacts, Standing};
+pub use groups::Group;
+pub use instance::FirstAccount;
+pub use keys::{AccessKey, TemporaryLogin};
+pub use manifests::{
+    ManifestDescriptor, ManifestRow, MissingReferences, PutManifest, PutOutcome, Referrer, ReferrersPage,
+};
+pub use organizations::{ListedOrganization, NewOrganization, Organization, OrganizationsPage};
+pub use reclaim::ReclaimRow;
+pub use repositories::{NewRepository, Repository, Viewer};
+pub use secrets::SigningKeyRow;
+pub use tags::{Expected, TagMove};
+pub use uploads::{FinishOutcome, FinishUpload, SaveUpload, UploadRow};
+pub use users::{AccessType, NewUser, User};
+
+use pool::Pool;
+
+/// The metadata store; clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Metadata {
+    pool: Pool,
+}
+
+impl Metadata {
+    /// Opens the database that `url` names, `sqlite:///path/berth.db` (made when missing) or `postgres://...`, and
+    /// brings its schema up to date.
+    pub async fn open(url: &str) -> Result<Metadata, Error> {
+        Ok(Metadata {
+            pool: Pool::open(url).await?,
+        })
+    }
+
+    /// Ends after every queued write is answered and all connections are closed; later calls fail.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Whether the database answers and takes durable writes now (for readiness).
+    pub async fn check(&self) -> Result<(), Error> {
+        self.pool.check().await
+    }
+}

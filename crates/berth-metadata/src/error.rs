@@ -1,0 +1,120 @@
+//! What can go wrong here, as outcomes a caller can act on.
+
+use std::sync::Arc;
+
+/// Why a call failed. When a write fails with [`Error::Unavailable`], [`Error::Full`] or [`Error::Internal`], it may
+/// still have been committed on PostgreSQL, where the connection can end between the commit and its answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// What is stored now does not allow it; nothing was changed.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The disk of the database is full or its writes fail; nothing was changed.
+    #[error("the database cannot be written: its disk is full or failing")]
+    Full,
+    /// The database or its file system is read-only; nothing was changed.
+    #[error("the database is read-only")]
+    ReadOnly,
+    /// The database cannot be reached or stayed busy for too long; worth trying again.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// The database was written by a newer version of this program.
+    #[error(
+        "the database has schema version {found}, this program knows versions up to {known}: \
+         start the newer version of berth, or restore a backup made before the upgrade"
+    )]
+    SchemaTooNew {
+        /// Version found in the database.
+        found: i64,
+        /// Newest version this program knows.
+        known: i64,
+    },
+    /// Anything else: a fault of this program or of the database.
+    #[error("cannot {doing}: {source}")]
+    Internal {
+        /// What was being done, as a verb phrase.
+        doing: String,
+        /// The fault beneath.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// What is stored now does not allow what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// An account of that name or id exists.
+    #[error("the account exists already")]
+    AccountExists,
+    /// The account does not exist (any more).
+    #[error("the account does not exist")]
+    AccountGone,
+    /// The first account was created before.
+    #[error("the registry has its first account already")]
+    AlreadyBootstrapped,
+    /// The account has a user of that name.
+    #[error("the user exists already")]
+    UserExists,
+    /// The user does not exist (any more), or not in that account.
+    #[error("the user does not exist")]
+    UserGone,
+    /// The account has a group of that name.
+    #[error("the group exists already")]
+    GroupExists,
+    /// An access key or temporary login of that id exists.
+    #[error("the access key exists already")]
+    AccessKeyExists,
+    /// The access key that a temporary login is made with does not exist (any more).
+    #[error("the access key does not exist")]
+    AccessKeyGone,
+    /// An organisation of that name exists, in whatever account.
+    #[error("the organisation exists already")]
+    OrganizationExists,
+    /// The user has created as many organisations as allowed.
+    #[error("the quota of organisations is used up")]
+    OrganizationQuota,
+    /// The organisation holds repositories.
+    #[error("the organisation still holds images")]
+    OrganizationNotEmpty,
+    /// The organisation does not exist (any more).
+    #[error("the organisation does not exist")]
+    OrganizationGone,
+    /// The user has a permission there already.
+    #[error("user {user_id} has a permission already")]
+    GrantExists {
+        /// The user in question.
+        user_id: String,
+    },
+    /// The user has no permission there.
+    #[error("user {user_id} has no permission to change")]
+    GrantMissing {
+        /// The user in question.
+        user_id: String,
+    },
+    /// The organisation has a repository of that name.
+    #[error("the repository exists already")]
+    RepositoryExists,
+    /// The repository does not exist (any more).
+    #[error("the repository does not exist")]
+    RepositoryGone,
+    /// Another request moved the upload first.
+    #[error("the upload is at offset {offset} now")]
+    UploadMoved {
+        /// The offset in bytes where it is now.
+        offset: i64,
+    },
+    /// The upload was finished, cancelled or swept.
+    #[error("the upload does not exist")]
+    UploadGone,
+    /// The manifest names blobs that its repository does not link.
+    #[error("blobs are missing: {}", .0.join(", "))]
+    MissingBlobs(Vec<String>),
+    /// The index names manifests that its repository does not hold.
+    #[error("manifests are missing: {}", .0.join(", "))]
+    MissingManifests(Vec<String>),
+    /// The tag does not name what the caller expected.
+    #[error("the tag names {} now", .now.as_deref().unwrap_or("nothing"))]
+    TagMoved {
+        /// The digest it names now, none when there is no such tag.
+        now: Option<String>,
+    },
+}

@@ -1,0 +1,329 @@
+//! Permissions of users on organisations and repositories, and where a caller stands. Decides nothing.
+
+use crate::Metadata;
+use crate::error::{Conflict, Error};
+use crate::pool::{Durability, Failure};
+use crate::sql::{Meaning, change};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+/// What a grant allows; each includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Permission {
+    /// See and pull.
+    Read = 1,
+    /// Push and edit as well.
+    Write = 3,
+    /// Delete and grant as well.
+    Manage = 7,
+}
+
+impl Permission {
+    /// 1, 3 or 7, as the management API writes it.
+    pub fn bits(self) -> i64 {
+        self as i64
+    }
+
+    pub(crate) fn read(bits: i64) -> Result<Permission, Failure> {
+        match bits {
+            1 => Ok(Permission::Read),
+            3 => Ok(Permission::Write),
+            7 => Ok(Permission::Manage),
+            other => Err(Failure::Broken(format!("permission {other}"))),
+        }
+    }
+}
+
+/// A user's permission on something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The user.
+    pub user_id: String,
+    /// The user's name.
+    pub user_name: String,
+    /// What it may do.
+    pub permission: Permission,
+}
+
+/// What a decision needs to know of an organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrganizationFacts {
+    /// Its id.
+    pub id: i64,
+    /// The account it belongs to.
+    pub account_id: String,
+}
+
+/// What a decision needs to know of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RepositoryFacts {
+    /// Its id.
+    pub id: i64,
+    /// Whether everybody may pull from it.
+    pub is_public: bool,
+}
+
+/// Everything a decision needs to know about an organisation, a repository in it and a viewer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The organisation, none when it does not exist.
+    pub organization: Option<OrganizationFacts>,
+    /// The repository, none when it does not exist or was not asked for.
+    pub repository: Option<RepositoryFacts>,
+    /// The viewer's permission on the organisation.
+    pub organization_permission: Option<Permission>,
+    /// The viewer's permission on the repository itself.
+    pub repository_permission: Option<Permission>,
+    /// Whether the repository is shared with the viewer's account now.
+    pub shared: bool,
+}
+
+/// The statements over one kind of thing that is granted on.
+#[derive(Clone, Copy)]
+struct Statements {
+    list: &'static str,
+    add: &'static str,
+    update: &'static str,
+    remove: &'static str,
+}
+
+const ON_ORGANIZATION: Statements = Statements {
+    list: "SELECT g.user_id, u.name, g.permission FROM organization_grants g JOIN users u ON u.id = g.user_id \
+           WHERE g.organization_id = $1 ORDER BY g.user_id",
+    add: "INSERT INTO organization_grants (organization_id, user_id, permission) VALUES ($1, $2, $3)",
+    update: "UPDATE organization_grants SET permission = $3 WHERE organization_id = $1 AND user_id = $2",
+    remove: "DELETE FROM organization_grants WHERE organization_id = $1 AND user_id = $2",
+};
+
+const ON_REPOSITORY: Statements = Statements {
+    list: "SELECT g.user_id, u.name, g.permission FROM repository_grants g JOIN users u ON u.id = g.user_id \
+           WHERE g.repository_id = $1 ORDER BY g.user_id",
+    add: "INSERT INTO repository_grants (repository_id, user_id, permission) VALUES ($1, $2, $3)",
+    update: "UPDATE repository_grants SET permission = $3 WHERE repository_id = $1 AND user_id = $2",
+    remove: "DELETE FROM repository_grants WHERE repository_id = $1 AND user_id = $2",
+};
+
+impl Metadata {
+    /// The grants on an organisation by user id.
+    pub async fn organization_grants(&self, organization_id: i64) -> Result<Vec<Grant>, Error> {
+        self.list_grants(ON_ORGANIZATION, organization_id).await
+    }
+
+    /// Adds grants on an organisation, all or none; [`Conflict::GrantExists`], [`Conflict::UserGone`] when a user or
+    /// the organisation does not exist.
+    pub async fn add_organization_grants(
+        &self,
+        organization_id: i64,
+        grants: &[(String, Permission)],
+    ) -> Result<(), Error> {
+        self.add_grants(ON_ORGANIZATION, organization_id, grants).await
+    }
+
+    /// Changes grants on an organisation, all or none; [`Conflict::GrantMissing`].
+    pub async fn update_organization_grants(
+        &self,
+        organization_id: i64,
+        grants: &[(String, Permission)],
+    ) -> Result<(), Error> {
+        self.update_grants(ON_ORGANIZATION, organization_id, grants).await
+    }
+
+    /// Removes the grants of users on an organisation, all or none; [`Conflict::GrantMissing`].
+    pub async fn remove_organization_grants(
+        &self,
+        organization_id: i64,
+        users: &[String],
+    ) -> Result<(), Error> {
+        self.remove_grants(ON_ORGANIZATION, organization_id, users).await
+    }
+
+    /// The grants on a repository by user id.
+    pub async fn repository_grants(&self, repository_id: i64) -> Result<Vec<Grant>, Error> {
+        self.list_grants(ON_REPOSITORY, repository_id).await
+    }
+
+    /// Adds grants on a repository, all or none; [`Conflict::GrantExists`], [`Conflict::UserGone`] when a user or the
+    /// repository does not exist.
+    pub async fn add_repository_grants(
+        &self,
+        repository_id: i64,
+        grants: &[(String, Permission)],
+    ) -> Result<(), Error> {
+        self.add_grants(ON_REPOSITORY, repository_id, grants).await
+    }
+
+    /// Changes grants on a repository, all or none; [`Conflict::GrantMissing`].
+    pub async fn update_repository_grants(
+        &self,
+        repository_id: i64,
+        grants: &[(String, Permission)],
+    ) -> Result<(), Error> {
+        self.update_grants(ON_REPOSITORY, repository_id, grants).await
+    }
+
+    /// Removes the grants of users on a repository, all or none; [`Conflict::GrantMissing`].
+    pub async fn remove_repository_grants(&self, repository_id: i64, users: &[String]) -> Result<(), Error> {
+        self.remove_grants(ON_REPOSITORY, repository_id, users).await
+    }
+
+    /// Where a viewer, a user's id and its account's id, stands to an organisation and a repository of it; what does
+    /// not exist is none. One statement.
+    pub async fn standing(
+        &self,
+        organization: &str,
+        image: Option<&str>,
+        viewer: Option<(&str, &str)>,
+        now: i64,
+    ) -> Result<Standing, Error> {
+        let statement = sqlx::query(STANDING)
+            .bind(organization.to_owned())
+            .bind(image.map(str::to_owned))
+            .bind(viewer.map(|(user_id, _)| user_id.to_owned()))
+            .bind(viewer.map(|(_, account_id)| account_id.to_owned()))
+            .bind(now);
+        Ok(self
+            .find("find where a caller stands", statement, standing)
+            .await?
+            .unwrap_or_default())
+    }
+
+    async fn list_grants(&self, on: Statements, id: i64) -> Result<Vec<Grant>, Error> {
+        self.list("list grants", sqlx::query(on.list).bind(id), grant)
+            .await
+    }
+
+    async fn add_grants(
+        &self,
+        on: Statements,
+        id: i64,
+        grants: &[(String, Permission)],
+    ) -> Result<(), Error> {
+        let input = (on, id, grants.to_vec());
+        self.pool
+            .write(
+                "add grants",
+                Durability::Durable,
+                input,
+                |tx, (on, id, grants)| {
+                    Box::pin(async move {
+                        for (user_id, permission) in grants {
+                            let exists = Conflict::GrantExists {
+                                user_id: user_id.clone(),
+                            };
+                            let add = sqlx::query(on.add)
+                                .bind(*id)
+                                .bind(user_id.clone())
+                                .bind(permission.bits());
+                            change(tx, add)
+                                .await
+                                .unique(exists)
+                                .reference(Conflict::UserGone)?;
+                        }
+                        Ok(())
+                    })
+                },
+            )
+            .await
+    }
+
+    async fn update_grants(
+        &self,
+        on: Statements,
+        id: i64,
+        grants: &[(String, Permission)],
+    ) -> Result<(), Error> {
+        let input = (on, id, grants.to_vec());
+        self.pool
+            .write(
+                "change grants",
+                Durability::Durable,
+                input,
+                |tx, (on, id, grants)| {
+                    Box::pin(async move {
+                        for (user_id, permission) in grants {
+                            let update = sqlx::query(on.update).bind(*id).bind(user_id.clone());
+                            must_change(tx, update.bind(permission.bits()), user_id).await?;
+                        }
+                        Ok(())
+                    })
+                },
+            )
+            .await
+    }
+
+    async fn remove_grants(&self, on: Statements, id: i64, users: &[String]) -> Result<(), Error> {
+        let input = (on, id, users.to_vec());
+        self.pool
+            .write(
+                "remove grants",
+                Durability::Durable,
+                input,
+                |tx, (on, id, users)| {
+                    Box::pin(async move {
+                        for user_id in users {
+                            let remove = sqlx::query(on.remove).bind(*id).bind(user_id.clone());
+                            must_change(tx, remove, user_id).await?;
+                        }
+                        Ok(())
+                    })
+                },
+            )
+            .await
+    }
+}
+
+pub(crate) const STANDING: &str = "SELECT o.id, o.account_id, r.id, r.is_public, og.permission, rg.permission, s.repository_id \
+     FROM organizations o \
+     LEFT JOIN repositories r ON r.organization_id = o.id AND r.image = $2 \
+     LEFT JOIN organization_grants og ON og.organization_id = o.id AND og.user_id = $3 \
+     LEFT JOIN repository_grants rg ON rg.repository_id = r.id AND rg.user_id = $3 \
+     LEFT JOIN shares s ON s.repository_id = r.id AND s.account_id = $4 \
+       AND (s.expires_at IS NULL OR s.expires_at > $5) \
+     WHERE o.name = $1";
+
+async fn must_change(
+    tx: &mut AnyConnection,
+    statement: crate::sql::Statement,
+    user_id: &str,
+) -> Result<(), Failure> {
+    if change(tx, statement).await? == 0 {
+        return Err(Conflict::GrantMissing {
+            user_id: user_id.to_owned(),
+        }
+        .into());
+    }
+    Ok(())
+}
+
+fn grant(row: &AnyRow) -> Result<Grant, Failure> {
+    Ok(Grant {
+        user_id: row.try_get(0)?,
+        user_name: row.try_get(1)?,
+        permission: Permission::read(row.try_get(2)?)?,
+    })
+}
+
+fn standing(row: &AnyRow) -> Result<Standing, Failure> {
+    let permission = |column: usize| {
+        row.try_get::<Option<i64>, _>(column)?
+            .map(Permission::read)
+            .transpose()
+    };
+    let repository = match row.try_get::<Option<i64>, _>(2)? {
+        Some(id) => Some(RepositoryFacts {
+            id,
+            is_public: row.try_get::<i64, _>(3)? != 0,
+        }),
+        None => None,
+    };
+    Ok(Standing {
+        organization: Some(OrganizationFacts {
+            id: row.try_get(0)?,
+            account_id: row.try_get(1)?,
+        }),
+        repository,
+        organization_permission: permission(4)?,
+        repository_permission: permission(5)?,
+        shared: row.try_get::<Option<i64>, _>(6)?.is_some(),
+    })
+}

@@ -1,0 +1,244 @@
+//! Manifests with their bytes, what they reference, and who refers to them.
+
+use crate::Metadata;
+use crate::error::Error;
+use crate::pool::{Durability, Failure};
+use crate::tags::Expected;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+mod write;
+
+/// A manifest as it was pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestRow {
+    /// Its digest.
+    pub digest: String,
+    /// The media type to serve it with.
+    pub media_type: String,
+    /// The bytes, unaltered.
+    pub bytes: Vec<u8>,
+    /// The artifact type that referrers lists show.
+    pub artifact_type: Option<String>,
+    /// The digest of the manifest it refers to.
+    pub subject: Option<String>,
+    /// Bytes.
+    pub size: i64,
+}
+
+/// A manifest without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestDescriptor {
+    /// Its digest.
+    pub digest: String,
+    /// The media type to serve it with.
+    pub media_type: String,
+    /// Bytes.
+    pub size: i64,
+}
+
+/// What to do about references to content that the repository does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingReferences {
+    /// Refuse the manifest.
+    Refuse,
+    /// Accept an index whose manifests are missing; blobs must be there.
+    AcceptManifests,
+    /// Accept everything.
+    AcceptAll,
+}
+
+/// A manifest to store.
+#[derive(Clone, Debug)]
+pub struct PutManifest {
+    /// Where it goes.
+    pub repository_id: i64,
+    /// Its digest, verified.
+    pub digest: String,
+    /// The media type to serve it with.
+    pub media_type: String,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// The digests of its config and layers.
+    pub blobs: Vec<String>,
+    /// The digests of an index's manifests.
+    pub manifests: Vec<String>,
+    /// The digest of the manifest it refers to, which need not be there.
+    pub subject: Option<String>,
+    /// The artifact type that referrers lists show.
+    pub artifact_type: Option<String>,
+    /// The annotations that referrers lists show, as a JSON object.
+    pub annotations_json: String,
+    /// The tags to move to it.
+    pub tags: Vec<String>,
+    /// What each of the tags must name before, none for anything.
+    pub expected: Option<Expected>,
+    /// What to do about missing references.
+    pub missing: MissingReferences,
+    /// Who pushes it.
+    pub user_id: Option<String>,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+}
+
+/// What a stored manifest changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutOutcome {
+    /// Whether the repository did not hold it before.
+    pub created: bool,
+    /// Each tag and the digest it named before.
+    pub previous: Vec<(String, Option<String>)>,
+}
+
+/// Which referrers to list.
+#[derive(Clone, Debug)]
+pub struct ReferrersPage {
+    /// The repository.
+    pub repository_id: i64,
+    /// The digest they refer to.
+    pub subject: String,
+    /// Only those of this artifact type.
+    pub artifact_type: Option<String>,
+    /// Those after this digest.
+    pub last: Option<String>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// A manifest that refers to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referrer {
+    /// Its digest.
+    pub digest: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Bytes.
+    pub size: i64,
+    /// Its artifact type.
+    pub artifact_type: Option<String>,
+    /// Its annotations as a JSON object.
+    pub annotations_json: String,
+}
+
+pub(crate) const BY_TAG: &str = "SELECT m.digest, m.media_type, m.size, m.artifact_type, m.subject, m.bytes FROM tags t \
+     JOIN manifests m ON m.repository_id = t.repository_id AND m.digest = t.digest \
+     WHERE t.repository_id = $1 AND t.tag = $2";
+pub(crate) const BY_DIGEST: &str = "SELECT digest, media_type, size, artifact_type, subject, bytes FROM manifests \
+     WHERE repository_id = $1 AND digest = $2";
+pub(crate) const DESCRIPTOR_BY_TAG: &str = "SELECT m.digest, m.media_type, m.size FROM tags t \
+     JOIN manifests m ON m.repository_id = t.repository_id AND m.digest = t.digest \
+     WHERE t.repository_id = $1 AND t.tag = $2";
+pub(crate) const DESCRIPTOR_BY_DIGEST: &str =
+    "SELECT digest, media_type, size FROM manifests WHERE repository_id = $1 AND digest = $2";
+pub(crate) const REFERRERS: &str = "SELECT digest, media_type, size, artifact_type, annotations FROM manifests \
+     WHERE repository_id = $1 AND subject = $2 AND digest > $3 AND ($4 IS NULL OR artifact_type = $4) \
+     ORDER BY digest LIMIT $5";
+
+impl Metadata {
+    /// The manifest that a tag names.
+    pub async fn manifest_by_tag(&self, repository_id: i64, tag: &str) -> Result<Option<ManifestRow>, Error> {
+        let statement = sqlx::query(BY_TAG).bind(repository_id).bind(tag.to_owned());
+        self.find("find a manifest by tag", statement, manifest).await
+    }
+
+    /// The manifest of that digest, if the repository holds it.
+    pub async fn manifest_by_digest(
+        &self,
+        repository_id: i64,
+        digest: &str,
+    ) -> Result<Option<ManifestRow>, Error> {
+        let statement = sqlx::query(BY_DIGEST).bind(repository_id).bind(digest.to_owned());
+        self.find("find a manifest by digest", statement, manifest).await
+    }
+
+    /// The manifest that a tag names, without its bytes.
+    pub async fn manifest_descriptor_by_tag(
+        &self,
+        repository_id: i64,
+        tag: &str,
+    ) -> Result<Option<ManifestDescriptor>, Error> {
+        let statement = sqlx::query(DESCRIPTOR_BY_TAG)
+            .bind(repository_id)
+            .bind(tag.to_owned());
+        self.find("find a manifest by tag", statement, descriptor).await
+    }
+
+    /// The manifest of that digest, without its bytes, if the repository holds it.
+    pub async fn manifest_descriptor_by_digest(
+        &self,
+        repository_id: i64,
+        digest: &str,
+    ) -> Result<Option<ManifestDescriptor>, Error> {
+        let statement = sqlx::query(DESCRIPTOR_BY_DIGEST)
+            .bind(repository_id)
+            .bind(digest.to_owned());
+        self.find("find a manifest by digest", statement, descriptor)
+            .await
+    }
+
+    /// Stores a manifest, its references and its tags, all or nothing; durable.
+    ///
+    /// [`Conflict::MissingBlobs`](crate::Conflict::MissingBlobs),
+    /// [`Conflict::MissingManifests`](crate::Conflict::MissingManifests),
+    /// [`Conflict::TagMoved`](crate::Conflict::TagMoved),
+    /// [`Conflict::RepositoryGone`](crate::Conflict::RepositoryGone).
+    pub async fn put_manifest(&self, put: PutManifest) -> Result<PutOutcome, Error> {
+        self.pool
+            .write("put a manifest", Durability::Durable, put, |tx, manifest| {
+                Box::pin(write::put(tx, manifest))
+            })
+            .await
+    }
+
+    /// Deletes a manifest and the tags that name it, durable; false when the repository does not hold it. An index that
+    /// lists it misses it from then on.
+    pub async fn delete_manifest(&self, repository_id: i64, digest: &str, now: i64) -> Result<bool, Error> {
+        self.pool
+            .write(
+                "delete a manifest",
+                Durability::Durable,
+                digest.to_owned(),
+                move |tx, digest| Box::pin(write::delete(tx, repository_id, digest, now)),
+            )
+            .await
+    }
+
+    /// A page of the manifests that refer to a digest, by digest.
+    pub async fn referrers(&self, page: ReferrersPage) -> Result<Vec<Referrer>, Error> {
+        let statement = sqlx::query(REFERRERS)
+            .bind(page.repository_id)
+            .bind(page.subject)
+            .bind(page.last.unwrap_or_default())
+            .bind(page.artifact_type)
+            .bind(page.limit);
+        self.list("list referrers", statement, |row| {
+            Ok(Referrer {
+                digest: row.try_get(0)?,
+                media_type: row.try_get(1)?,
+                size: row.try_get(2)?,
+                artifact_type: row.try_get(3)?,
+                annotations_json: row.try_get(4)?,
+            })
+        })
+        .await
+    }
+}
+
+fn manifest(row: &AnyRow) -> Result<ManifestRow, Failure> {
+    Ok(ManifestRow {
+        digest: row.try_get(0)?,
+        media_type: row.try_get(1)?,
+        size: row.try_get(2)?,
+        artifact_type: row.try_get(3)?,
+        subject: row.try_get(4)?,
+        bytes: row.try_get(5)?,
+    })
+}
+
+fn descriptor(row: &AnyRow) -> Result<ManifestDescriptor, Failure> {
+    Ok(ManifestDescriptor {
+        digest: row.try_get(0)?,
+        media_type: row.try_get(1)?,
+        size: row.try_get(2)?,
+    })
+}

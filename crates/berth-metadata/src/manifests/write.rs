@@ -1,0 +1,203 @@
+//! The transactions that put and delete a manifest. Both hold the repository's lock from their first statement, so that
+//! no blob is unlinked between the look at it and the reference to it.
+
+use super::{MissingReferences, PutManifest, PutOutcome};
+use crate::error::Conflict;
+use crate::pool::Failure;
+use crate::repositories;
+use crate::sql::{self, change, first};
+use crate::tags;
+use sqlx::{AnyConnection, Row};
+use std::collections::{BTreeSet, HashSet};
+
+pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<PutOutcome, Failure> {
+    repositories::touch(tx, put.repository_id, put.now).await?;
+    require_references(tx, put).await?;
+    let previous = tags::require(tx, put.repository_id, &put.tags, put.expected.as_ref()).await?;
+    let created = store(tx, put).await?;
+    for (tag, named) in &previous {
+        tags::point(tx, put, tag, named.as_deref()).await?;
+    }
+    Ok(PutOutcome { created, previous })
+}
+
+async fn require_references(tx: &mut AnyConnection, put: &PutManifest) -> Result<(), Failure> {
+    if put.missing == MissingReferences::AcceptAll {
+        return Ok(());
+    }
+    let blobs = absent(tx, "blob_links", put.repository_id, &put.blobs).await?;
+    if !blobs.is_empty() {
+        return Err(Conflict::MissingBlobs(blobs).into());
+    }
+    if put.missing == MissingReferences::AcceptManifests {
+        return Ok(());
+    }
+    let manifests = absent(tx, "manifests", put.repository_id, &put.manifests).await?;
+    if !manifests.is_empty() {
+        return Err(Conflict::MissingManifests(manifests).into());
+    }
+    Ok(())
+}
+
+/// Those of `digests` that `table` has no row of the repository for, in the order given.
+async fn absent(
+    tx: &mut AnyConnection,
+    table: &'static str,
+    repository_id: i64,
+    digests: &[String],
+) -> Result<Vec<String>, Failure> {
+    let mut present = HashSet::new();
+    for list in sql::lists(digests) {
+        let markers = sql::markers(2, list.len());
+        let text = format!("SELECT digest FROM {table} WHERE repository_id = $1 AND digest IN ({markers})");
+        let statement = list
+            .into_iter()
+            .fold(sql::made(text).bind(repository_id), sqlx::query::Query::bind);
+        for row in statement.fetch_all(&mut *tx).await? {
+            present.insert(row.try_get::<String, _>(0)?);
+        }
+    }
+    let mut absent: Vec<String> = Vec::new();
+    for digest in digests {
+        if !present.contains(digest) && !absent.contains(digest) {
+            absent.push(digest.clone());
+        }
+    }
+    Ok(absent)
+}
+
+/// Stores the manifest and its references; false when it was there. A manifest pushed again with another media type
+/// takes that one, and what it is read to reference.
+async fn store(tx: &mut AnyConnection, put: &PutManifest) -> Result<bool, Failure> {
+    const STORED: &str = "SELECT media_type FROM manifests WHERE repository_id = $1 AND digest = $2";
+    const INSERT: &str = "INSERT INTO manifests \
+         (repository_id, digest, media_type, size, artifact_type, subject, annotations, created_at, bytes) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    const UPDATE: &str = "UPDATE manifests SET media_type = $3, artifact_type = $4, subject = $5, annotations = $6 \
+         WHERE repository_id = $1 AND digest = $2";
+    let stored = sqlx::query(STORED)
+        .bind(put.repository_id)
+        .bind(put.digest.clone());
+    let stored = match first(tx, stored).await? {
+        Some(row) => Some(row.try_get::<String, _>(0)?),
+        None => None,
+    };
+    if stored.as_ref() == Some(&put.media_type) {
+        return Ok(false);
+    }
+    if stored.is_some() {
+        let update = sqlx::query(UPDATE)
+            .bind(put.repository_id)
+            .bind(put.digest.clone())
+            .bind(put.media_type.clone())
+            .bind(put.artifact_type.clone())
+            .bind(put.subject.clone())
+            .bind(put.annotations_json.clone());
+        change(tx, update).await?;
+        let unreferenced = unreference(tx, put.repository_id, &put.digest).await?;
+        reference(tx, put).await?;
+        set_idle(tx, put.repository_id, &unreferenced, put.now).await?;
+        return Ok(false);
+    }
+    let size = i64::try_from(put.bytes.len()).expect("a manifest fits into memory");
+    let insert = sqlx::query(INSERT)
+        .bind(put.repository_id)
+        .bind(put.digest.clone())
+        .bind(put.media_type.clone())
+        .bind(size)
+        .bind(put.artifact_type.clone())
+        .bind(put.subject.clone())
+        .bind(put.annotations_json.clone())
+        .bind(put.now)
+        .bind(put.bytes.clone());
+    change(tx, insert).await?;
+    reference(tx, put).await?;
+    Ok(true)
+}
+
+/// Adds the manifest's references; what it references is not idle.
+async fn reference(tx: &mut AnyConnection, put: &PutManifest) -> Result<(), Failure> {
+    let digests: BTreeSet<&String> = put.blobs.iter().chain(&put.manifests).collect();
+    let digests: Vec<String> = digests.into_iter().cloned().collect();
+    for list in sql::lists(&digests) {
+        let rows = (3..3 + list.len())
+            .map(|n| format!("($1, $2, ${n})"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let insert = format!(
+            "INSERT INTO manifest_references (repository_id, manifest, digest) VALUES {rows} ON CONFLICT DO NOTHING"
+        );
+        let insert = sql::made(insert).bind(put.repository_id).bind(put.digest.clone());
+        change(tx, list.iter().cloned().fold(insert, sqlx::query::Query::bind)).await?;
+        let used = format!(
+            "UPDATE blob_links SET idle_since = NULL \
+             WHERE repository_id = $1 AND digest IN ({}) AND idle_since IS NOT NULL",
+            sql::markers(2, list.len())
+        );
+        let used = sql::made(used).bind(put.repository_id);
+        change(tx, list.into_iter().fold(used, sqlx::query::Query::bind)).await?;
+    }
+    Ok(())
+}
+
+/// Takes the manifest's references away and answers what they named.
+async fn unreference(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    manifest: &str,
+) -> Result<Vec<String>, Failure> {
+    const DELETE: &str =
+        "DELETE FROM manifest_references WHERE repository_id = $1 AND manifest = $2 RETURNING digest";
+    let rows = sqlx::query(DELETE)
+        .bind(repository_id)
+        .bind(manifest.to_owned())
+        .fetch_all(tx)
+        .await?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+/// Starts the time of grace of those blobs that no manifest references any more.
+async fn set_idle(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    digests: &[String],
+    now: i64,
+) -> Result<(), Failure> {
+    for list in sql::lists(digests) {
+        let text = format!(
+            "UPDATE blob_links SET idle_since = $2 WHERE repository_id = $1 AND digest IN ({}) AND NOT EXISTS \
+             (SELECT 1 FROM manifest_references m WHERE m.repository_id = $1 AND m.digest = blob_links.digest)",
+            sql::markers(3, list.len())
+        );
+        let statement = sql::made(text).bind(repository_id).bind(now);
+        change(tx, list.into_iter().fold(statement, sqlx::query::Query::bind)).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn delete(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    digest: &str,
+    now: i64,
+) -> Result<bool, Failure> {
+    const DELETE: &str = "DELETE FROM manifests WHERE repository_id = $1 AND digest = $2";
+    match repositories::lock(tx, repository_id).await {
+        Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(false),
+        other => other?,
+    }
+    tags::delete_naming(tx, repository_id, digest, now).await?;
+    let unreferenced = unreference(tx, repository_id, digest).await?;
+    if change(
+        tx,
+        sqlx::query(DELETE).bind(repository_id).bind(digest.to_owned()),
+    )
+    .await?
+        == 0
+    {
+        return Ok(false);
+    }
+    set_idle(tx, repository_id, &unreferenced, now).await?;
+    repositories::touch(tx, repository_id, now).await?;
+    Ok(true)
+}

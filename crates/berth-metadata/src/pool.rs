@@ -1,0 +1,100 @@
+//! Connections and transactions. With its submodules the only place that names SQLite or PostgreSQL.
+//!
+//! Reads take a connection of a pool. Writes are functions over one transaction; how it begins, shares a commit with
+//! others and is tried again differs per database and stays in here.
+
+mod failure;
+mod group_commit;
+mod migrate;
+mod postgres;
+mod sqlite;
+
+pub(crate) use failure::Failure;
+
+use crate::error::Error;
+use futures_util::future::BoxFuture;
+use sqlx::{AnyConnection, AnyPool};
+
+/// Whether a write must outlive a power cut once it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Durability {
+    /// Survives the end of the process; a power cut may undo it, together with everything after it.
+    Relaxed,
+    /// On the disk when it is answered.
+    Durable,
+}
+
+/// The connections of one database.
+#[derive(Clone, Debug)]
+pub(crate) enum Pool {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+impl Pool {
+    /// Connects and brings the schema up to date.
+    pub(crate) async fn open(url: &str) -> Result<Pool, Error> {
+        sqlx::any::install_default_drivers();
+        if url.starts_with("sqlite:") {
+            Ok(Pool::Sqlite(sqlite::Sqlite::open(url).await?))
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Ok(Pool::Postgres(postgres::Postgres::open(url).await?))
+        } else {
+            Err(Error::Unavailable(
+                "its address must begin with sqlite://, postgres:// or postgresql://".to_owned(),
+            ))
+        }
+    }
+
+    /// The connections for statements that change nothing.
+    pub(crate) fn reads(&self) -> &AnyPool {
+        match self {
+            Pool::Sqlite(sqlite) => sqlite.reads(),
+            Pool::Postgres(postgres) => postgres.connections(),
+        }
+    }
+
+    /// Runs `body` over `input` in one transaction of its own and answers once it is committed; an error undoes all
+    /// of it. `body` may run several times. `doing` names it in errors.
+    pub(crate) async fn write<I, T, F>(
+        &self,
+        doing: &'static str,
+        durability: Durability,
+        input: I,
+        body: F,
+    ) -> Result<T, Error>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Fn(&'a mut AnyConnection, &'a I) -> BoxFuture<'a, Result<T, Failure>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        match self {
+            Pool::Sqlite(sqlite) => sqlite.write(doing, durability, input, body).await,
+            Pool::Postgres(postgres) => postgres.write(doing, durability, input, body).await,
+        }
+    }
+
+    /// Answers queued writes, then closes every connection.
+    pub(crate) async fn close(&self) {
+        match self {
+            Pool::Sqlite(sqlite) => sqlite.close().await,
+            Pool::Postgres(postgres) => postgres.connections().close().await,
+        }
+    }
+
+    /// A durable write that changes one row of no meaning.
+    pub(crate) async fn check(&self) -> Result<(), Error> {
+        const CHECK: &str = "INSERT INTO instance_values (name, value) VALUES ('readiness', '1') \
+             ON CONFLICT (name) DO UPDATE SET value = CASE instance_values.value WHEN '1' THEN '0' ELSE '1' END";
+        self.write("check the database", Durability::Durable, (), |tx, ()| {
+            Box::pin(async move {
+                sqlx::query(CHECK).execute(tx).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,149 @@
+//! What a statement's error means, by the codes of both databases.
+
+use crate::error::{Conflict, Error};
+use sqlx::error::ErrorKind;
+use std::sync::Arc;
+
+/// Why the body of a transaction failed, before it is known what was being done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+    /// Another transaction got in the way.
+    #[error("another transaction got in the way")]
+    Collision,
+    /// A stored record that this program cannot have written.
+    #[error("a stored record is broken: {0}")]
+    Broken(String),
+}
+
+impl Failure {
+    /// A violated unique constraint as `conflict`.
+    pub(crate) fn or_unique(self, conflict: Conflict) -> Failure {
+        if self.kind() == Some(ErrorKind::UniqueViolation) {
+            conflict.into()
+        } else {
+            self
+        }
+    }
+
+    /// A violated foreign key as `conflict`.
+    pub(crate) fn or_reference(self, conflict: Conflict) -> Failure {
+        if self.kind() == Some(ErrorKind::ForeignKeyViolation) {
+            conflict.into()
+        } else {
+            self
+        }
+    }
+
+    /// A violated foreign key as another transaction's work, to be tried again.
+    pub(crate) fn reference_collides(self) -> Failure {
+        if self.kind() == Some(ErrorKind::ForeignKeyViolation) {
+            Failure::Collision
+        } else {
+            self
+        }
+    }
+
+    /// The outcome for a caller.
+    pub(crate) fn into_error(self, doing: &str) -> Error {
+        match self {
+            Failure::Conflict(conflict) => Error::Conflict(conflict),
+            Failure::Sql(error) => outcome(error, doing),
+            Failure::Collision => Error::Unavailable("too many requests change the same thing".to_owned()),
+            broken @ Failure::Broken(_) => Error::Internal {
+                doing: doing.to_owned(),
+                source: Arc::new(broken),
+            },
+        }
+    }
+
+    /// Whether another transaction got in the way and a second try may succeed.
+    pub(super) fn is_collision(&self) -> bool {
+        let error = match self {
+            Failure::Collision => return true,
+            Failure::Sql(error) => error,
+            Failure::Conflict(_) | Failure::Broken(_) => return false,
+        };
+        // SQLite: SQLITE_BUSY and its extended codes. PostgreSQL: serialization failure, deadlock.
+        match code(error) {
+            Some(Code::Sqlite(number)) => number & 0xff == 5,
+            Some(Code::Postgres(state)) => state == "40001" || state == "40P01",
+            None => false,
+        }
+    }
+
+    fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Failure::Sql(sqlx::Error::Database(error)) => Some(error.kind()),
+            _ => None,
+        }
+    }
+}
+
+/// An error of a statement as an outcome.
+fn outcome(error: sqlx::Error, doing: &str) -> Error {
+    let known = match code(&error) {
+        Some(Code::Sqlite(number)) => of_sqlite(number, &error),
+        Some(Code::Postgres(state)) => of_postgres(&state, &error),
+        None => match error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::Tls(_) => Some(Error::Unavailable(error.to_string())),
+            _ => None,
+        },
+    };
+    known.unwrap_or_else(|| Error::Internal {
+        doing: doing.to_owned(),
+        source: Arc::new(error),
+    })
+}
+
+/// <https://www.sqlite.org/rescode.html>, the low byte being the primary code.
+fn of_sqlite(number: i32, error: &sqlx::Error) -> Option<Error> {
+    match number & 0xff {
+        // IOERR, FULL
+        10 | 13 => Some(Error::Full),
+        // READONLY
+        8 => Some(Error::ReadOnly),
+        // BUSY, LOCKED, CANTOPEN
+        5 | 6 | 14 => Some(Error::Unavailable(error.to_string())),
+        _ => None,
+    }
+}
+
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+fn of_postgres(state: &str, error: &sqlx::Error) -> Option<Error> {
+    match state {
+        // disk_full, io_error
+        "53100" | "58030" => Some(Error::Full),
+        // read_only_sql_transaction
+        "25006" => Some(Error::ReadOnly),
+        // serialization_failure, deadlock_detected, lock_not_available; connection, resources, operator intervention
+        "40001" | "40P01" | "55P03" => Some(Error::Unavailable(error.to_string())),
+        _ if ["08", "53", "57"].iter().any(|class| state.starts_with(class)) => {
+            Some(Error::Unavailable(error.to_string()))
+        }
+        _ => None,
+    }
+}
+
+enum Code {
+    Sqlite(i32),
+    Postgres(String),
+}
+
+/// SQLite's codes are numbers of at most four digits, PostgreSQL's have five characters.
+fn code(error: &sqlx::Error) -> Option<Code> {
+    let sqlx::Error::Database(error) = error else {
+        return None;
+    };
+    let code = error.code()?;
+    if code.len() == 5 {
+        return Some(Code::Postgres(code.into_owned()));
+    }
+    code.parse().ok().map(Code::Sqlite)
+}

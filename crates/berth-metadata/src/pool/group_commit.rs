@@ -1,0 +1,282 @@
+//! One task owns the only connection that writes and commits many writes with one flush of the disk.
+//!
+//! Waiting writes form a batch: one transaction, one SAVEPOINT per write. A write that fails is rolled back alone; every
+//! write is answered after the COMMIT, and when that fails all of the batch fail. A batch of relaxed writes only runs
+//! with `synchronous = NORMAL`, which flushes nothing; the next durable batch flushes theirs as well.
+
+use super::Durability;
+use super::failure::Failure;
+use super::sqlite::connect_writer;
+use crate::error::Error;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sqlx::any::AnyConnectOptions;
+use sqlx::{AnyConnection, Connection};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+/// Writes that wait at most; further callers wait for room.
+const QUEUE_LENGTH: usize = 1024;
+/// Writes per transaction at most, so that the first of them does not wait for long.
+const BATCH_LENGTH: usize = 128;
+/// How long a caller waits for room in the queue.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a batch tries to begin while another process writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
+
+/// The way to the task that writes; when the last one is dropped, it ends after what is queued.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    messages: mpsc::Sender<Message>,
+}
+
+enum Message {
+    Write(Member),
+    Close(oneshot::Sender<()>),
+}
+
+/// One write of a batch, its types erased.
+struct Member {
+    durability: Durability,
+    run: Box<Run>,
+}
+
+/// Runs in a transaction, or takes the error for which there is none.
+type Run = dyn for<'a> FnOnce(Result<&'a mut AnyConnection, Error>) -> BoxFuture<'a, Ran> + Send;
+
+/// A write that ran and waits for the fate of its batch.
+struct Ran {
+    error: Option<Error>,
+    answer: Box<dyn FnOnce(Result<(), Error>) + Send>,
+}
+
+/// Starts the task on `connection`; it connects anew with `options` when that one fails.
+pub(super) fn start(connection: AnyConnection, options: AnyConnectOptions) -> Queue {
+    let (messages, queue) = mpsc::channel(QUEUE_LENGTH);
+    let writer = Writer {
+        options,
+        connection: Some(connection),
+        synchronous: Durability::Durable,
+    };
+    tokio::spawn(writer.serve(queue));
+    Queue { messages }
+}
+
+impl Queue {
+    pub(super) async fn write<I, T, F>(
+        &self,
+        doing: &'static str,
+        durability: Durability,
+        input: I,
+        body: F,
+    ) -> Result<T, Error>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Fn(&'a mut AnyConnection, &'a I) -> BoxFuture<'a, Result<T, Failure>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let run = run_once(doing, input, body, sender);
+        let member = Member { durability, run };
+        self.messages
+            .send_timeout(Message::Write(member), ROOM_TIMEOUT)
+            .await
+            .map_err(|_| Error::Unavailable("too many writes are waiting".to_owned()))?;
+        receiver
+            .await
+            .map_err(|_| Error::Unavailable("it was closed".to_owned()))?
+    }
+
+    pub(super) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.messages.send(Message::Close(done)).await.is_ok() {
+            // An error means that it was closed by another call meanwhile.
+            let _closed = closed.await;
+        }
+    }
+}
+
+/// The write as a batch sees it: runs once, catches a panic, answers through `sender` when told.
+fn run_once<I, T, F>(
+    doing: &'static str,
+    input: I,
+    body: F,
+    sender: oneshot::Sender<Result<T, Error>>,
+) -> Box<Run>
+where
+    I: Send + Sync + 'static,
+    T: Send + 'static,
+    F: for<'a> Fn(&'a mut AnyConnection, &'a I) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
+{
+    Box::new(move |tx| {
+        Box::pin(async move {
+            let result = match tx {
+                Ok(tx) => match AssertUnwindSafe(async { body(tx, &input).await })
+                    .catch_unwind()
+                    .await
+                {
+                    Ok(result) => result.map_err(|failure| failure.into_error(doing)),
+                    Err(_) => Err(panicked(doing)),
+                },
+                Err(error) => Err(error),
+            };
+            let error = result.as_ref().err().cloned();
+            // A waiter that is gone changes nothing for the others.
+            let answer = move |batch: Result<(), Error>| drop(sender.send(batch.and(result)));
+            Ran {
+                error,
+                answer: Box::new(answer),
+            }
+        })
+    })
+}
+
+fn panicked(doing: &str) -> Error {
+    Error::Internal {
+        doing: doing.to_owned(),
+        source: Arc::new(std::io::Error::other("the write panicked")),
+    }
+}
+
+struct Writer {
+    options: AnyConnectOptions,
+    /// None after a failure that leaves its state in doubt.
+    connection: Option<AnyConnection>,
+    /// What `PRAGMA synchronous` is set to on `connection`.
+    synchronous: Durability,
+}
+
+impl Writer {
+    async fn serve(mut self, mut queue: mpsc::Receiver<Message>) {
+        let mut closing = Vec::new();
+        let mut messages = Vec::with_capacity(BATCH_LENGTH);
+        while queue.recv_many(&mut messages, BATCH_LENGTH).await > 0 {
+            let mut batch = Vec::with_capacity(messages.len());
+            for message in messages.drain(..) {
+                match message {
+                    Message::Write(member) => batch.push(member),
+                    Message::Close(done) => {
+                        queue.close();
+                        closing.push(done);
+                    }
+                }
+            }
+            while !batch.is_empty() {
+                batch = self.commit(batch).await;
+            }
+        }
+        if let Some(connection) = self.connection.take() {
+            if let Err(error) = connection.close().await {
+                tracing::warn!(%error, "cannot close the database cleanly");
+            }
+        }
+        for done in closing {
+            let _waiter_left = done.send(());
+        }
+    }
+
+    /// Runs and commits a batch and answers its writes, except those it returns: they did not run, because one before
+    /// them ended the transaction.
+    async fn commit(&mut self, batch: Vec<Member>) -> Vec<Member> {
+        let durability = batch
+            .iter()
+            .map(|member| member.durability)
+            .max()
+            .unwrap_or(Durability::Durable);
+        let mut ran = Vec::with_capacity(batch.len());
+        let mut waiting = batch.into_iter();
+        let outcome = match self.begin(durability).await {
+            Ok(connection) => run(connection, &mut waiting, &mut ran).await,
+            Err(failure) => Err(failure.into_error("begin a transaction")),
+        };
+        let Err(error) = outcome else {
+            for write in ran {
+                (write.answer)(Ok(()));
+            }
+            return Vec::new();
+        };
+        tracing::warn!(%error, writes = ran.len(), "a batch of writes failed");
+        self.disconnect().await;
+        if ran.is_empty() {
+            for member in waiting.by_ref() {
+                let refused = (member.run)(Err(error.clone())).await;
+                (refused.answer)(Ok(()));
+            }
+        }
+        for write in ran {
+            (write.answer)(Err(error.clone()));
+        }
+        waiting.collect()
+    }
+
+    /// A transaction on the connection, made anew if need be, with the lock for writing.
+    async fn begin(&mut self, durability: Durability) -> Result<&mut AnyConnection, Failure> {
+        if self.connection.is_none() {
+            self.connection = Some(connect_writer(&self.options).await?);
+            self.synchronous = Durability::Durable;
+        }
+        let connection = self.connection.as_mut().expect("connected above");
+        if self.synchronous != durability {
+            let pragma = match durability {
+                Durability::Durable => "PRAGMA synchronous = FULL",
+                Durability::Relaxed => "PRAGMA synchronous = NORMAL",
+            };
+            sqlx::raw_sql(pragma).execute(&mut *connection).await?;
+            self.synchronous = durability;
+        }
+        let deadline = Instant::now() + BUSY_TIMEOUT;
+        loop {
+            match execute(connection, "BEGIN IMMEDIATE").await {
+                Ok(()) => return Ok(connection),
+                Err(failure) if failure.is_collision() && Instant::now() < deadline => {
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    async fn disconnect(&mut self) {
+        if let Some(mut connection) = self.connection.take() {
+            // Whatever fails here ends with the connection.
+            let _rolled_back = execute(&mut connection, "ROLLBACK").await;
+            let _closed = connection.close().await;
+        }
+    }
+}
+
+/// Runs the writes one after another and commits. An error means that the transaction is lost.
+async fn run(
+    connection: &mut AnyConnection,
+    waiting: &mut std::vec::IntoIter<Member>,
+    ran: &mut Vec<Ran>,
+) -> Result<(), Error> {
+    let lost = |failure: Failure| failure.into_error("commit to the database");
+    while !waiting.as_slice().is_empty() {
+        execute(connection, "SAVEPOINT write").await.map_err(lost)?;
+        let Some(member) = waiting.next() else { break };
+        let write = (member.run)(Ok(connection)).await;
+        let error = write.error.clone();
+        ran.push(write);
+        if let Some(error) = error {
+            // Some errors, a full disk for one, end the whole transaction; then there is no savepoint to return to.
+            execute(connection, "ROLLBACK TO write")
+                .await
+                .map_err(|_| error)?;
+        }
+        execute(connection, "RELEASE write").await.map_err(lost)?;
+    }
+    execute(connection, "COMMIT").await.map_err(lost)
+}
+
+async fn execute(connection: &mut AnyConnection, text: &'static str) -> Result<(), Failure> {
+    sqlx::query(text).execute(connection).await?;
+    Ok(())
+}

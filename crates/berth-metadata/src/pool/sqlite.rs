@@ -1,0 +1,112 @@
+//! SQLite: several connections that read, one that writes (see `group_commit`).
+
+use super::failure::Failure;
+use super::group_commit::{self, Queue};
+use super::{Durability, migrate};
+use crate::error::Error;
+use futures_util::future::BoxFuture;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
+use std::str::FromStr;
+use std::time::Duration;
+
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Readers beyond the cores only wait for one another.
+const READERS_MAX: usize = 8;
+
+/// Each connection keeps 4 MiB of pages; the rest is the page cache's. No memory map: an I/O error on one is a
+/// signal that ends the process instead of an error of one request.
+const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA cache_size = -4096; \
+     PRAGMA temp_store = MEMORY";
+/// A larger log is checkpointed less often; `journal_size_limit` cuts it back after a burst.
+const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+     PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; \
+     PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864";
+
+/// The connections to one SQLite file.
+#[derive(Clone, Debug)]
+pub(crate) struct Sqlite {
+    reads: AnyPool,
+    queue: Queue,
+}
+
+impl Sqlite {
+    pub(super) async fn open(url: &str) -> Result<Sqlite, Error> {
+        let opening = |error| Failure::Sql(error).into_error("open the database");
+        let writing = options(url, "rwc").map_err(opening)?;
+        let mut writer = connect_writer(&writing).await.map_err(opening)?;
+        migrate(&mut writer).await?;
+        let readers =
+            std::thread::available_parallelism().map_or(READERS_MAX, |n| n.get().clamp(2, READERS_MAX));
+        let reads = AnyPoolOptions::new()
+            .max_connections(u32::try_from(readers).expect("at most READERS_MAX"))
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // The file does not hang up: nothing to test, nothing to renew.
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::raw_sql(READER).execute(connection).await.map(drop) })
+            })
+            .connect_with(options(url, "rw").map_err(opening)?)
+            .await
+            .map_err(opening)?;
+        Ok(Sqlite {
+            reads,
+            queue: group_commit::start(writer, writing),
+        })
+    }
+
+    pub(super) fn reads(&self) -> &AnyPool {
+        &self.reads
+    }
+
+    pub(super) async fn write<I, T, F>(
+        &self,
+        doing: &'static str,
+        durability: Durability,
+        input: I,
+        body: F,
+    ) -> Result<T, Error>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Fn(&'a mut AnyConnection, &'a I) -> BoxFuture<'a, Result<T, Failure>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.queue.write(doing, durability, input, body).await
+    }
+
+    pub(super) async fn close(&self) {
+        self.queue.close().await;
+        self.reads.close().await;
+    }
+}
+
+/// `url` with the way to open the file, unless it says one itself.
+fn options(url: &str, mode: &str) -> Result<AnyConnectOptions, sqlx::Error> {
+    let options = if url.contains("mode=") {
+        AnyConnectOptions::from_str(url)
+    } else {
+        let separator = if url.contains('?') { '&' } else { '?' };
+        AnyConnectOptions::from_str(&format!("{url}{separator}mode={mode}"))
+    };
+    Ok(options?.disable_statement_logging())
+}
+
+/// A connection fit for writing. Its settings go as text: a cached statement would not run a PRAGMA again, which
+/// SQLite carries out when it compiles it.
+pub(super) async fn connect_writer(options: &AnyConnectOptions) -> Result<AnyConnection, sqlx::Error> {
+    let mut connection = AnyConnection::connect_with(options).await?;
+    sqlx::raw_sql(WRITER).execute(&mut connection).await?;
+    Ok(connection)
+}
+
+async fn migrate(writer: &mut AnyConnection) -> Result<(), Error> {
+    let migrating = |error| Failure::Sql(error).into_error("migrate the database");
+    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await.map_err(migrating)?;
+    migrate::run(&mut tx, |step| step.sqlite).await?;
+    tx.commit().await.map_err(migrating)
+}

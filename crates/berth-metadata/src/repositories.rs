@@ -1,0 +1,279 @@
+//! Repositories: what manifests, tags and links to blobs belong to.
+
+use crate::Metadata;
+use crate::blobs;
+use crate::error::{Conflict, Error};
+use crate::pool::{Durability, Failure};
+use crate::sql::{Meaning, Statement, change};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+/// A repository, which SWR calls an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    /// Never used again.
+    pub id: i64,
+    /// The organisation it belongs to.
+    pub organization_id: i64,
+    /// That organisation's name.
+    pub organization: String,
+    /// The name within the organisation, which may hold `/`.
+    pub image: String,
+    /// Whether everybody may pull from it.
+    pub is_public: bool,
+    /// SWR's category, empty when none was chosen.
+    pub category: String,
+    /// Free text.
+    pub description: String,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
+    /// When its content changed last, milliseconds since the epoch.
+    pub updated_at: i64,
+}
+
+/// A repository to create; it is private.
+#[derive(Clone, Debug)]
+pub struct NewRepository {
+    /// The organisation it belongs to.
+    pub organization_id: i64,
+    /// The name within the organisation.
+    pub image: String,
+    /// `organization/image`.
+    pub full_name: String,
+    /// The user that creates it.
+    pub creator_id: String,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+}
+
+/// Whose eyes a list is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer<'a> {
+    /// Somebody who did not sign in: sees what is public.
+    Anonymous,
+    /// A user: sees what is public, granted to it or shared with its account, and as an administrator all of its
+    /// account.
+    User {
+        /// The user.
+        user_id: &'a str,
+        /// The account it belongs to.
+        account_id: &'a str,
+        /// Whether it is an administrator of the account.
+        administrator: bool,
+    },
+}
+
+/// Whether a user ($1 user, $2 account, $3 1 for an administrator, $4 now) may read repository `r`. The lists are the
+/// same for every row, so the database makes them once.
+macro_rules! readable {
+    () => {
+        "(r.is_public = 1 \
+          OR r.organization_id IN (SELECT o.id FROM organizations o WHERE o.account_id = $2 AND $3 = 1) \
+          OR r.organization_id IN (SELECT og.organization_id FROM organization_grants og WHERE og.user_id = $1) \
+          OR r.id IN (SELECT rg.repository_id FROM repository_grants rg WHERE rg.user_id = $1) \
+          OR r.id IN (SELECT s.repository_id FROM shares s WHERE s.account_id = $2 \
+                      AND (s.expires_at IS NULL OR s.expires_at > $4)))"
+    };
+}
+pub(crate) use readable;
+
+macro_rules! repository_columns {
+    () => {
+        "SELECT r.id, r.organization_id, o.name AS organization, r.image, r.is_public, r.category, r.description, \
+         r.created_at, r.updated_at FROM repositories r JOIN organizations o ON o.id = r.organization_id "
+    };
+}
+
+pub(crate) const LIST_PUBLIC: &str = "SELECT r.full_name FROM repositories r WHERE r.is_public = 1 AND r.full_name > $1 \
+     ORDER BY r.full_name LIMIT $2";
+pub(crate) const LIST_READABLE: &str = concat!(
+    "SELECT r.full_name FROM repositories r WHERE r.full_name > $5 AND ",
+    readable!(),
+    " ORDER BY r.full_name LIMIT $6"
+);
+
+impl Metadata {
+    /// The repository of that name, created when missing; [`Conflict::OrganizationGone`].
+    pub async fn ensure_repository(&self, new: NewRepository) -> Result<Repository, Error> {
+        if let Some(repository) = self.repository(&new.full_name).await? {
+            return Ok(repository);
+        }
+        self.pool
+            .write("create a repository", Durability::Durable, new, |tx, new| {
+                Box::pin(async move {
+                    change(tx, insert(new))
+                        .await
+                        .reference(Conflict::OrganizationGone)?;
+                    by_name(tx, &new.full_name)
+                        .await?
+                        .ok_or_else(|| Conflict::OrganizationGone.into())
+                })
+            })
+            .await
+    }
+
+    /// Creates a repository; [`Conflict::RepositoryExists`], [`Conflict::OrganizationGone`].
+    pub async fn create_repository(&self, new: NewRepository) -> Result<Repository, Error> {
+        self.pool
+            .write("create a repository", Durability::Durable, new, |tx, new| {
+                Box::pin(async move {
+                    if change(tx, insert(new))
+                        .await
+                        .reference(Conflict::OrganizationGone)?
+                        == 0
+                    {
+                        return Err(Conflict::RepositoryExists.into());
+                    }
+                    by_name(tx, &new.full_name)
+                        .await?
+                        .ok_or_else(|| Conflict::OrganizationGone.into())
+                })
+            })
+            .await
+    }
+
+    /// The repository of that full name, `organization/image`.
+    pub async fn repository(&self, full_name: &str) -> Result<Option<Repository>, Error> {
+        self.find("find a repository", find(full_name), read).await
+    }
+
+    /// A page of the full names a viewer may read, in byte order, those after `last`.
+    pub async fn list_repositories_visible(
+        &self,
+        viewer: Viewer<'_>,
+        last: Option<&str>,
+        limit: i64,
+        now: i64,
+    ) -> Result<Vec<String>, Error> {
+        let last = last.unwrap_or_default().to_owned();
+        let statement = match viewer {
+            Viewer::Anonymous => sqlx::query(LIST_PUBLIC).bind(last).bind(limit),
+            Viewer::User {
+                user_id,
+                account_id,
+                administrator,
+            } => sqlx::query(LIST_READABLE)
+                .bind(user_id.to_owned())
+                .bind(account_id.to_owned())
+                .bind(i64::from(administrator))
+                .bind(now)
+                .bind(last)
+                .bind(limit),
+        };
+        self.list("list repositories", statement, |row| Ok(row.try_get(0)?))
+            .await
+    }
+
+    /// Lets everybody pull from a repository or not; false when there is none of that id.
+    pub async fn set_repository_public(&self, id: i64, is_public: bool, now: i64) -> Result<bool, Error> {
+        const SET: &str = "UPDATE repositories SET is_public = $2, updated_at = $3 WHERE id = $1";
+        let statement = move || sqlx::query(SET).bind(id).bind(i64::from(is_public)).bind(now);
+        Ok(self
+            .change(
+                "make a repository public or private",
+                Durability::Durable,
+                statement,
+            )
+            .await?
+            > 0)
+    }
+
+    /// Deletes a repository with its tags, manifests, uploads and links; blobs that nothing links any more are queued
+    /// for reclaim. False when there is none of that id.
+    pub async fn delete_repository(&self, id: i64, now: i64) -> Result<bool, Error> {
+        self.pool
+            .write("delete a repository", Durability::Durable, (), move |tx, ()| {
+                Box::pin(delete(tx, id, now))
+            })
+            .await
+    }
+}
+
+/// Locks a repository until the transaction ends; [`Conflict::RepositoryGone`]. Whatever takes away links to blobs or
+/// changes what manifests reference holds this lock.
+pub(crate) async fn lock(tx: &mut AnyConnection, id: i64) -> Result<(), Failure> {
+    const LOCK: &str = "UPDATE repositories SET updated_at = updated_at WHERE id = $1";
+    if change(tx, sqlx::query(LOCK).bind(id)).await? == 0 {
+        return Err(Conflict::RepositoryGone.into());
+    }
+    Ok(())
+}
+
+/// Like [`lock`], and notes that the content changes.
+pub(crate) async fn touch(tx: &mut AnyConnection, id: i64, now: i64) -> Result<(), Failure> {
+    const TOUCH: &str = "UPDATE repositories SET updated_at = $2 WHERE id = $1";
+    if change(tx, sqlx::query(TOUCH).bind(id).bind(now)).await? == 0 {
+        return Err(Conflict::RepositoryGone.into());
+    }
+    Ok(())
+}
+
+async fn delete(tx: &mut AnyConnection, id: i64, now: i64) -> Result<bool, Failure> {
+    const UNLINK: &str = "DELETE FROM blob_links WHERE repository_id = $1 RETURNING digest";
+    const DELETE: &str = "DELETE FROM repositories WHERE id = $1";
+    match lock(tx, id).await {
+        Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(false),
+        other => other?,
+    }
+    change(
+        tx,
+        sqlx::query("DELETE FROM tags WHERE repository_id = $1").bind(id),
+    )
+    .await?;
+    change(
+        tx,
+        sqlx::query("DELETE FROM manifests WHERE repository_id = $1").bind(id),
+    )
+    .await?;
+    let unlinked = sqlx::query(UNLINK).bind(id).fetch_all(&mut *tx).await?;
+    let digests = unlinked
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<Vec<String>, _>>()?;
+    blobs::release(tx, digests, now).await?;
+    // A link made meanwhile, which needs no lock, stands in the way: then all of it runs again.
+    change(tx, sqlx::query(DELETE).bind(id))
+        .await
+        .map_err(|error| Failure::from(error).reference_collides())?;
+    Ok(true)
+}
+
+fn insert(new: &NewRepository) -> Statement {
+    const INSERT: &str = "INSERT INTO repositories \
+         (organization_id, image, full_name, is_public, category, description, creator_id, created_at, updated_at) \
+         VALUES ($1, $2, $3, 0, '', '', $4, $5, $5) ON CONFLICT DO NOTHING";
+    sqlx::query(INSERT)
+        .bind(new.organization_id)
+        .bind(new.image.clone())
+        .bind(new.full_name.clone())
+        .bind(new.creator_id.clone())
+        .bind(new.now)
+}
+
+fn find(full_name: &str) -> Statement {
+    const FIND: &str = concat!(repository_columns!(), "WHERE r.full_name = $1");
+    sqlx::query(FIND).bind(full_name.to_owned())
+}
+
+async fn by_name(tx: &mut AnyConnection, full_name: &str) -> Result<Option<Repository>, Failure> {
+    find(full_name)
+        .fetch_optional(tx)
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
+}
+
+fn read(row: &AnyRow) -> Result<Repository, Failure> {
+    Ok(Repository {
+        id: row.try_get("id")?,
+        organization_id: row.try_get("organization_id")?,
+        organization: row.try_get("organization")?,
+        image: row.try_get("image")?,
+        is_public: row.try_get::<i64, _>("is_public")? != 0,
+        category: row.try_get("category")?,
+        description: row.try_get("description")?,
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
+    })
+}

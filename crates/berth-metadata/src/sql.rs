@@ -1,0 +1,117 @@
+//! Small helpers for statements: whole results, lists of values, and violations with a meaning.
+
+use crate::error::{Conflict, Error};
+use crate::pool::{Durability, Failure};
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::{Any, AnyConnection, AssertSqlSafe};
+
+/// A statement with its values.
+pub(crate) type Statement = sqlx::query::Query<'static, Any, AnyArguments>;
+
+/// Most values in one list; longer lists are several statements.
+const LIST_LENGTH_MAX: usize = 64;
+
+/// The first row of a statement that is run to its end.
+///
+/// `fetch_optional` may stop at the first row and so miss an error that comes after it (a foreign key is checked at
+/// the end of a statement); a write must see it.
+pub(crate) async fn first(
+    tx: &mut AnyConnection,
+    statement: Statement,
+) -> Result<Option<AnyRow>, sqlx::Error> {
+    Ok(statement.fetch_all(tx).await?.into_iter().next())
+}
+
+/// Runs a statement and answers the number of rows it changed.
+pub(crate) async fn change(tx: &mut AnyConnection, statement: Statement) -> Result<u64, sqlx::Error> {
+    Ok(statement.execute(tx).await?.rows_affected())
+}
+
+/// Cuts `values` into lists padded to a power of two by repeating the last one, so that few statement texts exist.
+pub(crate) fn lists<T: Clone>(values: &[T]) -> impl Iterator<Item = Vec<T>> + '_ {
+    values.chunks(LIST_LENGTH_MAX).map(|chunk| {
+        let mut list = chunk.to_vec();
+        if let Some(last) = chunk.last() {
+            list.resize(chunk.len().next_power_of_two(), last.clone());
+        }
+        list
+    })
+}
+
+/// `$from,$from+1,...`: markers for `count` values.
+pub(crate) fn markers(from: usize, count: usize) -> String {
+    (from..from + count)
+        .map(|n| format!("${n}"))
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+/// A statement whose text is made of constants and [`markers`] only.
+pub(crate) fn made(text: String) -> Statement {
+    sqlx::query(AssertSqlSafe(text))
+}
+
+/// Gives a violated constraint its meaning.
+pub(crate) trait Meaning<T> {
+    /// A violated unique constraint means `conflict`.
+    fn unique(self, conflict: Conflict) -> Result<T, Failure>;
+    /// A violated foreign key means `conflict`.
+    fn reference(self, conflict: Conflict) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<Failure>> Meaning<T> for Result<T, E> {
+    fn unique(self, conflict: Conflict) -> Result<T, Failure> {
+        self.map_err(|error| error.into().or_unique(conflict))
+    }
+
+    fn reference(self, conflict: Conflict) -> Result<T, Failure> {
+        self.map_err(|error| error.into().or_reference(conflict))
+    }
+}
+
+impl crate::Metadata {
+    /// The one row that a reading statement answers.
+    pub(crate) async fn find<T>(
+        &self,
+        doing: &str,
+        statement: Statement,
+        read: impl Fn(&AnyRow) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Error> {
+        let row = statement
+            .fetch_optional(self.pool.reads())
+            .await
+            .map_err(Failure::from);
+        let read = row.and_then(|row| row.as_ref().map(read).transpose());
+        read.map_err(|failure| failure.into_error(doing))
+    }
+
+    /// Every row that a reading statement answers; the statement bounds them.
+    pub(crate) async fn list<T>(
+        &self,
+        doing: &str,
+        statement: Statement,
+        read: impl Fn(&AnyRow) -> Result<T, Failure>,
+    ) -> Result<Vec<T>, Error> {
+        let rows = statement
+            .fetch_all(self.pool.reads())
+            .await
+            .map_err(Failure::from);
+        let read = rows.and_then(|rows| rows.iter().map(read).collect());
+        read.map_err(|failure| failure.into_error(doing))
+    }
+
+    /// Runs one changing statement in a transaction of its own and answers how many rows it changed.
+    pub(crate) async fn change(
+        &self,
+        doing: &'static str,
+        durability: Durability,
+        statement: impl Fn() -> Statement + Send + Sync + 'static,
+    ) -> Result<u64, Error> {
+        self.pool
+            .write(doing, durability, statement, |tx, statement| {
+                let statement = statement();
+                Box::pin(async move { Ok(change(tx, statement).await?) })
+            })
+            .await
+    }
+}

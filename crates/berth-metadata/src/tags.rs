@@ -1,0 +1,215 @@
+//! Tags: names that move between the manifests of a repository, and the history of their moves.
+
+use crate::Metadata;
+use crate::error::{Conflict, Error};
+use crate::manifests::PutManifest;
+use crate::pool::{Durability, Failure};
+use crate::repositories;
+use crate::sql::{change, first};
+use sqlx::{AnyConnection, Row};
+
+/// What a tag must name for a change to happen (`If-Match`, `If-None-Match: *`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// One of these digests.
+    OneOf(Vec<String>),
+    /// Anything: the tag exists.
+    Anything,
+    /// Nothing: there is no such tag.
+    Nothing,
+}
+
+impl Expected {
+    fn allows(&self, named: Option<&str>) -> bool {
+        match self {
+            Expected::OneOf(digests) => {
+                named.is_some_and(|named| digests.iter().any(|digest| digest == named))
+            }
+            Expected::Anything => named.is_some(),
+            Expected::Nothing => named.is_none(),
+        }
+    }
+}
+
+/// A move of a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagMove {
+    /// The digest it was moved to, none when it was deleted.
+    pub digest: Option<String>,
+    /// Milliseconds since the epoch.
+    pub at: i64,
+    /// Who moved it.
+    pub user_id: Option<String>,
+}
+
+pub(crate) const LIST: &str =
+    "SELECT tag FROM tags WHERE repository_id = $1 AND tag > $2 ORDER BY tag LIMIT $3";
+const NAMED: &str = "SELECT digest FROM tags WHERE repository_id = $1 AND tag = $2";
+const NOTE: &str =
+    "INSERT INTO tag_history (repository_id, tag, digest, at, user_id) VALUES ($1, $2, $3, $4, $5)";
+
+impl Metadata {
+    /// A page of tags in byte order, those after `last`.
+    pub async fn list_tags(
+        &self,
+        repository_id: i64,
+        last: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<String>, Error> {
+        let statement = sqlx::query(LIST)
+            .bind(repository_id)
+            .bind(last.unwrap_or_default().to_owned())
+            .bind(limit);
+        self.list("list tags", statement, |row| Ok(row.try_get(0)?)).await
+    }
+
+    /// The latest `limit` moves of a tag, newest first.
+    pub async fn tag_history(
+        &self,
+        repository_id: i64,
+        tag: &str,
+        limit: i64,
+    ) -> Result<Vec<TagMove>, Error> {
+        const HISTORY: &str = "SELECT digest, at, user_id FROM tag_history WHERE repository_id = $1 AND tag = $2 \
+             ORDER BY id DESC LIMIT $3";
+        let statement = sqlx::query(HISTORY)
+            .bind(repository_id)
+            .bind(tag.to_owned())
+            .bind(limit);
+        self.list("list the moves of a tag", statement, |row| {
+            Ok(TagMove {
+                digest: row.try_get(0)?,
+                at: row.try_get(1)?,
+                user_id: row.try_get(2)?,
+            })
+        })
+        .await
+    }
+
+    /// Deletes a tag, not the manifest it names; durable. False when there is no such tag; [`Conflict::TagMoved`].
+    pub async fn delete_tag(
+        &self,
+        repository_id: i64,
+        tag: &str,
+        expected: Option<Expected>,
+        now: i64,
+    ) -> Result<bool, Error> {
+        let input = (tag.to_owned(), expected);
+        self.pool
+            .write(
+                "delete a tag",
+                Durability::Durable,
+                input,
+                move |tx, (tag, expected)| Box::pin(delete(tx, repository_id, tag, expected.as_ref(), now)),
+            )
+            .await
+    }
+}
+
+/// What each of the tags names, if all are as expected; [`Conflict::TagMoved`]. The caller holds the repository's lock.
+pub(crate) async fn require(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    tags: &[String],
+    expected: Option<&Expected>,
+) -> Result<Vec<(String, Option<String>)>, Failure> {
+    let mut named = Vec::with_capacity(tags.len());
+    for tag in tags {
+        let now = named_by(tx, repository_id, tag, expected).await?;
+        named.push((tag.clone(), now));
+    }
+    Ok(named)
+}
+
+/// Points a tag, which names `previous`, at a manifest that is stored.
+pub(crate) async fn point(
+    tx: &mut AnyConnection,
+    put: &PutManifest,
+    tag: &str,
+    previous: Option<&str>,
+) -> Result<(), Failure> {
+    const POINT: &str = "INSERT INTO tags (repository_id, tag, digest, updated_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (repository_id, tag) DO UPDATE SET digest = excluded.digest, updated_at = excluded.updated_at";
+    let point = sqlx::query(POINT)
+        .bind(put.repository_id)
+        .bind(tag.to_owned())
+        .bind(put.digest.clone())
+        .bind(put.now);
+    change(tx, point).await?;
+    if previous != Some(put.digest.as_str()) {
+        let note = sqlx::query(NOTE)
+            .bind(put.repository_id)
+            .bind(tag.to_owned())
+            .bind(put.digest.clone());
+        change(tx, note.bind(put.now).bind(put.user_id.clone())).await?;
+    }
+    Ok(())
+}
+
+/// Deletes every tag that names a manifest.
+pub(crate) async fn delete_naming(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    digest: &str,
+    now: i64,
+) -> Result<(), Failure> {
+    const DELETE: &str = "DELETE FROM tags WHERE repository_id = $1 AND digest = $2 RETURNING tag";
+    let rows = sqlx::query(DELETE)
+        .bind(repository_id)
+        .bind(digest.to_owned())
+        .fetch_all(&mut *tx)
+        .await?;
+    for row in rows {
+        note_deleted(tx, repository_id, row.try_get(0)?, now).await?;
+    }
+    Ok(())
+}
+
+async fn delete(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    tag: &str,
+    expected: Option<&Expected>,
+    now: i64,
+) -> Result<bool, Failure> {
+    const DELETE: &str = "DELETE FROM tags WHERE repository_id = $1 AND tag = $2";
+    match repositories::lock(tx, repository_id).await {
+        Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(false),
+        other => other?,
+    }
+    named_by(tx, repository_id, tag, expected).await?;
+    if change(tx, sqlx::query(DELETE).bind(repository_id).bind(tag.to_owned())).await? == 0 {
+        return Ok(false);
+    }
+    note_deleted(tx, repository_id, tag, now).await?;
+    repositories::touch(tx, repository_id, now).await?;
+    Ok(true)
+}
+
+async fn named_by(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    tag: &str,
+    expected: Option<&Expected>,
+) -> Result<Option<String>, Failure> {
+    let row = first(tx, sqlx::query(NAMED).bind(repository_id).bind(tag.to_owned())).await?;
+    let now: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
+    if expected.is_some_and(|expected| !expected.allows(now.as_deref())) {
+        return Err(Conflict::TagMoved { now }.into());
+    }
+    Ok(now)
+}
+
+async fn note_deleted(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    tag: &str,
+    now: i64,
+) -> Result<(), Failure> {
+    let note = sqlx::query(NOTE)
+        .bind(repository_id)
+        .bind(tag.to_owned())
+        .bind(None::<String>);
+    change(tx, note.bind(now).bind(None::<String>)).await?;
+    Ok(())
+}

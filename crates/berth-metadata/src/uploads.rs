@@ -1,0 +1,242 @@
+//! Unfinished uploads: their row is the only truth about the offset.
+
+use crate::Metadata;
+use crate::blobs;
+use crate::error::{Conflict, Error};
+use crate::pool::{Durability, Failure};
+use crate::sql::{Meaning, change, first};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+/// An unfinished upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadRow {
+    /// Unguessable; the key of its bytes too.
+    pub id: String,
+    /// Where it goes.
+    pub repository_id: i64,
+    /// Who started it.
+    pub user_id: Option<String>,
+    /// The digest algorithm, `sha256` or `sha512`.
+    pub algorithm: String,
+    /// Bytes stored and hashed so far.
+    pub offset: i64,
+    /// The state of the hash after these bytes.
+    pub hash_state: Vec<u8>,
+    /// The blob store's note.
+    pub backend: String,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
+    /// When bytes came last, milliseconds since the epoch.
+    pub updated_at: i64,
+}
+
+/// Progress of an upload.
+#[derive(Clone, Debug)]
+pub struct SaveUpload {
+    /// The upload.
+    pub id: String,
+    /// The offset it had when the bytes were taken.
+    pub expected_offset: i64,
+    /// The offset after them.
+    pub offset: i64,
+    /// The state of the hash after them.
+    pub hash_state: Vec<u8>,
+    /// The blob store's note after them.
+    pub backend: String,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+}
+
+/// An upload whose bytes are durable in the blob store under `key`.
+#[derive(Clone, Debug)]
+pub struct FinishUpload {
+    /// The upload, none when the bytes came in one request and never had a row.
+    pub upload_id: Option<String>,
+    /// Where it goes.
+    pub repository_id: i64,
+    /// The digest of the bytes, verified.
+    pub digest: String,
+    /// How many bytes.
+    pub size: i64,
+    /// The key of the bytes, fresh for this upload.
+    pub key: String,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+}
+
+/// What became of a finished upload's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FinishOutcome {
+    /// Whether the blob's bytes are the ones under our key; if not, the blob was there already and our key is queued
+    /// for reclaim.
+    pub stored_key_used: bool,
+}
+
+macro_rules! upload_columns {
+    () => {
+        "SELECT id, repository_id, user_id, algorithm, byte_offset, hash_state, backend, created_at, updated_at \
+         FROM uploads "
+    };
+}
+
+pub(crate) const FIND: &str = concat!(upload_columns!(), "WHERE id = $2 AND repository_id = $1");
+pub(crate) const EXPIRED: &str = concat!(
+    upload_columns!(),
+    "WHERE updated_at < $1 ORDER BY updated_at LIMIT $2"
+);
+
+impl Metadata {
+    /// Stores a new upload; may be lost in a power cut, as its bytes may. [`Conflict::RepositoryGone`].
+    pub async fn create_upload(&self, upload: UploadRow) -> Result<(), Error> {
+        const INSERT: &str = "INSERT INTO uploads \
+             (id, repository_id, user_id, algorithm, byte_offset, hash_state, backend, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        self.pool
+            .write("start an upload", Durability::Relaxed, upload, |tx, upload| {
+                Box::pin(async move {
+                    let insert = sqlx::query(INSERT)
+                        .bind(upload.id.clone())
+                        .bind(upload.repository_id)
+                        .bind(upload.user_id.clone())
+                        .bind(upload.algorithm.clone())
+                        .bind(upload.offset)
+                        .bind(upload.hash_state.clone())
+                        .bind(upload.backend.clone())
+                        .bind(upload.created_at)
+                        .bind(upload.updated_at);
+                    change(tx, insert).await.reference(Conflict::RepositoryGone)?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// The upload of that id, if it goes to that repository.
+    pub async fn upload(&self, repository_id: i64, id: &str) -> Result<Option<UploadRow>, Error> {
+        let statement = sqlx::query(FIND).bind(repository_id).bind(id.to_owned());
+        self.find("find an upload", statement, read).await
+    }
+
+    /// Whether there is an upload of that id.
+    pub async fn upload_exists(&self, id: &str) -> Result<bool, Error> {
+        let statement = sqlx::query("SELECT 1 FROM uploads WHERE id = $1").bind(id.to_owned());
+        Ok(self
+            .find("find an upload", statement, |_| Ok(()))
+            .await?
+            .is_some())
+    }
+
+    /// Saves an upload's progress; may be lost in a power cut, then the client is told the offset before.
+    /// [`Conflict::UploadMoved`] when another request did so first, [`Conflict::UploadGone`].
+    pub async fn save_upload(&self, save: SaveUpload) -> Result<(), Error> {
+        self.pool
+            .write("save an upload", Durability::Relaxed, save, |tx, progress| {
+                Box::pin(save_row(tx, progress))
+            })
+            .await
+    }
+
+    /// Makes the blob of finished bytes, or keeps the one there is, and links it; durable.
+    ///
+    /// [`Conflict::UploadGone`] when the upload has no row: a client that repeats a request whose answer was lost gets
+    /// there, and its caller looks whether the repository links the blob. [`Conflict::RepositoryGone`].
+    pub async fn finish_upload(&self, finish: FinishUpload) -> Result<FinishOutcome, Error> {
+        self.pool
+            .write("finish an upload", Durability::Durable, finish, |tx, upload| {
+                Box::pin(finish_row(tx, upload))
+            })
+            .await
+    }
+
+    /// Forgets an upload; false when there is none.
+    pub async fn delete_upload(&self, id: &str) -> Result<bool, Error> {
+        let id = id.to_owned();
+        let statement = move || sqlx::query("DELETE FROM uploads WHERE id = $1").bind(id.clone());
+        Ok(self
+            .change("cancel an upload", Durability::Relaxed, statement)
+            .await?
+            > 0)
+    }
+
+    /// At most `limit` uploads that got no bytes since `before`, oldest first.
+    pub async fn expired_uploads(&self, before: i64, limit: i64) -> Result<Vec<UploadRow>, Error> {
+        self.list(
+            "list expired uploads",
+            sqlx::query(EXPIRED).bind(before).bind(limit),
+            read,
+        )
+        .await
+    }
+}
+
+async fn save_row(tx: &mut AnyConnection, save: &SaveUpload) -> Result<(), Failure> {
+    const SAVE: &str = "UPDATE uploads SET byte_offset = $3, hash_state = $4, backend = $5, updated_at = $6 \
+         WHERE id = $1 AND byte_offset = $2";
+    const OFFSET: &str = "SELECT byte_offset FROM uploads WHERE id = $1";
+    let update = sqlx::query(SAVE)
+        .bind(save.id.clone())
+        .bind(save.expected_offset)
+        .bind(save.offset)
+        .bind(save.hash_state.clone())
+        .bind(save.backend.clone())
+        .bind(save.now);
+    if change(tx, update).await? > 0 {
+        return Ok(());
+    }
+    match first(tx, sqlx::query(OFFSET).bind(save.id.clone())).await? {
+        Some(row) => Err(Conflict::UploadMoved {
+            offset: row.try_get(0)?,
+        }
+        .into()),
+        None => Err(Conflict::UploadGone.into()),
+    }
+}
+
+async fn finish_row(tx: &mut AnyConnection, finish: &FinishUpload) -> Result<FinishOutcome, Failure> {
+    const FORGET: &str = "DELETE FROM uploads WHERE id = $1 AND repository_id = $2";
+    // The update changes nothing but locks the row: its blob cannot be released before the link below is there.
+    const BLOB: &str = "INSERT INTO blobs (digest, key, size, created_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (digest) DO UPDATE SET size = blobs.size RETURNING key";
+    const QUEUE: &str = "INSERT INTO reclaim (key, digest, size, queued_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (key) DO NOTHING";
+    if let Some(id) = &finish.upload_id {
+        let forget = sqlx::query(FORGET).bind(id.clone()).bind(finish.repository_id);
+        if change(tx, forget).await? == 0 {
+            return Err(Conflict::UploadGone.into());
+        }
+    }
+    let blob = sqlx::query(BLOB)
+        .bind(finish.digest.clone())
+        .bind(finish.key.clone())
+        .bind(finish.size)
+        .bind(finish.now);
+    let row = first(tx, blob)
+        .await?
+        .ok_or_else(|| Failure::Broken("no key for a new blob".to_owned()))?;
+    let stored_key_used = row.try_get::<String, _>(0)? == finish.key;
+    if !stored_key_used {
+        let queue = sqlx::query(QUEUE)
+            .bind(finish.key.clone())
+            .bind(finish.digest.clone())
+            .bind(finish.size)
+            .bind(finish.now);
+        change(tx, queue).await?;
+    }
+    blobs::link(tx, finish.repository_id, &finish.digest, finish.now).await?;
+    Ok(FinishOutcome { stored_key_used })
+}
+
+fn read(row: &AnyRow) -> Result<UploadRow, Failure> {
+    Ok(UploadRow {
+        id: row.try_get("id")?,
+        repository_id: row.try_get("repository_id")?,
+        user_id: row.try_get("user_id")?,
+        algorithm: row.try_get("algorithm")?,
+        offset: row.try_get("byte_offset")?,
+        hash_state: row.try_get("hash_state")?,
+        backend: row.try_get("backend")?,
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
+    })
+}
