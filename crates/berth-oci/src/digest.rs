@@ -7,6 +7,7 @@
 mod tests;
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use serde::de::Error as _;
@@ -203,8 +204,8 @@ impl Hasher {
     /// Continues from a [`Hasher::state`]; refuses a state of another algorithm or a damaged one.
     pub fn resume(algorithm: Algorithm, state: &[u8]) -> Result<Self, HasherStateError> {
         let running = match algorithm {
-            Algorithm::Sha256 => Running::Sha256(deserialize(state)?),
-            Algorithm::Sha512 => Running::Sha512(deserialize(state)?),
+            Algorithm::Sha256 => Running::Sha256(deserialize(state, 32..40)?),
+            Algorithm::Sha512 => Running::Sha512(deserialize(state, 64..80)?),
         };
         Ok(Self { running })
     }
@@ -242,7 +243,13 @@ impl Hasher {
     }
 }
 
-fn deserialize<H: SerializableState>(state: &[u8]) -> Result<H, HasherStateError> {
+/// `counter` is where the state holds the number of blocks hashed, little-endian. A number beyond 2^48 (2^54 bytes)
+/// belongs to no content, and would overflow in the middle of a later update.
+fn deserialize<H: SerializableState>(state: &[u8], counter: Range<usize>) -> Result<H, HasherStateError> {
+    let count = state.get(counter).ok_or(HasherStateError)?;
+    if count[6..].iter().any(|byte| *byte != 0) {
+        return Err(HasherStateError);
+    }
     let state = state.try_into().map_err(|_| HasherStateError)?;
     H::deserialize(state).map_err(|_| HasherStateError)
 }

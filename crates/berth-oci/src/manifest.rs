@@ -65,7 +65,7 @@ impl Manifest {
     /// inside the document must agree with it when the header names a type of manifest.
     pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, ManifestError> {
         let header = media_type::of_content_type(content_type);
-        if header.as_deref().is_some_and(media_type::is_schema1) {
+        if header.is_some_and(media_type::is_schema1) {
             return Err(ManifestError::Schema1);
         }
         let document = match strict_json::parse(bytes) {
@@ -171,27 +171,30 @@ fn is_foreign(layer: &Descriptor) -> bool {
     !layer.urls.is_empty() || media_type::is_foreign_layer(&layer.media_type)
 }
 
-fn media_type_of(document: &Map<String, Value>, header: Option<String>) -> Result<String, ManifestError> {
+fn media_type_of(document: &Map<String, Value>, header: Option<&str>) -> Result<String, ManifestError> {
     let inside: Option<String> = field(document, "mediaType")?;
-    let inside = inside.filter(|inside| !inside.is_empty());
-    if inside.as_deref().is_some_and(media_type::is_schema1) {
+    let inside = inside
+        .as_deref()
+        .filter(|inside| !inside.is_empty())
+        .map(media_type::canonical);
+    if inside.is_some_and(media_type::is_schema1) {
         return Err(ManifestError::Schema1);
     }
     let media_type = match (inside, header) {
-        (Some(inside), Some(header)) if header != inside && media_type::is_known_manifest(&header) => {
+        (Some(inside), Some(header)) if header != inside && media_type::is_known_manifest(header) => {
             return Err(malformed(format!(
                 "the Content-Type is {header}, but the manifest says that it is {:?}",
-                shown(&inside)
+                shown(inside)
             )));
         }
         (Some(inside), _) => inside,
         (None, Some(header)) => header,
-        (None, None) => inferred(document)?.to_owned(),
+        (None, None) => inferred(document)?,
     };
-    if !media_type::is_valid(&media_type) {
-        return Err(malformed(format!("{:?} is not a media type", shown(&media_type))));
+    if !media_type::is_valid(media_type) {
+        return Err(malformed(format!("{:?} is not a media type", shown(media_type))));
     }
-    Ok(media_type)
+    Ok(media_type.to_owned())
 }
 
 fn inferred(document: &Map<String, Value>) -> Result<&'static str, ManifestError> {

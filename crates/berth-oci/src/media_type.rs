@@ -31,17 +31,43 @@ pub const DOCKER_SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v
 /// Docker image manifest, schema 1, signed: refused.
 pub const DOCKER_SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
-/// True for the four types of manifests and indexes that have a shape of their own here, and the artifact manifest.
+/// The manifests with a shape of their own here.
+const KNOWN_MANIFESTS: [&str; 5] = [
+    OCI_MANIFEST,
+    OCI_INDEX,
+    DOCKER_MANIFEST,
+    DOCKER_LIST,
+    OCI_ARTIFACT_MANIFEST,
+];
+
+/// What HTTP clients send when they were told nothing about the content.
+const MEANINGLESS: [&str; 6] = [
+    "",
+    "*/*",
+    "application/json",
+    "application/octet-stream",
+    "application/x-www-form-urlencoded",
+    "text/plain",
+];
+
+/// True for the four types of images and indexes, and the artifact manifest, in their canonical spelling.
 pub fn is_known_manifest(media_type: &str) -> bool {
-    matches!(
-        media_type,
-        OCI_MANIFEST | OCI_INDEX | DOCKER_MANIFEST | DOCKER_LIST | OCI_ARTIFACT_MANIFEST
-    )
+    KNOWN_MANIFESTS.contains(&media_type)
 }
 
-/// True for both forms of Docker schema 1.
+/// True for both forms of Docker schema 1, in any spelling.
 pub fn is_schema1(media_type: &str) -> bool {
-    matches!(media_type, DOCKER_SCHEMA1 | DOCKER_SCHEMA1_SIGNED)
+    [DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED]
+        .iter()
+        .any(|schema1| schema1.eq_ignore_ascii_case(media_type))
+}
+
+/// The spelling that a known manifest type is stored under (types do not depend on case); any other type as it is.
+pub fn canonical(media_type: &str) -> &str {
+    let known = KNOWN_MANIFESTS
+        .iter()
+        .find(|known| known.eq_ignore_ascii_case(media_type));
+    known.copied().unwrap_or(media_type)
 }
 
 /// True for layers whose licence keeps them out of registries; a push may leave their bytes away.
@@ -50,24 +76,15 @@ pub fn is_foreign_layer(media_type: &str) -> bool {
         || media_type.starts_with("application/vnd.docker.image.rootfs.foreign.")
 }
 
-/// The type in a `Content-Type` header, lower-case and without parameters; none when it says nothing about the
-/// content (absent, empty, or what HTTP clients send when they were told nothing).
-pub fn of_content_type(header: Option<&str>) -> Option<String> {
-    let essence = header?
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    let says_nothing = matches!(
-        essence.as_str(),
-        "" | "*/*"
-            | "application/json"
-            | "application/octet-stream"
-            | "application/x-www-form-urlencoded"
-            | "text/plain"
-    );
-    if says_nothing { None } else { Some(essence) }
+/// The type in a `Content-Type` header, without parameters; none when it says nothing about the content.
+pub fn of_content_type(header: Option<&str>) -> Option<&str> {
+    let essence = header?.split(';').next().unwrap_or_default().trim();
+    let says_nothing = MEANINGLESS.iter().any(|word| word.eq_ignore_ascii_case(essence));
+    if says_nothing {
+        None
+    } else {
+        Some(canonical(essence))
+    }
 }
 
 /// True for `type/subtype` of RFC 6838, section 4.2: what may stand in a `Content-Type` header.

@@ -66,6 +66,22 @@ fn saved_states_of_another_algorithm_are_refused() {
     Hasher::resume(Algorithm::Sha256, b"").unwrap_err();
 }
 
+#[test]
+fn saved_states_of_more_bytes_than_exist_are_refused() {
+    for (algorithm, counter, block) in [(Algorithm::Sha256, 32..40, 64), (Algorithm::Sha512, 64..80, 128)] {
+        let mut hasher = Hasher::new(algorithm);
+        hasher.update(&vec![0; block * 258]);
+        let mut state = hasher.state();
+        assert_eq!(
+            state[counter.clone()][..3],
+            [2, 1, 0],
+            "the counter of blocks is where it is looked for"
+        );
+        state[counter.end - 1] = 1;
+        Hasher::resume(algorithm, &state).unwrap_err();
+    }
+}
+
 fn algorithms() -> impl Strategy<Value = Algorithm> {
     prop_oneof![Just(Algorithm::Sha256), Just(Algorithm::Sha512)]
 }

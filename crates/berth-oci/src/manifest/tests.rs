@@ -37,76 +37,105 @@ fn parse(document: &Value, content_type: &str) -> Result<Manifest, ManifestError
     Manifest::parse(document.to_string().as_bytes(), Some(content_type))
 }
 
-#[test]
-fn the_media_type_comes_from_inside_else_from_the_header_else_from_the_shape() {
-    let check = |document: Value, header: Option<&str>, media_type: &str, kind: ManifestKind| {
-        let manifest = Manifest::parse(document.to_string().as_bytes(), header);
-        let manifest = manifest.unwrap_or_else(|error| panic!("{document} as {header:?}: {error}"));
-        assert_eq!(
-            (manifest.media_type.as_str(), manifest.kind),
-            (media_type, kind),
-            "{document} as {header:?}"
-        );
-    };
-    check(image(), Some(OCI_MANIFEST), OCI_MANIFEST, ManifestKind::Image);
-    check(
-        image(),
-        Some("Application/Vnd.OCI.image.manifest.v1+json; charset=utf-8"),
-        OCI_MANIFEST,
-        ManifestKind::Image,
+fn check_type(document: &Value, header: Option<&str>, media_type: &str, kind: ManifestKind) {
+    let manifest = Manifest::parse(document.to_string().as_bytes(), header);
+    let manifest = manifest.unwrap_or_else(|error| panic!("{document} as {header:?}: {error}"));
+    assert_eq!(
+        (manifest.media_type.as_str(), manifest.kind),
+        (media_type, kind),
+        "{document} as {header:?}"
     );
-    check(
-        image(),
+}
+
+#[test]
+fn the_media_type_comes_from_the_header_else_from_the_shape() {
+    let shouted = format!("{}; charset=utf-8", OCI_MANIFEST.to_uppercase());
+    check_type(&image(), Some(OCI_MANIFEST), OCI_MANIFEST, ManifestKind::Image);
+    check_type(&image(), Some(&shouted), OCI_MANIFEST, ManifestKind::Image);
+    check_type(
+        &image(),
         Some(DOCKER_MANIFEST),
         DOCKER_MANIFEST,
         ManifestKind::Image,
     );
-    check(image(), None, OCI_MANIFEST, ManifestKind::Image);
-    check(
-        image(),
+    check_type(&image(), None, OCI_MANIFEST, ManifestKind::Image);
+    check_type(
+        &image(),
         Some("application/json"),
         OCI_MANIFEST,
         ManifestKind::Image,
     );
-    check(index(), Some(OCI_INDEX), OCI_INDEX, ManifestKind::Index);
-    check(index(), Some(DOCKER_LIST), DOCKER_LIST, ManifestKind::Index);
-    check(index(), None, OCI_INDEX, ManifestKind::Index);
-    check(
-        with(index(), "manifests", json!([])),
+    check_type(&index(), Some(OCI_INDEX), OCI_INDEX, ManifestKind::Index);
+    check_type(&index(), Some(DOCKER_LIST), DOCKER_LIST, ManifestKind::Index);
+    check_type(&index(), None, OCI_INDEX, ManifestKind::Index);
+    check_type(
+        &with(index(), "manifests", json!([])),
         None,
         OCI_INDEX,
         ManifestKind::Index,
     );
-    check(
-        with(image(), "mediaType", json!(DOCKER_MANIFEST)),
+    check_type(
+        &json!({}),
+        Some(OCI_ARTIFACT_MANIFEST),
+        OCI_ARTIFACT_MANIFEST,
+        ManifestKind::Image,
+    );
+}
+
+#[test]
+fn the_media_type_inside_goes_before_the_header() {
+    let declared = |media_type: &str| with(image(), "mediaType", json!(media_type));
+    check_type(
+        &declared(DOCKER_MANIFEST),
         None,
         DOCKER_MANIFEST,
         ManifestKind::Image,
     );
-    check(
-        with(image(), "mediaType", json!("")),
+    check_type(
+        &declared(DOCKER_MANIFEST),
+        Some("text/plain"),
+        DOCKER_MANIFEST,
+        ManifestKind::Image,
+    );
+    check_type(
+        &declared(""),
         Some(OCI_MANIFEST),
         OCI_MANIFEST,
         ManifestKind::Image,
     );
-    check(
-        with(image(), "mediaType", json!(OCI_MANIFEST)),
+    check_type(
+        &declared(OCI_MANIFEST),
         Some(CUSTOM),
         OCI_MANIFEST,
         ManifestKind::Image,
     );
-    check(json!({"any": "thing"}), Some(CUSTOM), CUSTOM, ManifestKind::Other);
-    check(
-        json!({"mediaType": CUSTOM, "layers": 1}),
+    check_type(
+        &declared(&OCI_MANIFEST.to_uppercase()),
+        None,
+        OCI_MANIFEST,
+        ManifestKind::Image,
+    );
+}
+
+#[test]
+fn unknown_media_types_are_kept_as_they_are() {
+    check_type(
+        &json!({"any": "thing"}),
+        Some(CUSTOM),
+        CUSTOM,
+        ManifestKind::Other,
+    );
+    check_type(
+        &json!({"mediaType": CUSTOM, "layers": 1}),
         None,
         CUSTOM,
         ManifestKind::Other,
     );
-    check(
-        json!({}),
-        Some(OCI_ARTIFACT_MANIFEST),
-        OCI_ARTIFACT_MANIFEST,
-        ManifestKind::Image,
+    check_type(
+        &json!({}),
+        Some("application/vnd.Example"),
+        "application/vnd.Example",
+        ManifestKind::Other,
     );
 }
 
