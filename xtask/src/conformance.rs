@@ -176,7 +176,7 @@ impl Server {
             .env("BERTH_ADMIN_PASSWORD", &password)
             // The suite pushes sparse indexes and images on purpose.
             .env("BERTH_MISSING_REFERENCES", "accept")
-            .env("BERTH_LOG", "warn")
+            .env("BERTH_LOG_LEVEL", "warn")
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .spawn()?;

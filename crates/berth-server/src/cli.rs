@@ -158,8 +158,14 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn serve(args: SettingArgs) -> Result<(), Failure> {
-    let Resolved { settings, .. } = args.load()?;
+    let Resolved {
+        settings, ignored, ..
+    } = args.load()?;
     crate::logging::start(&settings.log);
+    for variable in ignored {
+        tracing::warn!(variable, "no setting reads this variable");
+    }
+
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(crate::app::run(settings)).map_err(Failure::from)
 }

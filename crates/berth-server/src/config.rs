@@ -120,6 +120,8 @@ pub(crate) struct Resolved {
     pub(crate) settings: Settings,
     /// The place of each setting's value, by key.
     pub(crate) places: BTreeMap<&'static str, Place>,
+    /// `BERTH_*` variables that no setting reads, and that resemble none.
+    pub(crate) ignored: Vec<String>,
 }
 
 /// Reads the file, if there is one, and resolves the settings.
@@ -148,7 +150,8 @@ pub(crate) fn resolve(file: Option<(&Path, &str)>, written: &Written) -> Result<
     let (mut given, mut problems) = file
         .map(|(path, text)| file::read(path, text))
         .unwrap_or_default();
-    given.extend(variables(&written.variables, &mut problems));
+    let mut ignored = Vec::new();
+    given.extend(variables(&written.variables, &mut problems, &mut ignored));
     given.extend(written.flags.iter().filter_map(|(key, text)| {
         let place = Place::Flag(format!("--{}", table::find(key)?.flag()?));
         Some(Given {
@@ -162,6 +165,7 @@ pub(crate) fn resolve(file: Option<(&Path, &str)>, written: &Written) -> Result<
     let mut resolved = Resolved {
         settings: Settings::default(),
         places: BTreeMap::new(),
+        ignored,
     };
     for setting in SETTINGS.iter().filter(|setting| !setting.default.is_empty()) {
         resolved
@@ -204,28 +208,36 @@ pub(crate) fn resolve(file: Option<(&Path, &str)>, written: &Written) -> Result<
     }
 }
 
-/// The settings among the variables; a name that is none is a problem, because it is most likely misspelt.
-fn variables(all: &BTreeMap<String, String>, problems: &mut Vec<Problem>) -> Vec<Given> {
+/// The settings among the variables. A name like a setting's is a problem, because it is most likely misspelt; any other
+/// is somebody else's, a deployment script's perhaps, and only noted.
+fn variables(
+    all: &BTreeMap<String, String>,
+    problems: &mut Vec<Problem>,
+    ignored: &mut Vec<String>,
+) -> Vec<Given> {
     let mut given = Vec::new();
-    for (name, text) in all {
+    for (name, text) in all
+        .iter()
+        .filter(|(name, _)| *name != "BERTH_CONFIG" && !is_kubernetes_link(name))
+    {
         let place = Place::Variable(name.clone());
+        let own_part = name.trim_start_matches("BERTH_");
+        let others = SETTINGS
+            .iter()
+            .map(|setting| setting.key.replace('.', "_").to_uppercase());
         if let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == *name) {
-            let key = setting.key.to_owned();
+            let (key, text) = (setting.key.to_owned(), text.clone());
             given.push(Given {
                 key,
-                text: text.clone(),
+                text,
                 key_place: place.clone(),
                 value_place: place,
             });
-        } else if name != "BERTH_CONFIG" && !is_kubernetes_link(name) {
-            let names = SETTINGS.iter().map(table::Setting::variable);
-            let hint = nearest(name, names)
-                .map(|name| format!("; did you mean {name}?"))
-                .unwrap_or_default();
-            problems.push(Problem {
-                place,
-                message: format!("no setting has this variable{hint}"),
-            });
+        } else if let Some(meant) = nearest(own_part, others) {
+            let message = format!("no setting has this variable; did you mean BERTH_{meant}?");
+            problems.push(Problem { place, message });
+        } else {
+            ignored.push(name.clone());
         }
     }
     given
@@ -236,10 +248,13 @@ fn is_kubernetes_link(name: &str) -> bool {
     name == "BERTH_PORT" || name.starts_with("BERTH_PORT_") || name.starts_with("BERTH_SERVICE_")
 }
 
+/// Above this a name is a misspelling of another. Found by trying: one letter left out, added or swapped stays above it.
+const LIKE_ENOUGH: f64 = 0.87;
+
 /// The name most like the given one, when it is like enough to be meant.
 fn nearest(name: &str, names: impl Iterator<Item = String>) -> Option<String> {
     let near = names.map(|other| (strsim::jaro_winkler(name, &other), other));
-    near.filter(|(likeness, _)| *likeness > 0.8)
+    near.filter(|(likeness, _)| *likeness > LIKE_ENOUGH)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, other)| other)
 }
@@ -319,3 +334,5 @@ impl Resolved {
     }
 }
 
+#[cfg(test)]
+mod tests;

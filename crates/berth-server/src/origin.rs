@@ -106,3 +106,5 @@ where
     }
 }
 
+#[cfg(test)]
+mod tests;

@@ -176,3 +176,5 @@ async fn wind_down(tracker: &TaskTracker, phases: &Phases, grace: Duration) {
     tracker.wait().await;
 }
 
+#[cfg(test)]
+mod tests;

@@ -130,5 +130,9 @@ pub(crate) fn effective(resolved: &Resolved) -> String {
     for (key, value, place) in &rows {
         let _ = writeln!(text, "{key:keys$}  {value:values$}  {place}");
     }
+    for name in &resolved.ignored {
+        let _ = writeln!(text, "{name} is set, but no setting reads it");
+    }
+
     text
 }

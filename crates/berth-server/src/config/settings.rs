@@ -97,27 +97,6 @@ pub(crate) enum LogFormat {
 }
 choice!(LogFormat { Text = "text", Json = "json" });
 
-impl super::value::Value for Option<PlainName> {
-    fn kind(&self) -> &'static str {
-        "name"
-    }
-
-    fn allowed(&self) -> String {
-        PlainName::default().allowed()
-    }
-
-    fn assign(&mut self, text: &str) -> Result<(), String> {
-        let mut name = PlainName::default();
-        name.assign(text)?;
-        *self = Some(name);
-        Ok(())
-    }
-
-    fn show(&self) -> String {
-        self.as_ref().map(super::value::Value::show).unwrap_or_default()
-    }
-}
-
 impl Settings {
     /// The address of the database, in the form that `berth_registry` opens.
     pub(crate) fn database_url(&self) -> String {

@@ -1,12 +1,14 @@
 //! The types a setting can have: how each is written, what it allows, how it is shown.
 //! Knows no setting by name.
 
-use std::net::{IpAddr, SocketAddr};
+mod address;
+mod quantity;
+
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use ipnet::IpNet;
+pub(crate) use address::{Database, Listen, Origin};
+pub(crate) use quantity::Size;
 
 /// What the table of settings needs from a field of `Settings`.
 pub(crate) trait Value {
@@ -22,10 +24,6 @@ pub(crate) trait Value {
     /// The value as it would be written, without anything secret; empty when there is none.
     fn show(&self) -> String;
 }
-
-/// A number of bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Size(pub(crate) u64);
 
 /// Text that is never shown or logged.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -48,63 +46,13 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Where the server listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Listen(pub(crate) SocketAddr);
-
-impl Default for Listen {
-    fn default() -> Self {
-        Self(SocketAddr::from(([127, 0, 0, 1], 0)))
-    }
-}
-
 /// A name of a region, account or user: letters, digits, `_`, `-`, `.`; empty only before the table's default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct PlainName(pub(crate) String);
 
-/// Scheme, host and port of a server, such as `https://registry.example.com`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Origin(pub(crate) Option<String>);
-
-/// Where the metadata are: a `PostgreSQL` address, or a path of a `SQLite` file.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) enum Database {
-    /// `berth.db` in the data folder.
-    #[default]
-    InDataDir,
-    /// A `SQLite` file.
-    File(PathBuf),
-    /// A `postgres://` address, perhaps with a password.
-    Postgres(String),
-}
-
 /// Directives for the log, as `tracing-subscriber` reads them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct LogFilter(pub(crate) String);
-
-impl Value for Listen {
-    fn kind(&self) -> &'static str {
-        "address"
-    }
-
-    fn allowed(&self) -> String {
-        "an IP address and a port, such as 127.0.0.1:5000, 0.0.0.0:5000 or [::]:5000".into()
-    }
-
-    fn assign(&mut self, text: &str) -> Result<(), String> {
-        let text = text
-            .strip_prefix("localhost:")
-            .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
-        self.0 = text
-            .parse()
-            .map_err(|_| "it is not an address and a port".to_owned())?;
-        Ok(())
-    }
-
-    fn show(&self) -> String {
-        self.0.to_string()
-    }
-}
 
 impl Value for Option<PathBuf> {
     fn kind(&self) -> &'static str {
@@ -153,83 +101,6 @@ impl Value for PathBuf {
     }
 }
 
-impl Value for Database {
-    fn kind(&self) -> &'static str {
-        "database"
-    }
-
-    fn allowed(&self) -> String {
-        "a path of a SQLite file, sqlite:///PATH, or postgres://USER:PASSWORD@HOST/NAME".into()
-    }
-
-    fn assign(&mut self, text: &str) -> Result<(), String> {
-        let path = text.strip_prefix("sqlite://").unwrap_or(text);
-        *self = if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            Self::Postgres(text.into())
-        } else if path.contains("://") {
-            return Err("this kind of database is not known".into());
-        } else if path.is_empty() {
-            return Err("it names no file".into());
-        } else {
-            Self::File(path.into())
-        };
-        Ok(())
-    }
-
-    fn show(&self) -> String {
-        match self {
-            Self::InDataDir => String::new(),
-            Self::File(path) => path.display().to_string(),
-            Self::Postgres(address) => without_password(address),
-        }
-    }
-}
-
-/// The address with the password of its user part replaced, for people to read.
-fn without_password(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else {
-        return String::new();
-    };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let path = path.split('?').next().unwrap_or_default();
-    match authority.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:***@{host}/{path}")
-        }
-        None => format!("{scheme}://{authority}/{path}"),
-    }
-}
-
-impl Value for Origin {
-    fn kind(&self) -> &'static str {
-        "address"
-    }
-
-    fn allowed(&self) -> String {
-        "http:// or https://, a host name, and a port where it is not the usual one; no path".into()
-    }
-
-    fn assign(&mut self, text: &str) -> Result<(), String> {
-        let uri: http::Uri = text.parse().map_err(|_| "it is not an address".to_owned())?;
-        let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err("it does not start with http:// or https://".into());
-        };
-        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return Err("it has a path; clients look for the registry at the root of a host".into());
-        }
-        if authority.as_str().contains('@') {
-            return Err("it has a user part".into());
-        }
-        self.0 = Some(format!("{scheme}://{authority}"));
-        Ok(())
-    }
-
-    fn show(&self) -> String {
-        self.0.clone().unwrap_or_default()
-    }
-}
-
 impl Value for PlainName {
     fn kind(&self) -> &'static str {
         "name"
@@ -255,6 +126,27 @@ impl Value for PlainName {
 
     fn show(&self) -> String {
         self.0.clone()
+    }
+}
+
+impl Value for Option<PlainName> {
+    fn kind(&self) -> &'static str {
+        "name"
+    }
+
+    fn allowed(&self) -> String {
+        PlainName::default().allowed()
+    }
+
+    fn assign(&mut self, text: &str) -> Result<(), String> {
+        let mut name = PlainName::default();
+        name.assign(text)?;
+        *self = Some(name);
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map(Value::show).unwrap_or_default()
     }
 }
 
@@ -363,122 +255,6 @@ impl Value for LogFilter {
     fn show(&self) -> String {
         self.0.clone()
     }
-}
-
-impl Value for Vec<IpNet> {
-    fn kind(&self) -> &'static str {
-        "networks"
-    }
-
-    fn allowed(&self) -> String {
-        "IP addresses and networks, such as 10.0.0.0/8; a list in berth.toml, separated by commas elsewhere"
-            .into()
-    }
-
-    fn assign(&mut self, text: &str) -> Result<(), String> {
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        *self = parts.map(network).collect::<Result<_, _>>()?;
-        Ok(())
-    }
-
-    fn show(&self) -> String {
-        self.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-    }
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    let address = text.parse::<IpAddr>().map(IpNet::from);
-    address
-        .or_else(|_| text.parse())
-        .map_err(|_| format!("{text:?} is neither an address nor a network"))
-}
-
-const UNITS_OF_TIME: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
-
-impl Value for Duration {
-    fn kind(&self) -> &'static str {
-        "duration"
-    }
-
-    fn allowed(&self) -> String {
-        "a whole number and one of the units ms, s, m, h, d, such as 90s or 24h".into()
-    }
-
-    fn assign(&mut self, text: &str) -> Result<(), String> {
-        *self = Self::from_millis(with_unit(text, &UNITS_OF_TIME)?);
-        Ok(())
-    }
-
-    fn show(&self) -> String {
-        show_with_unit(
-            u64::try_from(self.as_millis()).unwrap_or(u64::MAX),
-            &UNITS_OF_TIME,
-        )
-    }
-}
-
-const UNITS_OF_SIZE: [(&str, u64); 5] = [
-    ("TiB", 1 << 40),
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
-    ("B", 1),
-];
-
-impl Value for Size {
-    fn kind(&self) -> &'static str {
-        "size"
-    }
-
-    fn allowed(&self) -> String {
-        "a whole number and one of the units B, KiB, MiB, GiB, TiB, such as 10GiB".into()
-    }
-
-    fn assign(&mut self, text: &str) -> Result<(), String> {
-        self.0 = with_unit(text, &UNITS_OF_SIZE)?;
-        Ok(())
-    }
-
-    fn show(&self) -> String {
-        show_with_unit(self.0, &UNITS_OF_SIZE)
-    }
-}
-
-/// Reads "24h" or "24 h" into the smallest unit; never zero, because no limit means anything at zero.
-fn with_unit(text: &str, units: &[(&str, u64)]) -> Result<u64, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "it does not start with a whole number".to_owned())?;
-    let unit = unit.trim();
-    let found = units.iter().find(|(name, _)| *name == unit);
-    let (_, factor) = found.ok_or_else(|| {
-        if unit.is_empty() {
-            "it has no unit".to_owned()
-        } else {
-            format!("{unit:?} is not a unit known here")
-        }
-    })?;
-    match number.checked_mul(*factor) {
-        Some(0) => Err("it is zero".into()),
-        Some(value) if i64::try_from(value).is_ok() => Ok(value),
-        _ => Err("it is too large".into()),
-    }
-}
-
-fn show_with_unit(value: u64, units: &[(&str, u64)]) -> String {
-    let unit = units
-        .iter()
-        .find(|(_, factor)| value != 0 && value.is_multiple_of(*factor));
-    let (name, factor) = unit.copied().unwrap_or(("", 1));
-    format!("{}{name}", value / factor)
 }
 
 /// Makes a `Value` of an enum whose variants are written as fixed words.

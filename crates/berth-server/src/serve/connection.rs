@@ -60,6 +60,9 @@ async fn drive<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, peer: Pee
     let mut stopping = false;
     loop {
         tokio::select! {
+            // A second signal comes before everything that may be ready with it.
+            biased;
+            () = shared.phases.aborting.cancelled() => return,
             done = connection.as_mut() => {
                 if let Err(error) = done {
                     tracing::debug!(client = %peer.address, %error, "connection ended early");
@@ -74,7 +77,6 @@ async fn drive<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, peer: Pee
                     return;
                 }
             }
-            () = shared.phases.aborting.cancelled() => return,
             _ = tick.tick() => {
                 // Two ticks without a request in between: whoever is there has nothing to ask, or asks too slowly.
                 let now = requests.begun_if_idle();

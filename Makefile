@@ -1,0 +1,29 @@
+# Berth. `make` alone lists the targets.
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check bench docs
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
+
+run: build ## Build, and start a registry on http://localhost:5000 with its data in ./data
+	target/release/berth serve
+
+build: ## Build target/release/berth
+	cargo build --release --locked --package berth-server --bin berth
+
+test: ## Run every test, the real clients included (scripts/install-test-tools gets them)
+	cargo build --locked --package berth-server --bin berth
+	cargo test --workspace --locked
+
+check: ## Check format and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+bench: ## Measure beside docker-registry and nginx
+	bench/run
+
+docs: ## Write the pages that are made of the code
+	cargo build --locked --package berth-server --bin berth
+	target/debug/berth config reference > docs/reference/settings.md
+	target/debug/berth config sample > docs/reference/berth.toml

@@ -1,0 +1,163 @@
+//! Addresses: of the listener, of the server as clients see it, of the database, of proxies.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use super::Value;
+
+/// Where the server listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listen(pub(crate) SocketAddr);
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self(SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+}
+
+/// Scheme, host and port of a server, such as `https://registry.example.com`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Origin(pub(crate) Option<String>);
+
+/// Where the metadata are: a `PostgreSQL` address, or a path of a `SQLite` file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Database {
+    /// `berth.db` in the data folder.
+    #[default]
+    InDataDir,
+    /// A `SQLite` file.
+    File(PathBuf),
+    /// A `postgres://` address, perhaps with a password.
+    Postgres(String),
+}
+
+impl Value for Listen {
+    fn kind(&self) -> &'static str {
+        "address"
+    }
+
+    fn allowed(&self) -> String {
+        "an IP address and a port, such as 127.0.0.1:5000, 0.0.0.0:5000 or [::]:5000".into()
+    }
+
+    fn assign(&mut self, text: &str) -> Result<(), String> {
+        let text = text
+            .strip_prefix("localhost:")
+            .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+        self.0 = text
+            .parse()
+            .map_err(|_| "it is not an address and a port".to_owned())?;
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+impl Value for Database {
+    fn kind(&self) -> &'static str {
+        "database"
+    }
+
+    fn allowed(&self) -> String {
+        "a path of a SQLite file, sqlite:///PATH, or postgres://USER:PASSWORD@HOST/NAME".into()
+    }
+
+    fn assign(&mut self, text: &str) -> Result<(), String> {
+        let path = text.strip_prefix("sqlite://").unwrap_or(text);
+        *self = if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            Self::Postgres(text.into())
+        } else if path.contains("://") {
+            return Err("this kind of database is not known".into());
+        } else if path.is_empty() {
+            return Err("it names no file".into());
+        } else {
+            Self::File(path.into())
+        };
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::InDataDir => String::new(),
+            Self::File(path) => path.display().to_string(),
+            Self::Postgres(address) => without_password(address),
+        }
+    }
+}
+
+/// The address with the password of its user part replaced, for people to read.
+fn without_password(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else {
+        return String::new();
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let path = path.split('?').next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((user, host)) => {
+            let user = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:***@{host}/{path}")
+        }
+        None => format!("{scheme}://{authority}/{path}"),
+    }
+}
+
+impl Value for Origin {
+    fn kind(&self) -> &'static str {
+        "address"
+    }
+
+    fn allowed(&self) -> String {
+        "http:// or https://, a host name, and a port where it is not the usual one; no path".into()
+    }
+
+    fn assign(&mut self, text: &str) -> Result<(), String> {
+        let uri: http::Uri = text.parse().map_err(|_| "it is not an address".to_owned())?;
+        let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err("it does not start with http:// or https://".into());
+        };
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+            return Err("it has a path; clients look for the registry at the root of a host".into());
+        }
+        if authority.as_str().contains('@') {
+            return Err("it has a user part".into());
+        }
+        self.0 = Some(format!("{scheme}://{authority}"));
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        self.0.clone().unwrap_or_default()
+    }
+}
+
+impl Value for Vec<IpNet> {
+    fn kind(&self) -> &'static str {
+        "networks"
+    }
+
+    fn allowed(&self) -> String {
+        "IP addresses and networks, such as 10.0.0.0/8; a list in berth.toml, separated by commas elsewhere"
+            .into()
+    }
+
+    fn assign(&mut self, text: &str) -> Result<(), String> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        *self = parts.map(network).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        self.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address
+        .or_else(|_| text.parse())
+        .map_err(|_| format!("{text:?} is neither an address nor a network"))
+}

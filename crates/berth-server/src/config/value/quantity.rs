@@ -1,0 +1,97 @@
+//! Durations and sizes: a whole number and a unit.
+
+use std::time::Duration;
+
+use super::Value;
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Size(pub(crate) u64);
+
+const UNITS_OF_TIME: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+
+impl Value for Duration {
+    fn kind(&self) -> &'static str {
+        "duration"
+    }
+
+    fn allowed(&self) -> String {
+        "a whole number and one of the units ms, s, m, h, d, such as 90s or 24h".into()
+    }
+
+    fn assign(&mut self, text: &str) -> Result<(), String> {
+        *self = Self::from_millis(with_unit(text, &UNITS_OF_TIME)?);
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        show_with_unit(
+            u64::try_from(self.as_millis()).unwrap_or(u64::MAX),
+            &UNITS_OF_TIME,
+        )
+    }
+}
+
+const UNITS_OF_SIZE: [(&str, u64); 5] = [
+    ("TiB", 1 << 40),
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+];
+
+impl Value for Size {
+    fn kind(&self) -> &'static str {
+        "size"
+    }
+
+    fn allowed(&self) -> String {
+        "a whole number and one of the units B, KiB, MiB, GiB, TiB, such as 10GiB".into()
+    }
+
+    fn assign(&mut self, text: &str) -> Result<(), String> {
+        self.0 = with_unit(text, &UNITS_OF_SIZE)?;
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        show_with_unit(self.0, &UNITS_OF_SIZE)
+    }
+}
+
+/// Reads "24h" or "24 h" into the smallest unit; never zero, because no limit means anything at zero.
+fn with_unit(text: &str, units: &[(&str, u64)]) -> Result<u64, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "it does not start with a whole number".to_owned())?;
+    let unit = unit.trim();
+    let found = units.iter().find(|(name, _)| *name == unit);
+    let (_, factor) = found.ok_or_else(|| {
+        if unit.is_empty() {
+            "it has no unit".to_owned()
+        } else {
+            format!("{unit:?} is not a unit known here")
+        }
+    })?;
+    match number.checked_mul(*factor) {
+        Some(0) => Err("it is zero".into()),
+        Some(value) if i64::try_from(value).is_ok() => Ok(value),
+        _ => Err("it is too large".into()),
+    }
+}
+
+fn show_with_unit(value: u64, units: &[(&str, u64)]) -> String {
+    let unit = units
+        .iter()
+        .find(|(_, factor)| value != 0 && value.is_multiple_of(*factor));
+    let (name, factor) = unit.copied().unwrap_or(("", 1));
+    format!("{}{name}", value / factor)
+}
