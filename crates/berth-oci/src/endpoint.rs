@@ -86,6 +86,8 @@ pub enum Endpoint {
         repository: RepositoryName,
         digest: Digest,
         artifact_type: Option<String>,
+        /// The descriptor after which to go on; only this registry's own `Link` carries it.
+        last: Option<Digest>,
     },
 }
 
@@ -215,6 +217,7 @@ impl Endpoint {
                     repository,
                     digest: digest.parse()?,
                     artifact_type,
+                    last: query.digest("last")?,
                 })
             }
             _ => Err(EndpointError::UnknownPath),

@@ -58,6 +58,7 @@ fn the_ping_and_the_lists() {
             repository: name(),
             digest: digest(),
             artifact_type,
+            last: None,
         },
     );
     check(
@@ -66,6 +67,7 @@ fn the_ping_and_the_lists() {
             repository: name(),
             digest: digest(),
             artifact_type: None,
+            last: None,
         },
     );
 }

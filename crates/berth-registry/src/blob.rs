@@ -1,0 +1,166 @@
+//! Blobs of a repository: found, read in part or whole, mounted, unlinked. One stored copy serves all
+//! repositories, and only a repository that links it makes it readable.
+
+use berth_blob::ByteStream;
+use berth_metadata::{LinkedBlob, UnlinkOutcome};
+use berth_oci::{Digest, RangeOutcome, RangeRequest, RepositoryName};
+
+use crate::Registry;
+use crate::access::{Action, Caller};
+use crate::clock::now_ms;
+use crate::error::Error;
+use crate::repository::viewer;
+
+/// A blob opened for reading.
+pub struct OpenedBlob {
+    /// Bytes of the whole blob.
+    pub size: u64,
+    /// First byte of the stream and the one after its last, when a part was asked for.
+    pub part: Option<std::ops::Range<u64>>,
+    /// The bytes.
+    pub stream: ByteStream,
+}
+
+/// How a request for a blob's bytes is answered.
+pub enum BlobRead {
+    /// The whole blob or a part of it.
+    Opened(OpenedBlob),
+    /// The range asked for does not exist in a blob of this many bytes.
+    Unsatisfiable(u64),
+}
+
+impl Registry {
+    /// The size in bytes of a blob that the repository links. Whoever hears of one that no manifest uses yet may be
+    /// about to push that manifest, so the blob is young again.
+    pub async fn stat_blob(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<u64, Error> {
+        let (repository_id, linked) = self.linked(caller, repository, digest).await?;
+        let now = now_ms();
+        let stale = now.saturating_sub(self.limits.upload_ttl_ms() / 2);
+        if linked.idle_since.is_some_and(|idle| idle < stale)
+            && !self
+                .metadata
+                .refresh_link(repository_id, digest.as_str(), now)
+                .await?
+        {
+            return Err(Error::BlobUnknown(digest.clone()));
+        }
+        Ok(size(&linked))
+    }
+
+    /// Opens a blob, or the part of it that `range` asks for.
+    pub async fn open_blob(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        digest: &Digest,
+        range: Option<&RangeRequest>,
+    ) -> Result<BlobRead, Error> {
+        let (_, linked) = self.linked(caller, repository, digest).await?;
+        let size = size(&linked);
+        let part = match range.map(|range| range.resolve(size)) {
+            None | Some(RangeOutcome::Whole) => None,
+            Some(RangeOutcome::Part { start, end_inclusive }) => Some(start..end_inclusive + 1),
+            Some(RangeOutcome::Unsatisfiable) => return Ok(BlobRead::Unsatisfiable(size)),
+        };
+        let stream = self
+            .blobs
+            .open(&linked.key, part.clone().unwrap_or(0..size))
+            .await
+            .map_err(|error| match error {
+                // Reclaimed between the two looks: it was unlinked meanwhile.
+                berth_blob::Error::NotFound => {
+                    tracing::error!(digest = %digest, key = linked.key, "linked blob has no bytes");
+                    Error::BlobUnknown(digest.clone())
+                }
+                error => error.into(),
+            })?;
+        Ok(BlobRead::Opened(OpenedBlob { size, part, stream }))
+    }
+
+    /// Unlinks a blob that no manifest of the repository uses; its bytes go when no repository links it.
+    pub async fn delete_blob(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        let standing = self.require(caller, Action::Delete, repository).await?;
+        let place = standing
+            .repository
+            .ok_or_else(|| Error::RepositoryUnknown(repository.to_string()))?;
+        match self
+            .metadata
+            .unlink_blob(place.id, digest.as_str(), now_ms())
+            .await?
+        {
+            UnlinkOutcome::Unlinked => Ok(()),
+            UnlinkOutcome::Missing => Err(Error::BlobUnknown(digest.clone())),
+            UnlinkOutcome::InUse { manifest } => Err(Error::BlobInUse {
+                digest: digest.clone(),
+                manifest,
+            }),
+        }
+    }
+
+    /// Links a blob that the caller can read elsewhere; says whether it could.
+    pub(crate) async fn mount(
+        &self,
+        caller: &Caller,
+        repository_id: i64,
+        digest: &Digest,
+        from: Option<&RepositoryName>,
+    ) -> Result<bool, Error> {
+        let now = now_ms();
+        let source = match from {
+            Some(from) => match self.require(caller, Action::Pull, from).await {
+                Ok(standing) => standing.repository.map(|place| place.id),
+                // Whoever may not read the source learns nothing: the answer is a fresh upload, as for a missing blob.
+                Err(
+                    Error::Denied(_)
+                    | Error::Unauthenticated
+                    | Error::InsufficientScope(_)
+                    | Error::RepositoryUnknown(_),
+                ) => None,
+                Err(error) => return Err(error),
+            },
+            None => {
+                self.metadata
+                    .find_readable_blob(digest.as_str(), viewer(caller), now)
+                    .await?
+            }
+        };
+        match source {
+            Some(source) => Ok(self
+                .metadata
+                .mount_blob(source, repository_id, digest.as_str(), now)
+                .await?),
+            None => Ok(false),
+        }
+    }
+
+    async fn linked(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(i64, LinkedBlob), Error> {
+        let standing = self.require(caller, Action::Pull, repository).await?;
+        let place = standing
+            .repository
+            .ok_or_else(|| Error::RepositoryUnknown(repository.to_string()))?;
+        let linked = self.metadata.linked_blob(place.id, digest.as_str()).await?;
+        Ok((
+            place.id,
+            linked.ok_or_else(|| Error::BlobUnknown(digest.clone()))?,
+        ))
+    }
+}
+
+fn size(linked: &LinkedBlob) -> u64 {
+    u64::try_from(linked.size).unwrap_or(0)
+}

@@ -1,0 +1,170 @@
+//! The outcomes a caller of [`crate::Registry`] can act on. Knows no HTTP status and no wire code.
+
+use berth_oci::{Digest, NameError, Reference};
+
+use crate::access::Denial;
+
+/// Everything a registry method can answer besides success.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody is logged in and the place is not open to everybody; logging in may help.
+    #[error("authentication required")]
+    Unauthenticated,
+    /// The login was refused: wrong, expired, disabled or deleted. Never says which to the outside.
+    #[error("authentication required")]
+    BadCredentials,
+    /// The token does not carry the scope that this request needs; a new token may help.
+    #[error("the token does not carry {0}")]
+    InsufficientScope(String),
+    /// The caller is known and may not do this.
+    #[error("{0}")]
+    Denied(Box<Denial>),
+    /// Too many failed logins or requests; worth a retry after this many seconds.
+    #[error("too many attempts; try again in {retry_after_seconds} s")]
+    Throttled {
+        /// Seconds until the next attempt can succeed.
+        retry_after_seconds: u64,
+    },
+
+    /// The repository does not exist (and the caller may know that).
+    #[error("repository {0} does not exist; the first push creates it")]
+    RepositoryUnknown(String),
+    /// No such manifest or tag in the repository.
+    #[error("manifest {0} is not in this repository")]
+    ManifestUnknown(Reference),
+    /// No such blob in the repository, or none that the caller may see.
+    #[error("blob {0} is not in this repository")]
+    BlobUnknown(Digest),
+    /// The upload ended, expired, was cancelled or never was.
+    #[error("this upload does not exist; it ended, expired or was cancelled: start a new one with POST")]
+    UploadUnknown,
+    /// A chunk does not begin where the upload stands.
+    #[error("the chunk does not begin at byte {offset}, where this upload stands")]
+    RangeInvalid {
+        /// Bytes the upload has; the next chunk begins here.
+        offset: u64,
+    },
+    /// The body and its announced length or range disagree.
+    #[error("{0}")]
+    SizeInvalid(String),
+    /// The body is larger than a limit.
+    #[error("{what} is larger than the {max} bytes that this registry accepts")]
+    TooLarge {
+        /// What was too large, as the sentence's subject.
+        what: &'static str,
+        /// The limit in bytes.
+        max: u64,
+    },
+    /// The content does not have the digest it was announced with.
+    #[error("the content has digest {found}, not {expected}")]
+    DigestMismatch {
+        /// What the client said.
+        expected: Digest,
+        /// What the bytes have.
+        found: Digest,
+    },
+    /// The manifest cannot be accepted, with the reason.
+    #[error("{0}")]
+    ManifestInvalid(String),
+    /// The manifest's format is one that this registry does not take, with what to do.
+    #[error("{0}")]
+    ManifestUnsupported(String),
+    /// The manifest names content that its repository does not hold.
+    #[error("the manifest names content that is not in this repository: {}", join(.0))]
+    ReferencesMissing(Vec<String>),
+    /// `If-Match` named another digest than the tag's.
+    #[error("the tag has moved: it is now at {}", .now.as_deref().unwrap_or("nothing"))]
+    TagMoved {
+        /// The digest the tag names now, if it exists.
+        now: Option<String>,
+    },
+    /// The blob is part of a manifest and cannot be deleted alone.
+    #[error("blob {digest} is used by manifest {manifest}; delete the manifest first")]
+    BlobInUse {
+        /// The blob.
+        digest: Digest,
+        /// One manifest that uses it.
+        manifest: String,
+    },
+    /// The client went away, or another request took the upload over, before the body ended.
+    #[error("the request body ended early: {0}")]
+    BodyInterrupted(std::io::Error),
+
+    /// A name breaks the rules.
+    #[error(transparent)]
+    NameInvalid(#[from] NameError),
+    /// A value breaks the rules, with a sentence that says which.
+    #[error("{0}")]
+    Invalid(String),
+    /// A named thing is not there.
+    #[error("{0} does not exist")]
+    Unknown(String),
+    /// A thing of that name is there already.
+    #[error("{0} already exists")]
+    Exists(String),
+    /// An organisation with images cannot be deleted.
+    #[error("organization {0} still holds images; delete them first")]
+    OrganizationNotEmpty(String),
+    /// The quota of organisations is used up.
+    #[error(
+        "you have created {0} organizations, as many as one user may; an administrator can raise the limit"
+    )]
+    OrganizationQuota(u32),
+
+    /// The disk or its quota is full.
+    #[error("the registry's storage is full; an operator must free or add space")]
+    NoSpace,
+    /// Storage or database refuses writes.
+    #[error("the registry's storage is read-only at the moment; an operator must look")]
+    ReadOnly,
+    /// Storage or database cannot be reached or is too busy; worth a retry.
+    #[error("the registry is too busy or its storage cannot be reached; try again")]
+    Unavailable,
+    /// Something broke that the caller can do nothing about; the source is for the log alone.
+    #[error("internal error while {doing}")]
+    Internal {
+        /// What was being done, for the log.
+        doing: String,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+fn join(digests: &[String]) -> String {
+    digests.join(", ")
+}
+
+impl Error {
+    /// An [`Error::Internal`] with its cause.
+    pub(crate) fn internal(
+        doing: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Internal {
+            doing: doing.into(),
+            source: source.into(),
+        }
+    }
+}
+
+impl From<berth_blob::Error> for Error {
+    fn from(error: berth_blob::Error) -> Self {
+        match error {
+            berth_blob::Error::NoSpace => Self::NoSpace,
+            berth_blob::Error::ReadOnly => Self::ReadOnly,
+            berth_blob::Error::Body(source) => Self::BodyInterrupted(source),
+            other => Self::internal("using the blob store", other),
+        }
+    }
+}
+
+impl From<berth_metadata::Error> for Error {
+    fn from(error: berth_metadata::Error) -> Self {
+        match error {
+            berth_metadata::Error::Full => Self::NoSpace,
+            berth_metadata::Error::ReadOnly => Self::ReadOnly,
+            berth_metadata::Error::Unavailable { .. } => Self::Unavailable,
+            other => Self::internal("using the metadata", other),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Upkeep that runs beside requests in small steps: unfinished uploads expire, content that nothing refers to
+//! is unlinked, bytes that nothing links are deleted. Rows go before bytes, so a stop in between loses only space.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use berth_blob::Upload;
+use futures_util::TryStreamExt as _;
+
+use crate::Registry;
+use crate::clock::now_ms;
+use crate::error::Error;
+
+/// Rows of one step: a step never holds a write transaction for long.
+const STEP: i64 = 100;
+/// Keys that one question to the metadata asks about.
+const KEYS_AT_ONCE: usize = 500;
+/// Time between two rounds.
+const ROUND: Duration = Duration::from_secs(60);
+/// Rounds between two looks for bytes without rows, which only a crash leaves.
+const ROUNDS_BETWEEN_ORPHANS: u64 = 24 * 60;
+
+impl Registry {
+    /// Does the upkeep for as long as it is polled; a failed round is logged and tried again.
+    pub async fn maintain(&self) {
+        for round in 0_u64.. {
+            if let Err(error) = self.maintain_once().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "upkeep round failed");
+            }
+            if round.is_multiple_of(ROUNDS_BETWEEN_ORPHANS)
+                && let Err(error) = self.delete_orphans().await
+            {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "search for orphaned bytes failed"
+                );
+            }
+            tokio::time::sleep(ROUND).await;
+        }
+    }
+
+    /// One round: everything that is due now.
+    pub async fn maintain_once(&self) -> Result<(), Error> {
+        let now = now_ms();
+        let before = now.saturating_sub(self.limits.upload_ttl_ms());
+        self.expire_uploads(before).await?;
+        while self.metadata.sweep_unreferenced(before, now, STEP).await? > 0 {}
+        self.reclaim().await?;
+        self.metadata.delete_expired_temporary_logins(now, STEP).await?;
+        Ok(())
+    }
+
+    async fn expire_uploads(&self, before: i64) -> Result<(), Error> {
+        loop {
+            let expired = self.metadata.expired_uploads(before, STEP).await?;
+            for row in &expired {
+                self.discard_upload(&row.id).await?;
+            }
+            if expired.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Deletes the bytes whose rows are gone. Keys are never used twice, so nothing new can be hit.
+    async fn reclaim(&self) -> Result<(), Error> {
+        loop {
+            let rows = self.metadata.take_reclaim(STEP).await?;
+            for row in &rows {
+                self.blobs.delete(&row.key).await?;
+                self.metadata.reclaimed(&row.key).await?;
+            }
+            if rows.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn delete_orphans_of(&self, keys: Vec<String>) -> Result<(), Error> {
+        let mut ended = Vec::new();
+        for key in keys {
+            let upload_id = key.rsplit('.').next().unwrap_or_default();
+            if !self.metadata.upload_exists(upload_id).await? {
+                ended.push(key);
+            }
+        }
+        let known: HashSet<String> = self.metadata.known_keys(&ended).await?.into_iter().collect();
+        for key in ended.iter().filter(|key| !known.contains(*key)) {
+            tracing::info!(key, "deleting bytes that no row names");
+            self.blobs.delete(key).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes stored bytes that no row knows: a crash between a commit and its row, or between a row and its abort.
+    ///
+    /// An upload's row is asked for first: when it is gone, its end is in the rows already, so bytes that
+    /// the second question does not find belong to nobody.
+    pub async fn delete_orphans(&self) -> Result<(), Error> {
+        let mut keys = self.blobs.list().try_chunks(KEYS_AT_ONCE);
+        while let Some(keys) = keys.try_next().await.map_err(|partial| partial.1)? {
+            self.delete_orphans_of(keys).await?;
+        }
+        let mut uploads = self.blobs.list_uploads();
+        while let Some(upload) = uploads.try_next().await? {
+            if !self.metadata.upload_exists(&upload.id).await? {
+                tracing::info!(upload = upload.id, "deleting an upload that no row names");
+                self.blobs.abort(&Upload::new(&upload.id)).await?;
+            }
+        }
+        Ok(())
+    }
+}

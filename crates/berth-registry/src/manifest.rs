@@ -1,0 +1,214 @@
+//! Manifests: accepted when they are well formed and what they name is there, stored and served as the
+//! bytes that were pushed.
+
+/// What a tag must name before it is moved or deleted (RFC 9110 `If-Match` and `If-None-Match`).
+pub use berth_metadata::Expected as Condition;
+use berth_metadata::{Conflict, ManifestDescriptor, ManifestRow, PutManifest};
+use berth_oci::{Algorithm, Digest, Manifest, ManifestError, Reference, RepositoryName, Tag};
+
+use crate::Registry;
+use crate::access::{Action, Caller};
+use crate::clock::now_ms;
+use crate::error::Error;
+
+/// A manifest on its way in.
+pub struct PushedManifest<'a> {
+    /// The tag or digest in the address.
+    pub reference: &'a Reference,
+    /// Tags asked for beside it (`?tag=`), only with a digest.
+    pub tags: &'a [Tag],
+    /// The request's media type.
+    pub content_type: Option<&'a str>,
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// What each tag must name for the push to happen; without it the last push wins.
+    pub condition: Option<Condition>,
+}
+
+/// What a pushed manifest became.
+pub struct StoredManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// The tags that name it now because of this push.
+    pub tags: Vec<String>,
+    /// The manifest it refers to, if it names one.
+    pub subject: Option<Digest>,
+}
+
+impl Registry {
+    /// Stores a manifest and moves the tags it was pushed under, all or nothing.
+    pub async fn put_manifest(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        pushed: PushedManifest<'_>,
+    ) -> Result<StoredManifest, Error> {
+        let standing = self.require(caller, Action::Push, repository).await?;
+        let max = self.limits.manifest_bytes_max;
+        if pushed.bytes.len() as u64 > max {
+            return Err(Error::TooLarge {
+                what: "the manifest",
+                max,
+            });
+        }
+        let (digest, tags) = named(&pushed)?;
+        let manifest = Manifest::parse(pushed.bytes, pushed.content_type).map_err(refused)?;
+        let layers = manifest.layers.len();
+        if layers > self.limits.layers_max {
+            return Err(Error::ManifestInvalid(format!(
+                "the image has {layers} layers and this registry accepts {}: join layers, for example with a \
+                 multi-stage build",
+                self.limits.layers_max
+            )));
+        }
+        let repository_id = self.repository_for_push(caller, &standing, repository).await?;
+        let subject = manifest.subject.as_ref().map(|subject| subject.digest.clone());
+        let put = PutManifest {
+            repository_id,
+            digest: digest.to_string(),
+            media_type: manifest.media_type.clone(),
+            bytes: pushed.bytes.to_vec(),
+            blobs: distinct(manifest.blobs().map(|blob| blob.digest.to_string())),
+            manifests: distinct(manifest.manifests.iter().map(|child| child.digest.to_string())),
+            subject: subject.as_ref().map(ToString::to_string),
+            artifact_type: manifest.referrer_artifact_type().map(str::to_owned),
+            annotations_json: serde_json::to_string(&manifest.annotations)
+                .map_err(|source| Error::internal("storing annotations", source))?,
+            tags: tags.clone(),
+            expected: pushed.condition,
+            missing: self.limits.missing_references,
+            user_id: caller.user_id().map(str::to_owned),
+            now: now_ms(),
+        };
+        self.metadata.put_manifest(put).await.map_err(conflict)?;
+        Ok(StoredManifest {
+            digest,
+            tags,
+            subject,
+        })
+    }
+
+    /// A manifest's bytes as they were pushed, with media type and digest.
+    pub async fn manifest(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<ManifestRow, Error> {
+        let repository_id = self.readable(caller, repository).await?;
+        let found = match reference {
+            Reference::Tag(tag) => self.metadata.manifest_by_tag(repository_id, tag.as_str()).await?,
+            Reference::Digest(digest) => {
+                self.metadata
+                    .manifest_by_digest(repository_id, digest.as_str())
+                    .await?
+            }
+        };
+        found.ok_or_else(|| Error::ManifestUnknown(reference.clone()))
+    }
+
+    /// A manifest's digest, media type and size without its bytes.
+    pub async fn manifest_descriptor(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<ManifestDescriptor, Error> {
+        let repository_id = self.readable(caller, repository).await?;
+        let found = match reference {
+            Reference::Tag(tag) => {
+                self.metadata
+                    .manifest_descriptor_by_tag(repository_id, tag.as_str())
+                    .await?
+            }
+            Reference::Digest(digest) => {
+                self.metadata
+                    .manifest_descriptor_by_digest(repository_id, digest.as_str())
+                    .await?
+            }
+        };
+        found.ok_or_else(|| Error::ManifestUnknown(reference.clone()))
+    }
+
+    /// Deletes a tag, or a manifest with all its tags.
+    pub async fn delete_manifest(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        reference: &Reference,
+        condition: Option<Condition>,
+    ) -> Result<(), Error> {
+        let standing = self.require(caller, Action::Delete, repository).await?;
+        let place = standing
+            .repository
+            .ok_or_else(|| Error::RepositoryUnknown(repository.to_string()))?;
+        let now = now_ms();
+        let deleted = match reference {
+            Reference::Tag(tag) => self
+                .metadata
+                .delete_tag(place.id, tag.as_str(), condition, now)
+                .await
+                .map_err(conflict)?,
+            Reference::Digest(digest) => {
+                self.metadata
+                    .delete_manifest(place.id, digest.as_str(), now)
+                    .await?
+            }
+        };
+        if deleted {
+            Ok(())
+        } else {
+            Err(Error::ManifestUnknown(reference.clone()))
+        }
+    }
+
+    /// The id of a repository that the caller may read.
+    pub(crate) async fn readable(&self, caller: &Caller, repository: &RepositoryName) -> Result<i64, Error> {
+        let standing = self.require(caller, Action::Pull, repository).await?;
+        standing
+            .repository
+            .map(|place| place.id)
+            .ok_or_else(|| Error::RepositoryUnknown(repository.to_string()))
+    }
+}
+
+/// The digest and the tags under which a manifest is pushed.
+fn named(pushed: &PushedManifest<'_>) -> Result<(Digest, Vec<String>), Error> {
+    match pushed.reference {
+        Reference::Tag(tag) => Ok((Digest::of(Algorithm::Sha256, pushed.bytes), vec![tag.to_string()])),
+        Reference::Digest(expected) => {
+            let found = Digest::of(expected.algorithm(), pushed.bytes);
+            if found != *expected {
+                return Err(Error::DigestMismatch {
+                    expected: expected.clone(),
+                    found,
+                });
+            }
+            Ok((found, distinct(pushed.tags.iter().map(ToString::to_string))))
+        }
+    }
+}
+
+fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
+    values
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+fn refused(error: ManifestError) -> Error {
+    match error {
+        ManifestError::Schema1 => Error::ManifestUnsupported(error.to_string()),
+        other => Error::ManifestInvalid(other.to_string()),
+    }
+}
+
+fn conflict(error: berth_metadata::Error) -> Error {
+    match error {
+        berth_metadata::Error::Conflict(
+            Conflict::MissingBlobs(missing) | Conflict::MissingManifests(missing),
+        ) => Error::ReferencesMissing(missing),
+        berth_metadata::Error::Conflict(Conflict::TagMoved { now }) => Error::TagMoved { now },
+        error => error.into(),
+    }
+}

@@ -1,0 +1,58 @@
+//! Referrers: the manifests whose subject is a digest, as the specification's index of descriptors.
+
+use std::collections::BTreeMap;
+
+use berth_metadata::ReferrersPage;
+use berth_oci::{Descriptor, Digest, RepositoryName};
+
+use crate::Registry;
+use crate::access::Caller;
+use crate::error::Error;
+use crate::tag::Listed;
+
+/// Descriptors of one answer; with their annotations an answer stays below the size of a manifest.
+const PAGE: u32 = 1000;
+
+impl Registry {
+    /// The manifests that name `subject`, of one artifact type if asked, after the digest `last`.
+    pub async fn list_referrers(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        subject: &Digest,
+        (artifact_type, last): (Option<&str>, Option<&Digest>),
+    ) -> Result<Listed<Descriptor>, Error> {
+        let repository_id = self.readable(caller, repository).await?;
+        let page = ReferrersPage {
+            repository_id,
+            subject: subject.to_string(),
+            artifact_type: artifact_type.map(str::to_owned),
+            last: last.map(ToString::to_string),
+            limit: i64::from(PAGE) + 1,
+        };
+        let rows = self.metadata.referrers(page).await?;
+        let listed = Listed::cut(rows, PAGE);
+        let entries = listed
+            .entries
+            .into_iter()
+            .map(descriptor)
+            .collect::<Result<_, _>>()?;
+        Ok(Listed {
+            entries,
+            more: listed.more,
+        })
+    }
+}
+
+fn descriptor(row: berth_metadata::Referrer) -> Result<Descriptor, Error> {
+    let broken = |source: &dyn std::fmt::Display| Error::internal("reading a referrer", source.to_string());
+    let annotations: BTreeMap<String, String> =
+        serde_json::from_str(&row.annotations_json).map_err(|e| broken(&e))?;
+    let digest = row.digest.parse().map_err(|e| broken(&e))?;
+    let size = u64::try_from(row.size).map_err(|e| broken(&e))?;
+    Ok(Descriptor {
+        artifact_type: row.artifact_type,
+        annotations: (!annotations.is_empty()).then_some(annotations),
+        ..Descriptor::new(row.media_type, digest, size)
+    })
+}

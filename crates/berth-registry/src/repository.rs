@@ -1,0 +1,69 @@
+//! Repositories: made by their first push, listed for those who may see them.
+
+use berth_metadata::{NewRepository, Standing, Viewer};
+use berth_oci::RepositoryName;
+use berth_oci::endpoint::Page;
+
+use crate::Registry;
+use crate::access::{Caller, Denial, ORGANIZATION_UNKNOWN};
+use crate::clock::now_ms;
+use crate::error::Error;
+use crate::tag::Listed;
+
+impl Registry {
+    /// The full names of the repositories that the caller may see, after `page.last`, at most `page.n`.
+    pub async fn list_repositories(&self, caller: &Caller, page: &Page) -> Result<Listed<String>, Error> {
+        if matches!(caller, Caller::Anonymous) && !self.limits.anonymous_pulls {
+            return Err(Error::Unauthenticated);
+        }
+        let limit = self.page_limit(page);
+        let names = self
+            .metadata
+            .list_repositories_visible(
+                viewer(caller),
+                page.last.as_deref(),
+                i64::from(limit) + 1,
+                now_ms(),
+            )
+            .await?;
+        Ok(Listed::cut(names, limit))
+    }
+
+    /// The id of the repository that a permitted push goes to, made when it is not there.
+    pub(crate) async fn repository_for_push(
+        &self,
+        caller: &Caller,
+        standing: &Standing,
+        name: &RepositoryName,
+    ) -> Result<i64, Error> {
+        if let Some(place) = &standing.repository {
+            return Ok(place.id);
+        }
+        let Some(organization) = &standing.organization else {
+            return Err(Error::Denied(Box::new(Denial {
+                text: ORGANIZATION_UNKNOWN,
+                explanation: format!("no organization is named '{}'", name.organization()),
+            })));
+        };
+        let new = NewRepository {
+            organization_id: organization.id,
+            image: name.image().to_string(),
+            full_name: name.to_string(),
+            creator_id: caller.user_id().unwrap_or_default().to_owned(),
+            now: now_ms(),
+        };
+        Ok(self.metadata.ensure_repository(new).await?.id)
+    }
+}
+
+/// How lists are filtered for this caller. The system has no list of its own: it sees what everybody sees.
+pub(crate) fn viewer(caller: &Caller) -> Viewer<'_> {
+    match caller {
+        Caller::Anonymous | Caller::System => Viewer::Anonymous,
+        Caller::User(user) => Viewer::User {
+            user_id: &user.user_id,
+            account_id: &user.account_id,
+            administrator: user.administrator,
+        },
+    }
+}

@@ -1,0 +1,55 @@
+//! Tag lists, in byte order, paged by the last name seen.
+
+use berth_oci::RepositoryName;
+use berth_oci::endpoint::Page;
+
+use crate::Registry;
+use crate::access::Caller;
+use crate::error::Error;
+
+/// Part of a list, and whether there is more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// The entries.
+    pub entries: Vec<T>,
+    /// Whether entries follow after the last one.
+    pub more: bool,
+}
+
+impl<T> Listed<T> {
+    /// Cuts the one entry that was read beyond `limit` to see whether there is more.
+    pub(crate) fn cut(mut entries: Vec<T>, limit: u32) -> Self {
+        let limit = limit as usize;
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        // The specification: an empty page that was asked for has no next one.
+        Self {
+            more: more && limit > 0,
+            entries,
+        }
+    }
+}
+
+impl Registry {
+    /// The tags of a repository after `page.last`, at most `page.n`.
+    pub async fn list_tags(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        page: &Page,
+    ) -> Result<Listed<String>, Error> {
+        let repository_id = self.readable(caller, repository).await?;
+        let limit = self.page_limit(page);
+        let tags = self
+            .metadata
+            .list_tags(repository_id, page.last.as_deref(), i64::from(limit) + 1)
+            .await?;
+        Ok(Listed::cut(tags, limit))
+    }
+
+    /// The page's size: what was asked for, at most what this registry gives at once.
+    pub(crate) fn page_limit(&self, page: &Page) -> u32 {
+        let asked = page.n.unwrap_or(u64::from(self.limits.page_max));
+        u32::try_from(asked).unwrap_or(u32::MAX).min(self.limits.page_max)
+    }
+}

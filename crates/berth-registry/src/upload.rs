@@ -1,0 +1,428 @@
+//! Uploads: a blob arrives in one request or in many, is hashed beside the write, and becomes readable
+//! when its digest is right. The upload's row is the only truth about its offset.
+
+mod active;
+mod hashing;
+
+use std::io;
+use std::sync::Arc;
+
+use berth_blob::{ByteStream, Upload};
+use berth_metadata::{FinishUpload, SaveUpload, UploadRow};
+use berth_oci::endpoint::StartUpload;
+use berth_oci::{Algorithm, ContentRange, Digest, Hasher, RepositoryName};
+use futures_util::StreamExt as _;
+use uuid::Uuid;
+
+pub(crate) use active::ActiveUploads;
+
+use crate::Registry;
+use crate::access::{Action, Caller};
+use crate::clock::now_ms;
+use crate::error::Error;
+use active::Turn;
+
+/// How an upload request was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// A session began; its id is a UUID.
+    Upload(String),
+    /// The blob was mounted from another repository and is readable now.
+    Mounted(Digest),
+}
+
+/// A request's piece of an upload.
+pub struct Chunk {
+    /// Where the client says the piece belongs; without it, at the end.
+    pub range: Option<ContentRange>,
+    /// The bytes announced, if they were.
+    pub length: Option<u64>,
+    /// The bytes.
+    pub body: ByteStream,
+}
+
+impl Registry {
+    /// Begins an upload, or mounts the blob when it is asked for and readable elsewhere.
+    pub async fn start_upload(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        start: &StartUpload,
+    ) -> Result<Started, Error> {
+        let standing = self.require(caller, Action::Push, repository).await?;
+        let repository_id = self.repository_for_push(caller, &standing, repository).await?;
+        if let Some(digest) = &start.mount
+            && self
+                .mount(caller, repository_id, digest, start.from.as_ref())
+                .await?
+        {
+            return Ok(Started::Mounted(digest.clone()));
+        }
+        let algorithm = start.algorithm.unwrap_or(Algorithm::Sha256);
+        let row = self.create_upload(caller, repository_id, algorithm).await?;
+        Ok(Started::Upload(row.id))
+    }
+
+    /// Stores a whole blob from one request (`POST ?digest=`).
+    pub async fn push_blob(
+        self: &Arc<Self>,
+        caller: &Caller,
+        repository: &RepositoryName,
+        digest: &Digest,
+        chunk: Chunk,
+    ) -> Result<(), Error> {
+        let standing = self.require(caller, Action::Push, repository).await?;
+        self.refuse_oversized(0, chunk.length)?;
+        let repository_id = self.repository_for_push(caller, &standing, repository).await?;
+        let row = self
+            .create_upload(caller, repository_id, digest.algorithm())
+            .await?;
+        let id = row.id.clone();
+        let stored = self.finish(row, digest.clone(), Some(chunk.body)).await;
+        if stored.is_err() {
+            // Nobody was told of this session, so nobody can go on with it. What cannot be removed now expires.
+            if let Err(error) = self.discard_upload(&id).await {
+                tracing::warn!(
+                    upload = id,
+                    error = &error as &dyn std::error::Error,
+                    "upload not discarded"
+                );
+            }
+        }
+        stored
+    }
+
+    /// The bytes an upload has.
+    pub async fn upload_offset(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        id: &str,
+    ) -> Result<u64, Error> {
+        Ok(offset(&self.upload_row(caller, repository, id).await?))
+    }
+
+    /// Adds a chunk and answers the bytes the upload has then. What arrived before a lost connection is kept.
+    pub async fn append_upload(
+        self: &Arc<Self>,
+        caller: &Caller,
+        repository: &RepositoryName,
+        id: &str,
+        chunk: Chunk,
+    ) -> Result<u64, Error> {
+        let (turn, row) = self
+            .claim_upload(caller, repository, id, (chunk.range, chunk.length))
+            .await?;
+        let registry = Arc::clone(self);
+        self.uploads
+            .run(async move { registry.append(turn, row, chunk.body).await })
+            .await
+    }
+
+    /// Ends an upload: last bytes if any, digest compared, blob durable and readable.
+    pub async fn finish_upload(
+        self: &Arc<Self>,
+        caller: &Caller,
+        repository: &RepositoryName,
+        id: &str,
+        (digest, chunk): (&Digest, Chunk),
+    ) -> Result<(), Error> {
+        let (turn, row) = self
+            .claim_upload(caller, repository, id, (chunk.range, chunk.length))
+            .await?;
+        let body = (chunk.length != Some(0)).then(|| turn.guard(chunk.body));
+        let finished = self.finish(row, digest.clone(), body).await;
+        drop(turn);
+        finished
+    }
+
+    /// Forgets an upload and its bytes.
+    pub async fn cancel_upload(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        id: &str,
+    ) -> Result<(), Error> {
+        self.upload_row(caller, repository, id).await?;
+        let _turn = self.uploads.claim(id).await;
+        self.discard_upload(id).await
+    }
+
+    /// Waits until no upload of this process is in the middle of a body.
+    pub async fn uploads_ended(&self) {
+        self.uploads.ended().await;
+    }
+
+    /// Row first, then bytes, as always when something is removed.
+    pub(crate) async fn discard_upload(&self, id: &str) -> Result<(), Error> {
+        self.metadata.delete_upload(id).await?;
+        self.blobs.abort(&Upload::new(id)).await?;
+        Ok(())
+    }
+
+    async fn create_upload(
+        &self,
+        caller: &Caller,
+        repository_id: i64,
+        algorithm: Algorithm,
+    ) -> Result<UploadRow, Error> {
+        let now = now_ms();
+        let row = UploadRow {
+            id: Uuid::new_v4().to_string(),
+            repository_id,
+            user_id: caller.user_id().map(str::to_owned),
+            algorithm: algorithm.as_str().to_owned(),
+            offset: 0,
+            hash_state: Hasher::new(algorithm).state(),
+            backend: String::new(),
+            created_at: now,
+            updated_at: now,
+        };
+        self.metadata.create_upload(row.clone()).await?;
+        Ok(row)
+    }
+
+    /// The caller's own upload in this repository; anybody else's does not exist for them.
+    async fn upload_row(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        id: &str,
+    ) -> Result<UploadRow, Error> {
+        let standing = self.require(caller, Action::Push, repository).await?;
+        let Some(place) = standing.repository else {
+            return Err(Error::UploadUnknown);
+        };
+        match self.metadata.upload(place.id, id).await? {
+            Some(row) if row.user_id.as_deref() == caller.user_id() => Ok(row),
+            _ => Err(Error::UploadUnknown),
+        }
+    }
+
+    /// Waits for this request's turn on the upload and checks that the chunk fits where it stands.
+    async fn claim_upload(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        id: &str,
+        (range, length): (Option<ContentRange>, Option<u64>),
+    ) -> Result<(Turn, UploadRow), Error> {
+        self.upload_row(caller, repository, id).await?;
+        let turn = self.uploads.claim(id).await;
+        let row = self.upload_row(caller, repository, id).await?;
+        let offset = offset(&row);
+        if let Some(range) = range {
+            if range.start != offset {
+                return Err(Error::RangeInvalid { offset });
+            }
+            let announced = range.end - range.start + 1;
+            if let Some(length) = length.filter(|length| *length != announced) {
+                return Err(Error::SizeInvalid(format!(
+                    "Content-Range announces {announced} bytes and Content-Length {length}; they must agree"
+                )));
+            }
+        }
+        self.refuse_oversized(offset, length)?;
+        Ok((turn, row))
+    }
+
+    fn refuse_oversized(&self, offset: u64, length: Option<u64>) -> Result<(), Error> {
+        let max = self.limits.blob_bytes_max;
+        if offset.saturating_add(length.unwrap_or(0)) > max {
+            return Err(Error::TooLarge {
+                what: "the blob",
+                max,
+            });
+        }
+        Ok(())
+    }
+
+    async fn append(&self, turn: Turn, row: UploadRow, body: ByteStream) -> Result<u64, Error> {
+        let hasher = resume(&row)?;
+        let (upload, hasher, outcome) = self.receive(&row, hasher, turn.guard(body)).await?;
+        let moved = upload.offset > offset(&row);
+        if moved {
+            let save = SaveUpload {
+                id: row.id,
+                expected_offset: row.offset,
+                offset: as_i64(upload.offset),
+                hash_state: hasher.state(),
+                backend: upload.backend,
+                now: now_ms(),
+            };
+            self.metadata
+                .save_upload(save)
+                .await
+                .map_err(|error| match error {
+                    berth_metadata::Error::Conflict(_) => Error::UploadUnknown,
+                    error => error.into(),
+                })?;
+        }
+        outcome.map(|()| upload.offset)
+    }
+
+    /// Writes and hashes a body. The outcome inside says whether the body came whole; what came is kept.
+    async fn receive(
+        &self,
+        row: &UploadRow,
+        hasher: Hasher,
+        body: ByteStream,
+    ) -> Result<(Upload, Hasher, Result<(), Error>), Error> {
+        let mut upload = Upload {
+            key: row.id.clone(),
+            offset: offset(row),
+            backend: row.backend.clone(),
+        };
+        let body = bounded(
+            body,
+            self.limits.blob_bytes_max - upload.offset.min(self.limits.blob_bytes_max),
+        );
+        let (body, hashed) = self.uploads.hashing.beside(hasher, body);
+        let outcome = match self.blobs.append(&mut upload, body).await {
+            Ok(()) => Ok(()),
+            Err(berth_blob::Error::Body(source)) if is_oversized(&source) => {
+                self.discard_upload(&row.id).await?;
+                return Err(Error::TooLarge {
+                    what: "the blob",
+                    max: self.limits.blob_bytes_max,
+                });
+            }
+            Err(berth_blob::Error::Body(source)) => Err(Error::BodyInterrupted(source)),
+            Err(berth_blob::Error::NotFound) => {
+                self.discard_upload(&row.id).await?;
+                return Err(Error::UploadUnknown);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let hasher = hashed
+            .await
+            .map_err(|gone| Error::internal("hashing an upload", gone))?;
+        Ok((upload, hasher, outcome))
+    }
+
+    /// Runs the end of an upload to its end even when the client hangs up.
+    async fn finish(
+        self: &Arc<Self>,
+        row: UploadRow,
+        digest: Digest,
+        body: Option<ByteStream>,
+    ) -> Result<(), Error> {
+        let registry = Arc::clone(self);
+        self.uploads
+            .run(async move { registry.finish_row(row, &digest, body).await })
+            .await
+    }
+
+    async fn finish_row(
+        &self,
+        row: UploadRow,
+        digest: &Digest,
+        body: Option<ByteStream>,
+    ) -> Result<(), Error> {
+        let mut hasher = resume(&row)?;
+        if row.offset == 0 && hasher.algorithm() != digest.algorithm() {
+            hasher = Hasher::new(digest.algorithm());
+        }
+        let upload = match body {
+            None => Upload {
+                key: row.id.clone(),
+                offset: offset(&row),
+                backend: row.backend.clone(),
+            },
+            Some(body) => {
+                let (upload, received, outcome) = self.receive(&row, hasher, body).await?;
+                outcome?;
+                hasher = received;
+                upload
+            }
+        };
+        if hasher.algorithm() == digest.algorithm() && hasher.finish() != *digest {
+            self.discard_upload(&row.id).await?;
+            return Err(Error::DigestMismatch {
+                expected: digest.clone(),
+                found: hasher.finish(),
+            });
+        }
+        let key = self
+            .blobs
+            .commit(&upload, digest)
+            .await
+            .map_err(|error| match error {
+                berth_blob::Error::NotFound => Error::UploadUnknown,
+                error => error.into(),
+            })?;
+        if hasher.algorithm() != digest.algorithm() {
+            self.rehash(&row.id, &key, upload.offset, digest).await?;
+        }
+        let finish = FinishUpload {
+            upload_id: Some(row.id),
+            repository_id: row.repository_id,
+            digest: digest.to_string(),
+            size: as_i64(upload.offset),
+            key,
+            now: now_ms(),
+        };
+        self.metadata.finish_upload(finish).await?;
+        Ok(())
+    }
+
+    /// Reads a stored blob back: only for a digest whose algorithm was not announced before its chunks came.
+    async fn rehash(&self, upload_id: &str, key: &str, size: u64, digest: &Digest) -> Result<(), Error> {
+        let mut hasher = Hasher::new(digest.algorithm());
+        let mut stream = self.blobs.open(key, 0..size).await?;
+        while let Some(chunk) = stream.next().await {
+            hasher.update(&chunk.map_err(|source| Error::internal("reading an upload back", source))?);
+        }
+        let found = hasher.finish();
+        if found == *digest {
+            return Ok(());
+        }
+        self.metadata.delete_upload(upload_id).await?;
+        self.blobs.delete(key).await?;
+        Err(Error::DigestMismatch {
+            expected: digest.clone(),
+            found,
+        })
+    }
+}
+
+fn resume(row: &UploadRow) -> Result<Hasher, Error> {
+    let broken = |source: &dyn std::fmt::Display| {
+        Error::internal(
+            "resuming an upload",
+            format!("its stored hash is broken: {source}"),
+        )
+    };
+    let algorithm: Algorithm = row.algorithm.parse().map_err(|e| broken(&e))?;
+    Hasher::resume(algorithm, &row.hash_state).map_err(|e| broken(&e))
+}
+
+/// The row's offset; the database has no unsigned numbers.
+fn offset(row: &UploadRow) -> u64 {
+    u64::try_from(row.offset).unwrap_or(0)
+}
+
+fn as_i64(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+/// Marks the error of a body that went past the limit.
+#[derive(Debug, thiserror::Error)]
+#[error("the body is larger than the limit")]
+struct Oversized;
+
+fn is_oversized(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Oversized>())
+}
+
+/// Ends the body with an error once it is longer than `max` bytes.
+fn bounded(body: ByteStream, max: u64) -> ByteStream {
+    let mut left = max;
+    Box::pin(body.map(move |chunk| {
+        let chunk = chunk?;
+        left = left
+            .checked_sub(chunk.len() as u64)
+            .ok_or_else(|| io::Error::other(Oversized))?;
+        Ok(chunk)
+    }))
+}

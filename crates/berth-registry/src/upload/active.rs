@@ -1,0 +1,113 @@
+//! The uploads this process is receiving: one request at a time writes to an upload, and a newer request
+//! for it interrupts an older one, whose client usually is gone without the server having noticed.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use berth_blob::ByteStream;
+use futures_util::{StreamExt as _, future, stream};
+use tokio::sync::OwnedMutexGuard;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::hashing::Hashing;
+use crate::error::Error;
+
+/// All of them.
+#[derive(Default)]
+pub(crate) struct ActiveUploads {
+    slots: Arc<Mutex<HashMap<String, Slot>>>,
+    tasks: TaskTracker,
+    pub(super) hashing: Hashing,
+}
+
+struct Slot {
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Interrupts the request that claimed last.
+    interrupt: CancellationToken,
+    /// Requests that hold the slot or wait for it.
+    claims: usize,
+}
+
+/// The right to write to one upload; given back when dropped.
+pub(super) struct Turn {
+    id: String,
+    interrupt: CancellationToken,
+    slots: Arc<Mutex<HashMap<String, Slot>>>,
+    /// Declared last: released after the claim is counted out.
+    _held: Option<OwnedMutexGuard<()>>,
+}
+
+impl ActiveUploads {
+    /// Interrupts whoever writes to the upload and waits for the turn.
+    pub(super) async fn claim(&self, id: &str) -> Turn {
+        let interrupt = CancellationToken::new();
+        let turn = {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            let slot = slots.entry(id.to_owned()).or_insert_with(|| Slot {
+                turn: Arc::default(),
+                interrupt: interrupt.clone(),
+                claims: 0,
+            });
+            if slot.claims > 0 {
+                slot.interrupt.cancel();
+                slot.interrupt = interrupt.clone();
+            }
+            slot.claims += 1;
+            Arc::clone(&slot.turn)
+        };
+        let mut claimed = Turn {
+            id: id.to_owned(),
+            interrupt,
+            slots: Arc::clone(&self.slots),
+            _held: None,
+        };
+        claimed._held = Some(turn.lock_owned().await);
+        claimed
+    }
+
+    /// Runs work to its end even when the request that asked for it goes away.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.tasks
+            .spawn(work)
+            .await
+            .map_err(|broken| Error::internal("receiving an upload", broken))?
+    }
+
+    /// Waits until all that work has ended.
+    pub(super) async fn ended(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Turn {
+    /// The body, ending with an error once a newer request claims the upload.
+    pub(super) fn guard(&self, body: ByteStream) -> ByteStream {
+        let interrupt = self.interrupt.clone();
+        let stopped = stream::once(future::lazy(move |_| interrupt.is_cancelled())).filter_map(|stopped| {
+            future::ready(stopped.then(|| Err(io::Error::other("another request continues this upload"))))
+        });
+        Box::pin(
+            body.take_until(self.interrupt.clone().cancelled_owned())
+                .chain(stopped),
+        )
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = slots.get_mut(&self.id) {
+            slot.claims -= 1;
+            if slot.claims == 0 {
+                slots.remove(&self.id);
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Hashing beside the write: a large body's bytes go to a thread of their own, so that neither the network nor
+//! the disk waits for the digest; nothing is read back.
+
+use std::sync::Arc;
+
+use berth_blob::ByteStream;
+use berth_oci::Hasher;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+/// Bodies up to this many bytes are hashed where they are read; a thread would cost more than it saves.
+const INLINE_BYTES_MAX: usize = 256 << 10;
+/// Chunks that may wait for the hash; more would only be memory.
+const CHUNKS_WAITING_MAX: usize = 4;
+/// Hash threads at once; bodies beyond that are hashed where they are read.
+const THREADS_MAX: usize = 64;
+
+/// The bounded set of hash threads.
+pub(super) struct Hashing {
+    threads: Arc<Semaphore>,
+}
+
+impl Default for Hashing {
+    fn default() -> Self {
+        Self {
+            threads: Arc::new(Semaphore::new(THREADS_MAX)),
+        }
+    }
+}
+
+struct Tee {
+    body: ByteStream,
+    threads: Arc<Semaphore>,
+    hash: Hash,
+}
+
+enum Hash {
+    Inline {
+        hasher: Hasher,
+        bytes: usize,
+        done: oneshot::Sender<Hasher>,
+    },
+    Thread(mpsc::Sender<Bytes>),
+    Ended,
+}
+
+impl Hashing {
+    /// The same body, and the hasher once the body has ended; the receiver fails when the body was dropped early.
+    pub(super) fn beside(&self, hasher: Hasher, body: ByteStream) -> (ByteStream, oneshot::Receiver<Hasher>) {
+        let (done, hashed) = oneshot::channel();
+        let tee = Tee {
+            body,
+            threads: Arc::clone(&self.threads),
+            hash: Hash::Inline {
+                hasher,
+                bytes: 0,
+                done,
+            },
+        };
+        (Box::pin(stream::unfold(tee, Tee::step)), hashed)
+    }
+}
+
+impl Tee {
+    async fn step(mut self) -> Option<(std::io::Result<Bytes>, Self)> {
+        if matches!(self.hash, Hash::Ended) {
+            return None;
+        }
+        match self.body.next().await {
+            Some(Ok(chunk)) => {
+                self.update(&chunk).await;
+                Some((Ok(chunk), self))
+            }
+            Some(Err(error)) => {
+                self.end();
+                Some((Err(error), self))
+            }
+            None => {
+                self.end();
+                None
+            }
+        }
+    }
+
+    async fn update(&mut self, chunk: &Bytes) {
+        if let Hash::Inline { hasher, bytes, .. } = &mut self.hash {
+            *bytes += chunk.len();
+            if *bytes <= INLINE_BYTES_MAX {
+                hasher.update(chunk);
+                return;
+            }
+            self.move_to_thread();
+        }
+        match &mut self.hash {
+            // All threads are taken: hash here after all.
+            Hash::Inline { hasher, .. } => hasher.update(chunk),
+            // A send fails only when the thread died; the receiver of its result reports that.
+            Hash::Thread(chunks) => drop(chunks.send(chunk.clone()).await),
+            Hash::Ended => {}
+        }
+    }
+
+    fn move_to_thread(&mut self) {
+        let Ok(permit) = Arc::clone(&self.threads).try_acquire_owned() else {
+            return;
+        };
+        if let Hash::Inline { hasher, done, .. } = std::mem::replace(&mut self.hash, Hash::Ended) {
+            let (sender, chunks) = mpsc::channel(CHUNKS_WAITING_MAX);
+            tokio::task::spawn_blocking(move || hash_all(hasher, chunks, done, permit));
+            self.hash = Hash::Thread(sender);
+        }
+    }
+
+    fn end(&mut self) {
+        if let Hash::Inline { hasher, done, .. } = std::mem::replace(&mut self.hash, Hash::Ended) {
+            // Nobody listens when the write has failed already.
+            let _ = done.send(hasher);
+        }
+    }
+}
+
+fn hash_all(
+    mut hasher: Hasher,
+    mut chunks: mpsc::Receiver<Bytes>,
+    done: oneshot::Sender<Hasher>,
+    permit: OwnedSemaphorePermit,
+) {
+    while let Some(chunk) = chunks.blocking_recv() {
+        hasher.update(&chunk);
+    }
+    drop(permit);
+    let _ = done.send(hasher);
+}

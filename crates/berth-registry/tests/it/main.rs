@@ -1,0 +1,6 @@
+//! The registry over a temporary folder and SQLite: what its verbs promise, with rights, restarts and failing stores.
+
+mod harness;
+mod manifests;
+mod upkeep;
+mod uploads;

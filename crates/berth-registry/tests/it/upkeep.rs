@@ -1,0 +1,132 @@
+//! Upkeep: unfinished uploads expire, unused content is reclaimed, what is used or new never is.
+
+use std::time::Duration;
+
+use berth_blob::{BlobStore as _, FileStore, Upload};
+use berth_oci::Reference;
+use berth_registry::{Error, Limits};
+
+use crate::harness::{TestRegistry, admin, body, image, name, sha256, whole};
+
+/// Everything is old at once.
+fn impatient() -> Limits {
+    Limits {
+        upload_ttl: Duration::ZERO,
+        ..Limits::default()
+    }
+}
+
+/// Lets the clock move past the millisecond in which things happened.
+async fn a_moment() {
+    tokio::time::sleep(Duration::from_millis(5)).await;
+}
+
+#[tokio::test]
+async fn unfinished_uploads_expire_with_their_bytes() {
+    for (limits, expires) in [(Limits::default(), false), (impatient(), true)] {
+        let test = TestRegistry::open(limits).await;
+        let id = test.start(&admin(), "team/app").await.expect("started");
+        test.registry
+            .append_upload(&admin(), &name("team/app"), &id, whole(b"some"))
+            .await
+            .expect("a chunk");
+        a_moment().await;
+        test.registry.maintain_once().await.expect("upkeep");
+        assert_eq!(test.files().is_empty(), expires);
+        let offset = test
+            .registry
+            .upload_offset(&admin(), &name("team/app"), &id)
+            .await;
+        assert_eq!(matches!(offset, Err(Error::UploadUnknown)), expires, "{offset:?}");
+    }
+}
+
+#[tokio::test]
+async fn content_goes_when_nothing_refers_to_it_and_not_before() {
+    let test = TestRegistry::open(impatient()).await;
+    let app = name("team/app");
+    for repository in ["team/app", "team/copy"] {
+        test.push(repository, b"{}").await;
+        test.push(repository, b"layer").await;
+        test.put(repository, "v1", &image(b"{}", &[b"layer"]))
+            .await
+            .expect("put");
+    }
+    test.push("team/app", b"never used").await;
+    a_moment().await;
+    test.registry.maintain_once().await.expect("upkeep");
+    assert_eq!(
+        test.files().len(),
+        2,
+        "equal bytes are stored once, and what no manifest uses goes: {:?}",
+        test.files()
+    );
+
+    let digest = Reference::Digest(sha256(&image(b"{}", &[b"layer"])));
+    test.registry
+        .delete_manifest(&admin(), &app, &digest, None)
+        .await
+        .expect("deleted");
+    a_moment().await;
+    test.registry.maintain_once().await.expect("upkeep");
+    let unlinked = test.pull(&admin(), "team/app", &sha256(b"layer")).await;
+    assert!(matches!(unlinked, Err(Error::BlobUnknown(_))), "{unlinked:?}");
+    let copy = test.pull(&admin(), "team/copy", &sha256(b"layer")).await;
+    assert_eq!(copy.expect("the other repository still has it"), b"layer");
+
+    test.registry
+        .delete_manifest(&admin(), &name("team/copy"), &digest, None)
+        .await
+        .expect("deleted");
+    a_moment().await;
+    test.registry.maintain_once().await.expect("upkeep");
+    assert_eq!(test.files(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_being_pushed_is_never_reclaimed() {
+    let test = TestRegistry::open(Limits::default()).await;
+    test.push("team/app", b"{}").await;
+    test.push("team/app", b"layer").await;
+    a_moment().await;
+    test.registry.maintain_once().await.expect("upkeep");
+    test.put("team/app", "v1", &image(b"{}", &[b"layer"]))
+        .await
+        .expect("its blobs are still there");
+}
+
+#[tokio::test]
+async fn bytes_that_no_row_names_are_found_and_deleted() {
+    let test = TestRegistry::open(Limits::default()).await;
+    let kept = test.push("team/app", b"kept").await;
+    let running = test.start(&admin(), "team/app").await.expect("started");
+    test.registry
+        .append_upload(&admin(), &name("team/app"), &running, whole(b"running"))
+        .await
+        .expect("a chunk");
+    // What crashes leave: a commit without its row, and an upload whose row went first.
+    let store = FileStore::open(&test.folder.path().join("storage")).expect("a file store");
+    for (id, commit) in [("orphan-1", true), ("orphan-2", false)] {
+        let mut upload = Upload::new(id);
+        store
+            .append(&mut upload, body(vec![Ok(b"orphan".to_vec())]))
+            .await
+            .expect("bytes");
+        if commit {
+            store.commit(&upload, &sha256(b"orphan")).await.expect("a commit");
+        }
+    }
+    assert_eq!(test.files().len(), 4);
+    test.registry.delete_orphans().await.expect("a search");
+    assert_eq!(test.files().len(), 2, "{:?}", test.files());
+    assert_eq!(
+        test.pull(&admin(), "team/app", &kept).await.expect("pulled"),
+        b"kept"
+    );
+    let digest = sha256(b"running");
+    let last = whole(b"");
+    test.registry
+        .finish_upload(&admin(), &name("team/app"), &running, (&digest, last))
+        .await
+        .expect("closed");
+}
