@@ -67,11 +67,15 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
         }
         None => None,
     };
-    let address = settings.listen.0;
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|source| Error::Listen { address, source })?;
-    tracing::info!(%address, url = settings.local_url(), "listening");
+    let wanted = settings.listen.0;
+    let listen_error = |source| Error::Listen {
+        address: wanted,
+        source,
+    };
+    let listener = TcpListener::bind(wanted).await.map_err(listen_error)?;
+    // With port 0 the system chose one.
+    let address = listener.local_addr().map_err(listen_error)?;
+    tracing::info!(%address, url = settings.local_url(address), "listening");
     let limits = &settings.limits;
     let timeouts = Timeouts {
         header: limits.header_timeout,

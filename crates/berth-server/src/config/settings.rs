@@ -1,6 +1,6 @@
 //! The settings as the rest of the program reads them. Their names, defaults and texts are in `table`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -134,8 +134,8 @@ impl Settings {
             .any(|network| network.contains(&address))
     }
 
-    /// The address that people and clients on this machine reach the server at.
-    pub(crate) fn local_url(&self) -> String {
+    /// The address at which people and clients on this machine reach a server that listens there.
+    pub(crate) fn local_url(&self, listening: SocketAddr) -> String {
         if let Some(url) = &self.external_url.0 {
             return url.clone();
         }
@@ -144,12 +144,12 @@ impl Settings {
         } else {
             "http"
         };
-        let port = self.listen.0.port();
-        let ip = self.listen.0.ip();
+        let ip = listening.ip();
         if ip.is_unspecified() || ip.is_loopback() {
-            format!("{scheme}://localhost:{port}")
+            // docker trusts localhost, and nothing else, without TLS.
+            format!("{scheme}://localhost:{}", listening.port())
         } else {
-            format!("{scheme}://{}", self.listen.0)
+            format!("{scheme}://{listening}")
         }
     }
 }

@@ -1,0 +1,112 @@
+//! Starts the binary, in a folder of its own and without this process's settings.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// What a command that has ended left behind.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// A folder to run commands in.
+pub(crate) struct Place(pub(crate) TempDir);
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        let own = std::env::vars_os().filter(|(name, _)| !name.to_string_lossy().starts_with("BERTH_"));
+        command
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env_clear()
+            .envs(own)
+            .envs(variables.iter().copied());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+        let output = self.command(arguments, variables).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ended {
+            status: output.status,
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+
+    /// Starts a server on a free port and waits until it says where it listens.
+    pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
+        let fixed = [
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--log-format",
+            "json",
+            "--log-level",
+            "info",
+        ];
+        let all: Vec<&str> = fixed.iter().chain(arguments).copied().collect();
+        let mut child = self
+            .command(&all, &[])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        let address = loop {
+            let start = said.len();
+            assert_ne!(log.read_line(&mut said).unwrap(), 0, "the server ended: {said}");
+            let line: serde_json::Value = serde_json::from_str(&said[start..]).unwrap();
+            if line["message"] == "listening" {
+                break line["address"].as_str().unwrap().parse().unwrap();
+            }
+        };
+        Server {
+            child,
+            address,
+            log: Some(log),
+        }
+    }
+}
+
+/// A running server; ended with the test if the test did not end it.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    log: Option<BufReader<std::process::ChildStderr>>,
+}
+
+impl Server {
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for the end; its status, and what was logged since the start.
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
+        let mut log = String::new();
+        let mut rest = self.log.take().unwrap();
+        std::io::Read::read_to_string(&mut rest, &mut log).unwrap();
+        (self.child.wait().unwrap(), log)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
