@@ -172,10 +172,10 @@ impl Writer {
                 batch = self.commit(batch).await;
             }
         }
-        if let Some(connection) = self.connection.take() {
-            if let Err(error) = connection.close().await {
-                tracing::warn!(%error, "cannot close the database cleanly");
-            }
+        if let Some(connection) = self.connection.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "cannot close the database cleanly");
         }
         for done in closing {
             let _waiter_left = done.send(());

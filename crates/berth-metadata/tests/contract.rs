@@ -1,0 +1,118 @@
+//! One suite that SQLite and PostgreSQL must both pass. PostgreSQL is started by the suite; that it is not installed
+//! is a failure.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a check that unwraps an error fails, as it should"
+)]
+
+#[path = "contract/content.rs"]
+mod content;
+#[path = "contract/people.rs"]
+mod people;
+#[path = "contract/places.rs"]
+mod places;
+#[path = "contract/postgres.rs"]
+mod postgres;
+#[path = "contract/properties.rs"]
+mod properties;
+#[path = "contract/races.rs"]
+mod races;
+#[path = "contract/survival.rs"]
+mod survival;
+#[path = "contract/uploads.rs"]
+mod uploads;
+#[path = "contract/world.rs"]
+mod world;
+
+use berth_metadata::Metadata;
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use world::World;
+
+/// Every check becomes a test over SQLite; over PostgreSQL one test runs all of them, each in a database of its own,
+/// because a server of its own for each would take minutes.
+macro_rules! contract {
+    ($($module:ident :: $check:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $check() {
+                    let folder = tempfile::tempdir().unwrap();
+                    let url = format!("sqlite://{}/berth.db", folder.path().display());
+                    let metadata = super::Metadata::open(&url).await.unwrap();
+                    let world = super::World { metadata, url };
+                    super::$module::$check(world.clone()).await;
+                    world.metadata.close().await;
+                }
+            )*
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+        async fn on_postgres() {
+            let server = postgres::Server::start();
+            let mut failed = Vec::new();
+            $(
+                let url = server.create(stringify!($check));
+                let metadata = Metadata::open(&url).await.unwrap();
+                let world = World { metadata, url };
+                if AssertUnwindSafe($module::$check(world.clone())).catch_unwind().await.is_err() {
+                    failed.push(stringify!($check));
+                }
+                world.metadata.close().await;
+            )*
+            assert!(failed.is_empty(), "failed on PostgreSQL: {failed:?}");
+        }
+    };
+}
+
+contract! {
+    people::account_names_are_unique_and_listed_by_name,
+    people::user_names_are_unique_in_their_account,
+    people::user_settings_are_kept,
+    people::a_group_makes_its_members_administrators,
+    people::a_deleted_user_takes_its_keys_and_grants_along,
+    people::access_keys_come_with_their_user,
+    people::temporary_logins_end_with_the_key_they_were_made_with,
+    people::the_registry_is_bootstrapped_once,
+    people::replicas_agree_on_signing_keys_and_instance_values,
+    places::organization_names_are_unique_across_accounts,
+    places::the_quota_of_organizations_holds_under_concurrency,
+    places::organizations_are_listed_by_permission,
+    places::an_organization_with_images_is_not_deleted,
+    places::grants_change_all_or_none,
+    places::a_standing_tells_what_a_decision_needs,
+    places::lists_show_what_the_viewer_may_read,
+    places::names_are_paged_in_byte_order,
+    places::a_deleted_repository_leaves_its_blobs_to_reclaim,
+    uploads::progress_is_saved_by_one_request_at_a_time,
+    uploads::a_finished_upload_is_a_linked_blob,
+    uploads::a_blob_that_is_there_keeps_its_key,
+    uploads::a_digest_pushed_again_while_reclaimed_gets_a_new_key,
+    uploads::a_repeated_finish_changes_nothing,
+    uploads::expired_uploads_are_found,
+    uploads::a_mount_needs_the_source_link,
+    uploads::a_readable_blob_is_found_for_those_who_may_read_it,
+    uploads::a_blob_in_use_is_not_unlinked,
+    uploads::the_sweep_takes_only_old_unreferenced_links,
+    uploads::keys_are_known_until_reclaimed,
+    content::a_manifest_is_served_as_it_was_pushed,
+    content::missing_references_are_refused_as_asked,
+    content::a_tag_moves_only_from_what_is_expected,
+    content::several_tags_move_together_and_leave_history,
+    content::a_manifest_pushed_again_is_not_created_again,
+    content::referrers_are_filtered_and_paged,
+    content::a_deleted_manifest_takes_its_tags_along,
+    content::a_deleted_tag_leaves_its_manifest,
+    content::long_lists_of_references_are_stored_whole,
+    races::one_of_many_wins_each_move_of_a_tag,
+    races::many_finish_the_same_digest_at_once,
+    races::no_manifest_names_an_unlinked_blob,
+    races::two_replicas_write_at_once,
+    races::a_mount_and_the_last_unlink_leave_no_dangling_link,
+    properties::any_sequence_of_operations_keeps_the_invariants,
+    survival::rows_are_there_after_reopening,
+    survival::a_newer_schema_is_refused,
+    survival::many_open_a_new_database_at_once,
+    survival::a_closed_store_says_so,
+    survival::readiness_writes,
+}

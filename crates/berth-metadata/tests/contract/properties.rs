@@ -1,0 +1,336 @@
+//! Random sequences of operations against a model of a few lines.
+
+use crate::world::{World, digest, finish, manifest, name, new_repository};
+use berth_metadata::{FinishUpload, PutManifest, UnlinkOutcome};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::runtime::Handle;
+
+const REPOSITORIES: usize = 3;
+const DIGESTS: usize = 4;
+const MANIFESTS: usize = 3;
+/// How long an unreferenced link is spared, in operations.
+const GRACE: i64 = 6;
+
+#[derive(Clone, Debug)]
+enum Operation {
+    Push {
+        to: usize,
+        blob: usize,
+    },
+    Mount {
+        from: usize,
+        to: usize,
+        blob: usize,
+    },
+    Unlink {
+        from: usize,
+        blob: usize,
+    },
+    Put {
+        to: usize,
+        manifest: usize,
+        blobs: BTreeSet<usize>,
+    },
+    DeleteManifest {
+        from: usize,
+        manifest: usize,
+    },
+    DeleteRepository {
+        which: usize,
+    },
+    Sweep,
+    Reclaim,
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let (repository, blob, manifest) = (0..REPOSITORIES, 0..DIGESTS, 0..MANIFESTS);
+    let blobs = prop::collection::btree_set(0..DIGESTS, 0..3);
+    prop_oneof![
+        6 => (repository.clone(), blob.clone()).prop_map(|(to, blob)| Operation::Push { to, blob }),
+        3 => (repository.clone(), repository.clone(), blob.clone())
+            .prop_map(|(from, to, blob)| Operation::Mount { from, to, blob }),
+        3 => (repository.clone(), blob).prop_map(|(from, blob)| Operation::Unlink { from, blob }),
+        5 => (repository.clone(), manifest.clone(), blobs)
+            .prop_map(|(to, manifest, blobs)| Operation::Put { to, manifest, blobs }),
+        2 => (repository.clone(), manifest)
+            .prop_map(|(from, manifest)| Operation::DeleteManifest { from, manifest }),
+        1 => repository.prop_map(|which| Operation::DeleteRepository { which }),
+        2 => Just(Operation::Sweep),
+        2 => Just(Operation::Reclaim),
+    ]
+}
+
+/// What should be stored.
+#[derive(Default)]
+struct Model {
+    /// Blob to key.
+    keys: BTreeMap<usize, String>,
+    /// Repository and blob to since when it is idle.
+    links: BTreeMap<(usize, usize), Option<i64>>,
+    /// Repository and manifest to blobs.
+    manifests: BTreeMap<(usize, usize), BTreeSet<usize>>,
+    queue: BTreeSet<String>,
+}
+
+impl Model {
+    fn in_use(&self, repository: usize, blob: usize) -> bool {
+        self.manifests
+            .iter()
+            .any(|((holder, _), blobs)| *holder == repository && blobs.contains(&blob))
+    }
+
+    fn link(&mut self, repository: usize, blob: usize, now: i64) {
+        let idle_since = if self.in_use(repository, blob) {
+            None
+        } else {
+            Some(now)
+        };
+        self.links.insert((repository, blob), idle_since);
+    }
+
+    fn unlink(&mut self, repository: usize, blob: usize) {
+        self.links.remove(&(repository, blob));
+        if !self.links.keys().any(|(_, linked)| *linked == blob) {
+            self.queue.extend(self.keys.remove(&blob));
+        }
+    }
+
+    fn unreference(&mut self, repository: usize, blobs: BTreeSet<usize>, now: i64) {
+        for blob in blobs {
+            if !self.in_use(repository, blob) {
+                self.links.insert((repository, blob), Some(now));
+            }
+        }
+    }
+}
+
+/// One run: a model, and the repositories and words of its own in a database that others use as well.
+struct Run<'a> {
+    world: &'a World,
+    model: Model,
+    organization: i64,
+    repositories: Vec<i64>,
+    word: String,
+    now: i64,
+}
+
+impl Run<'_> {
+    async fn start(world: &World) -> Run<'_> {
+        let organization = world
+            .organization(&world.user(&world.account().await).await)
+            .await;
+        let mut run = Run {
+            world,
+            model: Model::default(),
+            organization,
+            repositories: Vec::new(),
+            word: name("run"),
+            now: 1000,
+        };
+        for _ in 0..REPOSITORIES {
+            run.repositories.push(run.new_repository().await);
+        }
+        run
+    }
+
+    async fn new_repository(&self) -> i64 {
+        let new = new_repository(self.organization, &name("image"));
+        self.world.metadata.create_repository(new).await.unwrap().id
+    }
+
+    fn digest(&self, blob: usize) -> String {
+        digest(&format!("{}b{blob}", self.word))
+    }
+
+    async fn apply(&mut self, operation: Operation) {
+        self.now += 1;
+        let now = self.now;
+        let metadata = &self.world.metadata;
+        match operation {
+            Operation::Push { to, blob } => {
+                let key = format!("{}k{now}", self.word);
+                let row = finish(&key, self.repositories[to], &self.digest(blob), now);
+                let outcome = metadata
+                    .finish_upload(FinishUpload {
+                        upload_id: None,
+                        ..row
+                    })
+                    .await
+                    .unwrap();
+                assert_eq!(outcome.stored_key_used, !self.model.keys.contains_key(&blob));
+                if outcome.stored_key_used {
+                    self.model.keys.insert(blob, key);
+                } else {
+                    self.model.queue.insert(key);
+                }
+                self.model.link(to, blob, now);
+            }
+            Operation::Mount { from, to, blob } => {
+                let (source, target) = (self.repositories[from], self.repositories[to]);
+                let mounted = metadata
+                    .mount_blob(source, target, &self.digest(blob), now)
+                    .await
+                    .unwrap();
+                assert_eq!(mounted, self.model.links.contains_key(&(from, blob)));
+                if mounted {
+                    self.model.link(to, blob, now);
+                }
+            }
+            Operation::Unlink { from, blob } => {
+                let outcome = metadata
+                    .unlink_blob(self.repositories[from], &self.digest(blob), now)
+                    .await
+                    .unwrap();
+                let linked = self.model.links.contains_key(&(from, blob));
+                if self.model.in_use(from, blob) {
+                    assert!(matches!(outcome, UnlinkOutcome::InUse { .. }), "{outcome:?}");
+                } else if linked {
+                    assert_eq!(outcome, UnlinkOutcome::Unlinked);
+                    self.model.unlink(from, blob);
+                } else {
+                    assert_eq!(outcome, UnlinkOutcome::Missing);
+                }
+            }
+            Operation::Put { to, manifest, blobs } => self.put(to, manifest, blobs).await,
+            Operation::DeleteManifest { from, manifest } => {
+                let digest = digest(&format!("{}m{manifest}", self.word));
+                let deleted = metadata
+                    .delete_manifest(self.repositories[from], &digest, now)
+                    .await
+                    .unwrap();
+                let blobs = self.model.manifests.remove(&(from, manifest));
+                assert_eq!(deleted, blobs.is_some());
+                self.model.unreference(from, blobs.unwrap_or_default(), now);
+            }
+            Operation::DeleteRepository { which } => {
+                assert!(
+                    metadata
+                        .delete_repository(self.repositories[which], now)
+                        .await
+                        .unwrap()
+                );
+                self.repositories[which] = self.new_repository().await;
+                self.model.manifests.retain(|(holder, _), _| *holder != which);
+                for blob in 0..DIGESTS {
+                    self.model.unlink(which, blob);
+                }
+            }
+            Operation::Sweep => {
+                metadata.sweep_unreferenced(now - GRACE, now, 1000).await.unwrap();
+                let old = |idle: &Option<i64>| idle.is_some_and(|since| since < now - GRACE);
+                let links = self.model.links.iter().filter(|(_, idle)| old(idle));
+                for (repository, blob) in links.map(|(link, _)| *link).collect::<Vec<_>>() {
+                    self.model.unlink(repository, blob);
+                }
+            }
+            Operation::Reclaim => {
+                for row in metadata.take_reclaim(2).await.unwrap() {
+                    metadata.reclaimed(&row.key).await.unwrap();
+                    assert!(
+                        self.model.queue.remove(&row.key),
+                        "{} was not to be reclaimed",
+                        row.key
+                    );
+                }
+            }
+        }
+    }
+
+    async fn put(&mut self, to: usize, word: usize, blobs: BTreeSet<usize>) {
+        let names: Vec<String> = blobs.iter().map(|blob| self.digest(*blob)).collect();
+        let put = PutManifest {
+            blobs: names,
+            // The same manifest with other references is one of another type.
+            media_type: format!("{blobs:?}"),
+            now: self.now,
+            ..manifest(self.repositories[to], &format!("{}m{word}", self.word), &[])
+        };
+        let result = self.world.metadata.put_manifest(put).await;
+        assert_eq!(
+            result.is_ok(),
+            blobs
+                .iter()
+                .all(|blob| self.model.links.contains_key(&(to, *blob)))
+        );
+        if result.is_ok() {
+            let before = self
+                .model
+                .manifests
+                .insert((to, word), blobs.clone())
+                .unwrap_or_default();
+            self.model.unreference(to, before, self.now);
+            for blob in blobs {
+                self.model.links.insert((to, blob), None);
+            }
+        }
+    }
+
+    async fn compare(&self) {
+        let metadata = &self.world.metadata;
+        let mut keys = BTreeMap::new();
+        for (which, repository) in self.repositories.iter().enumerate() {
+            for blob in 0..DIGESTS {
+                let found = metadata
+                    .linked_blob(*repository, &self.digest(blob))
+                    .await
+                    .unwrap();
+                let idle_since = found.as_ref().map(|found| found.idle_since);
+                assert_eq!(
+                    idle_since,
+                    self.model.links.get(&(which, blob)).copied(),
+                    "link {which} {blob}"
+                );
+                keys.extend(found.map(|found| (blob, found.key)));
+            }
+        }
+        assert_eq!(keys, self.model.keys, "a blob is there while it is linked");
+        let stored = metadata.blob_keys(None, 1000).await.unwrap();
+        let stored: BTreeSet<_> = stored.into_iter().map(|row| row.key).collect();
+        assert_eq!(stored, self.model.keys.values().cloned().collect());
+        let queue = metadata.take_reclaim(1000).await.unwrap();
+        let queue: BTreeSet<_> = queue.into_iter().map(|row| row.key).collect();
+        assert_eq!(queue, self.model.queue, "every other key waits for reclaim");
+    }
+
+    /// Leaves nothing behind for the next run.
+    async fn clear(self) {
+        for repository in &self.repositories {
+            self.world
+                .metadata
+                .delete_repository(*repository, self.now)
+                .await
+                .unwrap();
+        }
+        for row in self.world.metadata.take_reclaim(1000).await.unwrap() {
+            self.world.metadata.reclaimed(&row.key).await.unwrap();
+        }
+    }
+}
+
+pub(crate) async fn any_sequence_of_operations_keeps_the_invariants(world: World) {
+    let cases = if world.url.starts_with("sqlite") { 48 } else { 16 };
+    let mut runner = TestRunner::new(Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let sequences = prop::collection::vec(operation(), 1..60);
+    let result = runner.run(&sequences, |operations| {
+        tokio::task::block_in_place(|| {
+            Handle::current().block_on(async {
+                let mut run = Run::start(&world).await;
+                for operation in operations {
+                    run.apply(operation).await;
+                }
+                run.compare().await;
+                run.clear().await;
+            });
+        });
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
