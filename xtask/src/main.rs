@@ -1,18 +1,25 @@
 //! Checks and chores of the repository: `cargo xtask NAME`.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod check;
 mod conformance;
+mod tidy;
 
-const USAGE: &str = "usage: cargo xtask conformance PATH-OF-THE-SUITE'S-BINARY";
+const USAGE: &str = "usage: cargo xtask check | tidy | conformance PATH-OF-THE-SUITE'S-BINARY";
 
 #[expect(clippy::print_stderr, reason = "a command says on the terminal why it failed")]
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the repository");
     let done = match words.as_slice() {
+        ["check"] => check::run(root),
+        ["tidy"] => tidy::run(root),
         ["conformance", suite] => conformance::run(&PathBuf::from(suite)),
         _ => Err(USAGE.into()),
     };

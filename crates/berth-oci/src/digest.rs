@@ -55,7 +55,7 @@ impl FromStr for Algorithm {
         match text {
             "sha256" => Ok(Self::Sha256),
             "sha512" => Ok(Self::Sha512),
-            _ if is_algorithm(text) => Err(DigestError::UnknownAlgorithm(crate::name::shown(text))),
+            _ if is_algorithm(text) => Err(DigestError::UnknownAlgorithm(crate::excerpt::shown(text))),
             _ => Err(DigestError::Malformed),
         }
     }

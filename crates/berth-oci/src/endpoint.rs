@@ -12,7 +12,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::digest::{Algorithm, Digest, DigestError};
 use crate::error_code::ErrorCode;
-use crate::name::{NameError, Reference, ReferenceError, RepositoryName, Tag, shown};
+use crate::excerpt::shown;
+use crate::name::{NameError, Reference, ReferenceError, RepositoryName, Tag};
 use query::Query;
 
 /// Most `tag` parameters that one manifest push may carry.

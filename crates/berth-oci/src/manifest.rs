@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::descriptor::Descriptor;
+use crate::excerpt::shown;
 use crate::media_type;
-use crate::name::shown;
 
 /// Why a manifest is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -14,6 +14,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest::{Digest, DigestError};
+use crate::excerpt::shown;
 
 /// Longest organization name, in characters.
 pub const ORGANIZATION_LENGTH_MAX: usize = 64;
@@ -59,15 +60,6 @@ pub enum ReferenceError {
     /// It has a `:`, so it was read as a digest.
     #[error(transparent)]
     Digest(#[from] DigestError),
-}
-
-/// What to repeat of a hostile text in a message: at most 80 characters.
-pub(crate) fn shown(text: &str) -> String {
-    const SHOWN_MAX: usize = 80;
-    match text.char_indices().nth(SHOWN_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 /// `[a-z0-9]+` runs joined by one of `singles`, by `__`, or by any number of hyphens.

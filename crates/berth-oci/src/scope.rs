@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::name::{NameError, RepositoryName, shown};
+use crate::excerpt::shown;
+use crate::name::{NameError, RepositoryName};
 
 /// What may be done with a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

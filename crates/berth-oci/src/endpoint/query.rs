@@ -6,7 +6,8 @@ use percent_encoding::percent_decode_str;
 
 use super::{EndpointError, Page, TAGS_MAX};
 use crate::digest::Digest;
-use crate::name::{Tag, shown};
+use crate::excerpt::shown;
+use crate::name::Tag;
 
 pub(super) struct Query<'q> {
     raw: &'q str,

@@ -74,7 +74,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
             if object.contains_key(&key) {
                 return Err(A::Error::custom(format_args!(
                     "the key {:?} stands twice",
-                    crate::name::shown(&key)
+                    crate::excerpt::shown(&key)
                 )));
             }
             let Strict(value) = entries.next_value()?;
