@@ -159,7 +159,8 @@ impl EndpointError {
     /// The code to answer with.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::UnknownPath | Self::Name(_) => ErrorCode::NameInvalid,
+            Self::UnknownPath => ErrorCode::NameUnknown,
+            Self::Name(_) => ErrorCode::NameInvalid,
             Self::MethodNotAllowed { .. } | Self::UnknownAlgorithm(_) => ErrorCode::Unsupported,
             Self::Tag(_) | Self::TooManyTags => ErrorCode::TagInvalid,
             Self::UnknownTag(_) => ErrorCode::ManifestUnknown,

@@ -151,7 +151,7 @@ impl Manifest {
             }
         }
         self.subject = optional_descriptor(document, "subject")?;
-        self.artifact_type = field(document, "artifactType")?;
+        self.artifact_type = artifact_type(document)?;
         self.annotations = field(document, "annotations")?.unwrap_or_default();
         Ok(())
     }
@@ -213,28 +213,35 @@ fn inferred(document: &Map<String, Value>) -> Result<&'static str, ManifestError
     }
 }
 
-/// Both lists in one document let two clients see two different images (CVE-2021-41190); so does another spelling of
-/// a key, because Go reads keys without regard to case.
-fn refuse_ambiguity(document: &Map<String, Value>) -> Result<(), ManifestError> {
-    const KEYS: [&str; 9] = [
-        "schemaVersion",
-        "mediaType",
-        "artifactType",
-        "config",
-        "layers",
-        "manifests",
-        "blobs",
-        "subject",
-        "annotations",
-    ];
-    for key in document.keys() {
-        if let Some(meant) = KEYS
+const MANIFEST_KEYS: [&str; 9] = [
+    "schemaVersion",
+    "mediaType",
+    "artifactType",
+    "config",
+    "layers",
+    "manifests",
+    "blobs",
+    "subject",
+    "annotations",
+];
+const DESCRIPTOR_KEYS: [&str; 4] = ["mediaType", "digest", "size", "urls"];
+
+/// Go reads keys without regard to case, so another spelling of a key is another manifest for half of the clients.
+fn refuse_spellings(object: &Map<String, Value>, known: &[&str]) -> Result<(), String> {
+    let meant = |key: &String| {
+        known
             .iter()
             .find(|known| known.eq_ignore_ascii_case(key) && *known != key)
-        {
-            return Err(malformed(format!("the key {key:?} must be written {meant:?}")));
-        }
+    };
+    match object.keys().find_map(|key| Some((key, meant(key)?))) {
+        Some((key, meant)) => Err(format!("the key {key:?} must be written {meant:?}")),
+        None => Ok(()),
     }
+}
+
+/// Both lists in one document let two clients see two different images (CVE-2021-41190).
+fn refuse_ambiguity(document: &Map<String, Value>) -> Result<(), ManifestError> {
+    refuse_spellings(document, &MANIFEST_KEYS).map_err(malformed)?;
     let is_index = document.contains_key("manifests");
     if is_index && (document.contains_key("layers") || document.contains_key("config")) {
         return Err(malformed(
@@ -263,6 +270,20 @@ fn field<T: serde::de::DeserializeOwned>(
         Some(value) => T::deserialize(value)
             .map(Some)
             .map_err(|error| malformed(format!("{key:?}: {error}"))),
+    }
+}
+
+/// Clients write free words here where the specification wants a media type; only what no header or database takes is
+/// refused.
+fn artifact_type(document: &Map<String, Value>) -> Result<Option<String>, ManifestError> {
+    const LENGTH_MAX: usize = 255;
+    let declared: Option<String> = field(document, "artifactType")?;
+    match declared {
+        Some(text) if text.len() > LENGTH_MAX || text.contains(char::is_control) => Err(malformed(format!(
+            "\"artifactType\": {:?} is not a media type",
+            shown(&text)
+        ))),
+        declared => Ok(declared),
     }
 }
 
@@ -298,9 +319,10 @@ fn descriptors(
 
 fn descriptor(value: &Value, place: &str) -> Result<Descriptor, ManifestError> {
     let fail = |text: String| malformed(format!("{place}: {text}"));
-    if !value.is_object() {
-        return Err(fail("a descriptor is a JSON object".to_owned()));
-    }
+    let object = value
+        .as_object()
+        .ok_or_else(|| fail("a descriptor is a JSON object".to_owned()))?;
+    refuse_spellings(object, &DESCRIPTOR_KEYS).map_err(fail)?;
     let descriptor =
         <Descriptor as serde::Deserialize>::deserialize(value).map_err(|error| fail(error.to_string()))?;
     if i64::try_from(descriptor.size).is_err() {

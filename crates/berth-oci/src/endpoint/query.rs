@@ -66,6 +66,9 @@ impl<'q> Query<'q> {
     }
 }
 
+/// A zero byte is read like bytes that are no text: nothing that is stored holds one, and not every database takes it.
 fn decoded(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
+    percent_decode_str(text)
+        .decode_utf8_lossy()
+        .replace('\0', "\u{fffd}")
 }

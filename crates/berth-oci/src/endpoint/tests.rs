@@ -73,6 +73,15 @@ fn the_ping_and_the_lists() {
 }
 
 #[test]
+fn zero_bytes_never_get_through() {
+    let page = Page {
+        n: None,
+        last: Some("a\u{fffd}".to_owned()),
+    };
+    check("GET /v2/_catalog?last=a%00", Endpoint::ListRepositories { page });
+}
+
+#[test]
 fn manifests_and_blobs() {
     let (repository, digest) = (name(), digest());
     let reference: crate::Reference = "latest".parse().unwrap();

@@ -324,6 +324,16 @@ fn refused_fields_are_named() {
         OCI_MANIFEST,
         "annotations",
     );
+    refuse(
+        &with(image(), "artifactType", json!("a\u{0}b")),
+        OCI_MANIFEST,
+        "artifactType",
+    );
+    refuse(
+        &with(image(), "artifactType", json!("a".repeat(256))),
+        OCI_MANIFEST,
+        "artifactType",
+    );
 }
 
 #[test]
@@ -333,6 +343,10 @@ fn refused_descriptors_are_named_by_their_place() {
         let layers = json!([descriptor(OCI_LAYER_GZIP, 'b'), layer]);
         refuse(&with(image(), "layers", layers), OCI_MANIFEST, part);
     };
+    check(
+        with(layer(), "Digest", json!("x")),
+        "layers[1]: the key \"Digest\" must be written \"digest\"",
+    );
     check(json!(1), "layers[1]: a descriptor is a JSON object");
     check(without(layer(), "digest"), "layers[1]: missing field `digest`");
     check(without(layer(), "size"), "layers[1]: missing field `size`");
