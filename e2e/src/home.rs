@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
@@ -16,9 +18,16 @@ pub struct Home {
 impl Home {
     /// Makes a fresh folder whose name tells who it belongs to.
     pub fn new(owner: &str) -> Self {
-        // A short path: sockets lie in it, and their names are limited to 107 bytes.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = since.map_or(0, |since| since.as_micros());
+        // Short, because sockets lie in it and their names are limited to 107 bytes; in small letters,
+        // because podman takes a layout's path for an image name.
+        let name = format!("berth-e2e-{owner}-{now:x}-{:x}-{count}", std::process::id());
         let folder = tempfile::Builder::new()
-            .prefix(&format!("berth-e2e-{owner}-"))
+            .prefix(&name)
+            .rand_bytes(0)
             .tempdir()
             .expect("the machine has a writable folder for temporary files");
         Self { folder }

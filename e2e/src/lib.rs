@@ -16,4 +16,5 @@ pub mod docker;
 pub mod home;
 pub mod image;
 pub mod login;
+pub mod sample;
 pub mod server;

@@ -1,1 +1,12 @@
-//! The proof with real clients, one module per client and one per promise that holds for all.
+//! The proof with real clients: one module per client, and one per promise that holds for all of them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod buildah;
+mod containerd;
+mod crane;
+mod docker;
+mod large;
+mod matrix;
+mod oras;
+mod podman;
+mod skopeo;

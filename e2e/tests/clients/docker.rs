@@ -1,0 +1,73 @@
+//! docker: build, log in with the long-term command, push, pull elsewhere, pull by digest, log out.
+
+use e2e::client::log_in;
+use e2e::debian::debian;
+use e2e::docker::Docker;
+use e2e::server::Server;
+
+const DOCKERFILE: &str = "FROM debian:base\n\
+    COPY greeting /greeting\n\
+    RUN cat /etc/debian_version >>/greeting && rm -rf /var/cache\n\
+    CMD [\"cat\", \"/greeting\"]\n";
+
+#[test]
+fn a_built_image_comes_back_on_another_machine_with_its_digest() {
+    let server = Server::start();
+    server.create_organization("team");
+    let image = server.image("team/apps/greeter:v1");
+    let login = server.long_term_login();
+
+    let here = Docker::start();
+    let root = debian().root;
+    here.ok(&["import", &root.to_string_lossy(), "debian:base"]);
+    let context = here.home().folder("context");
+    here.home().write("context/Dockerfile", DOCKERFILE);
+    here.home().write("context/greeting", "hello from Debian ");
+    let context = context.to_string_lossy();
+    here.ok(&["build", "--network=none", "-t", &image, &context]);
+    log_in(&here, &server, &login).ok();
+    let pushed = here.push(&image);
+
+    let there = Docker::start();
+    log_in(&there, &server, &login).ok();
+    assert_eq!(there.pull(&image), pushed);
+    assert_eq!(id(&there, &image), id(&here, &image));
+    let printed = there.ok(&["run", "--rm", "--network=none", &image]);
+    assert!(printed.starts_with("hello from Debian "), "{printed}");
+
+    let by_digest = format!("{}@{pushed}", server.image("team/apps/greeter"));
+    there.ok(&["rmi", "--force", &id(&there, &image)]);
+    assert_eq!(there.pull(&by_digest), pushed);
+
+    there.ok(&["logout", &server.address()]);
+    there.ok(&["rmi", "--force", &id(&there, &by_digest)]);
+    let refusal = there.run(&["pull", &image]);
+    assert!(!refusal.success, "pulled after the logout: {}", refusal.stdout);
+}
+
+#[test]
+fn a_tag_pushed_again_moves_and_the_old_image_stays_by_digest() {
+    let server = Server::start();
+    server.create_organization("team");
+    let docker = Docker::start();
+    log_in(&docker, &server, &server.administrator()).ok();
+    let image = server.image("team/moving:latest");
+    let pushed = ["one", "two"].map(|content| {
+        docker.home().folder("context");
+        docker
+            .home()
+            .write("context/Dockerfile", "FROM scratch\nCOPY content /\n");
+        docker.home().write("context/content", content);
+        let context = docker.home().join("context");
+        docker.ok(&["build", "-t", &image, &context.to_string_lossy()]);
+        docker.push(&image)
+    });
+    assert_ne!(pushed[0], pushed[1]);
+    assert_eq!(docker.pull(&image), pushed[1]);
+    let old = format!("{}@{}", server.image("team/moving"), pushed[0]);
+    assert_eq!(docker.pull(&old), pushed[0]);
+}
+
+fn id(docker: &Docker, image: &str) -> String {
+    docker.ok(&["image", "inspect", "--format", "{{.Id}}", image])
+}
