@@ -6,6 +6,7 @@ use std::process::Command;
 use crate::client::{Client, Outcome};
 use crate::daemon::Daemon;
 use crate::home::Home;
+use crate::image::Layout;
 use crate::login::Login;
 
 /// A containerd with its own images and its `ctr`.
@@ -41,6 +42,29 @@ impl Containerd {
             daemon,
             _home: home,
         }
+    }
+
+    /// Takes the images of a layout under the name `base` and their tags.
+    pub fn import(&self, layout: &Layout, base: &str) {
+        let archive = self.client.home().join("layout.tar");
+        let status = Command::new("tar")
+            .arg("-cf")
+            .arg(&archive)
+            .arg("-C")
+            .arg(layout.path())
+            .arg(".")
+            .status();
+        assert!(status.is_ok_and(|status| status.success()), "tar failed");
+        let archive = archive.to_string_lossy();
+        self.ok(&[
+            "image",
+            "import",
+            "--all-platforms",
+            "--no-unpack",
+            "--base-name",
+            base,
+            &archive,
+        ]);
     }
 
     /// `ctr image push`, with the login when there is one.

@@ -54,6 +54,19 @@ impl Docker {
         shown_digest(&self.ok(&["push", image]))
     }
 
+    /// The digest by which docker knows where an image came from.
+    pub fn repository_digest(&self, image: &str) -> String {
+        let (repository, _) = image.rsplit_once(':').expect("an image name has a tag");
+        let format = "{{range .RepoDigests}}{{println .}}{{end}}";
+        let digests = self.ok(&["image", "inspect", "--format", format, image]);
+        let digest = digests
+            .lines()
+            .find_map(|line| line.strip_prefix(repository)?.strip_prefix('@'));
+        digest
+            .unwrap_or_else(|| panic!("docker knows no digest of {image}: {digests}"))
+            .to_owned()
+    }
+
     /// Pulls and returns the digest that docker shows.
     pub fn pull(&self, image: &str) -> String {
         shown_digest(&self.ok(&["pull", image]))

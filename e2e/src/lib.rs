@@ -16,5 +16,6 @@ pub mod docker;
 pub mod home;
 pub mod image;
 pub mod login;
+pub mod peer;
 pub mod sample;
 pub mod server;

@@ -1,8 +1,5 @@
 //! containerd's `ctr`, which is given its login with each command.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use e2e::containerd::Containerd;
 use e2e::image::Layout;
 use e2e::sample;
@@ -25,7 +22,7 @@ fn check(layout: &Layout, repository: &str) {
     let image = format!("{}:{}", server.image(repository), sample::TAG);
 
     let here = Containerd::start();
-    import(&here, layout, &server.image(repository));
+    here.import(layout, &server.image(repository));
     here.push(Some(&login), &image).ok();
 
     let there = Containerd::start();
@@ -34,32 +31,4 @@ fn check(layout: &Layout, repository: &str) {
     let by_digest = format!("{}@{}", server.image(repository), layout.digest(sample::TAG));
     there.pull(Some(&login), &by_digest).ok();
     there.pull(None, &image).refused("");
-}
-
-/// Gives containerd the images of a layout under the name `base`.
-pub(crate) fn import(containerd: &Containerd, layout: &Layout, base: &str) {
-    let archive = archive(containerd, layout);
-    containerd.ok(&[
-        "image",
-        "import",
-        "--all-platforms",
-        "--no-unpack",
-        "--base-name",
-        base,
-        &archive.to_string_lossy(),
-    ]);
-}
-
-fn archive(containerd: &Containerd, layout: &Layout) -> PathBuf {
-    let archive = containerd.home().join("layout.tar");
-    let status = Command::new("tar")
-        .arg("-cf")
-        .arg(&archive)
-        .arg("-C")
-        .arg(layout.path())
-        .arg(".")
-        .status()
-        .unwrap();
-    assert!(status.success());
-    archive
 }

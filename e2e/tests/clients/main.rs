@@ -9,4 +9,5 @@ mod large;
 mod matrix;
 mod oras;
 mod podman;
+mod restart;
 mod skopeo;
