@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -26,7 +27,7 @@ const CHECK_FILE: &str = ".check";
 /// A blob store in a folder of the local file system.
 #[derive(Debug, Clone)]
 pub struct FileStore {
-    layout: Layout,
+    layout: Arc<Layout>,
 }
 
 impl FileStore {
@@ -36,7 +37,9 @@ impl FileStore {
     pub fn open(root: &Path) -> Result<Self, Error> {
         let doing = || format!("open the blob store in {}", root.display());
         let layout = Layout::create(root).map_err(|source| Error::from_io(doing(), source))?;
-        Ok(Self { layout })
+        Ok(Self {
+            layout: Arc::new(layout),
+        })
     }
 }
 
@@ -50,8 +53,8 @@ impl BlobStore for FileStore {
         let key = layout::key(digest, &upload.key);
         let from = self.layout.upload(&upload.key)?;
         let to = self.layout.blob(&key)?;
-        let length = upload.offset;
-        blocking(move || publish(&from, &to, length)).await?;
+        let (layout, length) = (Arc::clone(&self.layout), upload.offset);
+        blocking(move || publish(&layout, &from, &to, length)).await?;
         Ok(key)
     }
 
@@ -135,26 +138,26 @@ async fn joined<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
 }
 
 /// Gives the first `length` bytes of the upload `from` their final name `to`.
-fn publish(from: &Path, to: &Path, length: u64) -> Result<(), Error> {
+fn publish(layout: &Layout, from: &Path, to: &Path, length: u64) -> Result<(), Error> {
     let failed = |source| Error::from_io("commit a blob", source);
-    match append::claim(from, length == 0)? {
-        Some(file) => {
-            let found = file.metadata().map_err(failed)?.len();
-            if found < length {
-                return Err(failed(append::too_short(found, length)));
-            }
-            if found > length {
-                file.set_len(length).map_err(failed)?;
-            }
-            if found > length || length == 0 {
-                file.sync_data().map_err(failed)?;
-            }
-            fs::rename(from, to).map_err(failed)?;
+    let claimed = append::claim(from, length == 0)?;
+    if let Some(file) = &claimed {
+        let found = file.metadata().map_err(failed)?.len();
+        if found < length {
+            return Err(failed(append::too_short(found, length)));
         }
+        if found > length || length == 0 {
+            file.set_len(length)
+                .and_then(|()| file.sync_data())
+                .map_err(failed)?;
+        }
+    } else {
         // An earlier attempt may have got this far without living to tell.
-        None => {
-            fs::metadata(to).map_err(|source| missing("commit a blob", source))?;
-        }
+        fs::metadata(to).map_err(|source| missing("commit a blob", source))?;
+    }
+    layout.prepare(to).map_err(failed)?;
+    if claimed.is_some() {
+        fs::rename(from, to).map_err(failed)?;
     }
     let shard = to.parent().expect("a blob lies in a folder");
     File::open(shard)
@@ -200,9 +203,14 @@ fn uploads_in(folder: &Path) -> Result<Vec<UnfinishedUpload>, Error> {
     Ok(uploads)
 }
 
+/// The names in a folder; none when there is no such folder.
 fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
     let mut names = Vec::new();
-    for entry in fs::read_dir(folder)? {
+    for entry in entries {
         names.extend(entry?.file_name().into_string().ok());
     }
     Ok(names)

@@ -4,6 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
+use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -98,7 +99,7 @@ struct Sink {
     path: PathBuf,
     start: u64,
     end: u64,
-    file: Option<File>,
+    file: Option<Claim>,
 }
 
 impl Sink {
@@ -126,14 +127,14 @@ impl Sink {
     }
 
     fn sync(self) -> Result<u64, Error> {
-        match self.file.as_ref().map_or(Ok(()), File::sync_data) {
+        match self.file.as_ref().map_or(Ok(()), |file| file.sync_data()) {
             Ok(()) => Ok(self.end),
             Err(error) => Err(self.restore("sync an upload", error)),
         }
     }
 
     /// Opens the file at the place where this append goes on, alone.
-    fn open(&self) -> Result<File, Error> {
+    fn open(&self) -> Result<Claim, Error> {
         let failed = |source| Error::from_io("open an upload", source);
         let file = claim(&self.path, self.start == 0)?.ok_or(Error::NotFound)?;
         let found = file.metadata().map_err(failed)?.len();
@@ -160,9 +161,29 @@ impl Sink {
     }
 }
 
+/// The file of an upload, open for nobody else to write.
+pub(super) struct Claim(File);
+
+impl Deref for Claim {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for Claim {
+    /// Closing is not enough: a process that is being started beside us has the file open until it runs its program.
+    fn drop(&mut self) {
+        if let Err(error) = rustix::fs::flock(&self.0, FlockOperation::Unlock) {
+            tracing::warn!(%error, "an upload stays locked until its file is closed");
+        }
+    }
+}
+
 /// Opens the file of an upload and keeps everyone else from writing it until the file is closed, also other
 /// processes. None when it is not there and is not to be created.
-pub(super) fn claim(path: &Path, create: bool) -> Result<Option<File>, Error> {
+pub(super) fn claim(path: &Path, create: bool) -> Result<Option<Claim>, Error> {
     let failed = |source| Error::from_io("open an upload", source);
     loop {
         let file = match OpenOptions::new()
@@ -180,6 +201,7 @@ pub(super) fn claim(path: &Path, create: bool) -> Result<Option<File>, Error> {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::Busy),
             Err(error) => return Err(failed(error.into())),
         }
+        let file = Claim(file);
         // Whoever had the file before us may have renamed or removed it after we opened it.
         let ours = file.metadata().map_err(failed)?;
         match fs::metadata(path) {

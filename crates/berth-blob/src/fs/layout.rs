@@ -1,9 +1,11 @@
 //! Where things lie below the root folder, and which keys and ids are allowed to name them.
-//! It touches no file except to lay out the folders at the start.
+//! It touches folders only, never what is in the files.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use berth_oci::Digest;
 
@@ -13,50 +15,69 @@ const ALGORITHMS: [(&str, usize); 2] = [("sha256", 64), ("sha512", 128)];
 const ID_LENGTH_MAX: usize = 128;
 
 /// The folders of one store: `blobs/<algorithm>/<first two digits>/<hex>.<upload id>` and `uploads/<upload id>`.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Layout {
     blobs: PathBuf,
     uploads: PathBuf,
+    /// Folders of blobs that are known to survive a power failure.
+    durable: Mutex<HashSet<PathBuf>>,
 }
 
 impl Layout {
-    /// Creates what is missing below `root`, and makes it durable, so that later only files need to be.
+    /// Creates what is missing below `root`, and makes it durable.
     pub(super) fn create(root: &Path) -> io::Result<Self> {
-        let layout = Self {
-            blobs: root.join("blobs"),
-            uploads: root.join("uploads"),
-        };
+        let (blobs, uploads) = (root.join("blobs"), root.join("uploads"));
         fs::create_dir_all(root)?;
-        create_dir(&layout.uploads)?;
-        create_dir(&layout.blobs)?;
+        create_dir(&uploads)?;
+        create_dir(&blobs)?;
         for (algorithm, _) in ALGORITHMS {
-            let folder = layout.blobs.join(algorithm);
-            create_dir(&folder)?;
-            for shard in 0..=255_u8 {
-                create_dir(&folder.join(format!("{shard:02x}")))?;
-            }
-            File::open(&folder)?.sync_all()?;
+            create_dir(&blobs.join(algorithm))?;
         }
-        File::open(&layout.blobs)?.sync_all()?;
-        File::open(root)?.sync_all()?;
+        sync_dir(&blobs)?;
+        sync_dir(root)?;
         if let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            File::open(parent)?.sync_all()?;
+            sync_dir(parent)?;
         }
-        Ok(layout)
+        Ok(Self {
+            blobs,
+            uploads,
+            durable: Mutex::default(),
+        })
+    }
+
+    /// Creates the folder where the blob `path` goes, when it is new, and makes that durable once.
+    ///
+    /// That it exists is not enough: who created it may have died before syncing it.
+    pub(super) fn prepare(&self, path: &Path) -> io::Result<()> {
+        let shard = path.parent().expect("a blob lies in a folder");
+        if self.durable().contains(shard) {
+            return Ok(());
+        }
+        create_dir(shard)?;
+        sync_dir(
+            shard
+                .parent()
+                .expect("a folder of blobs lies in that of its algorithm"),
+        )?;
+        self.durable().insert(shard.to_owned());
+        Ok(())
+    }
+
+    fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn uploads(&self) -> &Path {
         &self.uploads
     }
 
-    /// The folders that hold blobs, each with what precedes the file's name in a key.
-    pub(super) fn shards(&self) -> Vec<(String, PathBuf)> {
-        let shards = ALGORITHMS
-            .iter()
-            .flat_map(|(algorithm, _)| (0..=255_u8).map(move |shard| format!("{algorithm}/{shard:02x}")));
-        shards
-            .map(|shard| (format!("{shard}/"), self.blobs.join(&shard)))
-            .collect()
+    /// The folders that may hold blobs, each with what precedes the file's name in a key.
+    pub(super) fn shards(&self) -> impl Iterator<Item = (String, PathBuf)> + Send + 'static {
+        let blobs = self.blobs.clone();
+        let algorithms = ALGORITHMS.iter();
+        let names =
+            algorithms.flat_map(|(name, _)| (0..=u8::MAX).map(move |shard| format!("{name}/{shard:02x}/")));
+        names.map(move |name| (name.clone(), blobs.join(name)))
     }
 
     /// Where the bytes of an unfinished upload lie.
@@ -110,10 +131,13 @@ pub(super) fn is_key(key: &str) -> bool {
 fn create_dir(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        // A store that cannot be written still serves what it holds, if its folders are there.
-        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem && path.is_dir() => Ok(()),
         other => other,
     }
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 fn refused(what: &str, name: &str) -> Error {

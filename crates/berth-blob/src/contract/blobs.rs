@@ -1,0 +1,184 @@
+//! The clauses about what was committed, and about names.
+
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::{append, body, bytes, read, sha256, stored, unfinished, upload};
+use crate::{BlobStore, Error, Upload};
+
+pub(super) async fn read_back(store: &dyn BlobStore) {
+    for length in [
+        1,
+        10_240,
+        (256 << 10) - 1,
+        256 << 10,
+        (256 << 10) + 1,
+        (5 << 20) + 17,
+    ] {
+        let bytes = bytes(length, 1);
+        let key = stored(store, &bytes).await;
+        assert_eq!(
+            store.size(&key).await.expect("the blob has a size"),
+            length as u64
+        );
+        assert!(
+            read(store, &key, 0, length as u64).await == bytes,
+            "{length} bytes are the same"
+        );
+    }
+}
+
+pub(super) async fn ranges(store: &dyn BlobStore) {
+    let bytes = bytes((1 << 20) + 333, 5);
+    let key = stored(store, &bytes).await;
+    let length = bytes.len();
+    for (start, end) in [
+        (0, 1),
+        (length - 1, length),
+        (5, 5),
+        (262_143, 262_145),
+        (1000, 900_000),
+        (77, length),
+    ] {
+        let found = read(store, &key, start as u64, end as u64).await;
+        assert!(found == bytes[start..end], "bytes {start}..{end}");
+    }
+}
+
+pub(super) async fn beyond_end(store: &dyn BlobStore) {
+    for length in [1000_u64, (256 << 10) * 3] {
+        let key = stored(store, &bytes(usize::try_from(length).expect("small"), 6)).await;
+        for range in [
+            0..length + 1,
+            length - 1..length + 9,
+            length..length + 1,
+            length + 5..length + 6,
+        ] {
+            // A store may notice at once or on the way; it never ends the stream as if all were there.
+            let Ok(stream) = store.open(&key, range.clone()).await else {
+                continue;
+            };
+            let items: Vec<_> = stream.collect().await;
+            assert!(
+                items.last().is_some_and(Result::is_err),
+                "{range:?} of {length} ends in an error"
+            );
+        }
+    }
+}
+
+pub(super) async fn missing(store: &dyn BlobStore) {
+    let key = stored(store, b"gone").await;
+    store.delete(&key).await.expect("the delete succeeds");
+    for range in [0..4, 0..0] {
+        let opened = store.open(&key, range).await.map(|_| ());
+        assert!(matches!(opened, Err(Error::NotFound)), "{opened:?}");
+    }
+    let size = store.size(&key).await;
+    assert!(matches!(size, Err(Error::NotFound)), "{size:?}");
+}
+
+pub(super) async fn delete(store: &dyn BlobStore) {
+    let key = stored(store, b"gone").await;
+    for _ in 0..2 {
+        store.delete(&key).await.expect("the delete succeeds");
+    }
+    let keys: Vec<String> = store.list().try_collect().await.expect("keys are listed");
+    assert!(!keys.contains(&key));
+}
+
+pub(super) async fn download_outlives(store: &dyn BlobStore) {
+    let bytes = bytes(4 << 20, 7);
+    let key = stored(store, &bytes).await;
+    let mut stream = store
+        .open(&key, 0..bytes.len() as u64)
+        .await
+        .expect("the blob opens");
+    let mut found = stream
+        .next()
+        .await
+        .expect("a first item")
+        .expect("it is read")
+        .to_vec();
+    store.delete(&key).await.expect("the delete succeeds");
+    while let Some(item) = stream.next().await {
+        found.extend_from_slice(&item.expect("the rest is read"));
+    }
+    assert!(found == bytes);
+}
+
+pub(super) async fn lists(store: &dyn BlobStore) {
+    let key = stored(store, b"listed").await;
+    let mut begun = upload();
+    append(store, &mut begun, b"begun").await;
+    let keys: Vec<String> = store.list().try_collect().await.expect("keys are listed");
+    assert_eq!(keys.iter().filter(|listed| **listed == key).count(), 1);
+    assert!(unfinished(store).await.contains(&begun.key));
+    let after_2020 = 1_577_836_800_000;
+    let uploads: Vec<_> = store
+        .list_uploads()
+        .try_collect()
+        .await
+        .expect("uploads are listed");
+    assert!(
+        uploads.iter().all(|upload| upload.modified_at > after_2020),
+        "{uploads:?}"
+    );
+    store
+        .commit(&begun, &sha256(b"begun"))
+        .await
+        .expect("the commit succeeds");
+    assert!(!unfinished(store).await.contains(&begun.key));
+}
+
+pub(super) async fn hostile_names(store: &dyn BlobStore) {
+    let hex = "ab".repeat(32);
+    let good = format!("sha256/ab/{hex}.id");
+    let names = [
+        "",
+        ".",
+        "..",
+        "../x",
+        "/etc/passwd",
+        "a/b",
+        "a\0b",
+        ".check",
+        "a.b",
+        "ü",
+        "a b",
+        &"a".repeat(129),
+    ];
+    for name in names {
+        let mut upload = Upload::new(name);
+        assert!(
+            store.append(&mut upload, body(b"x", 1)).await.is_err(),
+            "append {name:?}"
+        );
+        assert!(
+            store.commit(&upload, &sha256(b"")).await.is_err(),
+            "commit {name:?}"
+        );
+        assert!(store.abort(&upload).await.is_err(), "abort {name:?}");
+    }
+    let long = format!("{good}{good}");
+    let keys = [
+        format!("../{good}"),
+        format!("/{good}"),
+        format!("{good}/../x"),
+        good.replace(".id", "./../id"),
+        good.replace("/ab/", "/../"),
+        good.replace("sha256", ".."),
+        good.to_uppercase(),
+        long,
+    ];
+    for key in keys.iter().map(String::as_str).chain(names) {
+        assert!(store.open(key, 0..1).await.is_err(), "open {key:?}");
+        assert!(store.size(key).await.is_err(), "size {key:?}");
+        assert!(store.delete(key).await.is_err(), "delete {key:?}");
+    }
+}
+
+pub(super) async fn works(store: &dyn BlobStore) {
+    let before = unfinished(store).await;
+    store.check().await.expect("the store works");
+    assert_eq!(unfinished(store).await, before);
+}

@@ -1,0 +1,56 @@
+//! Two requests, or two processes, that write the same upload.
+
+use berth_blob::contract::{body, bytes, read};
+use berth_blob::{BlobStore, ByteStream, Error, FileStore, Upload};
+use berth_oci::{Algorithm, Digest};
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt, stream};
+
+const LARGE_BYTES: usize = 5 << 20;
+
+#[tokio::test]
+async fn an_upload_that_is_being_written_is_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    // As two servers on one folder.
+    let (one, other) = (
+        FileStore::open(folder.path()).unwrap(),
+        FileStore::open(folder.path()).unwrap(),
+    );
+    let upload = Upload::new("shared");
+    let mut first = upload.clone();
+    let append = one.append(&mut first, stalls_after(&bytes(LARGE_BYTES, 1)));
+    let mut append = append.boxed();
+    let file = folder.path().join("uploads/shared");
+    while !std::fs::metadata(&file).is_ok_and(|found| found.len() > 0) {
+        assert!((&mut append).now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+
+    for store in [&one, &other] {
+        let second = store.append(&mut upload.clone(), body(b"second", 6)).await;
+        assert!(matches!(second, Err(Error::Busy)), "{second:?}");
+        let commit = store.commit(&upload, &Digest::of(Algorithm::Sha256, b"")).await;
+        assert!(matches!(commit, Err(Error::Busy)), "{commit:?}");
+    }
+
+    // The first client has gone, and nobody saved anything: the upload begins again.
+    drop(append);
+    let mut again = upload.clone();
+    while let Err(error) = other.append(&mut again, body(b"again", 5)).await {
+        assert!(matches!(error, Error::Busy), "{error:?}");
+        tokio::task::yield_now().await;
+    }
+    let key = other
+        .commit(&again, &Digest::of(Algorithm::Sha256, b"again"))
+        .await
+        .unwrap();
+    assert_eq!(read(&one, &key, 0, 5).await, b"again");
+    assert_eq!(one.size(&key).await.unwrap(), 5);
+}
+
+/// A client that sends `bytes` and then nothing more, without going away.
+fn stalls_after(bytes: &[u8]) -> ByteStream {
+    stream::iter([Ok(Bytes::copy_from_slice(bytes))])
+        .chain(stream::pending())
+        .boxed()
+}

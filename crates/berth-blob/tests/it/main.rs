@@ -1,0 +1,12 @@
+//! The file store on real media: full, read-only, killed, without power. Some of it mounts, so it runs as root.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod busy;
+mod contract;
+mod faulty;
+mod full;
+mod kill;
+mod mount;
+mod power;
+mod properties;
