@@ -80,6 +80,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
     let timeouts = Timeouts {
         header: limits.header_timeout,
         body_stall: limits.body_stall_timeout,
+        response_stall: limits.response_stall_timeout,
         grace: limits.shutdown_grace,
     };
     let connections_max = limits

@@ -42,6 +42,8 @@ pub(crate) struct Timeouts {
     pub(crate) header: Duration,
     /// For the next byte of a request's body.
     pub(crate) body_stall: Duration,
+    /// For a client to take the next bytes of a response.
+    pub(crate) response_stall: Duration,
     /// For running requests after the signal to stop.
     pub(crate) grace: Duration,
 }

@@ -52,6 +52,7 @@ pub(crate) struct Limits {
     pub(crate) connections_max: Option<NonZeroU32>,
     pub(crate) header_timeout: Duration,
     pub(crate) body_stall_timeout: Duration,
+    pub(crate) response_stall_timeout: Duration,
     pub(crate) shutdown_grace: Duration,
 }
 

@@ -248,6 +248,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         field: |s| &mut s.limits.body_stall_timeout,
     },
     Setting {
+        key: "limits.response_stall_timeout",
+        default: "10m",
+        otherwise: NONE,
+        help: "How long a client may take no byte of a response before its connection ends.",
+        field: |s| &mut s.limits.response_stall_timeout,
+    },
+    Setting {
         key: "limits.shutdown_grace",
         default: "30s",
         otherwise: NONE,

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -31,9 +32,8 @@ pub(super) struct Shared {
 
 /// Serves a connection until it is done, idle for too long, or the server stops.
 pub(super) async fn serve(stream: TcpStream, peer: Peer, shared: Arc<Shared>) {
-    // Small answers must not wait for the acknowledgement of the one before.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(client = %peer.address, %error, "nagle's algorithm stays on");
+    if let Err(error) = prepare(&stream, shared.timeouts.response_stall) {
+        tracing::debug!(client = %peer.address, %error, "the connection keeps the system's defaults");
     }
     let Some(tls) = &shared.tls else {
         return drive(stream, peer, shared).await;
@@ -47,6 +47,14 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, shared: Arc<Shared>) {
             Err(_) => tracing::debug!(client = %peer.address, "tls handshake took too long"),
         },
     }
+}
+
+fn prepare(stream: &TcpStream, response_stall: Duration) -> std::io::Result<()> {
+    // Small answers must not wait for the acknowledgement of the one before.
+    stream.set_nodelay(true)?;
+    // The system ends the connection of a client that is gone, or that does not read what it asked for.
+    let millis = u32::try_from(response_stall.as_millis()).unwrap_or(u32::MAX);
+    Ok(rustix::net::sockopt::set_tcp_user_timeout(stream, millis)?)
 }
 
 async fn drive<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, peer: Peer, shared: Arc<Shared>) {

@@ -25,6 +25,7 @@ const NEVER: Duration = Duration::from_mins(10);
 const PATIENT: Timeouts = Timeouts {
     header: NEVER,
     body_stall: NEVER,
+    response_stall: NEVER,
     grace: NEVER,
 };
 
@@ -40,7 +41,8 @@ async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Ru
     let address = listener.local_addr().unwrap();
     let router = Router::new()
         .route("/upload", put(upload))
-        .route("/peer", get(peer));
+        .route("/peer", get(peer))
+        .route("/endless", get(endless));
     let phases = Phases::default();
     let connections_max = NonZeroU32::new(100).unwrap();
     let server = Server {
@@ -77,6 +79,26 @@ async fn upload(request: Request) -> (StatusCode, String) {
 
 async fn peer(request: Request) -> String {
     request.extensions().get::<Peer>().unwrap().address.to_string()
+}
+
+/// How many endless responses are being sent.
+static ENDLESS: AtomicU64 = AtomicU64::new(0);
+
+async fn endless() -> axum::body::Body {
+    struct Counted;
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            ENDLESS.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+    ENDLESS.fetch_add(1, Ordering::SeqCst);
+    let chunks = futures_util::stream::unfold(Counted, async |counted| {
+        Some((
+            Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[0; 65536])),
+            counted,
+        ))
+    });
+    axum::body::Body::from_stream(chunks)
 }
 
 /// A connection that has sent the header of an upload of ten bytes and the first five.
@@ -223,6 +245,27 @@ async fn connections_that_ask_nothing_are_closed() {
     for stream in [silent, slow, idle] {
         let answer = rest(stream).await;
         assert!(!answer.contains(" 200 "), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_does_not_hold_its_response_for_ever() {
+    let server = start(
+        Timeouts {
+            response_stall: Duration::from_millis(200),
+            ..PATIENT
+        },
+        None,
+    )
+    .await;
+    let mut deaf = TcpStream::connect(server.address).await.unwrap();
+    deaf.write_all(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut first = [0; 1];
+    deaf.read_exact(&mut first).await.unwrap();
+    while ENDLESS.load(Ordering::SeqCst) > 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
