@@ -3,22 +3,16 @@
 use std::io;
 use std::sync::Arc;
 
-use axum::response::{IntoResponse, Response};
+use axum::Router;
 use axum::routing::get;
-use axum::{Json, Router};
-use http::{StatusCode, Uri};
 use tokio::net::TcpListener;
 
 use crate::config::Settings;
 use crate::serve::{Certificate, Phases, Server, Timeouts, TlsError};
+use crate::unknown_path::not_found;
 use crate::{console, health};
 
-/// What every handler can reach.
-#[derive(Debug, Clone)]
-pub(crate) struct AppState {
-    /// The settings of this process.
-    pub(crate) settings: Arc<Settings>,
-}
+pub(crate) use crate::state::AppState;
 
 /// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -115,11 +109,4 @@ pub(crate) fn router(state: AppState) -> Router {
         .merge(health::routes(ready))
         .fallback(not_found)
         .with_state(state)
-}
-
-/// The answer for a path that leads nowhere.
-pub(crate) async fn not_found(uri: Uri) -> Response {
-    let message = format!("there is nothing at {}", uri.path());
-    let body = serde_json::json!({ "errors": [{ "code": "NOT_FOUND", "message": message }] });
-    (StatusCode::NOT_FOUND, Json(body)).into_response()
 }

@@ -9,8 +9,9 @@ use http::header::{
 use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 
-use crate::app::{AppState, not_found};
 use crate::origin::Origin;
+use crate::state::AppState;
+use crate::unknown_path::not_found;
 
 /// Everything is forbidden but the page's own style sheet.
 const POLICY: &str =

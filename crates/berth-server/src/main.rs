@@ -10,6 +10,8 @@ mod logging;
 mod origin;
 mod self_signed;
 mod serve;
+mod state;
+mod unknown_path;
 
 fn main() -> std::process::ExitCode {
     cli::run()

@@ -8,9 +8,9 @@ use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
-use crate::app::AppState;
 use crate::config::Settings;
 use crate::serve::Peer;
+use crate::state::AppState;
 
 /// What a handler may know about the other end of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
