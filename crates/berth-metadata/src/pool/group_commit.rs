@@ -18,6 +18,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+#[cfg(test)]
+mod tests;
+
 /// Writes that wait at most; further callers wait for room.
 const QUEUE_LENGTH: usize = 1024;
 /// Writes per transaction at most, so that the first of them does not wait for long.

@@ -27,7 +27,7 @@ const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRA
 #[derive(Clone, Debug)]
 pub(crate) struct Sqlite {
     reads: AnyPool,
-    queue: Queue,
+    pub(super) queue: Queue,
 }
 
 impl Sqlite {

@@ -100,17 +100,14 @@ pub(crate) async fn missing_references_are_refused_as_asked(world: World) {
     };
     let no_blobs = || Some(Conflict::MissingBlobs(vec![gone.clone()]));
     let no_manifests = || Some(Conflict::MissingManifests(vec![absent.clone()]));
-    let check = async |put: PutManifest, expected: Option<Conflict>| match expected {
-        Some(expected) => {
-            assert_eq!(conflict(metadata.put_manifest(put).await), expected);
-            assert_eq!(
-                metadata.manifest_by_tag(repository.id, "v1").await.unwrap(),
-                None,
-                "nothing was stored"
-            );
-        }
-        None => {
-            metadata.put_manifest(put).await.unwrap();
+    let check = async |put: PutManifest, expected: Option<Conflict>| {
+        let result = metadata.put_manifest(put).await;
+        if let Some(expected) = expected {
+            assert_eq!(conflict(result), expected);
+            let stored = metadata.manifest_by_tag(repository.id, "v1").await.unwrap();
+            assert_eq!(stored, None, "nothing was stored");
+        } else {
+            result.unwrap();
             metadata
                 .delete_manifest(repository.id, &digest("m"), 200)
                 .await

@@ -2,8 +2,8 @@
 
 use crate::world::{World, conflict, digest, id, manifest, name, new_organization, new_repository, tagged};
 use berth_metadata::{
-    Conflict, Grant, NewOrganization, OrganizationsPage, Permission, Repository, RepositoryFacts, Standing,
-    User, Viewer,
+    Conflict, Grant, NewOrganization, OrganizationFacts, OrganizationsPage, Permission, Repository,
+    RepositoryFacts, Standing, User, Viewer,
 };
 use futures_util::future::join_all;
 
@@ -165,7 +165,7 @@ pub(crate) async fn an_organization_with_images_is_not_deleted(world: World) {
     assert_eq!(metadata.organization("full").await.unwrap(), None);
 }
 
-pub(crate) async fn grants_change_all_or_none(world: World) {
+pub(crate) async fn grants_on_a_repository_change_all_or_none(world: World) {
     let metadata = &world.metadata;
     let owner = world.user(&world.account().await).await;
     let organization = world.organization(&owner).await;
@@ -174,220 +174,256 @@ pub(crate) async fn grants_change_all_or_none(world: World) {
         world.user(&owner.account_id).await,
         world.user(&owner.account_id).await,
     );
-    let pair = |user: &User, permission| (user.id.clone(), permission);
-    let (read, write) = (Permission::Read, Permission::Write);
+    let read = |user: &User| (user.id.clone(), Permission::Read);
+    let write = |user: &User| (user.id.clone(), Permission::Write);
     let exists = Conflict::GrantExists {
         user_id: one.id.clone(),
     };
     let missing = Conflict::GrantMissing {
         user_id: two.id.clone(),
     };
+    let granted = async || metadata.repository_grants(repository).await.unwrap();
+    let grant = |permission| Grant {
+        user_id: one.id.clone(),
+        user_name: one.name.clone(),
+        permission,
+    };
 
     metadata
-        .add_repository_grants(repository, &[pair(&one, read)])
+        .add_repository_grants(repository, &[read(&one)])
         .await
         .unwrap();
     let added = metadata
-        .add_repository_grants(repository, &[pair(&two, read), pair(&one, write)])
+        .add_repository_grants(repository, &[read(&two), write(&one)])
         .await;
     assert_eq!(conflict(added), exists);
     let changed = metadata
-        .update_repository_grants(repository, &[pair(&one, write), pair(&two, read)])
+        .update_repository_grants(repository, &[write(&one), read(&two)])
         .await;
     assert_eq!(conflict(changed), missing);
-    let removed = metadata
-        .remove_repository_grants(repository, &[one.id.clone(), two.id.clone()])
-        .await;
-    assert_eq!(conflict(removed), missing);
-    let expected = Grant {
-        user_id: one.id.clone(),
-        user_name: one.name.clone(),
-        permission: read,
-    };
+    let users = [one.id.clone(), two.id.clone()];
     assert_eq!(
-        metadata.repository_grants(repository).await.unwrap(),
-        [expected.clone()]
+        conflict(metadata.remove_repository_grants(repository, &users).await),
+        missing
     );
+    assert_eq!(granted().await, [grant(Permission::Read)]);
     metadata
-        .update_repository_grants(repository, &[pair(&one, write)])
+        .update_repository_grants(repository, &[write(&one)])
         .await
         .unwrap();
-    assert_eq!(
-        metadata.repository_grants(repository).await.unwrap()[0].permission,
-        write
-    );
+    assert_eq!(granted().await, [grant(Permission::Write)]);
     metadata
-        .remove_repository_grants(repository, std::slice::from_ref(&one.id))
+        .remove_repository_grants(repository, &users[..1])
         .await
         .unwrap();
-    assert_eq!(metadata.repository_grants(repository).await.unwrap(), []);
+    assert_eq!(granted().await, []);
+}
 
+pub(crate) async fn grants_on_an_organization_change_all_or_none(world: World) {
+    let metadata = &world.metadata;
+    let owner = world.user(&world.account().await).await;
+    let organization = world.organization(&owner).await;
+    let (one, two) = (
+        world.user(&owner.account_id).await,
+        world.user(&owner.account_id).await,
+    );
+    let read = |user_id: &str| (user_id.to_owned(), Permission::Read);
     let nobody = metadata
-        .add_organization_grants(organization, &[(id(), read)])
+        .add_organization_grants(organization, &[read(&one.id), read(&id())])
         .await;
     assert_eq!(conflict(nobody), Conflict::UserGone);
-    metadata
-        .add_organization_grants(organization, &[pair(&one, read), pair(&two, write)])
-        .await
-        .unwrap();
-    metadata
-        .update_organization_grants(organization, &[pair(&two, read)])
-        .await
-        .unwrap();
-    metadata
-        .remove_organization_grants(organization, &[owner.id.clone(), two.id.clone()])
-        .await
-        .unwrap();
+    let twice = metadata
+        .add_organization_grants(organization, &[read(&one.id), read(&owner.id)])
+        .await;
     assert_eq!(
-        metadata.organization_grants(organization).await.unwrap(),
-        [expected]
+        conflict(twice),
+        Conflict::GrantExists {
+            user_id: owner.id.clone()
+        }
+    );
+    let write = (two.id.clone(), Permission::Write);
+    metadata
+        .add_organization_grants(organization, &[read(&one.id), write])
+        .await
+        .unwrap();
+    metadata
+        .update_organization_grants(organization, &[read(&two.id)])
+        .await
+        .unwrap();
+    let removed = [owner.id, two.id];
+    metadata
+        .remove_organization_grants(organization, &removed)
+        .await
+        .unwrap();
+    let left = Grant {
+        user_id: one.id,
+        user_name: one.name,
+        permission: Permission::Read,
+    };
+    assert_eq!(metadata.organization_grants(organization).await.unwrap(), [left]);
+    let again = metadata
+        .remove_organization_grants(organization, &removed[1..])
+        .await;
+    assert_eq!(
+        conflict(again),
+        Conflict::GrantMissing {
+            user_id: removed[1].clone()
+        }
     );
 }
 
-pub(crate) async fn a_standing_tells_what_a_decision_needs(world: World) {
-    let metadata = &world.metadata;
-    let owner = world.user(&world.account().await).await;
-    let organization = metadata
-        .create_organization(new_organization("org", &owner))
+/// Image `a/b` of organisation `org`, and its owner.
+struct Scene {
+    world: World,
+    owner: User,
+    organization: i64,
+    repository: i64,
+}
+
+impl Scene {
+    async fn new(world: World) -> Scene {
+        let owner = world.user(&world.account().await).await;
+        let organization = world
+            .metadata
+            .create_organization(new_organization("org", &owner))
+            .await;
+        let organization = organization.unwrap().id;
+        let repository = world.repository_in(organization, "a/b").await.id;
+        Scene {
+            world,
+            owner,
+            organization,
+            repository,
+        }
+    }
+
+    /// Where a viewer stands to the image at a time.
+    async fn standing(&self, viewer: &User, now: i64) -> Standing {
+        let viewer = Some((viewer.id.as_str(), viewer.account_id.as_str()));
+        self.world
+            .metadata
+            .standing("org", Some("a/b"), viewer, now)
+            .await
+            .unwrap()
+    }
+
+    /// The standing of somebody who has no rights.
+    fn stranger(&self) -> Standing {
+        let account_id = self.owner.account_id.clone();
+        Standing {
+            organization: Some(OrganizationFacts {
+                id: self.organization,
+                account_id,
+            }),
+            repository: Some(RepositoryFacts {
+                id: self.repository,
+                is_public: false,
+            }),
+            ..Standing::default()
+        }
+    }
+}
+
+pub(crate) async fn a_standing_tells_the_permissions(world: World) {
+    let scene = Scene::new(world).await;
+    let metadata = &scene.world.metadata;
+    let reader = scene.world.user(&scene.owner.account_id).await;
+    let writer = scene.world.user(&scene.owner.account_id).await;
+    let read = (reader.id.clone(), Permission::Read);
+    metadata
+        .add_organization_grants(scene.organization, &[read])
         .await
         .unwrap();
-    let repository = world.repository_in(organization.id, "a/b").await;
-    let (reader, writer) = (
-        world.user(&owner.account_id).await,
-        world.user(&owner.account_id).await,
+    let write = (writer.id.clone(), Permission::Write);
+    metadata
+        .add_repository_grants(scene.repository, &[write])
+        .await
+        .unwrap();
+    let on_organization = |permission| Standing {
+        organization_permission: Some(permission),
+        ..scene.stranger()
+    };
+    let on_image = |permission| Standing {
+        repository_permission: Some(permission),
+        ..scene.stranger()
+    };
+    assert_eq!(
+        scene.standing(&scene.owner, 50).await,
+        on_organization(Permission::Manage)
     );
-    let guest = world.user(&world.account().await).await;
-    metadata
-        .add_organization_grants(organization.id, &[(reader.id.clone(), Permission::Read)])
-        .await
-        .unwrap();
-    metadata
-        .add_repository_grants(repository.id, &[(writer.id.clone(), Permission::Write)])
-        .await
-        .unwrap();
-    metadata
-        .share_repository(repository.id, &guest.account_id, Some(100), 1)
-        .await
-        .unwrap();
-    let whole = Standing {
-        organization: Some(berth_metadata::OrganizationFacts {
-            id: organization.id,
-            account_id: owner.account_id.clone(),
-        }),
-        repository: Some(RepositoryFacts {
-            id: repository.id,
-            is_public: false,
-        }),
-        ..Standing::default()
+    assert_eq!(
+        scene.standing(&reader, 50).await,
+        on_organization(Permission::Read)
+    );
+    assert_eq!(scene.standing(&writer, 50).await, on_image(Permission::Write));
+    let anonymous = metadata.standing("org", Some("a/b"), None, 50).await.unwrap();
+    assert_eq!(anonymous, scene.stranger());
+}
+
+pub(crate) async fn a_standing_tells_a_valid_share(world: World) {
+    let scene = Scene::new(world).await;
+    let metadata = &scene.world.metadata;
+    let guest = scene.world.user(&scene.world.account().await).await;
+    let shared = Standing {
+        shared: true,
+        ..scene.stranger()
     };
-    let check = async |image: Option<&str>, viewer: Option<&User>, now: i64, expected: Standing| {
-        let viewer = viewer.map(|user| (user.id.as_str(), user.account_id.as_str()));
-        assert_eq!(
-            metadata.standing("org", image, viewer, now).await.unwrap(),
-            expected,
-            "{image:?} {viewer:?}"
-        );
+    let share = async |until| {
+        metadata
+            .share_repository(scene.repository, &guest.account_id, until, 1)
+            .await
     };
-    let image = Some("a/b");
-    check(image, None, 50, whole.clone()).await;
-    let manage = Some(Permission::Manage);
-    check(
-        image,
-        Some(&owner),
-        50,
-        Standing {
-            organization_permission: manage,
-            ..whole.clone()
-        },
-    )
-    .await;
-    let read = Some(Permission::Read);
-    check(
-        image,
-        Some(&reader),
-        50,
-        Standing {
-            organization_permission: read,
-            ..whole.clone()
-        },
-    )
-    .await;
-    let write = Some(Permission::Write);
-    check(
-        image,
-        Some(&writer),
-        50,
-        Standing {
-            repository_permission: write,
-            ..whole.clone()
-        },
-    )
-    .await;
-    check(
-        image,
-        Some(&guest),
-        99,
-        Standing {
-            shared: true,
-            ..whole.clone()
-        },
-    )
-    .await;
-    check(image, Some(&guest), 100, whole.clone()).await;
-    let without = Standing {
-        repository: None,
-        ..whole.clone()
-    };
-    check(None, Some(&writer), 50, without.clone()).await;
-    check(Some("a"), Some(&guest), 50, without.clone()).await;
-    metadata
-        .share_repository(repository.id, &guest.account_id, None, 1)
-        .await
-        .unwrap();
-    metadata
-        .set_repository_public(repository.id, true, 60)
-        .await
-        .unwrap();
-    let public = Some(RepositoryFacts {
-        id: repository.id,
-        is_public: true,
-    });
-    check(
-        image,
-        Some(&guest),
-        i64::MAX,
-        Standing {
-            shared: true,
-            repository: public,
-            ..whole.clone()
-        },
-    )
-    .await;
+    assert_eq!(scene.standing(&guest, 50).await, scene.stranger());
+    share(Some(100)).await.unwrap();
+    assert_eq!(scene.standing(&guest, 99).await, shared);
+    assert_eq!(scene.standing(&guest, 100).await, scene.stranger());
+    share(None).await.unwrap();
+    assert_eq!(scene.standing(&guest, i64::MAX).await, shared);
     assert!(
         metadata
-            .unshare_repository(repository.id, &guest.account_id)
+            .unshare_repository(scene.repository, &guest.account_id)
             .await
             .unwrap()
     );
     assert!(
         !metadata
-            .unshare_repository(repository.id, &guest.account_id)
+            .unshare_repository(scene.repository, &guest.account_id)
             .await
             .unwrap()
     );
-    check(
-        image,
-        Some(&guest),
-        50,
+    assert_eq!(scene.standing(&guest, 50).await, scene.stranger());
+    let nowhere = metadata.share_repository(-1, &guest.account_id, None, 1).await;
+    assert_eq!(conflict(nowhere), Conflict::RepositoryGone);
+}
+
+pub(crate) async fn a_standing_tells_what_exists(world: World) {
+    let scene = Scene::new(world).await;
+    let metadata = &scene.world.metadata;
+    let standing =
+        async |organization, image| metadata.standing(organization, image, None, 50).await.unwrap();
+    let no_image = Standing {
+        repository: None,
+        ..scene.stranger()
+    };
+    assert_eq!(standing("org", None).await, no_image);
+    assert_eq!(standing("org", Some("a")).await, no_image);
+    assert_eq!(standing("none", Some("a/b")).await, Standing::default());
+    assert!(
+        metadata
+            .set_repository_public(scene.repository, true, 60)
+            .await
+            .unwrap()
+    );
+    let public = Some(RepositoryFacts {
+        id: scene.repository,
+        is_public: true,
+    });
+    assert_eq!(
+        standing("org", Some("a/b")).await,
         Standing {
             repository: public,
-            ..whole
-        },
-    )
-    .await;
-    assert_eq!(
-        metadata.standing("none", image, None, 50).await.unwrap(),
-        Standing::default()
+            ..scene.stranger()
+        }
     );
 }
 

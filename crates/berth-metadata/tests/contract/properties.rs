@@ -146,95 +146,117 @@ impl Run<'_> {
 
     async fn apply(&mut self, operation: Operation) {
         self.now += 1;
-        let now = self.now;
-        let metadata = &self.world.metadata;
         match operation {
-            Operation::Push { to, blob } => {
-                let key = format!("{}k{now}", self.word);
-                let row = finish(&key, self.repositories[to], &self.digest(blob), now);
-                let outcome = metadata
-                    .finish_upload(FinishUpload {
-                        upload_id: None,
-                        ..row
-                    })
-                    .await
-                    .unwrap();
-                assert_eq!(outcome.stored_key_used, !self.model.keys.contains_key(&blob));
-                if outcome.stored_key_used {
-                    self.model.keys.insert(blob, key);
-                } else {
-                    self.model.queue.insert(key);
-                }
-                self.model.link(to, blob, now);
-            }
-            Operation::Mount { from, to, blob } => {
-                let (source, target) = (self.repositories[from], self.repositories[to]);
-                let mounted = metadata
-                    .mount_blob(source, target, &self.digest(blob), now)
-                    .await
-                    .unwrap();
-                assert_eq!(mounted, self.model.links.contains_key(&(from, blob)));
-                if mounted {
-                    self.model.link(to, blob, now);
-                }
-            }
-            Operation::Unlink { from, blob } => {
-                let outcome = metadata
-                    .unlink_blob(self.repositories[from], &self.digest(blob), now)
-                    .await
-                    .unwrap();
-                let linked = self.model.links.contains_key(&(from, blob));
-                if self.model.in_use(from, blob) {
-                    assert!(matches!(outcome, UnlinkOutcome::InUse { .. }), "{outcome:?}");
-                } else if linked {
-                    assert_eq!(outcome, UnlinkOutcome::Unlinked);
-                    self.model.unlink(from, blob);
-                } else {
-                    assert_eq!(outcome, UnlinkOutcome::Missing);
-                }
-            }
+            Operation::Push { to, blob } => self.push(to, blob).await,
+            Operation::Mount { from, to, blob } => self.mount(from, to, blob).await,
+            Operation::Unlink { from, blob } => self.unlink(from, blob).await,
             Operation::Put { to, manifest, blobs } => self.put(to, manifest, blobs).await,
-            Operation::DeleteManifest { from, manifest } => {
-                let digest = digest(&format!("{}m{manifest}", self.word));
-                let deleted = metadata
-                    .delete_manifest(self.repositories[from], &digest, now)
-                    .await
-                    .unwrap();
-                let blobs = self.model.manifests.remove(&(from, manifest));
-                assert_eq!(deleted, blobs.is_some());
-                self.model.unreference(from, blobs.unwrap_or_default(), now);
-            }
-            Operation::DeleteRepository { which } => {
-                assert!(
-                    metadata
-                        .delete_repository(self.repositories[which], now)
-                        .await
-                        .unwrap()
-                );
-                self.repositories[which] = self.new_repository().await;
-                self.model.manifests.retain(|(holder, _), _| *holder != which);
-                for blob in 0..DIGESTS {
-                    self.model.unlink(which, blob);
-                }
-            }
-            Operation::Sweep => {
-                metadata.sweep_unreferenced(now - GRACE, now, 1000).await.unwrap();
-                let old = |idle: &Option<i64>| idle.is_some_and(|since| since < now - GRACE);
-                let links = self.model.links.iter().filter(|(_, idle)| old(idle));
-                for (repository, blob) in links.map(|(link, _)| *link).collect::<Vec<_>>() {
-                    self.model.unlink(repository, blob);
-                }
-            }
-            Operation::Reclaim => {
-                for row in metadata.take_reclaim(2).await.unwrap() {
-                    metadata.reclaimed(&row.key).await.unwrap();
-                    assert!(
-                        self.model.queue.remove(&row.key),
-                        "{} was not to be reclaimed",
-                        row.key
-                    );
-                }
-            }
+            Operation::DeleteManifest { from, manifest } => self.delete_manifest(from, manifest).await,
+            Operation::DeleteRepository { which } => self.delete_repository(which).await,
+            Operation::Sweep => self.sweep().await,
+            Operation::Reclaim => self.reclaim().await,
+        }
+    }
+
+    async fn push(&mut self, to: usize, blob: usize) {
+        let key = format!("{}k{}", self.word, self.now);
+        let row = finish(&key, self.repositories[to], &self.digest(blob), self.now);
+        let row = FinishUpload {
+            upload_id: None,
+            ..row
+        };
+        let outcome = self.world.metadata.finish_upload(row).await.unwrap();
+        assert_eq!(outcome.stored_key_used, !self.model.keys.contains_key(&blob));
+        if outcome.stored_key_used {
+            self.model.keys.insert(blob, key);
+        } else {
+            self.model.queue.insert(key);
+        }
+        self.model.link(to, blob, self.now);
+    }
+
+    async fn mount(&mut self, from: usize, to: usize, blob: usize) {
+        let (source, target) = (self.repositories[from], self.repositories[to]);
+        let digest = self.digest(blob);
+        let mounted = self
+            .world
+            .metadata
+            .mount_blob(source, target, &digest, self.now)
+            .await
+            .unwrap();
+        assert_eq!(mounted, self.model.links.contains_key(&(from, blob)));
+        if mounted {
+            self.model.link(to, blob, self.now);
+        }
+    }
+
+    async fn unlink(&mut self, from: usize, blob: usize) {
+        let digest = self.digest(blob);
+        let outcome = self
+            .world
+            .metadata
+            .unlink_blob(self.repositories[from], &digest, self.now)
+            .await
+            .unwrap();
+        if self.model.in_use(from, blob) {
+            assert!(matches!(outcome, UnlinkOutcome::InUse { .. }), "{outcome:?}");
+        } else if self.model.links.contains_key(&(from, blob)) {
+            assert_eq!(outcome, UnlinkOutcome::Unlinked);
+            self.model.unlink(from, blob);
+        } else {
+            assert_eq!(outcome, UnlinkOutcome::Missing);
+        }
+    }
+
+    async fn delete_manifest(&mut self, from: usize, manifest: usize) {
+        let digest = digest(&format!("{}m{manifest}", self.word));
+        let metadata = &self.world.metadata;
+        let deleted = metadata
+            .delete_manifest(self.repositories[from], &digest, self.now)
+            .await
+            .unwrap();
+        let blobs = self.model.manifests.remove(&(from, manifest));
+        assert_eq!(deleted, blobs.is_some());
+        self.model.unreference(from, blobs.unwrap_or_default(), self.now);
+    }
+
+    async fn delete_repository(&mut self, which: usize) {
+        let metadata = &self.world.metadata;
+        assert!(
+            metadata
+                .delete_repository(self.repositories[which], self.now)
+                .await
+                .unwrap()
+        );
+        self.repositories[which] = self.new_repository().await;
+        self.model.manifests.retain(|(holder, _), _| *holder != which);
+        for blob in 0..DIGESTS {
+            self.model.unlink(which, blob);
+        }
+    }
+
+    async fn sweep(&mut self) {
+        let before = self.now - GRACE;
+        self.world
+            .metadata
+            .sweep_unreferenced(before, self.now, 1000)
+            .await
+            .unwrap();
+        let links = self.model.links.iter();
+        let old = links.filter(|(_, idle_since)| idle_since.is_some_and(|since| since < before));
+        for (repository, blob) in old.map(|(link, _)| *link).collect::<Vec<_>>() {
+            self.model.unlink(repository, blob);
+        }
+    }
+
+    async fn reclaim(&mut self) {
+        for row in self.world.metadata.take_reclaim(2).await.unwrap() {
+            self.world.metadata.reclaimed(&row.key).await.unwrap();
+            assert!(
+                self.model.queue.remove(&row.key),
+                "{} was not to be reclaimed",
+                row.key
+            );
         }
     }
 
