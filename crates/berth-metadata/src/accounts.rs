@@ -55,6 +55,13 @@ impl Metadata {
             .await
     }
 
+    /// The oldest account: the one of the first start.
+    pub async fn first_account(&self) -> Result<Option<Account>, Error> {
+        const FIND: &str = "SELECT id, name, created_at FROM accounts ORDER BY created_at, name LIMIT 1";
+        self.find("find the first account", sqlx::query(FIND), account)
+            .await
+    }
+
     /// At most `limit` accounts by name, those after `last`.
     pub async fn list_accounts(&self, last: Option<&str>, limit: i64) -> Result<Vec<Account>, Error> {
         const LIST: &str = "SELECT id, name, created_at FROM accounts WHERE name > $1 ORDER BY name LIMIT $2";

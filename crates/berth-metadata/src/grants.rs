@@ -24,13 +24,18 @@ impl Permission {
         self as i64
     }
 
-    pub(crate) fn read(bits: i64) -> Result<Permission, Failure> {
+    /// The permission of those bits, none for other numbers.
+    pub fn from_bits(bits: i64) -> Option<Permission> {
         match bits {
-            1 => Ok(Permission::Read),
-            3 => Ok(Permission::Write),
-            7 => Ok(Permission::Manage),
-            other => Err(Failure::Broken(format!("permission {other}"))),
+            1 => Some(Permission::Read),
+            3 => Some(Permission::Write),
+            7 => Some(Permission::Manage),
+            _ => None,
         }
+    }
+
+    pub(crate) fn read(bits: i64) -> Result<Permission, Failure> {
+        Permission::from_bits(bits).ok_or_else(|| Failure::Broken(format!("permission {bits}")))
     }
 }
 

@@ -175,6 +175,45 @@ fn in_scope(caller: &Caller, action: Action, name: &RepositoryName, standing: &S
 }
 
 impl Caller {
+    /// Lets the operator pass: accounts are theirs.
+    pub(crate) fn require_operator(&self) -> Result<(), Error> {
+        match self {
+            Self::System => Ok(()),
+            Self::Anonymous => Err(Error::Unauthenticated),
+            Self::User(_) => Err(self.not_theirs("only the operator of this registry may do this")),
+        }
+    }
+
+    /// Lets the operator and the administrators of the named account pass; people of other accounts learn nothing.
+    pub(crate) fn require_administrator(&self, account: &str) -> Result<(), Error> {
+        match self {
+            Self::System => Ok(()),
+            Self::Anonymous => Err(Error::Unauthenticated),
+            Self::User(user) if user.scopes.is_some() => {
+                Err(Error::InsufficientScope("a right on users".into()))
+            }
+            Self::User(user) if user.administrator && user.account_name == account => Ok(()),
+            Self::User(_) => Err(self.not_theirs("an administrator of the account may do this")),
+        }
+    }
+
+    /// Lets users pass who did more than present a registry token.
+    pub(crate) fn require_user(&self) -> Result<&UserCaller, Error> {
+        match self {
+            Self::User(user) if user.scopes.is_none() => Ok(user),
+            Self::User(_) => Err(Error::InsufficientScope("a right on organizations".into())),
+            Self::Anonymous | Self::System => Err(Error::Unauthenticated),
+        }
+    }
+
+    fn not_theirs(&self, rule: &str) -> Error {
+        let explanation = format!("{}; {rule}", self.describe());
+        Error::Denied(Box::new(Denial {
+            text: NO_PERMISSION,
+            explanation,
+        }))
+    }
+
     /// The user's id, for callers who are one.
     pub fn user_id(&self) -> Option<&str> {
         match self {

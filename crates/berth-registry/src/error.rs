@@ -10,9 +10,12 @@ pub enum Error {
     /// Nobody is logged in and the place is not open to everybody; logging in may help.
     #[error("authentication required")]
     Unauthenticated,
-    /// The login was refused: wrong, expired, disabled or deleted. Never says which to the outside.
+    /// The login was refused: wrong, expired, disabled or deleted.
     #[error("authentication required")]
-    BadCredentials,
+    BadCredentials {
+        /// Which rule said no, for a caller who proved to hold the secret; nothing for anybody else.
+        explanation: Option<String>,
+    },
     /// The token does not carry the scope that this request needs; a new token may help.
     #[error("the token does not carry {0}")]
     InsufficientScope(String),

@@ -2,16 +2,29 @@
 //! Knows no HTTP server; a handler makes one call here and shapes the answer.
 
 mod access;
+mod account;
 mod blob;
+mod bootstrap;
 mod clock;
 mod error;
+mod grant;
+mod group;
+mod identity;
+mod key;
 mod limits;
 mod maintenance;
 mod manifest;
+mod organization;
+mod password;
 mod referrers;
 mod repository;
+mod seal;
+mod secret;
 mod tag;
+mod throttle;
+mod token;
 mod upload;
+mod user;
 
 use std::sync::Arc;
 
@@ -19,13 +32,25 @@ use berth_blob::BlobStore;
 use berth_metadata::Metadata;
 
 pub use access::{Action, Caller, Credential, Denial, Refusal, UserCaller, decide};
+pub use berth_metadata::{
+    AccessKey, AccessType, Account, Grant, Group, ListedOrganization, Organization, Permission, User,
+};
 pub use blob::{BlobRead, OpenedBlob};
+pub use bootstrap::{FirstCredentials, FirstStart};
 pub use clock::now_ms;
 pub use error::Error;
+pub use grant::WantedGrant;
+pub use group::GroupRole;
+pub use identity::{IdentitySettings, Presented, time_text};
+pub use key::AccessKeyPair;
 pub use limits::{Limits, MissingReferences};
 pub use manifest::{Condition, PushedManifest, StoredManifest};
+pub use organization::{ListedFor, OrganizationView};
+pub use secret::{NewTemporaryLogin, WantedLogin};
 pub use tag::Listed;
+pub use token::{IssuedToken, SERVICE, TokenCaller};
 pub use upload::{Chunk, Started};
+pub use user::{NewPerson, Switch, generate_password};
 
 /// The registry: one value, shared by all requests and jobs.
 pub struct Registry {
@@ -33,17 +58,26 @@ pub struct Registry {
     blobs: Arc<dyn BlobStore>,
     limits: Limits,
     uploads: upload::ActiveUploads,
+    identity: identity::Identity,
 }
 
 impl Registry {
-    /// A registry over an open metadata store and blob store.
-    pub fn new(metadata: Metadata, blobs: Arc<dyn BlobStore>, limits: Limits) -> Self {
-        Self {
+    /// A registry over an open metadata store and blob store; makes the master key and the token signing key at the
+    /// first start. `Invalid` with what to do when the master key is missing or another's.
+    pub async fn new(
+        metadata: Metadata,
+        blobs: Arc<dyn BlobStore>,
+        limits: Limits,
+        identity: &IdentitySettings,
+    ) -> Result<Self, Error> {
+        let identity = identity::Identity::open(&metadata, identity).await?;
+        Ok(Self {
             metadata,
             blobs,
             limits,
             uploads: upload::ActiveUploads::default(),
-        }
+            identity,
+        })
     }
 
     /// The bounds this registry keeps.

@@ -1,6 +1,8 @@
 //! A registry with one account, its organisation `team`, and callers with given rights.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use berth_blob::{BlobStore, ByteStream, FileStore};
 use berth_metadata::{
@@ -9,8 +11,8 @@ use berth_metadata::{
 use berth_oci::endpoint::StartUpload;
 use berth_oci::{Algorithm, Digest, RepositoryName};
 use berth_registry::{
-    BlobRead, Caller, Chunk, Condition, Credential, Error, Limits, PushedManifest, Registry, Started,
-    StoredManifest, UserCaller, now_ms,
+    BlobRead, Caller, Chunk, Condition, Credential, Error, IdentitySettings, Limits, PushedManifest,
+    Registry, Started, StoredManifest, UserCaller, now_ms,
 };
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -37,7 +39,9 @@ impl TestRegistry {
         let store = FileStore::open(&folder.path().join("storage")).expect("a file store");
         let url = format!("sqlite://{}", folder.path().join("berth.db").display());
         let metadata = Metadata::open(&url).await.expect("a database");
-        let registry = Arc::new(Registry::new(metadata.clone(), Arc::new(wrap(store)), limits));
+        let identity = identity(folder.path());
+        let registry = Registry::new(metadata.clone(), Arc::new(wrap(store)), limits, &identity).await;
+        let registry = Arc::new(registry.expect("a registry"));
         let this = Self {
             registry,
             metadata,
@@ -104,7 +108,12 @@ impl TestRegistry {
         let store = FileStore::open(&folder.path().join("storage")).expect("a file store");
         let url = format!("sqlite://{}", folder.path().join("berth.db").display());
         let metadata = Metadata::open(&url).await.expect("a database");
-        let registry = Arc::new(Registry::new(metadata.clone(), Arc::new(store), limits));
+        let identity = identity(folder.path());
+        let registry = Arc::new(
+            Registry::new(metadata.clone(), Arc::new(store), limits, &identity)
+                .await
+                .expect("a registry"),
+        );
         Self {
             registry,
             metadata,
@@ -243,6 +252,14 @@ impl TestRegistry {
         }
         files.sort();
         files
+    }
+}
+
+fn identity(folder: &Path) -> IdentitySettings {
+    IdentitySettings {
+        master_key_file: folder.join("master.key"),
+        region: "local".into(),
+        token_ttl: Duration::from_mins(15),
     }
 }
 

@@ -1,0 +1,50 @@
+//! Accounts, the tenants. Made and listed by the operator; a person never sees another account than their own.
+
+use berth_metadata::{Account, Conflict};
+
+use crate::access::Caller;
+use crate::clock::now_ms;
+use crate::user::check_name;
+use crate::{Error, Registry};
+
+/// Rows the operator's lists read at a time.
+pub(crate) const LIST_PAGE: i64 = 1000;
+
+impl Registry {
+    /// Creates an account; `Exists` when the name is taken. For the operator.
+    pub async fn create_account(&self, caller: &Caller, name: &str) -> Result<Account, Error> {
+        caller.require_operator()?;
+        check_name("account", name)?;
+        match self.metadata.create_account(&new_id(), name, now_ms()).await {
+            Err(berth_metadata::Error::Conflict(Conflict::AccountExists)) => {
+                Err(Error::Exists(format!("account '{name}'")))
+            }
+            created => Ok(created?),
+        }
+    }
+
+    /// Every account, by name. For the operator.
+    pub async fn list_accounts(&self, caller: &Caller) -> Result<Vec<Account>, Error> {
+        caller.require_operator()?;
+        let mut accounts: Vec<Account> = Vec::new();
+        loop {
+            let last = accounts.last().map(|account| account.name.clone());
+            let page = self.metadata.list_accounts(last.as_deref(), LIST_PAGE).await?;
+            if page.is_empty() {
+                return Ok(accounts);
+            }
+            accounts.extend(page);
+        }
+    }
+
+    /// The account of that name, or `Unknown`.
+    pub(crate) async fn account(&self, name: &str) -> Result<Account, Error> {
+        let found = self.metadata.account_by_name(name).await?;
+        found.ok_or_else(|| Error::Unknown(format!("account '{name}'")))
+    }
+}
+
+/// A fresh id for a row of people: 32 lower-case hexadecimal digits.
+pub(crate) fn new_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}

@@ -1,0 +1,241 @@
+//! Who is calling: what an installation needs to find out, and the rules every credential passes.
+//! `identity/login.rs` knows user names with passwords and login keys, `identity/signature.rs` signed requests,
+//! `token.rs` bearer tokens. None of them decides what a caller may do.
+
+mod login;
+mod signature;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use berth_metadata::{AccessKey, AccessType, Metadata, SigningKeyRow, TemporaryLogin, User};
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
+
+use crate::Error;
+use crate::access::{Credential, Denial, UserCaller};
+use crate::clock::now_ms;
+use crate::password::Passwords;
+use crate::seal::MasterKey;
+use crate::throttle::Throttle;
+use crate::token::signer::{self, Signer, Verified};
+
+pub use login::Presented;
+pub(crate) use login::login_key;
+
+/// SWR's text for a user whose access type does not cover programs.
+const NO_PROGRAMMATIC_ACCESS: &str = "Authenticate Error";
+const CHECK_NAME: &str = "master_key_check";
+const CHECK_CONTEXT: &str = "check of the master key";
+const SIGNING_KEY_CONTEXT: &str = "token signing key";
+const TOKENS_REMEMBERED: u64 = 10_000;
+const TOKENS_REMEMBERED_FOR: Duration = Duration::from_mins(15);
+const SIGNATURES_REMEMBERED: u64 = 200_000;
+/// A signature may be dated 15 minutes ahead and is then good for 15 minutes more.
+const SIGNATURE_WINDOW: Duration = Duration::from_mins(31);
+
+/// What identity needs to know of an installation.
+#[derive(Clone, Debug)]
+pub struct IdentitySettings {
+    /// The file of the master key; created at the first start, to be backed up apart from the database.
+    pub master_key_file: PathBuf,
+    /// The name of the region, which is also the project's in login names.
+    pub region: String,
+    /// How long a registry token is good for.
+    pub token_ttl: Duration,
+}
+
+/// The state that recognises callers: keys, counters and what was verified a moment ago.
+pub(crate) struct Identity {
+    pub(crate) master_key: MasterKey,
+    pub(crate) passwords: Passwords,
+    pub(crate) signer: Signer,
+    pub(crate) region: String,
+    pub(crate) token_ttl: Duration,
+    /// Tokens whose signature was checked, by their SHA-256.
+    pub(crate) verified_tokens: Cache<[u8; 32], Verified>,
+    throttle: Throttle,
+    /// Signatures that changed something, so that they do so once.
+    seen_signatures: Cache<String, ()>,
+}
+
+impl Identity {
+    /// Loads the master key and the token signing key, creating both at the first start; `Invalid` with what to do when
+    /// the key is not the one the database was made with.
+    pub(crate) async fn open(metadata: &Metadata, settings: &IdentitySettings) -> Result<Identity, Error> {
+        let master_key = open_master_key(metadata, settings).await?;
+        let signer = open_signer(metadata, &master_key).await?;
+        Ok(Identity {
+            master_key,
+            passwords: Passwords::new(),
+            signer,
+            region: settings.region.clone(),
+            token_ttl: settings.token_ttl,
+            verified_tokens: Cache::builder()
+                .max_capacity(TOKENS_REMEMBERED)
+                .time_to_live(TOKENS_REMEMBERED_FOR)
+                .build(),
+            throttle: Throttle::new(),
+            seen_signatures: Cache::builder()
+                .max_capacity(SIGNATURES_REMEMBERED)
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_live(SIGNATURE_WINDOW)
+                .build(),
+        })
+    }
+
+    /// The secret key of an access key.
+    pub(crate) fn secret_key(&self, key: &AccessKey) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
+        self.master_key
+            .open(&secret_key_context(&key.access_key_id), &key.secret_encrypted)
+    }
+}
+
+/// What the secret key of an access key is sealed under.
+pub(crate) fn secret_key_context(access_key_id: &str) -> String {
+    format!("secret key of access key {access_key_id}")
+}
+
+async fn open_master_key(metadata: &Metadata, settings: &IdentitySettings) -> Result<MasterKey, Error> {
+    let path = &settings.master_key_file;
+    let check = metadata.instance_value(CHECK_NAME).await?;
+    let key = match (MasterKey::load(path)?, &check) {
+        (Some(key), _) => key,
+        (None, None) => MasterKey::create(path)?,
+        (None, Some(_)) => {
+            return Err(Error::Invalid(format!(
+                "the master key {} is missing, but the database holds secrets that are sealed under it: put the file \
+                 back from your backup, or say where it is (setting master_key_file)",
+                path.display()
+            )));
+        }
+    };
+    let check = if let Some(check) = check {
+        check
+    } else {
+        let sealed = hex::encode(key.seal(CHECK_CONTEXT, CHECK_NAME.as_bytes())?);
+        // Another process may start on the same database: whoever was first names the key.
+        metadata.set_instance_value_if_absent(CHECK_NAME, &sealed).await?
+    };
+    let opens = hex::decode(check).is_ok_and(|check| key.open(CHECK_CONTEXT, &check).is_ok());
+    if opens {
+        Ok(key)
+    } else {
+        Err(Error::Invalid(format!(
+            "the master key {} is not the one this database was made with: put the right file back from your backup, \
+             or say where it is (setting master_key_file)",
+            path.display()
+        )))
+    }
+}
+
+async fn open_signer(metadata: &Metadata, master_key: &MasterKey) -> Result<Signer, Error> {
+    let mut rows = metadata.signing_keys().await?;
+    // The newest signs.
+    rows.reverse();
+    if rows.is_empty() {
+        let private_key = signer::generate_private_key()?;
+        let row = SigningKeyRow {
+            id: uuid::Uuid::new_v4().simple().to_string(),
+            private_encrypted: master_key.seal(SIGNING_KEY_CONTEXT, &private_key)?,
+            created_at: now_ms(),
+        };
+        rows.push(metadata.insert_signing_key_if_none(row).await?);
+    }
+    let private_keys = rows
+        .iter()
+        .map(|row| master_key.open(SIGNING_KEY_CONTEXT, &row.private_encrypted))
+        .collect::<Result<Vec<_>, _>>()?;
+    Signer::new(&private_keys)
+}
+
+/// The refusal of a login whose secret was right, so that its owner may know why.
+fn refused_because(explanation: String) -> Error {
+    Error::BadCredentials {
+        explanation: Some(explanation),
+    }
+}
+
+/// The refusal that tells nothing.
+pub(crate) fn not_recognised() -> Error {
+    Error::BadCredentials { explanation: None }
+}
+
+/// The caller behind a password that was right.
+pub(crate) fn admit_user(user: User) -> Result<UserCaller, Error> {
+    admit(user, Credential::Password)
+}
+
+/// The caller behind a login key or signature that was right.
+pub(crate) fn admit_key(key: &AccessKey, user: User, now: i64) -> Result<UserCaller, Error> {
+    let id = &key.access_key_id;
+    if !key.enabled {
+        return Err(refused_because(format!("access key {id} is disabled")));
+    }
+    if let Some(end) = key.expires_at.filter(|end| *end <= now) {
+        return Err(refused_because(format!(
+            "access key {id} expired at {}",
+            time_text(end)
+        )));
+    }
+    admit(user, Credential::AccessKey(id.clone()))
+}
+
+/// The caller behind a temporary login whose key was right.
+pub(crate) fn admit_temporary(found: (TemporaryLogin, User, bool), now: i64) -> Result<UserCaller, Error> {
+    let (login, user, made_with_enabled) = found;
+    if login.expires_at <= now {
+        return Err(refused_because(format!(
+            "this temporary login ended at {}: generate a new login command",
+            time_text(login.expires_at)
+        )));
+    }
+    if !made_with_enabled {
+        return Err(refused_because(
+            "the access key that made this temporary login was disabled or deleted".to_owned(),
+        ));
+    }
+    admit(user, Credential::TemporaryLogin(login.id))
+}
+
+/// The rules for users, whatever they came with.
+fn admit(user: User, credential: Credential) -> Result<UserCaller, Error> {
+    if !user.enabled {
+        return Err(refused_because(format!(
+            "user '{}' of account '{}' is disabled: an administrator of the account can enable it",
+            user.name, user.account_name
+        )));
+    }
+    if user.access == AccessType::Console {
+        return Err(Error::Denied(Box::new(Denial {
+            text: NO_PROGRAMMATIC_ACCESS,
+            explanation: format!(
+                "user '{}' of account '{}' has no programmatic access: an administrator of the account can give it",
+                user.name, user.account_name
+            ),
+        })));
+    }
+    Ok(UserCaller {
+        user_id: user.id,
+        user_name: user.name,
+        account_id: user.account_id,
+        account_name: user.account_name,
+        administrator: user.administrator,
+        credential,
+        scopes: None,
+    })
+}
+
+/// What stands for a stored password hash in a token: it changes when the password does.
+pub(crate) fn password_fingerprint(stored_hash: &str) -> String {
+    hex::encode(&Sha256::digest(stored_hash.as_bytes())[..8])
+}
+
+/// A time as RFC 3339 in UTC, to the second.
+pub fn time_text(ms: i64) -> String {
+    time::OffsetDateTime::from_unix_timestamp(ms.div_euclid(1000))
+        .ok()
+        .and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok())
+        .unwrap_or_else(|| format!("{ms} ms after the epoch"))
+}

@@ -1,0 +1,192 @@
+//! User names with passwords, as `docker login` sends them: people (`<account>/<user>`, `<user>`), access keys with
+//! their long-term login key and temporary logins (both `<project>@<id>`).
+
+use std::net::IpAddr;
+
+use berth_metadata::{AccessKey, User};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::access::{Caller, UserCaller};
+use crate::clock::now_ms;
+use crate::password::Attempt;
+use crate::throttle::Subject;
+use crate::{Error, Registry};
+
+/// Longer names and secrets are of no form that is known.
+const FIELD_BYTES_MAX: usize = 1024;
+
+/// A user name and password as presented, and the address they came from.
+#[derive(Clone, Copy)]
+pub struct Presented<'a> {
+    /// The user name in one of the login forms.
+    pub user: &'a str,
+    /// The password, login key or temporary key.
+    pub password: &'a str,
+    /// The client's address, after trusted proxies.
+    pub source: IpAddr,
+}
+
+/// What the form of a user name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form<'a> {
+    Person { account: Option<&'a str>, user: &'a str },
+    Key { project: &'a str, id: &'a str },
+}
+
+impl<'a> Form<'a> {
+    fn of(name: &'a str) -> Form<'a> {
+        if let Some((project, id)) = name.rsplit_once('@') {
+            return Form::Key { project, id };
+        }
+        match name.split_once('/') {
+            Some((account, user)) => Form::Person {
+                account: Some(account),
+                user,
+            },
+            None => Form::Person {
+                account: None,
+                user: name,
+            },
+        }
+    }
+}
+
+/// What was found behind a presented name: nothing that fits, or a caller whose secret was right and what became of it.
+type Found = Option<Result<UserCaller, Error>>;
+
+impl Registry {
+    /// The caller behind a user name and password; `BadCredentials` when they are not right, `Denied` without
+    /// programmatic access, `Throttled` after repeated failures.
+    pub async fn authenticate_password(&self, presented: Presented<'_>) -> Result<Caller, Error> {
+        let now = now_ms();
+        let throttle = &self.identity.throttle;
+        let source = Subject::source(presented.source);
+        let login = Subject::login(presented.user);
+        throttle.check(&source, now)?;
+        let too_long = presented.user.len().max(presented.password.len()) > FIELD_BYTES_MAX;
+        let found = match Form::of(presented.user) {
+            _ if too_long => None,
+            Form::Person { account, user } => {
+                let user = self.person(account, user).await?;
+                self.prove_password(user, presented, now).await?
+            }
+            Form::Key { project, id } => {
+                throttle.check(&login, now)?;
+                self.prove_login_key(project, id, presented.password, now).await?
+            }
+        };
+        match found {
+            Some(Ok(caller)) => {
+                throttle.succeeded(&source);
+                throttle.succeeded(&login);
+                Ok(Caller::User(Box::new(caller)))
+            }
+            Some(Err(refusal)) => Err(refusal),
+            None => {
+                throttle.failed(source, now);
+                throttle.failed(login, now);
+                Err(super::not_recognised())
+            }
+        }
+    }
+
+    /// A user by name; without an account, of the first account that was made here.
+    async fn person(&self, account: Option<&str>, user: &str) -> Result<Option<User>, Error> {
+        let account = match account {
+            Some(account) => Some(account.to_owned()),
+            None => self.metadata.first_account().await?.map(|account| account.name),
+        };
+        match account {
+            Some(account) => Ok(self.metadata.user_by_name(&account, user).await?),
+            None => Ok(None),
+        }
+    }
+
+    async fn prove_password(
+        &self,
+        user: Option<User>,
+        presented: Presented<'_>,
+        now: i64,
+    ) -> Result<Found, Error> {
+        let attempt = Attempt {
+            stored: user.as_ref().and_then(|user| user.password_hash.as_deref()),
+            password: presented.password,
+            source: presented.source,
+        };
+        // A push that is under way goes on while somebody else fails in this user's name.
+        if !self.identity.passwords.is_recent(attempt) {
+            self.identity
+                .throttle
+                .check(&Subject::login(presented.user), now)?;
+        }
+        let right = self.identity.passwords.verify(attempt).await?;
+        Ok(user.filter(|_| right).map(super::admit_user))
+    }
+
+    async fn prove_login_key(&self, project: &str, id: &str, secret: &str, now: i64) -> Result<Found, Error> {
+        if let Some((key, user)) = self.metadata.access_key(id).await? {
+            let right = self.is_login_key(&key, secret)?;
+            return Ok((right && project == self.identity.region).then(|| super::admit_key(&key, user, now)));
+        }
+        if let Some(found) = self.metadata.temporary_login(id).await? {
+            let right = bool::from(Sha256::digest(secret.as_bytes()).ct_eq(&found.0.secret_hash[..]));
+            return Ok((right && project == found.0.project).then(|| super::admit_temporary(found, now)));
+        }
+        Ok(None)
+    }
+
+    fn is_login_key(&self, key: &AccessKey, presented: &str) -> Result<bool, Error> {
+        let expected = login_key(&key.access_key_id, &self.identity.secret_key(key)?);
+        Ok(expected.as_bytes().ct_eq(presented.as_bytes()).into())
+    }
+}
+
+/// The long-term login key of an access key: hex(HMAC-SHA256(key = SK, message = AK)).
+pub(crate) fn login_key(access_key_id: &str, secret_key: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret_key).expect("HMAC takes keys of any length");
+    mac.update(access_key_id.as_bytes());
+    hex::encode(mac.finalize().into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_name_has_one_form() {
+        let person = |account, user| Form::Person { account, user };
+        for (name, form) in [
+            ("admin", person(None, "admin")),
+            ("berth/admin", person(Some("berth"), "admin")),
+            ("berth/a/b", person(Some("berth"), "a/b")),
+            ("", person(None, "")),
+            (
+                "local@AK1",
+                Form::Key {
+                    project: "local",
+                    id: "AK1",
+                },
+            ),
+            (
+                "a@b@AK1",
+                Form::Key {
+                    project: "a@b",
+                    id: "AK1",
+                },
+            ),
+            ("@", Form::Key { project: "", id: "" }),
+        ] {
+            assert_eq!(Form::of(name), form, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_login_key_is_the_one_of_swr() {
+        assert_eq!(
+            login_key("AKEXAMPLE0001", b"SKexampleSecret0001"),
+            "50e8d05e959cb9a7cc1cc5ebc12406f96673b34b23750610eb19493668007d3e"
+        );
+    }
+}

@@ -1,0 +1,221 @@
+//! Registry tokens: what a caller may do to the asked repositories, signed, for a few minutes; and back to a caller.
+//! A token limits its holder further than the rights do; the credential behind it is looked up at every use, so that
+//! a deleted key or a disabled user ends at the next request.
+
+pub(crate) mod signer;
+
+use berth_oci::{Resource, Scope, ScopeAction};
+use sha2::{Digest, Sha256};
+
+use crate::access::{Caller, Credential, UserCaller, decide};
+use crate::clock::now_ms;
+use crate::identity::{self, password_fingerprint};
+use crate::{Action, Error, Registry};
+use signer::{AccessEntry, Claims, CredentialClaim, Verified};
+
+pub use signer::SERVICE;
+
+/// Scopes of one request; a push asks for one or two.
+const SCOPES_MAX: usize = 50;
+/// How long after its end a token still lets its holder finish a running upload.
+const UPLOAD_GRACE_MS: i64 = 24 * 3600 * 1000;
+
+/// A token for the distribution API.
+#[derive(Clone)]
+pub struct IssuedToken {
+    /// The token as clients send it back.
+    pub token: String,
+    /// Seconds it is good for.
+    pub expires_in_seconds: u64,
+    /// Milliseconds since the epoch.
+    pub issued_at: i64,
+}
+
+/// What a token that this installation signed says.
+#[derive(Clone, Debug)]
+pub enum TokenCaller {
+    /// The token is good.
+    Valid(Caller),
+    /// The token ended less than a day ago: good for going on with one's own upload, and for nothing else.
+    Expired(Caller),
+}
+
+impl Registry {
+    /// A token with those of the asked `scopes` that the caller's rights allow; none of them is no error.
+    pub async fn issue_token(&self, caller: &Caller, scopes: &[Scope]) -> Result<IssuedToken, Error> {
+        if scopes.len() > SCOPES_MAX {
+            return Err(Error::Invalid(format!(
+                "a token request names at most {SCOPES_MAX} scopes"
+            )));
+        }
+        let mut access = Vec::new();
+        for scope in scopes {
+            let granted = self.granted(caller, scope).await?;
+            if !granted.actions.is_empty() {
+                access.push(entry_of(&granted));
+            }
+        }
+        let (sub, credential) = match caller {
+            Caller::User(user) => (user.user_id.clone(), Some(self.credential_claim(user).await?)),
+            Caller::Anonymous | Caller::System => (String::new(), None),
+        };
+        let issued_at = now_ms();
+        let expires_in_seconds = self.identity.token_ttl.as_secs();
+        let token = self.identity.signer.sign(&Claims {
+            iss: SERVICE.to_owned(),
+            sub,
+            aud: SERVICE.to_owned(),
+            exp: issued_at / 1000 + i64::try_from(expires_in_seconds).unwrap_or(i64::MAX / 2000),
+            nbf: issued_at / 1000,
+            iat: issued_at / 1000,
+            jti: uuid::Uuid::new_v4().simple().to_string(),
+            credential,
+            access,
+        })?;
+        Ok(IssuedToken {
+            token,
+            expires_in_seconds,
+            issued_at,
+        })
+    }
+
+    /// The caller that `token` stands for; `BadCredentials` for a token that is not ours, ended long ago, or whose
+    /// credential has gone since.
+    pub async fn verify_token(&self, token: &str) -> Result<TokenCaller, Error> {
+        let now = now_ms();
+        let verified = self.verified(token, now).ok_or_else(identity::not_recognised)?;
+        let caller = self.caller_of(&verified.claims, now).await?;
+        if !verified.is_expired(now) {
+            Ok(TokenCaller::Valid(caller))
+        } else if now < verified.expires_at.saturating_add(UPLOAD_GRACE_MS) {
+            Ok(TokenCaller::Expired(caller))
+        } else {
+            Err(identity::not_recognised())
+        }
+    }
+
+    async fn granted(&self, caller: &Caller, scope: &Scope) -> Result<Scope, Error> {
+        let mut granted = scope.clone();
+        match &scope.resource {
+            Resource::Catalog => {
+                if matches!(caller, Caller::Anonymous) {
+                    granted.actions.clear();
+                }
+            }
+            Resource::Repository(name) => {
+                let (organization, image) = (name.organization().as_str(), name.image().as_str());
+                let standing = self.standing(caller, organization, Some(image)).await?;
+                granted.actions.retain(|action| {
+                    let action = match action {
+                        ScopeAction::Pull => Action::Pull,
+                        ScopeAction::Push => Action::Push,
+                        ScopeAction::Delete => Action::Delete,
+                    };
+                    decide(caller, action, &standing).is_ok()
+                });
+                if matches!(caller, Caller::Anonymous) && !self.limits.anonymous_pulls {
+                    granted.actions.clear();
+                }
+            }
+        }
+        Ok(granted)
+    }
+
+    async fn credential_claim(&self, user: &UserCaller) -> Result<CredentialClaim, Error> {
+        Ok(match &user.credential {
+            Credential::AccessKey(id) => CredentialClaim::Key { id: id.clone() },
+            Credential::TemporaryLogin(id) => CredentialClaim::Temporary { id: id.clone() },
+            Credential::Password => {
+                let stored = self.metadata.user_by_id(&user.user_id).await?;
+                let hash = stored.and_then(|user| user.password_hash);
+                let hash = hash.ok_or_else(identity::not_recognised)?;
+                CredentialClaim::Password {
+                    fingerprint: password_fingerprint(&hash),
+                }
+            }
+        })
+    }
+
+    fn verified(&self, token: &str, now: i64) -> Option<Verified> {
+        let key = Sha256::digest(token.as_bytes()).into();
+        if let Some(verified) = self.identity.verified_tokens.get(&key) {
+            return Some(verified);
+        }
+        let verified = self.identity.signer.verify(token, now)?;
+        self.identity.verified_tokens.insert(key, verified.clone());
+        Some(verified)
+    }
+
+    /// The caller behind the claims as things stand now: one metadata read.
+    async fn caller_of(&self, claims: &Claims, now: i64) -> Result<Caller, Error> {
+        let found = match &claims.credential {
+            None => return Ok(Caller::Anonymous),
+            Some(CredentialClaim::Password { fingerprint }) => self
+                .metadata
+                .user_by_id(&claims.sub)
+                .await?
+                .filter(|user| {
+                    let stored = user.password_hash.as_deref();
+                    stored.is_some_and(|stored| password_fingerprint(stored) == *fingerprint)
+                })
+                .map(identity::admit_user),
+            Some(CredentialClaim::Key { id }) => self
+                .metadata
+                .access_key(id)
+                .await?
+                .map(|(key, user)| identity::admit_key(&key, user, now)),
+            Some(CredentialClaim::Temporary { id }) => self
+                .metadata
+                .temporary_login(id)
+                .await?
+                .map(|found| identity::admit_temporary(found, now)),
+        };
+        let mut user = found.ok_or_else(identity::not_recognised)??;
+        // An id that was given up and made anew for somebody else is another credential.
+        if user.user_id != claims.sub {
+            return Err(identity::not_recognised());
+        }
+        user.scopes = Some(claims.access.iter().filter_map(scope_of).collect());
+        Ok(Caller::User(Box::new(user)))
+    }
+}
+
+/// A scope in the shape of the token specification; both are its three parts, `type:name:actions`.
+fn entry_of(scope: &Scope) -> AccessEntry {
+    let text = scope.to_string();
+    let (resource, actions) = text.rsplit_once(':').expect("a scope has three parts");
+    let (kind, name) = resource.split_once(':').expect("a scope has three parts");
+    AccessEntry {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        actions: actions.split(',').map(str::to_owned).collect(),
+    }
+}
+
+fn scope_of(entry: &AccessEntry) -> Option<Scope> {
+    Scope::parse(&format!(
+        "{}:{}:{}",
+        entry.kind,
+        entry.name,
+        entry.actions.join(",")
+    ))
+    .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_keeps_its_meaning_in_a_token() {
+        for text in [
+            "repository:group/app:pull",
+            "repository:group/team/app:pull,push",
+            "repository:group/app:*",
+            "registry:catalog:*",
+        ] {
+            let scope = Scope::parse(text).unwrap();
+            assert_eq!(scope_of(&entry_of(&scope)), Some(scope), "{text}");
+        }
+    }
+}

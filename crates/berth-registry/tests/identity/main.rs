@@ -1,0 +1,10 @@
+//! Who is calling: every login form, every refusal, tokens, signed requests and the first start, over a real store.
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+
+mod first_start;
+mod harness;
+mod logins;
+mod organizations;
+mod people;
+mod signatures;
+mod tokens;
