@@ -13,12 +13,10 @@ build: ## Build target/release/berth
 	cargo build --release --locked --package berth-server --bin berth
 
 test: ## Run every test, the real clients included (scripts/install-test-tools gets them)
-	cargo build --locked --package berth-server --bin berth
-	cargo test --workspace --locked
+	cargo nextest run --workspace --locked
 
-check: ## Check format and lints
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+check: ## Check format, lints, documentation and the rules of the house
+	cargo xtask check
 
 bench: ## Measure beside docker-registry and nginx
 	bench/run

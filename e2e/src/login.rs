@@ -33,17 +33,18 @@ impl AccessKey {
         }
     }
 
-    /// The headers that sign a request without a body (algorithm `SDK-HMAC-SHA256`) made now.
-    ///
-    /// `path` is as sent, without a trailing slash; `query` has its parameters sorted and encoded.
-    pub fn sign(&self, method: &str, host: &str, path: &str, query: &str) -> [String; 2] {
+    /// The headers that sign a request (algorithm `SDK-HMAC-SHA256`) made now.
+    pub fn sign(&self, host: &str, request: &Request) -> [String; 2] {
         let format = format_description!("[year][month][day]T[hour][minute][second]Z");
         let date = OffsetDateTime::now_utc()
             .format(format)
             .expect("the time can be printed");
-        let empty = hex::encode(Sha256::digest(b""));
+        let body = hex::encode(Sha256::digest(request.body));
+        let Request {
+            method, path, query, ..
+        } = request;
         let canonical =
-            format!("{method}\n{path}/\n{query}\nhost:{host}\nx-sdk-date:{date}\n\nhost;x-sdk-date\n{empty}");
+            format!("{method}\n{path}/\n{query}\nhost:{host}\nx-sdk-date:{date}\n\nhost;x-sdk-date\n{body}");
         let canonical = hex::encode(Sha256::digest(canonical));
         let text = format!("SDK-HMAC-SHA256\n{date}\n{canonical}");
         let signature = hex::encode(hmac_sha256(&self.secret, &text));
@@ -55,6 +56,19 @@ impl AccessKey {
             ),
         ]
     }
+}
+
+/// A request to the management API.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The path as sent, without a trailing slash.
+    pub path: &'a str,
+    /// The query, its parameters sorted and encoded.
+    pub query: &'a str,
+    /// The JSON body, or nothing.
+    pub body: &'a str,
 }
 
 fn hmac_sha256(key: &str, message: &str) -> Vec<u8> {

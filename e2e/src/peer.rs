@@ -128,8 +128,9 @@ impl Peer {
         match self {
             Self::Docker(docker) => docker.run(&["pull", image]),
             Self::Containerd(containerd, login) => containerd.pull(login.as_ref(), image),
-            Self::Podman(client) | Self::Buildah(client) => {
-                client.run(&["pull", "--tls-verify=false", image])
+            Self::Podman(client) => client.run(&["pull", "--tls-verify=false", image]),
+            Self::Buildah(client) => {
+                client.run(&["pull", "--policy=always", "--tls-verify=false", image])
             }
             Self::Skopeo(client) => {
                 let to = format!("dir:{}", fresh_folder(client));

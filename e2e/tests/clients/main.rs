@@ -9,5 +9,6 @@ mod large;
 mod matrix;
 mod oras;
 mod podman;
+mod refusals;
 mod restart;
 mod skopeo;
