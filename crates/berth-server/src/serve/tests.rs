@@ -94,7 +94,7 @@ async fn endless() -> axum::body::Body {
     ENDLESS.fetch_add(1, Ordering::SeqCst);
     let chunks = futures_util::stream::unfold(Counted, async |counted| {
         Some((
-            Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[0; 65536])),
+            Ok::<_, std::io::Error>(bytes::Bytes::from(vec![0; 65536])),
             counted,
         ))
     });
