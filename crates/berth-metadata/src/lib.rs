@@ -13,6 +13,8 @@ mod instance;
 mod keys;
 mod manifests;
 mod organizations;
+#[cfg(test)]
+mod plans;
 mod pool;
 mod reclaim;
 mod repositories;

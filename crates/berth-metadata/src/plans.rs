@@ -1,0 +1,172 @@
+//! That the statements which must stay fast use an index, on both databases, in the midst of many rows.
+
+use crate::Metadata;
+use crate::{blobs, grants, manifests, reclaim, repositories, tags, uploads};
+use sqlx::{AssertSqlSafe, Connection, Row};
+
+#[path = "../tests/contract/postgres.rs"]
+mod postgres;
+
+/// 10,000 tags of one repository and 100,000 repositories, as text that both databases run.
+const ROWS: &str = "
+    INSERT INTO accounts VALUES ('account', 'account', 1), ('other', 'other', 1);
+    INSERT INTO users SELECT 'user', 'account', 'user', NULL, 'both', 0, 1, 1;
+    INSERT INTO organizations (id, name, account_id, creator_id, creator_name, created_at)
+        SELECT n, 'org' || n, CASE WHEN n % 10 = 0 THEN 'account' ELSE 'other' END, 'user', 'user', 1
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100) SELECT n FROM c) AS c;
+    INSERT INTO organization_grants SELECT 'user', 10, 7;
+    INSERT INTO repositories
+        (id, organization_id, image, full_name, is_public, category, description, creator_id, created_at, updated_at)
+        SELECT n, n % 100 + 1, 'image' || n, 'org' || (n % 100 + 1) || '/image' || n,
+            CASE WHEN n % 20 = 0 THEN 1 ELSE 0 END, '', '', 'user', 1, 1
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c) AS c;
+    INSERT INTO manifests SELECT 7, 'sha256:' || n, 'type', 1, NULL, 'sha256:0', '{}', 1, NO_BYTES
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000) SELECT n FROM c) AS c;
+    INSERT INTO tags SELECT 7, 'tag' || n, 'sha256:' || (n % 1000 + 1), 1
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
+    INSERT INTO blobs SELECT 'sha256:' || n, 'key' || n, 1, 1
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
+    INSERT INTO blob_links SELECT n % 1000 + 1, 'sha256:' || n, CASE WHEN n % 1000 = 0 THEN 1 ELSE NULL END
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
+    INSERT INTO reclaim SELECT 'old' || n, 'sha256:x', 1, n
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
+    INSERT INTO uploads SELECT 'upload' || n, 7, NULL, 'sha256', 0, NO_BYTES, '', 1, n
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;";
+
+/// The hot and the paged statements with values out of the middle, and how many rows one answers at most.
+const STATEMENTS: &[(&str, &[&str], usize)] = &[
+    (
+        grants::STANDING,
+        &["'org5'", "'image4'", "'user'", "'account'", "1"],
+        1,
+    ),
+    (manifests::BY_TAG, &["7", "'tag5000'"], 1),
+    (manifests::BY_DIGEST, &["7", "'sha256:5'"], 1),
+    (manifests::DESCRIPTOR_BY_TAG, &["7", "'tag5000'"], 1),
+    (manifests::DESCRIPTOR_BY_DIGEST, &["7", "'sha256:5'"], 1),
+    (
+        manifests::REFERRERS,
+        &["7", "'sha256:0'", "'sha256:5'", "NULL", "100"],
+        100,
+    ),
+    (blobs::LINKED, &["8", "'sha256:7'"], 1),
+    (
+        blobs::READABLE,
+        &["'user'", "'account'", "0", "1", "'sha256:19'"],
+        1,
+    ),
+    (blobs::KEYS, &["'key5000'", "100"], 100),
+    (blobs::IDLE, &["2", "100"], 10),
+    (tags::LIST, &["7", "'tag5000'", "100"], 100),
+    (repositories::LIST_PUBLIC, &["'org5/'", "100"], 100),
+    (
+        repositories::LIST_READABLE,
+        &["'user'", "'account'", "1", "1", "'org5/'", "100"],
+        100,
+    ),
+    (repositories::FIND, &["'org5/image4'"], 1),
+    (uploads::FIND, &["7", "'upload5'"], 1),
+    (uploads::EXPIRED, &["5000", "100"], 100),
+    (reclaim::TAKE, &["100"], 100),
+];
+
+/// The statement with its values in place of the markers.
+fn with_values(statement: &str, values: &[&str]) -> String {
+    let numbered = values.iter().enumerate().rev();
+    numbered.fold(statement.to_owned(), |text, (n, value)| {
+        text.replace(&format!("${}", n + 1), value)
+    })
+}
+
+/// Fills the database, where `no_bytes` is an empty value of bytes, and looks that each statement finds what it should.
+async fn fill(metadata: &Metadata, url: &str, no_bytes: &str) {
+    run(url, ROWS.replace("NO_BYTES", no_bytes)).await;
+    for (statement, values, rows) in STATEMENTS {
+        let text = with_values(statement, values);
+        let found = sqlx::raw_sql(AssertSqlSafe(text.clone()))
+            .fetch_all(metadata.pool.reads())
+            .await
+            .unwrap();
+        assert_eq!(found.len(), *rows, "{text}");
+    }
+}
+
+async fn run(url: &str, text: String) {
+    let mut connection = sqlx::AnyConnection::connect(url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(text))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+}
+
+async fn explain(
+    metadata: &Metadata,
+    prefix: &str,
+    statement: &str,
+    values: &[&str],
+    column: usize,
+) -> String {
+    let text = AssertSqlSafe(format!("{prefix} {}", with_values(statement, values)));
+    let rows = sqlx::raw_sql(text)
+        .fetch_all(metadata.pool.reads())
+        .await
+        .unwrap();
+    rows.iter()
+        .map(|row| row.get::<String, _>(column))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[tokio::test]
+async fn sqlite_searches_and_never_sorts() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/berth.db", folder.path().display());
+    let metadata = Metadata::open(&url).await.unwrap();
+    fill(&metadata, &url, "x''").await;
+    for analyzed in [false, true] {
+        if analyzed {
+            run(&url, "ANALYZE".to_owned()).await;
+        }
+        for (statement, values, _) in STATEMENTS {
+            let plan = explain(&metadata, "EXPLAIN QUERY PLAN", statement, values, 3).await;
+            // The queue is read from its beginning: its index in the order asked for, ended by the limit.
+            let scans = plan
+                .lines()
+                .filter(|line| line.contains("SCAN") && !line.contains("reclaim_by_time"));
+            assert_eq!(scans.count(), 0, "{statement}\n{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{statement}\n{plan}");
+        }
+    }
+    metadata.close().await;
+}
+
+#[tokio::test]
+async fn postgres_searches_and_never_sorts() {
+    let server = postgres::Server::start();
+    let url = server.create("plans");
+    let metadata = Metadata::open(&url).await.unwrap();
+    fill(&metadata, &url, "''").await;
+    // A server does so by itself after a while.
+    run(&url, "ANALYZE".to_owned()).await;
+    for (statement, values, _) in STATEMENTS {
+        let plan = explain(&metadata, "EXPLAIN", statement, values, 0).await;
+        // A table of a few rows is read whole, whatever its indexes.
+        let large = [
+            "repositories",
+            "tags",
+            "manifests",
+            "blobs",
+            "blob_links",
+            "uploads",
+            "reclaim",
+        ];
+        let scans = plan.lines().filter(|line| {
+            line.split_once("Seq Scan on ")
+                .is_some_and(|(_, table)| large.iter().any(|name| table.starts_with(name)))
+        });
+        assert_eq!(scans.count(), 0, "{statement}\n{plan}");
+        assert!(!plan.contains("Sort"), "{statement}\n{plan}");
+    }
+    metadata.close().await;
+}
