@@ -7,6 +7,8 @@ use std::io::{self, IoSlice};
 use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -17,9 +19,11 @@ use super::joined;
 use crate::{ByteStream, Error};
 
 /// How much one write takes to the disk.
-const BATCH_BYTES: usize = 1 << 20;
+const BATCH_BYTES: usize = 512 << 10;
 /// Buffers below this size are copied together, so that a body in tiny pieces does not become tiny writes.
 const COPY_BELOW_BYTES: usize = 16 << 10;
+/// After so many bytes a sync runs beside the writes, so that the last one, which the client waits for, is short.
+const SYNC_EVERY_BYTES: u64 = 32 << 20;
 
 /// Writes `body` to the file `path` from `offset` on, and moves `offset` over what is durable.
 pub(super) async fn append(path: PathBuf, offset: &mut u64, mut body: ByteStream) -> Result<(), Error> {
@@ -99,7 +103,11 @@ struct Sink {
     path: PathBuf,
     start: u64,
     end: u64,
-    file: Option<Claim>,
+    file: Option<Arc<Claim>>,
+    /// Up to where a sync beside the writes was begun.
+    early_end: u64,
+    /// How that sync ends.
+    early: Option<Receiver<io::Result<()>>>,
 }
 
 impl Sink {
@@ -109,25 +117,59 @@ impl Sink {
             start,
             end: start,
             file: None,
+            early_end: start,
+            early: None,
         }
     }
 
     fn write(mut self, mut batch: Batch) -> Result<Self, Error> {
         batch.seal();
         if self.file.is_none() {
-            self.file = Some(self.open()?);
+            self.file = Some(Arc::new(self.open()?));
         }
         let file = self.file.as_ref().expect("opened above");
         let written = write_all_at(file, &batch.parts, self.end);
         self.end += batch.bytes as u64;
-        match written {
+        match written.and_then(|()| self.sync_early()) {
             Ok(()) => Ok(self),
             Err(error) => Err(self.restore("write an upload", error)),
         }
     }
 
+    /// Has the disk begin with what is written, at most one sync at a time.
+    fn sync_early(&mut self) -> io::Result<()> {
+        let Some(file) = self
+            .file
+            .as_ref()
+            .filter(|_| self.end - self.early_end >= SYNC_EVERY_BYTES)
+        else {
+            return Ok(());
+        };
+        match self.early.as_ref().map(Receiver::try_recv) {
+            Some(Err(TryRecvError::Empty)) => return Ok(()),
+            Some(Ok(done)) => done?,
+            Some(Err(TryRecvError::Disconnected)) | None => {}
+        }
+        let (file, (told, early)) = (Arc::clone(file), mpsc::sync_channel(1));
+        (self.early, self.early_end) = (Some(early), self.end);
+        tokio::task::spawn_blocking(move || {
+            let done = file.sync_data();
+            // Before the append can end, so that whoever comes next does not find the upload still claimed.
+            drop(file);
+            told.send(done)
+        });
+        Ok(())
+    }
+
     fn sync(self) -> Result<u64, Error> {
-        match self.file.as_ref().map_or(Ok(()), |file| file.sync_data()) {
+        let last = self.file.as_ref().map_or(Ok(()), |file| file.sync_data());
+        // A failure is told once for each open file, so the earlier sync may have swallowed it.
+        let early = self
+            .early
+            .as_ref()
+            .and_then(|early| early.recv().ok())
+            .unwrap_or(Ok(()));
+        match last.and(early) {
             Ok(()) => Ok(self.end),
             Err(error) => Err(self.restore("sync an upload", error)),
         }
@@ -149,6 +191,10 @@ impl Sink {
 
     /// Takes away what a failed append left behind, and says why it failed.
     fn restore(self, doing: &str, error: io::Error) -> Error {
+        if let Some(early) = &self.early {
+            // Only waits: whatever it tells comes after the first failure.
+            early.recv().ok();
+        }
         let restored = match &self.file {
             Some(file) if self.start > 0 => file.set_len(self.start),
             _ => fs::remove_file(&self.path),

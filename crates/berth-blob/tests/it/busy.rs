@@ -48,6 +48,23 @@ async fn an_upload_that_is_being_written_is_busy() {
     assert_eq!(one.size(&key).await.unwrap(), 5);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_is_free_as_soon_as_an_append_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path()).unwrap();
+    let content = bytes(70 << 20, 1);
+    let digest = Digest::of(Algorithm::Sha256, &content);
+    for round in 0..3 {
+        let mut upload = Upload::new(format!("large-{round}"));
+        store.append(&mut upload, body(&content, 1 << 20)).await.unwrap();
+        store.append(&mut upload, body(b"", 1)).await.unwrap();
+        let key = store.commit(&upload, &digest).await.unwrap();
+        assert_eq!(store.size(&key).await.unwrap(), content.len() as u64);
+        assert!(read(&store, &key, 60 << 20, 70 << 20).await == content[60 << 20..]);
+        store.delete(&key).await.unwrap();
+    }
+}
+
 /// A client that sends `bytes` and then nothing more, without going away.
 fn stalls_after(bytes: &[u8]) -> ByteStream {
     stream::iter([Ok(Bytes::copy_from_slice(bytes))])
