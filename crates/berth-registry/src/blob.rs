@@ -58,14 +58,14 @@ impl Registry {
         caller: &Caller,
         repository: &RepositoryName,
         digest: &Digest,
-        range: Option<&RangeRequest>,
+        range: RangeRequest,
     ) -> Result<BlobRead, Error> {
         let (_, linked) = self.linked(caller, repository, digest).await?;
         let size = size(&linked);
-        let part = match range.map(|range| range.resolve(size)) {
-            None | Some(RangeOutcome::Whole) => None,
-            Some(RangeOutcome::Part { start, end_inclusive }) => Some(start..end_inclusive + 1),
-            Some(RangeOutcome::Unsatisfiable) => return Ok(BlobRead::Unsatisfiable(size)),
+        let part = match range.resolve(size) {
+            RangeOutcome::Whole => None,
+            RangeOutcome::Part { start, end_inclusive } => Some(start..end_inclusive + 1),
+            RangeOutcome::Unsatisfiable => return Ok(BlobRead::Unsatisfiable(size)),
         };
         let stream = self
             .blobs

@@ -148,11 +148,6 @@ impl Registry {
         self.discard_upload(id).await
     }
 
-    /// Waits until no upload of this process is in the middle of a body.
-    pub async fn uploads_ended(&self) {
-        self.uploads.ended().await;
-    }
-
     /// Row first, then bytes, as always when something is removed.
     pub(crate) async fn discard_upload(&self, id: &str) -> Result<(), Error> {
         self.metadata.delete_upload(id).await?;

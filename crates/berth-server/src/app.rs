@@ -1,16 +1,19 @@
 //! The whole server put together: state, routes, listener. Knows where each path leads, not what is answered there.
 
-use std::io;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
+use berth_registry::Registry;
+
 use crate::config::Settings;
 use crate::serve::{Certificate, Phases, Server, Timeouts, TlsError};
 use crate::unknown_path::not_found;
-use crate::{console, health};
+use crate::{console, distribution, first_start, health, token};
 
 pub(crate) use crate::state::AppState;
 
@@ -25,11 +28,20 @@ pub(crate) enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The stores cannot be opened.
+    #[error("the registry cannot be opened: {}", chain(.0))]
+    Registry(#[from] berth_registry::Error),
+    /// The secrets of the first start could not be shown, and nothing else knows them.
+    #[error(
+        "the first account was made, but its secrets could not be printed: {0}; \
+         set a password with `berth admin user reset-password`"
+    )]
+    Announcement(#[source] io::Error),
     /// The address is taken, or not ours.
     #[error("cannot listen on {address}: {source}; choose another address with --listen")]
     Listen {
         /// The address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// What the system said.
         source: io::Error,
     },
@@ -51,6 +63,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
         folder: data_dir.display().to_string(),
         source,
     })?;
+    let registry = Arc::new(Registry::open(settings.registry()).await?);
     let phases = Phases::of_signals().map_err(Error::Signals)?;
     let tls = match settings.tls_files() {
         Some((certificate, key)) => {
@@ -69,6 +82,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
     let listener = TcpListener::bind(wanted).await.map_err(listen_error)?;
     // With port 0 the system chose one.
     let address = listener.local_addr().map_err(listen_error)?;
+    first_start(&registry, &settings, address).await?;
     tracing::info!(%address, url = settings.local_url(address), "listening");
     let limits = &settings.limits;
     let timeouts = Timeouts {
@@ -81,8 +95,13 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
         .connections_max
         .expect("the table of settings has a default for it");
     let router = router(AppState {
+        registry: Arc::clone(&registry),
         settings: Arc::new(settings),
     });
+    let upkeep = {
+        let registry = Arc::clone(&registry);
+        tokio::spawn(async move { registry.maintain().await })
+    };
     Server {
         listener,
         tls,
@@ -92,21 +111,51 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
     }
     .run(phases)
     .await;
+    upkeep.abort();
+    registry.close().await;
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// Makes the first account, and shows on standard output what nobody could know otherwise.
+async fn first_start(registry: &Registry, settings: &Settings, address: SocketAddr) -> Result<(), Error> {
+    let Some(made) = registry.bootstrap(settings.first_start()).await? else {
+        return Ok(());
+    };
+    if let Some(text) = first_start::announcement(&made, &settings.local_url(address), &settings.region.0) {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(Error::Announcement)?;
+    }
     Ok(())
 }
 
 /// Every route of the server.
 pub(crate) fn router(state: AppState) -> Router {
-    let folder = Arc::clone(&state.settings);
+    let registry = Arc::clone(&state.registry);
     let ready = move || {
-        let settings = Arc::clone(&folder);
-        async move { tokio::fs::metadata(&settings.data_dir).await.is_ok() }
+        let registry = Arc::clone(&registry);
+        async move {
+            registry
+                .check()
+                .await
+                .inspect_err(|error| tracing::warn!(%error, "not ready"))
+                .is_ok()
+        }
     };
     Router::new()
         .route("/", get(console::welcome))
         .route("/welcome.css", get(console::style))
         .merge(health::routes(ready))
+        .merge(token::routes())
+        .merge(distribution::routes())
         .fallback(not_found)
         .with_state(state)
+}
+
+/// An error with its causes: at a start, the operator reads it in place of a log.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -1,5 +1,7 @@
 //! Request bodies that cannot stand still for ever, and the way handlers read them. Knows nothing of what is sent.
 
+mod drained;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use futures_util::{Stream, TryStreamExt as _};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+pub(crate) use drained::Drained;
 
 /// Why a request body ended before its end.
 #[derive(Debug, thiserror::Error)]

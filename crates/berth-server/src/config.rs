@@ -3,6 +3,7 @@
 
 mod document;
 mod file;
+mod registry;
 mod settings;
 mod table;
 mod value;

@@ -1,16 +1,20 @@
 //! The `berth` binary: a container image registry with everything in it.
 
 mod app;
+mod authenticate;
 mod body;
 mod cli;
 mod config;
 mod console;
+mod distribution;
+mod first_start;
 mod health;
 mod logging;
 mod origin;
 mod self_signed;
 mod serve;
 mod state;
+mod token;
 mod unknown_path;
 
 fn main() -> std::process::ExitCode {

@@ -80,7 +80,7 @@ impl ActiveUploads {
     }
 
     /// Waits until all that work has ended.
-    pub(super) async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         self.tasks.close();
         self.tasks.wait().await;
     }

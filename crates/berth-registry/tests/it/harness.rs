@@ -9,7 +9,7 @@ use berth_metadata::{
     AccessKey, AccessType, Account, FirstAccount, Metadata, NewOrganization, NewUser, Permission,
 };
 use berth_oci::endpoint::StartUpload;
-use berth_oci::{Algorithm, Digest, RepositoryName};
+use berth_oci::{Algorithm, Digest, RangeRequest, RepositoryName};
 use berth_registry::{
     BlobRead, Caller, Chunk, Condition, Credential, Error, IdentitySettings, Limits, PushedManifest,
     Registry, Started, StoredManifest, UserCaller, now_ms,
@@ -184,7 +184,7 @@ impl TestRegistry {
     ) -> Result<Vec<u8>, Error> {
         match self
             .registry
-            .open_blob(caller, &name(repository), digest, None)
+            .open_blob(caller, &name(repository), digest, RangeRequest::Whole)
             .await?
         {
             BlobRead::Opened(mut blob) => {

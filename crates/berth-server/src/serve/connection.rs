@@ -20,7 +20,7 @@ use tracing::Instrument as _;
 
 use super::exchange::{Exchange, REQUEST_ID, Requests, ResponseBody, request_id};
 use super::{Peer, Phases, Timeouts};
-use crate::body::StallTimeout;
+use crate::body::{Drained, StallTimeout};
 
 /// What all connections share.
 pub(super) struct Shared {
@@ -125,11 +125,13 @@ async fn answer(
     let id = request_id(&request);
     let exchange = Exchange::begin(&request, peer, requests, id.clone());
     let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
+    let waits = request.headers().contains_key(http::header::EXPECT);
     let mut request = request.map(|body| {
         if body.is_end_stream() {
             return Body::empty();
         }
         let (stall, ending) = (shared.timeouts.body_stall, shared.phases.ending.clone());
+        let body = Drained::new(body, waits);
         Body::new(StallTimeout::new(body, stall, ending, exchange.received()))
     });
     request.extensions_mut().insert(peer);

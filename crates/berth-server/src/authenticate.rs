@@ -1,0 +1,168 @@
+//! Who sent a request: reads the credentials out of its headers and asks the registry. Decides about no right.
+//! Also the challenge, which tells clients where tokens are.
+
+use axum::body::Bytes;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use berth_oci::signature::{ALGORITHM, SignedBody, SignedRequest};
+use berth_registry::{Caller, Error, Presented, SERVICE, TokenCaller};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+
+use crate::app::AppState;
+use crate::origin::Origin;
+use crate::token::TOKEN_PATH;
+
+/// A recognised caller of the distribution API.
+#[derive(Debug)]
+pub(crate) struct Authenticated {
+    /// Who it is.
+    pub(crate) caller: Caller,
+    /// The token has ended: good for going on with the caller's own upload only.
+    pub(crate) expired: bool,
+}
+
+/// What the headers show.
+enum Shown {
+    Nothing,
+    Bearer(String),
+    Basic { user: String, password: String },
+    Signature(String),
+    Unreadable,
+}
+
+impl Shown {
+    fn of(headers: &HeaderMap) -> Shown {
+        let Some(value) = headers.get(AUTHORIZATION) else {
+            return Shown::Nothing;
+        };
+        let Some((scheme, rest)) = value.to_str().ok().and_then(|value| value.trim().split_once(' ')) else {
+            return Shown::Unreadable;
+        };
+        let rest = rest.trim();
+        if scheme.eq_ignore_ascii_case("bearer") {
+            Shown::Bearer(rest.to_owned())
+        } else if scheme.eq_ignore_ascii_case("basic") {
+            basic(rest).unwrap_or(Shown::Unreadable)
+        } else if scheme == ALGORITHM {
+            Shown::Signature(format!("{scheme} {rest}"))
+        } else {
+            Shown::Unreadable
+        }
+    }
+}
+
+fn basic(encoded: &str) -> Option<Shown> {
+    let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some(Shown::Basic {
+        user: user.to_owned(),
+        password: password.to_owned(),
+    })
+}
+
+/// The caller of a distribution request: by token, by Basic login, or anonymous.
+pub(crate) async fn caller(app: &AppState, parts: &Parts) -> Result<Authenticated, Error> {
+    let valid = |caller| Authenticated {
+        caller,
+        expired: false,
+    };
+    match Shown::of(&parts.headers) {
+        Shown::Nothing => Ok(valid(Caller::Anonymous)),
+        Shown::Bearer(token) => Ok(match app.registry.verify_token(&token).await? {
+            TokenCaller::Valid(caller) => valid(caller),
+            TokenCaller::Expired(caller) => Authenticated {
+                caller,
+                expired: true,
+            },
+        }),
+        Shown::Basic { user, password } => login(app, parts, &user, &password).await.map(valid),
+        Shown::Signature(_) | Shown::Unreadable => Err(unusable()),
+    }
+}
+
+/// The caller of the token endpoint: by Basic login, or anonymous.
+pub(crate) async fn basic_caller(app: &AppState, parts: &Parts) -> Result<Caller, Error> {
+    match Shown::of(&parts.headers) {
+        Shown::Nothing => Ok(Caller::Anonymous),
+        Shown::Basic { user, password } => login(app, parts, &user, &password).await,
+        Shown::Bearer(_) | Shown::Signature(_) | Shown::Unreadable => Err(unusable()),
+    }
+}
+
+/// The caller of a management request: who signed it.
+pub(crate) async fn signed_caller(app: &AppState, parts: &Parts, body: &Bytes) -> Result<Caller, Error> {
+    let Shown::Signature(authorization) = Shown::of(&parts.headers) else {
+        return Err(Error::Unauthenticated);
+    };
+    let request = SignedRequest {
+        method: &parts.method,
+        raw_path: parts.uri.path(),
+        query: parts.uri.query(),
+        headers: &parts.headers,
+        authority: parts.uri.authority().map(http::uri::Authority::as_str),
+        body: SignedBody::Received(body),
+    };
+    app.registry
+        .authenticate_signature(&authorization, &request)
+        .await
+}
+
+/// A user name and password, as Basic or a form carries them.
+pub(crate) async fn login(
+    app: &AppState,
+    parts: &Parts,
+    user: &str,
+    password: &str,
+) -> Result<Caller, Error> {
+    let source = Origin::of(parts, &app.settings).client;
+    let presented = Presented {
+        user,
+        password,
+        source,
+    };
+    let result = app.registry.authenticate_password(presented).await;
+    if let Err(Error::BadCredentials { .. } | Error::Denied(_) | Error::Throttled { .. }) = &result {
+        tracing::warn!(client = %source, "login refused");
+    }
+    result
+}
+
+fn unusable() -> Error {
+    Error::BadCredentials {
+        explanation: Some("the Authorization header is of no form that is accepted here".to_owned()),
+    }
+}
+
+/// Why a request with a token was refused, in the words of RFC 6750.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ChallengeError {
+    /// The token has ended, or is none of ours.
+    InvalidToken,
+    /// The token is good but not for this.
+    InsufficientScope,
+}
+
+/// The `WWW-Authenticate` header that sends a client to the token endpoint.
+pub(crate) fn challenge(
+    app: &AppState,
+    parts: &Parts,
+    scope: Option<&str>,
+    error: Option<ChallengeError>,
+) -> HeaderValue {
+    let origin = Origin::of(parts, &app.settings);
+    let mut text = format!(
+        "Bearer realm=\"{}{TOKEN_PATH}\",service=\"{SERVICE}\"",
+        origin.url
+    );
+    if let Some(scope) = scope {
+        text.push_str(&format!(",scope=\"{scope}\""));
+    }
+    match error {
+        None => {}
+        Some(ChallengeError::InvalidToken) => text.push_str(",error=\"invalid_token\""),
+        Some(ChallengeError::InsufficientScope) => text.push_str(",error=\"insufficient_scope\""),
+    }
+    HeaderValue::try_from(text).expect("an origin and a scope hold plain characters only")
+}

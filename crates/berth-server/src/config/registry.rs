@@ -1,0 +1,56 @@
+//! The settings in the words of `berth_registry`.
+
+use berth_registry::{AccessKeyPair, FirstStart, IdentitySettings, Limits};
+
+use super::settings::{MissingReferences, Settings};
+
+impl Settings {
+    /// What the registry is opened with.
+    pub(crate) fn registry(&self) -> berth_registry::Settings {
+        berth_registry::Settings {
+            database: self.database_url(),
+            storage: self.storage_dir(),
+            limits: self.registry_limits(),
+            identity: IdentitySettings {
+                master_key_file: self.master_key_file(),
+                region: self.region.0.clone(),
+                token_ttl: self.limits.token_ttl,
+            },
+        }
+    }
+
+    /// The first account, as far as the settings name it.
+    pub(crate) fn first_start(&self) -> FirstStart {
+        let key = self.admin_ak.as_ref().zip(self.admin_sk.expose());
+        FirstStart {
+            account: self.account.0.clone(),
+            user: self.admin_user.0.clone(),
+            password: self.admin_password.expose().map(str::to_owned),
+            access_key: key.map(|(id, secret)| AccessKeyPair {
+                access_key_id: id.0.clone(),
+                secret_key: secret.to_owned(),
+            }),
+        }
+    }
+
+    fn registry_limits(&self) -> Limits {
+        let defaults = Limits::default();
+        Limits {
+            manifest_bytes_max: self.limits.manifest_size_max.0,
+            blob_bytes_max: self.limits.layer_size_max.0,
+            layers_max: self
+                .limits
+                .layers_max
+                .map_or(defaults.layers_max, |max| max.get() as usize),
+            upload_ttl: self.limits.upload_ttl,
+            organizations_per_user: self.limits.organizations_per_user,
+            missing_references: match self.missing_references {
+                MissingReferences::Refuse => berth_registry::MissingReferences::Refuse,
+                MissingReferences::AcceptManifests => berth_registry::MissingReferences::AcceptManifests,
+                MissingReferences::Accept => berth_registry::MissingReferences::AcceptAll,
+            },
+            anonymous_pulls: self.anonymous_pulls,
+            ..defaults
+        }
+    }
+}

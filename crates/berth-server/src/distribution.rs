@@ -1,0 +1,171 @@
+//! The OCI distribution API: one catch-all under `/v2/`, because a repository name holds any number of `/`.
+//! A request becomes an [`Endpoint`], runs one registry call and is shaped into the specification's answer.
+
+mod blobs;
+mod error;
+mod lists;
+mod manifests;
+mod uploads;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use berth_oci::Endpoint;
+use berth_registry::{Caller, Error};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use crate::app::AppState;
+use crate::authenticate;
+use error::Refused;
+
+/// The routes of the distribution API.
+pub(crate) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/v2/", any(handle))
+        .route("/v2/{*rest}", any(handle))
+}
+
+/// A request that was read: who asks, and its parts for the headers that matter to an endpoint.
+struct Asked<'a> {
+    app: &'a AppState,
+    caller: &'a Caller,
+    parts: &'a Parts,
+}
+
+async fn handle(State(app): State<AppState>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let endpoint = match Endpoint::parse(&parts.method, parts.uri.path(), parts.uri.query()) {
+        Ok(endpoint) => endpoint,
+        Err(error) => return error::endpoint(&error),
+    };
+    let refused = Refused::new(&app, &parts, &endpoint);
+    let caller = match authenticate::caller(&app, &parts).await {
+        Ok(authenticated) if !authenticated.expired || continues_upload(&endpoint) => authenticated.caller,
+        Ok(_) => {
+            return refused.answer(&Error::BadCredentials {
+                explanation: Some("the token has ended; ask for a new one".into()),
+            });
+        }
+        Err(error) => return refused.answer(&error),
+    };
+    let asked = Asked {
+        app: &app,
+        caller: &caller,
+        parts: &parts,
+    };
+    match serve(&asked, endpoint, body).await {
+        Ok(response) => response,
+        Err(error) => refused.answer(&error),
+    }
+}
+
+/// A running upload does not die because its token ended: its own session goes on.
+fn continues_upload(endpoint: &Endpoint) -> bool {
+    matches!(
+        endpoint,
+        Endpoint::UploadStatus { .. }
+            | Endpoint::AppendUpload { .. }
+            | Endpoint::FinishUpload { .. }
+            | Endpoint::CancelUpload { .. }
+    )
+}
+
+async fn serve(asked: &Asked<'_>, endpoint: Endpoint, body: axum::body::Body) -> Result<Response, Error> {
+    match endpoint {
+        Endpoint::Ping => ping(asked),
+        Endpoint::ListRepositories { page } => {
+            asked.login_first()?;
+            lists::repositories(asked, &page).await
+        }
+        Endpoint::ListTags { repository, page } => lists::tags(asked, &repository, &page).await,
+        Endpoint::ListReferrers {
+            repository,
+            digest,
+            artifact_type,
+            last,
+        } => {
+            lists::referrers(
+                asked,
+                &repository,
+                &digest,
+                (artifact_type.as_deref(), last.as_ref()),
+            )
+            .await
+        }
+        Endpoint::GetManifest {
+            repository,
+            reference,
+        } => manifests::get(asked, &repository, &reference).await,
+        Endpoint::HeadManifest {
+            repository,
+            reference,
+        } => manifests::head(asked, &repository, &reference).await,
+        Endpoint::PutManifest {
+            repository,
+            reference,
+            tags,
+        } => manifests::put(asked, &repository, (&reference, &tags), body).await,
+        Endpoint::DeleteManifest {
+            repository,
+            reference,
+        } => manifests::delete(asked, &repository, &reference).await,
+        Endpoint::GetBlob { repository, digest } => blobs::get(asked, &repository, &digest).await,
+        Endpoint::HeadBlob { repository, digest } => blobs::head(asked, &repository, &digest).await,
+        Endpoint::DeleteBlob { repository, digest } => blobs::delete(asked, &repository, &digest).await,
+        Endpoint::StartUpload { repository, start } => uploads::start(asked, &repository, start, body).await,
+        Endpoint::UploadStatus { repository, id } => uploads::status(asked, &repository, &id).await,
+        Endpoint::AppendUpload { repository, id } => uploads::append(asked, &repository, &id, body).await,
+        Endpoint::FinishUpload {
+            repository,
+            id,
+            digest,
+        } => uploads::finish(asked, &repository, (&id, &digest), body).await,
+        Endpoint::CancelUpload { repository, id } => uploads::cancel(asked, &repository, &id).await,
+    }
+}
+
+/// end-1. Clients learn from its 401 where tokens are, so nobody passes without having shown some credential.
+fn ping(asked: &Asked<'_>) -> Result<Response, Error> {
+    asked.login_first()?;
+    Ok((
+        [("docker-distribution-api-version", "registry/2.0")],
+        axum::Json(serde_json::json!({})),
+    )
+        .into_response())
+}
+
+impl Asked<'_> {
+    /// Sends whoever showed no credential at all, not even an anonymous token, to the token endpoint.
+    fn login_first(&self) -> Result<(), Error> {
+        if self.parts.headers.contains_key(AUTHORIZATION) {
+            Ok(())
+        } else {
+            Err(Error::Unauthenticated)
+        }
+    }
+
+    fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
+        self.parts.headers.get(name)?.to_str().ok()
+    }
+
+    /// The entity tags of an `If-Match` or `If-None-Match` header, without quotes and weakness.
+    fn entity_tags(&self, name: http::HeaderName) -> Option<Vec<String>> {
+        let mut values = self.parts.headers.get_all(name).iter().peekable();
+        values.peek()?;
+        let tags = values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','));
+        Some(
+            tags.map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"').to_owned())
+                .collect(),
+        )
+    }
+
+    /// Whether the client says that it has this digest already.
+    fn has_already(&self, digest: &str) -> bool {
+        self.entity_tags(http::header::IF_NONE_MATCH)
+            .is_some_and(|tags| tags.iter().any(|tag| tag == "*" || tag == digest))
+    }
+}

@@ -1,0 +1,101 @@
+//! Blobs: read whole or in part, looked at, deleted.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use berth_oci::{Digest, RangeRequest, RepositoryName};
+use berth_registry::{BlobRead, Error};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE,
+};
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use super::Asked;
+use super::manifests::{DIGEST, IMMUTABLE, text};
+
+/// end-2, GET.
+pub(super) async fn get(
+    asked: &Asked<'_>,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<Response, Error> {
+    let registry = &asked.app.registry;
+    if asked.has_already(digest.as_str()) {
+        registry.stat_blob(asked.caller, repository, digest).await?;
+        return Ok((StatusCode::NOT_MODIFIED, described(digest)).into_response());
+    }
+    let range = RangeRequest::parse(asked.header(RANGE).filter(|_| range_holds(asked, digest)));
+    match registry
+        .open_blob(asked.caller, repository, digest, range)
+        .await?
+    {
+        BlobRead::Unsatisfiable(size) => Ok((
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            described(digest),
+            [(CONTENT_RANGE, format!("bytes */{size}"))],
+        )
+            .into_response()),
+        BlobRead::Opened(blob) => {
+            let body = Body::from_stream(blob.stream);
+            Ok(match blob.part {
+                None => (described(digest), [(CONTENT_LENGTH, blob.size)], body).into_response(),
+                Some(part) => {
+                    let content_range = format!("bytes {}-{}/{}", part.start, part.end - 1, blob.size);
+                    let length = part.end - part.start;
+                    let head = [
+                        (CONTENT_RANGE, content_range),
+                        (CONTENT_LENGTH, length.to_string()),
+                    ];
+                    (StatusCode::PARTIAL_CONTENT, described(digest), head, body).into_response()
+                }
+            })
+        }
+    }
+}
+
+/// end-2, HEAD.
+pub(super) async fn head(
+    asked: &Asked<'_>,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<Response, Error> {
+    let size = asked
+        .app
+        .registry
+        .stat_blob(asked.caller, repository, digest)
+        .await?;
+    if asked.has_already(digest.as_str()) {
+        return Ok((StatusCode::NOT_MODIFIED, described(digest)).into_response());
+    }
+    Ok((described(digest), [(CONTENT_LENGTH, size)], Body::empty()).into_response())
+}
+
+/// end-10.
+pub(super) async fn delete(
+    asked: &Asked<'_>,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<Response, Error> {
+    asked
+        .app
+        .registry
+        .delete_blob(asked.caller, repository, digest)
+        .await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}
+
+/// `If-Range`: the part is wanted only if the blob is the one the client began with.
+fn range_holds(asked: &Asked<'_>, digest: &Digest) -> bool {
+    asked
+        .header(IF_RANGE)
+        .is_none_or(|tag| tag.trim().trim_matches('"') == digest.as_str())
+}
+
+fn described(digest: &Digest) -> [(HeaderName, HeaderValue); 5] {
+    [
+        (CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
+        (DIGEST, text(digest.as_str())),
+        (ETAG, text(&format!("\"{digest}\""))),
+        (CACHE_CONTROL, HeaderValue::from_static(IMMUTABLE)),
+        (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
+    ]
+}

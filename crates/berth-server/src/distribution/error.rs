@@ -1,0 +1,208 @@
+//! The one place that gives distribution errors their status and code.
+
+use axum::response::{IntoResponse, Response};
+use berth_oci::{Endpoint, EndpointError, ErrorBody, ErrorCode, ErrorEntry};
+use berth_registry::Error;
+use http::header::{ALLOW, CONTENT_TYPE, ETAG, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::json;
+
+use super::manifests::{DIGEST, text};
+use crate::app::AppState;
+use crate::authenticate::{self, ChallengeError};
+
+/// SWR's text for every kind of refused login.
+const UNAUTHORIZED: &str = "authentication required";
+
+/// Answers errors of one request; knows which token would help.
+pub(super) struct Refused<'a> {
+    app: &'a AppState,
+    parts: &'a Parts,
+    scope: Option<String>,
+    path: String,
+}
+
+impl<'a> Refused<'a> {
+    pub(super) fn new(app: &'a AppState, parts: &'a Parts, endpoint: &Endpoint) -> Self {
+        Self {
+            app,
+            parts,
+            scope: scope(endpoint),
+            path: parts.uri.path().to_owned(),
+        }
+    }
+
+    /// The answer to an error, logged here if nobody else can act on it.
+    pub(super) fn answer(&self, error: &Error) -> Response {
+        let (status, code) = status(error);
+        if status.is_server_error() {
+            tracing::error!(
+                path = self.path,
+                error = error as &dyn std::error::Error,
+                "request failed"
+            );
+        }
+        let mut headers = HeaderMap::new();
+        match error {
+            Error::Unauthenticated => self.challenge(&mut headers, None),
+            Error::BadCredentials { .. } => self.challenge(&mut headers, Some(ChallengeError::InvalidToken)),
+            Error::InsufficientScope(_) => {
+                self.challenge(&mut headers, Some(ChallengeError::InsufficientScope));
+            }
+            Error::Throttled { retry_after_seconds } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
+            }
+            Error::Unavailable | Error::ReadOnly => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            Error::RangeInvalid { offset } => {
+                headers.insert(RANGE, text(&format!("0-{}", offset.saturating_sub(1))));
+                headers.insert(LOCATION, text(&self.path));
+            }
+            Error::TagMoved { now: Some(now) } => {
+                headers.insert(DIGEST, text(now));
+                headers.insert(ETAG, text(&format!("\"{now}\"")));
+            }
+            _ => {}
+        }
+        respond(status, headers, &body(error, code))
+    }
+
+    fn challenge(&self, headers: &mut HeaderMap, error: Option<ChallengeError>) {
+        let challenge = authenticate::challenge(self.app, self.parts, self.scope.as_deref(), error);
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+}
+
+/// The answer to a request that is none of the API's.
+pub(super) fn endpoint(error: &EndpointError) -> Response {
+    let mut headers = HeaderMap::new();
+    let status = match error {
+        EndpointError::UnknownPath | EndpointError::UnknownTag(_) | EndpointError::UnknownUpload => {
+            StatusCode::NOT_FOUND
+        }
+        EndpointError::MethodNotAllowed { allowed } => {
+            headers.insert(ALLOW, HeaderValue::from_static(allowed));
+            StatusCode::METHOD_NOT_ALLOWED
+        }
+        EndpointError::TooManyTags => StatusCode::URI_TOO_LONG,
+        EndpointError::Name(_)
+        | EndpointError::Tag(_)
+        | EndpointError::Digest(_)
+        | EndpointError::MissingDigest
+        | EndpointError::UnknownAlgorithm(_)
+        | EndpointError::BadPage(_) => StatusCode::BAD_REQUEST,
+    };
+    let body = match error {
+        // The sentence that SWR's clients show; which rule was broken is the detail.
+        EndpointError::Name(name) => name_invalid(name),
+        error => ErrorBody::one(error.code(), error.to_string(), None),
+    };
+    respond(status, headers, &body)
+}
+
+fn scope(endpoint: &Endpoint) -> Option<String> {
+    let actions = match endpoint {
+        Endpoint::Ping => return None,
+        Endpoint::ListRepositories { .. } => return Some("registry:catalog:*".into()),
+        Endpoint::ListTags { .. }
+        | Endpoint::GetManifest { .. }
+        | Endpoint::HeadManifest { .. }
+        | Endpoint::GetBlob { .. }
+        | Endpoint::HeadBlob { .. }
+        | Endpoint::ListReferrers { .. } => "pull",
+        Endpoint::PutManifest { .. }
+        | Endpoint::StartUpload { .. }
+        | Endpoint::UploadStatus { .. }
+        | Endpoint::AppendUpload { .. }
+        | Endpoint::FinishUpload { .. }
+        | Endpoint::CancelUpload { .. } => "pull,push",
+        Endpoint::DeleteManifest { .. } | Endpoint::DeleteBlob { .. } => "delete",
+    };
+    Some(format!("repository:{}:{actions}", endpoint.repository()?))
+}
+
+fn status(error: &Error) -> (StatusCode, ErrorCode) {
+    match error {
+        Error::Unauthenticated | Error::BadCredentials { .. } | Error::InsufficientScope(_) => {
+            (StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized)
+        }
+        Error::Denied(_) | Error::OrganizationQuota(_) => (StatusCode::FORBIDDEN, ErrorCode::Denied),
+        Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
+        Error::RepositoryUnknown(_) | Error::Unknown(_) => (StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
+        Error::ManifestUnknown(_) => (StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
+        Error::BlobUnknown(_) => (StatusCode::NOT_FOUND, ErrorCode::BlobUnknown),
+        Error::UploadUnknown => (StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown),
+        Error::RangeInvalid { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::RangeInvalid),
+        Error::SizeInvalid(_) => (StatusCode::BAD_REQUEST, ErrorCode::SizeInvalid),
+        Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid),
+        Error::DigestMismatch { .. } => (StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid),
+        Error::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid),
+        Error::ManifestUnsupported(_) => (StatusCode::BAD_REQUEST, ErrorCode::Unsupported),
+        Error::ReferencesMissing(_) => (StatusCode::NOT_FOUND, ErrorCode::ManifestBlobUnknown),
+        Error::TagMoved { .. } => (StatusCode::PRECONDITION_FAILED, ErrorCode::Denied),
+        Error::BlobInUse { .. } | Error::Exists(_) | Error::OrganizationNotEmpty(_) => {
+            (StatusCode::CONFLICT, ErrorCode::Denied)
+        }
+        Error::BodyInterrupted(source) if source.kind() == std::io::ErrorKind::TimedOut => {
+            (StatusCode::REQUEST_TIMEOUT, ErrorCode::BlobUploadInvalid)
+        }
+        Error::BodyInterrupted(_) => (StatusCode::BAD_REQUEST, ErrorCode::BlobUploadInvalid),
+        Error::NameInvalid(_) => (StatusCode::BAD_REQUEST, ErrorCode::NameInvalid),
+        Error::Invalid(_) => (StatusCode::BAD_REQUEST, ErrorCode::Unsupported),
+        Error::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unknown),
+        Error::ReadOnly | Error::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unknown),
+        Error::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown),
+    }
+}
+
+fn body(error: &Error, code: ErrorCode) -> ErrorBody {
+    match error {
+        Error::Unauthenticated => ErrorBody::one(code, UNAUTHORIZED, None),
+        Error::BadCredentials { explanation } => {
+            ErrorBody::one(code, UNAUTHORIZED, explanation.as_ref().map(|rule| json!(rule)))
+        }
+        Error::Denied(denial) => ErrorBody::one(code, denial.text, Some(json!(denial.explanation))),
+        Error::NameInvalid(name) => name_invalid(name),
+        Error::ReferencesMissing(missing) => ErrorBody {
+            errors: missing
+                .iter()
+                .map(|digest| ErrorEntry {
+                    code,
+                    message: format!("{digest} is not in this repository: push it before the manifest"),
+                    detail: Some(json!({ "digest": digest })),
+                })
+                .collect(),
+        },
+        Error::TagMoved { now } => ErrorBody::one(code, error.to_string(), Some(json!({ "digest": now }))),
+        Error::RangeInvalid { offset } => {
+            ErrorBody::one(code, error.to_string(), Some(json!({ "offset": offset })))
+        }
+        Error::DigestMismatch { expected, found } => ErrorBody::one(
+            code,
+            "provided digest did not match uploaded content",
+            Some(json!({ "expected": expected.as_str(), "found": found.as_str() })),
+        ),
+        // What broke inside is for the log; the request id in the answer's header finds it there.
+        Error::Internal { .. } => ErrorBody::one(
+            code,
+            "internal error; the X-Request-Id of this answer finds it in the log",
+            None,
+        ),
+        error => ErrorBody::one(code, error.to_string(), None),
+    }
+}
+
+fn name_invalid(error: &berth_oci::NameError) -> ErrorBody {
+    ErrorBody::one(
+        ErrorCode::NameInvalid,
+        "'repository' is invalid",
+        Some(json!(error.to_string())),
+    )
+}
+
+fn respond(status: StatusCode, mut headers: HeaderMap, body: &ErrorBody) -> Response {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    (status, headers, body.to_json()).into_response()
+}

@@ -1,0 +1,163 @@
+//! Manifests: got, looked at, put and deleted by tag or digest.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use berth_oci::{Reference, RepositoryName, Tag};
+use berth_registry::{Condition, Error, PushedManifest};
+use futures_util::StreamExt as _;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use super::Asked;
+use crate::body;
+
+/// The header that names the digest of what is answered.
+pub(super) const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+/// The header that says a subject was understood.
+const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+/// The header that says a tag was set.
+const TAG: HeaderName = HeaderName::from_static("oci-tag");
+/// What a digest names never changes.
+pub(super) const IMMUTABLE: &str = "max-age=31536000, immutable";
+/// What a tag names may change at any time; a client that kept it asks again with its ETag.
+const REVALIDATE: &str = "no-cache";
+
+/// end-3, GET.
+pub(super) async fn get(
+    asked: &Asked<'_>,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> Result<Response, Error> {
+    let manifest = asked
+        .app
+        .registry
+        .manifest(asked.caller, repository, reference)
+        .await?;
+    let head = described(reference, &manifest.digest, &manifest.media_type);
+    if asked.has_already(&manifest.digest) {
+        return Ok((StatusCode::NOT_MODIFIED, head).into_response());
+    }
+    Ok((head, manifest.bytes).into_response())
+}
+
+/// end-3, HEAD.
+pub(super) async fn head(
+    asked: &Asked<'_>,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> Result<Response, Error> {
+    let manifest = asked
+        .app
+        .registry
+        .manifest_descriptor(asked.caller, repository, reference)
+        .await?;
+    let head = described(reference, &manifest.digest, &manifest.media_type);
+    if asked.has_already(&manifest.digest) {
+        return Ok((StatusCode::NOT_MODIFIED, head).into_response());
+    }
+    Ok((head, [(CONTENT_LENGTH, manifest.size)], Body::empty()).into_response())
+}
+
+/// end-7.
+pub(super) async fn put(
+    asked: &Asked<'_>,
+    repository: &RepositoryName,
+    (reference, tags): (&Reference, &[Tag]),
+    body: Body,
+) -> Result<Response, Error> {
+    let bytes = read(body, asked.app.registry.limits().manifest_bytes_max).await?;
+    let pushed = PushedManifest {
+        reference,
+        tags,
+        content_type: asked.header(CONTENT_TYPE),
+        bytes: &bytes,
+        condition: condition(asked),
+    };
+    let stored = asked
+        .app
+        .registry
+        .put_manifest(asked.caller, repository, pushed)
+        .await?;
+    let mut response = (
+        StatusCode::CREATED,
+        [
+            (LOCATION, format!("/v2/{repository}/manifests/{}", stored.digest)),
+            (DIGEST, stored.digest.to_string()),
+            (ETAG, format!("\"{}\"", stored.digest)),
+        ],
+    )
+        .into_response();
+    let headers = response.headers_mut();
+    if let Some(subject) = stored.subject {
+        headers.insert(SUBJECT, text(&subject.to_string()));
+    }
+    for tag in &stored.tags {
+        headers.append(TAG, text(tag));
+    }
+    Ok(response)
+}
+
+/// end-9.
+pub(super) async fn delete(
+    asked: &Asked<'_>,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> Result<Response, Error> {
+    asked
+        .app
+        .registry
+        .delete_manifest(asked.caller, repository, reference, condition(asked))
+        .await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}
+
+/// What the tag must name, as `If-Match` and `If-None-Match: *` say (RFC 9110 section 13.1).
+fn condition(asked: &Asked<'_>) -> Option<Condition> {
+    if let Some(digests) = asked.entity_tags(IF_MATCH) {
+        let any = digests.iter().any(|digest| digest == "*");
+        return Some(if any {
+            Condition::Anything
+        } else {
+            Condition::OneOf(digests)
+        });
+    }
+    asked
+        .entity_tags(IF_NONE_MATCH)?
+        .iter()
+        .any(|digest| digest == "*")
+        .then_some(Condition::Nothing)
+}
+
+/// The whole body, if it is not larger than a manifest may be.
+async fn read(body: Body, max: u64) -> Result<Vec<u8>, Error> {
+    let mut stream = std::pin::pin!(body::bytes(body));
+    let mut bytes = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        bytes.extend_from_slice(&chunk.map_err(Error::BodyInterrupted)?);
+        if bytes.len() as u64 > max {
+            return Err(Error::TooLarge {
+                what: "the manifest",
+                max,
+            });
+        }
+    }
+    Ok(bytes)
+}
+
+fn described(reference: &Reference, digest: &str, media_type: &str) -> [(HeaderName, HeaderValue); 4] {
+    let cache = match reference {
+        Reference::Digest(_) => IMMUTABLE,
+        Reference::Tag(_) => REVALIDATE,
+    };
+    [
+        (CONTENT_TYPE, text(media_type)),
+        (DIGEST, text(digest)),
+        (ETAG, text(&format!("\"{digest}\""))),
+        (CACHE_CONTROL, HeaderValue::from_static(cache)),
+    ]
+}
+
+/// A header value out of a text that was checked when it came in.
+pub(super) fn text(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static("invalid"))
+}

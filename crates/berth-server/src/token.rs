@@ -1,0 +1,169 @@
+//! The token endpoint of the docker token protocol: Basic over GET, and the OAuth2 form over POST.
+//! Shapes requests and answers; what a token may carry is the registry's business.
+
+use axum::Json;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use berth_oci::{ErrorBody, ErrorCode, Scope};
+use berth_registry::{Caller, Error, IssuedToken, time_text};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use serde_json::json;
+
+use crate::app::AppState;
+use crate::authenticate;
+
+/// Where the challenge sends clients.
+pub(crate) const TOKEN_PATH: &str = "/token";
+/// The form of a login holds a name, a password and some scopes.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+
+/// The token endpoint, and the path that SWR has for it.
+pub(crate) fn routes() -> Router<AppState> {
+    let both = || get(by_basic).post(by_form);
+    Router::new()
+        .route(TOKEN_PATH, both())
+        .route("/swr/auth/v2/registry/auth", both())
+        .route("/swr/auth/v2/registry/auth/", both())
+}
+
+async fn by_basic(State(app): State<AppState>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let scopes = scopes(parts.uri.query().unwrap_or_default());
+    let caller = match authenticate::basic_caller(&app, &parts).await {
+        Ok(caller) => caller,
+        Err(error) => return refused(&error),
+    };
+    answer(&app, &caller, &scopes).await
+}
+
+async fn by_form(State(app): State<AppState>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Some(form) = read_form(body).await else {
+        return unusable("the form is too large or did not arrive whole");
+    };
+    let field = |name: &str| {
+        let mut pairs = form_urlencoded::parse(form.as_bytes());
+        pairs
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    };
+    let scopes = scopes(&form);
+    let caller = match (
+        field("grant_type").as_deref(),
+        field("username"),
+        field("password"),
+    ) {
+        (Some("password"), Some(user), Some(password)) => {
+            match authenticate::login(&app, &parts, &user, &password).await {
+                Ok(caller) => caller,
+                Err(error) => return refused(&error),
+            }
+        }
+        (Some("password"), _, _) => return unusable("username and password are missing"),
+        _ => return unusable("the only grant_type is password: log in again with a user name and password"),
+    };
+    answer(&app, &caller, &scopes).await
+}
+
+async fn read_form(body: Body) -> Option<String> {
+    let bytes = Limited::new(body, FORM_BYTES_MAX)
+        .collect()
+        .await
+        .ok()?
+        .to_bytes();
+    String::from_utf8(bytes.to_vec()).ok()
+}
+
+/// Every scope asked for, one per parameter or several with spaces between. What is no scope of ours is not granted,
+/// and the request that needs it says what is wrong with its name.
+fn scopes(query: &str) -> Vec<Scope> {
+    form_urlencoded::parse(query.as_bytes())
+        .filter(|(key, _)| key == "scope")
+        .flat_map(|(_, value)| {
+            value
+                .split(' ')
+                .filter_map(|text| Scope::parse(text).ok())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+async fn answer(app: &AppState, caller: &Caller, scopes: &[Scope]) -> Response {
+    match app.registry.issue_token(caller, scopes).await {
+        Ok(issued) => granted(&issued),
+        Err(error) => refused(&error),
+    }
+}
+
+fn granted(issued: &IssuedToken) -> Response {
+    let body = json!({
+        "token": issued.token,
+        "access_token": issued.token,
+        "expires_in": issued.expires_in_seconds,
+        "issued_at": time_text(issued.issued_at),
+    });
+    ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// A refusal in the docker form, which clients print as `code: message`.
+fn refused(error: &Error) -> Response {
+    let mut headers = HeaderMap::new();
+    let (status, body) = match error {
+        Error::Denied(denial) => {
+            let detail = Some(json!(denial.explanation));
+            (
+                StatusCode::UNAUTHORIZED,
+                ErrorBody::one(ErrorCode::Denied, denial.text, detail),
+            )
+        }
+        Error::Throttled { retry_after_seconds } => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
+            let body = ErrorBody::one(ErrorCode::TooManyRequests, error.to_string(), None);
+            (StatusCode::TOO_MANY_REQUESTS, body)
+        }
+        Error::BadCredentials { explanation } => {
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"berth\""),
+            );
+            let detail = explanation.as_ref().map(|explanation| json!(explanation));
+            (
+                StatusCode::UNAUTHORIZED,
+                ErrorBody::one(ErrorCode::Unauthorized, error.to_string(), detail),
+            )
+        }
+        Error::Invalid(_) => (
+            StatusCode::BAD_REQUEST,
+            ErrorBody::one(ErrorCode::Unsupported, error.to_string(), None),
+        ),
+        Error::Unavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorBody::one(ErrorCode::Unknown, error.to_string(), None),
+        ),
+        error => {
+            tracing::error!(error = error as &dyn std::error::Error, "token request failed");
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                ErrorBody::one(ErrorCode::Unknown, "internal error", None),
+            )
+        }
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    (status, headers, body.to_json()).into_response()
+}
+
+fn unusable(message: &str) -> Response {
+    let body = ErrorBody::one(ErrorCode::Unsupported, message, None);
+    (
+        StatusCode::BAD_REQUEST,
+        [(CONTENT_TYPE, "application/json")],
+        body.to_json(),
+    )
+        .into_response()
+}
