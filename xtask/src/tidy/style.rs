@@ -191,7 +191,7 @@ mod tests {
         // Put together here, so that these lines are no notes themselves.
         let note = |note: &str| format!("//! Doc.\nfn a() {{}} {}{note}\n", "/".repeat(2));
         accepts(&note(" TODO(#12): more"));
-        accepts("//! Doc.\nfn a() { b(\"TODO\") }\n");
+        accepts(&note(" Doc.\nconst A: &str = \"TODO\";"));
         refuses(&note(" TODO: more"), "y.rs:2: a note");
         refuses(&note(" TODO(me): more"), "a note");
         refuses(&note(" TODO(#): more"), "a note");
