@@ -6,8 +6,9 @@
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
-use crate::repositories::{self, Viewer, readable};
+use crate::repository_lock;
 use crate::sql::{self, Meaning, change, first};
+use crate::viewer::{Viewer, readable};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -269,7 +270,7 @@ async fn unlink(
     const REFERENCE: &str =
         "SELECT manifest FROM manifest_references WHERE repository_id = $1 AND digest = $2 LIMIT 1";
     const UNLINK: &str = "DELETE FROM blob_links WHERE repository_id = $1 AND digest = $2";
-    match repositories::lock(tx, repository_id).await {
+    match repository_lock::lock(tx, repository_id).await {
         Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(UnlinkOutcome::Missing),
         other => other?,
     }
@@ -312,7 +313,7 @@ async fn sweep(tx: &mut AnyConnection, before: i64, now: i64, limit: i64) -> Res
     let mut locked = None;
     for (repository_id, digest) in idle {
         if locked != Some(repository_id) {
-            match repositories::lock(tx, repository_id).await {
+            match repository_lock::lock(tx, repository_id).await {
                 Err(Failure::Conflict(Conflict::RepositoryGone)) => continue,
                 other => other?,
             }

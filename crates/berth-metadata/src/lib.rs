@@ -18,12 +18,14 @@ mod plans;
 mod pool;
 mod reclaim;
 mod repositories;
+mod repository_lock;
 mod secrets;
 mod shares;
 mod sql;
 mod tags;
 mod uploads;
 mod users;
+mod viewer;
 
 pub use accounts::Account;
 pub use blobs::{BlobRow, LinkedBlob, UnlinkOutcome};
@@ -37,11 +39,12 @@ pub use manifests::{
 };
 pub use organizations::{ListedOrganization, NewOrganization, Organization, OrganizationsPage};
 pub use reclaim::ReclaimRow;
-pub use repositories::{NewRepository, Repository, Viewer};
+pub use repositories::{NewRepository, Repository};
 pub use secrets::SigningKeyRow;
 pub use tags::{Expected, TagMove};
 pub use uploads::{FinishOutcome, FinishUpload, SaveUpload, UploadRow};
 pub use users::{AccessType, NewUser, User};
+pub use viewer::Viewer;
 
 use pool::Pool;
 

@@ -2,9 +2,8 @@
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
-use crate::manifests::PutManifest;
 use crate::pool::{Durability, Failure};
-use crate::repositories;
+use crate::repository_lock;
 use crate::sql::{change, first};
 use sqlx::{AnyConnection, Row};
 
@@ -121,27 +120,36 @@ pub(crate) async fn require(
     Ok(named)
 }
 
+/// Where a tag is to point, who says so, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target<'a> {
+    pub(crate) repository_id: i64,
+    pub(crate) digest: &'a str,
+    pub(crate) user_id: Option<&'a str>,
+    pub(crate) now: i64,
+}
+
 /// Points a tag, which names `previous`, at a manifest that is stored.
 pub(crate) async fn point(
     tx: &mut AnyConnection,
-    put: &PutManifest,
+    target: Target<'_>,
     tag: &str,
     previous: Option<&str>,
 ) -> Result<(), Failure> {
     const POINT: &str = "INSERT INTO tags (repository_id, tag, digest, updated_at) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (repository_id, tag) DO UPDATE SET digest = excluded.digest, updated_at = excluded.updated_at";
     let point = sqlx::query(POINT)
-        .bind(put.repository_id)
+        .bind(target.repository_id)
         .bind(tag.to_owned())
-        .bind(put.digest.clone())
-        .bind(put.now);
+        .bind(target.digest.to_owned())
+        .bind(target.now);
     change(tx, point).await?;
-    if previous != Some(put.digest.as_str()) {
+    if previous != Some(target.digest) {
         let note = sqlx::query(NOTE)
-            .bind(put.repository_id)
+            .bind(target.repository_id)
             .bind(tag.to_owned())
-            .bind(put.digest.clone());
-        change(tx, note.bind(put.now).bind(put.user_id.clone())).await?;
+            .bind(target.digest.to_owned());
+        change(tx, note.bind(target.now).bind(target.user_id.map(str::to_owned))).await?;
     }
     Ok(())
 }
@@ -173,7 +181,7 @@ async fn delete(
     now: i64,
 ) -> Result<bool, Failure> {
     const DELETE: &str = "DELETE FROM tags WHERE repository_id = $1 AND tag = $2";
-    match repositories::lock(tx, repository_id).await {
+    match repository_lock::lock(tx, repository_id).await {
         Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(false),
         other => other?,
     }
@@ -182,7 +190,7 @@ async fn delete(
         return Ok(false);
     }
     note_deleted(tx, repository_id, tag, now).await?;
-    repositories::touch(tx, repository_id, now).await?;
+    repository_lock::touch(tx, repository_id, now).await?;
     Ok(true)
 }
 

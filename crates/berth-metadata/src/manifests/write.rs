@@ -4,19 +4,25 @@
 use super::{MissingReferences, PutManifest, PutOutcome};
 use crate::error::Conflict;
 use crate::pool::Failure;
-use crate::repositories;
+use crate::repository_lock;
 use crate::sql::{self, change, first};
 use crate::tags;
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeSet, HashSet};
 
 pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<PutOutcome, Failure> {
-    repositories::touch(tx, put.repository_id, put.now).await?;
+    repository_lock::touch(tx, put.repository_id, put.now).await?;
     require_references(tx, put).await?;
     let previous = tags::require(tx, put.repository_id, &put.tags, put.expected.as_ref()).await?;
     let created = store(tx, put).await?;
+    let target = tags::Target {
+        repository_id: put.repository_id,
+        digest: &put.digest,
+        user_id: put.user_id.as_deref(),
+        now: put.now,
+    };
     for (tag, named) in &previous {
-        tags::point(tx, put, tag, named.as_deref()).await?;
+        tags::point(tx, target, tag, named.as_deref()).await?;
     }
     Ok(PutOutcome { created, previous })
 }
@@ -182,7 +188,7 @@ pub(super) async fn delete(
     now: i64,
 ) -> Result<bool, Failure> {
     const DELETE: &str = "DELETE FROM manifests WHERE repository_id = $1 AND digest = $2";
-    match repositories::lock(tx, repository_id).await {
+    match repository_lock::lock(tx, repository_id).await {
         Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(false),
         other => other?,
     }
@@ -198,6 +204,6 @@ pub(super) async fn delete(
         return Ok(false);
     }
     set_idle(tx, repository_id, &unreferenced, now).await?;
-    repositories::touch(tx, repository_id, now).await?;
+    repository_lock::touch(tx, repository_id, now).await?;
     Ok(true)
 }
