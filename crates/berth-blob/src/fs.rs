@@ -160,9 +160,7 @@ fn publish(layout: &Layout, from: &Path, to: &Path, length: u64) -> Result<(), E
         fs::rename(from, to).map_err(failed)?;
     }
     let shard = to.parent().expect("a blob lies in a folder");
-    File::open(shard)
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed)
+    layout::sync_dir(shard).map_err(failed)
 }
 
 fn remove(path: &Path) -> Result<(), Error> {
