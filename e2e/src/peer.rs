@@ -129,9 +129,7 @@ impl Peer {
             Self::Docker(docker) => docker.run(&["pull", image]),
             Self::Containerd(containerd, login) => containerd.pull(login.as_ref(), image),
             Self::Podman(client) => client.run(&["pull", "--tls-verify=false", image]),
-            Self::Buildah(client) => {
-                client.run(&["pull", "--policy=always", "--tls-verify=false", image])
-            }
+            Self::Buildah(client) => client.run(&["pull", "--policy=always", "--tls-verify=false", image]),
             Self::Skopeo(client) => {
                 let to = format!("dir:{}", fresh_folder(client));
                 let from = format!("docker://{image}");

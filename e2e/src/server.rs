@@ -39,20 +39,53 @@ pub struct User {
 #[derive(Debug)]
 pub struct Server {
     port: u16,
+    transport: Transport,
     daemon: Daemon,
     home: Home,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    Plain,
+    Tls,
+}
+
 impl Server {
-    /// Starts a fresh registry and waits until it is ready.
+    /// Starts a fresh registry over plain HTTP and waits until it is ready.
     pub fn start() -> Self {
+        Self::start_in(Home::new("berth"), Transport::Plain)
+    }
+
+    /// Starts a fresh registry over TLS, with a certificate of `berth tls self-signed`.
+    pub fn start_with_tls() -> Self {
         let home = Home::new("berth");
+        make_certificate(&home);
+        Self::start_in(home, Transport::Tls)
+    }
+
+    fn start_in(home: Home, transport: Transport) -> Self {
         // Moved by `advance_clock`; the server's clock is read through this file.
         home.write("clock", "+0");
         let port = free_port();
-        let mut daemon = spawn(&home, port);
-        await_ready(&mut daemon, port);
-        Self { port, daemon, home }
+        let daemon = spawn(&home, transport, port);
+        let mut server = Self {
+            port,
+            transport,
+            daemon,
+            home,
+        };
+        server.await_ready();
+        server
+    }
+
+    /// The certificate of the authority that clients have to trust, as it is now.
+    pub fn authority(&self) -> PathBuf {
+        self.home.join("tls/ca.crt")
+    }
+
+    /// Replaces the authority and the server's certificate under the running server.
+    pub fn renew_certificate(&self) {
+        make_certificate(&self.home);
     }
 
     /// `127.0.0.1:<port>`, as it stands in image names.
@@ -236,8 +269,25 @@ impl Server {
     }
 
     fn start_again(&mut self) {
-        self.daemon = spawn(&self.home, self.port);
-        await_ready(&mut self.daemon, self.port);
+        self.daemon = spawn(&self.home, self.transport, self.port);
+        self.await_ready();
+    }
+
+    fn await_ready(&mut self) {
+        let curl = curl();
+        let authority = self.authority();
+        let authority = authority.to_string_lossy();
+        let mut arguments = vec!["--fail"];
+        let scheme = match self.transport {
+            Transport::Plain => "http",
+            Transport::Tls => {
+                arguments.extend(["--cacert", &authority]);
+                "https"
+            }
+        };
+        let ready = format!("{scheme}://127.0.0.1:{}/readyz", self.port);
+        arguments.push(&ready);
+        self.daemon.wait_until(|| curl.run(&arguments).success);
     }
 }
 
@@ -273,7 +323,7 @@ fn text(answer: &Value, field: &str) -> String {
         .to_owned()
 }
 
-fn spawn(home: &Home, port: u16) -> Daemon {
+fn spawn(home: &Home, transport: Transport, port: u16) -> Daemon {
     let mut command = berth(home);
     command
         .arg("serve")
@@ -281,13 +331,23 @@ fn spawn(home: &Home, port: u16) -> Daemon {
         .env("LD_PRELOAD", faketime())
         .env("FAKETIME_TIMESTAMP_FILE", home.join("clock"))
         .env("FAKETIME_NO_CACHE", "1");
+    if transport == Transport::Tls {
+        command
+            .env("BERTH_TLS_CERTIFICATE", home.join("tls/server.crt"))
+            .env("BERTH_TLS_KEY", home.join("tls/server.key"));
+    }
     Daemon::spawn("berth", &mut command, &home.join("log"))
 }
 
-fn await_ready(daemon: &mut Daemon, port: u16) {
-    let curl = curl();
-    let ready = format!("http://127.0.0.1:{port}/readyz");
-    daemon.wait_until(|| curl.run(&["--fail", &ready]).success);
+fn make_certificate(home: &Home) {
+    let output = berth(home)
+        .args(["tls", "self-signed", "--force", "--host", "127.0.0.1"])
+        .arg("--directory")
+        .arg(home.join("tls"))
+        .output()
+        .expect("berth can be run");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "berth tls self-signed failed:\n{errors}");
 }
 
 /// `berth` with the settings of an unattended first start.

@@ -12,3 +12,4 @@ mod podman;
 mod refusals;
 mod restart;
 mod skopeo;
+mod tls;
