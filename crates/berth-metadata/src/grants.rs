@@ -24,6 +24,15 @@ impl Permission {
         self as i64
     }
 
+    /// The word for it: read, write or manage.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Permission::Read => "read",
+            Permission::Write => "write",
+            Permission::Manage => "manage",
+        }
+    }
+
     /// The permission of those bits, none for other numbers.
     pub fn from_bits(bits: i64) -> Option<Permission> {
         match bits {

@@ -19,7 +19,8 @@ pub enum AccessType {
 }
 
 impl AccessType {
-    fn as_str(self) -> &'static str {
+    /// The word that is stored and shown.
+    pub fn as_str(self) -> &'static str {
         match self {
             AccessType::Console => "console",
             AccessType::Programmatic => "programmatic",

@@ -324,21 +324,12 @@ fn refuse(refusal: Refusal, caller: &Caller, organization: &str, name: Option<&R
             format!(
                 "{who}; this needs the permission '{}' on organization '{organization}'{}: \
                  ask who manages it to grant it",
-                word(permission),
+                permission.as_str(),
                 name.map_or_else(String::new, |name| format!(" or on image '{name}'")),
             ),
         ),
     };
     Error::Denied(Box::new(Denial { text, explanation }))
-}
-
-/// The permission as people call it.
-fn word(permission: Permission) -> &'static str {
-    match permission {
-        Permission::Read => "read",
-        Permission::Write => "write",
-        Permission::Manage => "manage",
-    }
 }
 
 #[cfg(test)]

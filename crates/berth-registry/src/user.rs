@@ -87,6 +87,12 @@ impl Registry {
         }
     }
 
+    /// The user of that name; `Unknown` when the account has none.
+    pub async fn show_user(&self, caller: &Caller, account: &str, user: &str) -> Result<User, Error> {
+        caller.require_administrator(account)?;
+        self.user(account, user).await
+    }
+
     /// Gives a user a new password; tokens made with the old one end.
     pub async fn reset_password(
         &self,

@@ -13,7 +13,7 @@ use berth_registry::Registry;
 use crate::config::Settings;
 use crate::serve::{Certificate, Phases, Server, Timeouts, TlsError};
 use crate::unknown_path::not_found;
-use crate::{console, distribution, first_start, health, token};
+use crate::{console, distribution, first_start, health, manage, token};
 
 pub(crate) use crate::state::AppState;
 
@@ -149,6 +149,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/welcome.css", get(console::style))
         .merge(health::routes(ready))
         .merge(token::routes())
+        .merge(manage::routes())
         .merge(distribution::routes())
         .fallback(not_found)
         .with_state(state)

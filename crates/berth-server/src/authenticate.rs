@@ -1,6 +1,8 @@
 //! Who sent a request: reads the credentials out of its headers and asks the registry. Decides about no right.
 //! Also the challenge, which tells clients where tokens are.
 
+use std::fmt::Write as _;
+
 use axum::body::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -157,7 +159,7 @@ pub(crate) fn challenge(
         origin.url
     );
     if let Some(scope) = scope {
-        text.push_str(&format!(",scope=\"{scope}\""));
+        let _ = write!(text, ",scope=\"{scope}\"");
     }
     match error {
         None => {}

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 
+use crate::admin::AdminArgs;
 use crate::config::{self, Resolved, SETTINGS, Written};
 use crate::self_signed;
 
@@ -34,6 +35,10 @@ enum Verb {
     /// Make certificates
     #[command(subcommand)]
     Tls(TlsVerb),
+    /// Manage accounts, users, keys, organizations and rights, beside a running server or without one
+    ///
+    /// Works on the data folder or database itself, as the server's own settings name it.
+    Admin(AdminArgs),
     /// Print the version
     Version,
 }
@@ -145,6 +150,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Tls(TlsVerb::SelfSigned(request)) => self_signed::make(&request)
             .map_err(Failure::from)
             .and_then(|text| print(&text)),
+        Verb::Admin(args) => args.run().map_err(Failure::from).and_then(|text| print(&text)),
         Verb::Version => print(concat!("berth ", env!("CARGO_PKG_VERSION"), "\n")),
     };
     match done {

@@ -1,5 +1,6 @@
 //! The `berth` binary: a container image registry with everything in it.
 
+mod admin;
 mod app;
 mod authenticate;
 mod body;
@@ -10,6 +11,7 @@ mod distribution;
 mod first_start;
 mod health;
 mod logging;
+mod manage;
 mod origin;
 mod self_signed;
 mod serve;

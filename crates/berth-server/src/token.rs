@@ -1,4 +1,4 @@
-//! The token endpoint of the docker token protocol: Basic over GET, and the OAuth2 form over POST.
+//! The token endpoint of the docker token protocol: Basic over GET, and the `OAuth2` form over POST.
 //! Shapes requests and answers; what a token may carry is the registry's business.
 
 use axum::Json;

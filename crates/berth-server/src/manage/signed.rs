@@ -1,0 +1,55 @@
+//! The extractor of signed requests: reads the body whole, because the signature covers it, and names the caller.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use berth_registry::Caller;
+use http::request::Parts;
+use http_body_util::{BodyExt as _, Limited};
+use serde::de::DeserializeOwned;
+
+use super::error::Refused;
+use crate::app::AppState;
+use crate::authenticate;
+
+/// The largest body of this API is a list of a hundred users.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// A request whose signature was right.
+pub(super) struct Signed {
+    pub(super) caller: Caller,
+    pub(super) parts: Parts,
+    body: Bytes,
+}
+
+impl FromRequest<AppState> for Signed {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, app: &AppState) -> Result<Self, Refused> {
+        let (parts, body) = request.into_parts();
+        let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                return Err(Refused::body_too_large());
+            }
+            Err(_) => return Err(Refused::body_broken_off()),
+        };
+        let caller = authenticate::signed_caller(app, &parts, &body).await?;
+        Ok(Self { caller, parts, body })
+    }
+}
+
+impl Signed {
+    /// The body as JSON of the wanted form, whatever its content type says.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Refused> {
+        serde_json::from_slice(&self.body).map_err(|error| Refused::body_malformed(&error))
+    }
+
+    /// A parameter of the query, decoded.
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        let query = self.parts.uri.query().unwrap_or_default();
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    }
+}
