@@ -16,9 +16,9 @@ const ROWS: &str = "
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100) SELECT n FROM c) AS c;
     INSERT INTO organization_grants SELECT 'user', 10, 7;
     INSERT INTO repositories
-        (id, organization_id, image, full_name, is_public, category, description, creator_id, created_at, updated_at)
+        (id, organization_id, image, full_name, is_public, listed, category, description, creator_id, created_at, updated_at)
         SELECT n, n % 100 + 1, 'image' || n, 'org' || (n % 100 + 1) || '/image' || n,
-            CASE WHEN n % 20 = 0 THEN 1 ELSE 0 END, '', '', 'user', 1, 1
+            CASE WHEN n % 20 = 0 THEN 1 ELSE 0 END, 1, '', '', 'user', 1, 1
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c) AS c;
     INSERT INTO manifests SELECT 7, 'sha256:' || n, 'type', 1, NULL, 'sha256:0', '{}', 1, NO_BYTES
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000) SELECT n FROM c) AS c;

@@ -56,16 +56,16 @@ macro_rules! repository_columns {
 }
 
 pub(crate) const FIND: &str = concat!(repository_columns!(), "WHERE r.full_name = $1");
-pub(crate) const LIST_PUBLIC: &str = "SELECT r.full_name FROM repositories r WHERE r.is_public = 1 AND r.full_name > $1 \
+pub(crate) const LIST_PUBLIC: &str = "SELECT r.full_name FROM repositories r WHERE r.is_public = 1 AND r.listed = 1 AND r.full_name > $1 \
      ORDER BY r.full_name LIMIT $2";
 pub(crate) const LIST_READABLE: &str = concat!(
-    "SELECT r.full_name FROM repositories r WHERE r.full_name > $5 AND ",
+    "SELECT r.full_name FROM repositories r WHERE r.full_name > $5 AND r.listed = 1 AND ",
     readable!(),
     " ORDER BY r.full_name LIMIT $6"
 );
 
 impl Metadata {
-    /// The repository of that name, created when missing; [`Conflict::OrganizationGone`].
+    /// The repository of that name, made for a push when missing: it is in no list before its first manifest; [`Conflict::OrganizationGone`].
     pub async fn ensure_repository(&self, new: NewRepository) -> Result<Repository, Error> {
         if let Some(repository) = self.repository(&new.full_name).await? {
             return Ok(repository);
@@ -73,7 +73,7 @@ impl Metadata {
         self.pool
             .write("create a repository", Durability::Durable, new, |tx, new| {
                 Box::pin(async move {
-                    change(tx, insert(new))
+                    change(tx, insert(new, false))
                         .await
                         .reference(Conflict::OrganizationGone)?;
                     by_name(tx, &new.full_name)
@@ -89,7 +89,7 @@ impl Metadata {
         self.pool
             .write("create a repository", Durability::Durable, new, |tx, new| {
                 Box::pin(async move {
-                    if change(tx, insert(new))
+                    if change(tx, insert(new, true))
                         .await
                         .reference(Conflict::OrganizationGone)?
                         == 0
@@ -133,6 +133,18 @@ impl Metadata {
                 .bind(limit),
         };
         self.list("list repositories", statement, |row| Ok(row.try_get(0)?))
+            .await
+    }
+
+    /// Deletes at most `limit` repositories that pushes before `before` made and that never got a manifest, once neither
+    /// an upload nor a blob is left in them; answers how many.
+    pub async fn delete_abandoned_repositories(&self, before: i64, limit: i64) -> Result<u64, Error> {
+        const DELETE: &str = "DELETE FROM repositories WHERE listed = 0 AND id IN (\
+             SELECT r.id FROM repositories r WHERE r.listed = 0 AND r.created_at < $1 \
+             AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.repository_id = r.id) \
+             AND NOT EXISTS (SELECT 1 FROM blob_links l WHERE l.repository_id = r.id) LIMIT $2)";
+        let statement = move || sqlx::query(DELETE).bind(before).bind(limit);
+        self.change("delete abandoned repositories", Durability::Durable, statement)
             .await
     }
 
@@ -191,16 +203,17 @@ async fn delete(tx: &mut AnyConnection, id: i64, now: i64) -> Result<bool, Failu
     Ok(true)
 }
 
-fn insert(new: &NewRepository) -> Statement {
+fn insert(new: &NewRepository, listed: bool) -> Statement {
     const INSERT: &str = "INSERT INTO repositories \
-         (organization_id, image, full_name, is_public, category, description, creator_id, created_at, updated_at) \
-         VALUES ($1, $2, $3, 0, '', '', $4, $5, $5) ON CONFLICT DO NOTHING";
+         (organization_id, image, full_name, is_public, listed, category, description, creator_id, created_at, updated_at) \
+         VALUES ($1, $2, $3, 0, $6, '', '', $4, $5, $5) ON CONFLICT DO NOTHING";
     sqlx::query(INSERT)
         .bind(new.organization_id)
         .bind(new.image.clone())
         .bind(new.full_name.clone())
         .bind(new.creator_id.clone())
         .bind(new.now)
+        .bind(i64::from(listed))
 }
 
 fn find(full_name: &str) -> Statement {

@@ -17,7 +17,7 @@ pub(crate) async fn lock(tx: &mut AnyConnection, id: i64) -> Result<(), Failure>
 
 /// Like [`lock`], and notes that the content changes.
 pub(crate) async fn touch(tx: &mut AnyConnection, id: i64, now: i64) -> Result<(), Failure> {
-    const TOUCH: &str = "UPDATE repositories SET updated_at = $2 WHERE id = $1";
+    const TOUCH: &str = "UPDATE repositories SET updated_at = $2, listed = 1 WHERE id = $1";
     if change(tx, sqlx::query(TOUCH).bind(id).bind(now)).await? == 0 {
         return Err(Conflict::RepositoryGone.into());
     }

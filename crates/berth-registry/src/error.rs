@@ -156,6 +156,8 @@ impl From<berth_blob::Error> for Error {
             berth_blob::Error::NoSpace => Self::NoSpace,
             berth_blob::Error::ReadOnly => Self::ReadOnly,
             berth_blob::Error::Body(source) => Self::BodyInterrupted(source),
+            // Another process writes to the upload; this one's requests take turns.
+            berth_blob::Error::Busy => Self::Unavailable,
             other => Self::internal("using the blob store", other),
         }
     }
@@ -166,7 +168,9 @@ impl From<berth_metadata::Error> for Error {
         match error {
             berth_metadata::Error::Full => Self::NoSpace,
             berth_metadata::Error::ReadOnly => Self::ReadOnly,
-            berth_metadata::Error::Unavailable { .. } => Self::Unavailable,
+            // Somebody deleted the repository in the middle of this: the same request makes it anew or finds nothing.
+            berth_metadata::Error::Unavailable { .. }
+            | berth_metadata::Error::Conflict(berth_metadata::Conflict::RepositoryGone) => Self::Unavailable,
             other => Self::internal("using the metadata", other),
         }
     }

@@ -45,6 +45,7 @@ impl Registry {
         let before = now.saturating_sub(self.limits.upload_ttl_ms());
         self.expire_uploads(before).await?;
         while self.metadata.sweep_unreferenced(before, now, STEP).await? > 0 {}
+        while self.metadata.delete_abandoned_repositories(before, STEP).await? > 0 {}
         self.reclaim().await?;
         self.metadata.delete_expired_temporary_logins(now, STEP).await?;
         Ok(())

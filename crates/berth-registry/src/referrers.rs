@@ -6,7 +6,7 @@ use berth_metadata::ReferrersPage;
 use berth_oci::{Descriptor, Digest, RepositoryName};
 
 use crate::Registry;
-use crate::access::Caller;
+use crate::access::{Action, Caller};
 use crate::error::Error;
 use crate::tag::Listed;
 
@@ -22,9 +22,16 @@ impl Registry {
         subject: &Digest,
         (artifact_type, last): (Option<&str>, Option<&Digest>),
     ) -> Result<Listed<Descriptor>, Error> {
-        let repository_id = self.readable(caller, repository).await?;
+        let standing = self.require(caller, Action::Pull, repository).await?;
+        // The specification forbids 404 here: what is not there has no referrers.
+        let Some(place) = standing.repository else {
+            return Ok(Listed {
+                entries: Vec::new(),
+                more: false,
+            });
+        };
         let page = ReferrersPage {
-            repository_id,
+            repository_id: place.id,
             subject: subject.to_string(),
             artifact_type: artifact_type.map(str::to_owned),
             last: last.map(ToString::to_string),

@@ -83,6 +83,7 @@ CREATE TABLE repositories (
     image TEXT NOT NULL,
     full_name TEXT NOT NULL UNIQUE,
     is_public INTEGER NOT NULL,
+    listed INTEGER NOT NULL, -- 0 until its first manifest, when a push made it
     category TEXT NOT NULL,
     description TEXT NOT NULL,
     creator_id TEXT NOT NULL,
@@ -90,9 +91,10 @@ CREATE TABLE repositories (
     updated_at INTEGER NOT NULL,
     UNIQUE (organization_id, image)
 ) STRICT;
-CREATE INDEX repositories_by_visibility ON repositories (is_public, full_name);
+CREATE INDEX repositories_by_visibility ON repositories (is_public, listed, full_name);
+CREATE INDEX repositories_unlisted ON repositories (created_at) WHERE listed = 0;
 -- Holds every column that a listing filters on, so that a page never visits the table.
-CREATE INDEX repositories_listed ON repositories (full_name, is_public, organization_id, id);
+CREATE INDEX repositories_listed ON repositories (full_name, listed, is_public, organization_id, id);
 
 CREATE TABLE repository_grants (
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,

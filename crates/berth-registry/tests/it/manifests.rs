@@ -377,6 +377,11 @@ async fn referrers_are_found_by_subject_and_type() {
     test.put("team/app", "sbom", &signature("a/sbom"))
         .await
         .expect("put");
+    let nowhere = test
+        .registry
+        .list_referrers(&admin(), &name("team/absent"), &subject, (None, None))
+        .await;
+    assert!(nowhere.expect("an empty list, never 404").entries.is_empty());
     let app = name("team/app");
     for (filter, expected) in [(None, 2), (Some("a/sig"), 1), (Some("a/other"), 0)] {
         let listed = test

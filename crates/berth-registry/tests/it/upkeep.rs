@@ -130,3 +130,30 @@ async fn bytes_that_no_row_names_are_found_and_deleted() {
         .await
         .expect("closed");
 }
+
+#[tokio::test]
+async fn a_repository_that_never_got_a_manifest_is_in_no_list_and_goes() {
+    let test = TestRegistry::open(impatient()).await;
+    let listed = async || {
+        let page = berth_oci::endpoint::Page::default();
+        test.registry
+            .list_repositories(&admin(), &page)
+            .await
+            .expect("a list")
+            .entries
+    };
+    test.push("team/app", b"{}").await;
+    assert_eq!(listed().await, Vec::<String>::new());
+    test.put("team/app", "v1", &image(b"{}", &[])).await.expect("put");
+    test.start(&admin(), "team/abandoned").await.expect("started");
+    assert_eq!(listed().await, ["team/app"]);
+    a_moment().await;
+    test.registry.maintain_once().await.expect("upkeep");
+    let gone = test
+        .metadata
+        .repository("team/abandoned")
+        .await
+        .expect("metadata");
+    assert_eq!(gone, None);
+    assert_eq!(listed().await, ["team/app"]);
+}
