@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 
 use crate::home::Home;
 use crate::login::Login;
-use crate::server::Server;
 
 /// Seconds that one client command may take.
 const SECONDS_MAX: &str = "420";
@@ -183,9 +182,8 @@ pub fn curl() -> Client {
     Client::new("curl").argument("--silent").argument("--show-error")
 }
 
-/// Logs in with the client's own login command; the answer is the command's outcome.
-pub fn log_in(client: &Client, server: &Server, login: &Login) -> Outcome {
-    let address = server.address();
+/// Logs in at a registry's address with the client's own login command; the answer is the command's outcome.
+pub fn log_in(client: &Client, address: &str, login: &Login) -> Outcome {
     let (user, password) = (login.user.as_str(), login.password.as_str());
     let mut arguments = match client.program.as_str() {
         "podman" | "buildah" | "skopeo" => vec!["login", "--tls-verify=false"],
@@ -193,7 +191,7 @@ pub fn log_in(client: &Client, server: &Server, login: &Login) -> Outcome {
         "crane" => vec!["auth", "login"],
         _ => vec!["login"],
     };
-    arguments.extend(["-u", user, "-p", password, &address]);
+    arguments.extend(["-u", user, "-p", password, address]);
     client.run(&arguments)
 }
 

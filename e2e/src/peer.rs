@@ -82,7 +82,7 @@ impl Peer {
             *kept = Some(login.clone());
             return None;
         }
-        let outcome = log_in(self.client(), server, login);
+        let outcome = log_in(self.client(), &server.address(), login);
         if let Self::Crane(_) = self {
             // It writes the login down and asks nobody.
             outcome.ok();

@@ -6,7 +6,7 @@ use berth_oci::{RepositoryName, Resource, Scope, ScopeAction};
 
 use crate::Registry;
 use crate::clock::now_ms;
-use crate::error::Error;
+use crate::error::{Denial, Error};
 
 /// On whose behalf a registry method runs.
 #[derive(Clone, Debug)]
@@ -62,16 +62,6 @@ pub enum Action {
     ReadOrganization,
     /// Delete the organisation or change who may do what in it.
     ManageOrganization,
-}
-
-/// A refusal to a caller who is known, told so that they know what to do.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}")]
-pub struct Denial {
-    /// The text that clients show, as SWR words it.
-    pub text: &'static str,
-    /// Who was recognised, which rule said no and what would help; tells nothing the caller may not know.
-    pub explanation: String,
 }
 
 /// SWR's text for a caller without the right.

@@ -4,9 +4,9 @@ use berth_metadata::{Account, Conflict};
 
 use crate::access::Caller;
 use crate::clock::now_ms;
-use crate::user::check_name;
 use crate::{Error, Registry};
 
+const NAME_CHARS_MAX: usize = 64;
 /// Rows the operator's lists read at a time.
 pub(crate) const LIST_PAGE: i64 = 1000;
 
@@ -42,6 +42,25 @@ impl Registry {
         let found = self.metadata.account_by_name(name).await?;
         found.ok_or_else(|| Error::Unknown(format!("account '{name}'")))
     }
+}
+
+/// Refuses names that could be mistaken for another login form or break a command line.
+pub(crate) fn check_name(what: &str, name: &str) -> Result<(), Error> {
+    let plain = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    if plain && name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.len() <= NAME_CHARS_MAX
+    {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "the {what} name '{}' is not allowed: names have 1 to {NAME_CHARS_MAX} letters, digits, '.', '_' or '-', and \
+         start with a letter or digit",
+        name.chars()
+            .take(NAME_CHARS_MAX + 1)
+            .collect::<String>()
+            .escape_debug()
+    )))
 }
 
 /// A fresh id for a row of people: 32 lower-case hexadecimal digits.

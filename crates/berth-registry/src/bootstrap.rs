@@ -2,10 +2,10 @@
 
 use berth_metadata::{AccessType, Account, Conflict, FirstAccount, NewUser};
 
-use crate::account::new_id;
+use crate::account::{check_name, new_id};
 use crate::clock::now_ms;
 use crate::key::AccessKeyPair;
-use crate::user::{check_name, generate_password};
+use crate::user::generate_password;
 use crate::{Error, Registry};
 
 /// What the first account is to be; absent secrets are generated.

@@ -2,7 +2,15 @@
 
 use berth_oci::{Digest, NameError, Reference};
 
-use crate::access::Denial;
+/// A refusal to a caller who is known, told so that they know what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Denial {
+    /// The text that clients show, as SWR words it.
+    pub text: &'static str,
+    /// Who was recognised, which rule said no and what would help; tells nothing the caller may not know.
+    pub explanation: String,
+}
 
 /// Everything a registry method can answer besides success.
 #[derive(Debug, thiserror::Error)]

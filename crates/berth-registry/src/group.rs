@@ -3,9 +3,8 @@
 use berth_metadata::{Conflict, Group};
 
 use crate::access::Caller;
-use crate::account::{LIST_PAGE, new_id};
+use crate::account::{LIST_PAGE, check_name, new_id};
 use crate::clock::now_ms;
-use crate::user::check_name;
 use crate::{Error, Registry};
 
 /// What membership of a group means.

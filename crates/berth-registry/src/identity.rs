@@ -13,13 +13,13 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
-use crate::Error;
-use crate::access::{Credential, Denial, UserCaller};
+use crate::access::{Credential, UserCaller};
 use crate::clock::now_ms;
+use crate::error::{Denial, Error};
 use crate::password::Passwords;
 use crate::seal::MasterKey;
+use crate::signer::{self, Signer, Verified};
 use crate::throttle::Throttle;
-use crate::token::signer::{self, Signer, Verified};
 
 pub use login::Presented;
 pub(crate) use login::login_key;

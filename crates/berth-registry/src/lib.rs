@@ -21,6 +21,7 @@ mod referrers;
 mod repository;
 mod seal;
 mod secret;
+mod signer;
 mod tag;
 mod throttle;
 mod token;
@@ -32,14 +33,14 @@ use std::sync::Arc;
 use berth_blob::BlobStore;
 use berth_metadata::Metadata;
 
-pub use access::{Action, Caller, Credential, Denial, Refusal, UserCaller, decide};
+pub use access::{Action, Caller, Credential, Refusal, UserCaller, decide};
 pub use berth_metadata::{
     AccessKey, AccessType, Account, Grant, Group, ListedOrganization, Organization, Permission, User,
 };
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
 pub use clock::now_ms;
-pub use error::Error;
+pub use error::{Denial, Error};
 pub use grant::WantedGrant;
 pub use group::GroupRole;
 pub use identity::{IdentitySettings, Presented, time_text};
@@ -49,8 +50,9 @@ pub use manifest::{Condition, PushedManifest, StoredManifest};
 pub use open::Settings;
 pub use organization::{ListedFor, OrganizationView};
 pub use secret::{NewTemporaryLogin, WantedLogin};
+pub use signer::SERVICE;
 pub use tag::Listed;
-pub use token::{IssuedToken, SERVICE, TokenCaller};
+pub use token::{IssuedToken, TokenCaller};
 pub use upload::{Chunk, Started};
 pub use user::{NewPerson, Switch, generate_password};
 

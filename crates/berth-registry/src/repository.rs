@@ -5,9 +5,9 @@ use berth_oci::RepositoryName;
 use berth_oci::endpoint::Page;
 
 use crate::Registry;
-use crate::access::{Caller, Denial, ORGANIZATION_UNKNOWN};
+use crate::access::{Caller, ORGANIZATION_UNKNOWN};
 use crate::clock::now_ms;
-use crate::error::Error;
+use crate::error::{Denial, Error};
 use crate::tag::Listed;
 
 impl Registry {

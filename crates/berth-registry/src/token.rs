@@ -2,18 +2,14 @@
 //! A token limits its holder further than the rights do; the credential behind it is looked up at every use, so that
 //! a deleted key or a disabled user ends at the next request.
 
-pub(crate) mod signer;
-
 use berth_oci::{Resource, Scope, ScopeAction};
 use sha2::{Digest, Sha256};
 
 use crate::access::{Caller, Credential, UserCaller, decide};
 use crate::clock::now_ms;
 use crate::identity::{self, password_fingerprint};
+use crate::signer::{AccessEntry, Claims, CredentialClaim, SERVICE, Verified};
 use crate::{Action, Error, Registry};
-use signer::{AccessEntry, Claims, CredentialClaim, Verified};
-
-pub use signer::SERVICE;
 
 /// Scopes of one request; a push asks for one or two.
 const SCOPES_MAX: usize = 50;

@@ -2,9 +2,10 @@
 //! when its digest is right. The upload's row is the only truth about its offset.
 
 mod active;
+mod bounded;
 mod hashing;
+mod row;
 
-use std::io;
 use std::sync::Arc;
 
 use berth_blob::{ByteStream, Upload};
@@ -21,6 +22,8 @@ use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::error::Error;
 use active::Turn;
+use bounded::{bounded, is_oversized};
+use row::{as_i64, offset, resume};
 
 /// How an upload request was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -379,45 +382,4 @@ impl Registry {
             found,
         })
     }
-}
-
-fn resume(row: &UploadRow) -> Result<Hasher, Error> {
-    let broken = |source: &dyn std::fmt::Display| {
-        Error::internal(
-            "resuming an upload",
-            format!("its stored hash is broken: {source}"),
-        )
-    };
-    let algorithm: Algorithm = row.algorithm.parse().map_err(|e| broken(&e))?;
-    Hasher::resume(algorithm, &row.hash_state).map_err(|e| broken(&e))
-}
-
-/// The row's offset; the database has no unsigned numbers.
-fn offset(row: &UploadRow) -> u64 {
-    u64::try_from(row.offset).unwrap_or(0)
-}
-
-fn as_i64(size: u64) -> i64 {
-    i64::try_from(size).unwrap_or(i64::MAX)
-}
-
-/// Marks the error of a body that went past the limit.
-#[derive(Debug, thiserror::Error)]
-#[error("the body is larger than the limit")]
-struct Oversized;
-
-fn is_oversized(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<Oversized>())
-}
-
-/// Ends the body with an error once it is longer than `max` bytes.
-fn bounded(body: ByteStream, max: u64) -> ByteStream {
-    let mut left = max;
-    Box::pin(body.map(move |chunk| {
-        let chunk = chunk?;
-        left = left
-            .checked_sub(chunk.len() as u64)
-            .ok_or_else(|| io::Error::other(Oversized))?;
-        Ok(chunk)
-    }))
 }

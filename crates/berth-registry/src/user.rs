@@ -4,11 +4,10 @@ use berth_metadata::{AccessType, Conflict, NewUser, User};
 use rand::seq::IndexedRandom;
 
 use crate::access::Caller;
-use crate::account::{LIST_PAGE, new_id};
+use crate::account::{LIST_PAGE, check_name, new_id};
 use crate::clock::now_ms;
 use crate::{Error, Registry};
 
-const NAME_CHARS_MAX: usize = 64;
 const PASSWORD_CHARS_MIN: usize = 8;
 /// Longer passwords only cost hashing time.
 const PASSWORD_BYTES_MAX: usize = 512;
@@ -142,25 +141,6 @@ impl Registry {
         check_password(password)?;
         self.identity.passwords.hash(password).await
     }
-}
-
-/// Refuses names that could be mistaken for another login form or break a command line.
-pub(crate) fn check_name(what: &str, name: &str) -> Result<(), Error> {
-    let plain = name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    if plain && name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.len() <= NAME_CHARS_MAX
-    {
-        return Ok(());
-    }
-    Err(Error::Invalid(format!(
-        "the {what} name '{}' is not allowed: names have 1 to {NAME_CHARS_MAX} letters, digits, '.', '_' or '-', and \
-         start with a letter or digit",
-        name.chars()
-            .take(NAME_CHARS_MAX + 1)
-            .collect::<String>()
-            .escape_debug()
-    )))
 }
 
 /// Refuses passwords that are too short to be one or too long to be hashed.

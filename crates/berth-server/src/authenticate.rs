@@ -14,7 +14,9 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::app::AppState;
 use crate::origin::Origin;
-use crate::token::TOKEN_PATH;
+
+/// Where the challenge sends clients.
+pub(crate) const TOKEN_PATH: &str = "/token";
 
 /// A recognised caller of the distribution API.
 #[derive(Debug)]

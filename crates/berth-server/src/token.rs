@@ -17,8 +17,6 @@ use serde_json::json;
 use crate::app::AppState;
 use crate::authenticate;
 
-/// Where the challenge sends clients.
-pub(crate) const TOKEN_PATH: &str = "/token";
 /// The form of a login holds a name, a password and some scopes.
 const FORM_BYTES_MAX: usize = 64 * 1024;
 
@@ -26,7 +24,7 @@ const FORM_BYTES_MAX: usize = 64 * 1024;
 pub(crate) fn routes() -> Router<AppState> {
     let both = || get(by_basic).post(by_form);
     Router::new()
-        .route(TOKEN_PATH, both())
+        .route(authenticate::TOKEN_PATH, both())
         .route("/swr/auth/v2/registry/auth", both())
         .route("/swr/auth/v2/registry/auth/", both())
 }

@@ -24,7 +24,7 @@ fn check(format: &str, media_type: &str) {
     let server = Server::start();
     server.create_organization("team");
     let client = buildah();
-    log_in(&client, &server, &server.long_term_login()).ok();
+    log_in(&client, &server.address(), &server.long_term_login()).ok();
     let image = server.image("team/tools/list:1");
 
     client.ok(&["manifest", "create", "list"]);
@@ -50,7 +50,7 @@ fn check(format: &str, media_type: &str) {
     let pushed = fs::read_to_string(file).unwrap();
 
     let raw = e2e::client::skopeo();
-    log_in(&raw, &server, &server.long_term_login()).ok();
+    log_in(&raw, &server.address(), &server.long_term_login()).ok();
     let index = raw.run(&["inspect", "--tls-verify=false", "--raw", &to]);
     assert!(index.success, "{}", index.stderr);
     assert_eq!(e2e::image::sha256_of(&mut index.stdout.as_bytes()), pushed);
@@ -59,7 +59,7 @@ fn check(format: &str, media_type: &str) {
 
     for architecture in architectures {
         let there = buildah();
-        log_in(&there, &server, &server.long_term_login()).ok();
+        log_in(&there, &server.address(), &server.long_term_login()).ok();
         let arch = format!("--arch={architecture}");
         let by_digest = format!("{}@{pushed}", server.image("team/tools/list"));
         there.ok(&["pull", "--tls-verify=false", &arch, &by_digest]);

@@ -73,6 +73,6 @@ fn start() -> (Server, Client) {
     let server = Server::start();
     server.create_organization("team");
     let client = crane();
-    log_in(&client, &server, &server.long_term_login()).ok();
+    log_in(&client, &server.address(), &server.long_term_login()).ok();
     (server, client)
 }

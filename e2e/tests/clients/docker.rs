@@ -25,11 +25,11 @@ fn a_built_image_comes_back_on_another_machine_with_its_digest() {
     here.home().write("context/greeting", "hello from Debian ");
     let context = context.to_string_lossy();
     here.ok(&["build", "--network=none", "-t", &image, &context]);
-    log_in(&here, &server, &login).ok();
+    log_in(&here, &server.address(), &login).ok();
     let pushed = here.push(&image);
 
     let there = Docker::start();
-    log_in(&there, &server, &login).ok();
+    log_in(&there, &server.address(), &login).ok();
     assert_eq!(there.pull(&image), pushed);
     assert_eq!(id(&there, &image), id(&here, &image));
     let printed = there.ok(&["run", "--rm", "--network=none", &image]);
@@ -50,7 +50,7 @@ fn a_tag_pushed_again_moves_and_the_old_image_stays_by_digest() {
     let server = Server::start();
     server.create_organization("team");
     let docker = Docker::start();
-    log_in(&docker, &server, &server.administrator()).ok();
+    log_in(&docker, &server.address(), &server.administrator()).ok();
     let image = server.image("team/moving:latest");
     let pushed = ["one", "two"].map(|content| {
         docker.home().folder("context");

@@ -19,7 +19,7 @@ fn a_layer_of_two_gib_arrives_whole_everywhere() {
     let digest = layout.digest(sample::TAG);
 
     let client = skopeo();
-    log_in(&client, &server, &login).ok();
+    log_in(&client, &server.address(), &login).ok();
     let from = format!("oci:{}", layout.name(sample::TAG));
     let to = format!("docker://{image}");
     client.ok(&[
@@ -31,7 +31,7 @@ fn a_layer_of_two_gib_arrives_whole_everywhere() {
     ]);
 
     let client = crane();
-    log_in(&client, &server, &login).ok();
+    log_in(&client, &server.address(), &login).ok();
     let manifest: serde_json::Value = serde_json::from_str(&client.ok(&["manifest", &image])).unwrap();
     let layer = manifest["layers"][0]["digest"].as_str().unwrap();
     let blob = format!("{}@{layer}", server.image("team/large"));
@@ -50,7 +50,7 @@ fn a_layer_of_two_gib_arrives_whole_everywhere() {
     }
     {
         let client = podman();
-        log_in(&client, &server, &login).ok();
+        log_in(&client, &server.address(), &login).ok();
         client.ok(&["pull", "--tls-verify=false", &image]);
         assert_eq!(
             client.ok(&["image", "inspect", "--format={{.Digest}}", &image]),
@@ -58,6 +58,6 @@ fn a_layer_of_two_gib_arrives_whole_everywhere() {
         );
     }
     let docker = Docker::start();
-    log_in(&docker, &server, &login).ok();
+    log_in(&docker, &server.address(), &login).ok();
     assert_eq!(docker.pull(&image), digest);
 }

@@ -14,7 +14,7 @@ fn every_client_pulls_what_every_client_pushed() {
     let pushers = Peer::all_logged_in(&server, &login);
     let pullers = Peer::all_logged_in(&server, &login);
     let observer = crane();
-    log_in(&observer, &server, &login).ok();
+    log_in(&observer, &server.address(), &login).ok();
     for pusher in &pushers {
         let image = server.image(&format!("team/from-{}:{}", pusher.name(), sample::TAG));
         pusher.push(&layout, &image).ok();

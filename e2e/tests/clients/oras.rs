@@ -11,7 +11,7 @@ fn attached_artifacts_are_found_through_the_api_and_copied_along() {
     let server = Server::start();
     server.create_organization("team");
     let client = oras();
-    log_in(&client, &server, &server.long_term_login()).ok();
+    log_in(&client, &server.address(), &server.long_term_login()).ok();
     let artifact = server.image("team/charts/demo:1");
     client.home().write("chart.txt", "a chart");
     client.home().write("sbom.json", "{\"bill\": \"of materials\"}");

@@ -14,7 +14,7 @@ fn a_debian_image_comes_back_and_runs() {
     let login = server.long_term_login();
 
     let here = podman();
-    log_in(&here, &server, &login).ok();
+    log_in(&here, &server.address(), &login).ok();
     let layout = sample::debian_image();
     let id = here.ok(&["pull", "--quiet", &format!("oci:{}", layout.name(sample::TAG))]);
     here.ok(&["tag", &id, &image]);
@@ -24,7 +24,7 @@ fn a_debian_image_comes_back_and_runs() {
     let pushed = fs::read_to_string(file).unwrap();
 
     let there = podman();
-    log_in(&there, &server, &login).ok();
+    log_in(&there, &server.address(), &login).ok();
     there.ok(&["pull", "--tls-verify=false", &image]);
     assert_eq!(
         there.ok(&["image", "inspect", "--format={{.Digest}}", &image]),
@@ -51,7 +51,7 @@ fn both_manifest_formats_are_taken() {
     let server = Server::start();
     server.create_organization("team");
     let client = podman();
-    log_in(&client, &server, &server.administrator()).ok();
+    log_in(&client, &server.address(), &server.administrator()).ok();
     let layout = sample::small_image();
     let id = client.ok(&["pull", "--quiet", &format!("oci:{}", layout.name(sample::TAG))]);
     for (format, media_type) in [
@@ -61,7 +61,7 @@ fn both_manifest_formats_are_taken() {
         let image = server.image(&format!("team/small:{format}"));
         client.ok(&["push", "--tls-verify=false", "--format", format, &id, &image]);
         let there = podman();
-        log_in(&there, &server, &server.administrator()).ok();
+        log_in(&there, &server.address(), &server.administrator()).ok();
         there.ok(&["pull", "--tls-verify=false", &image]);
         let shown = there.ok(&["image", "inspect", "--format={{.ManifestType}}", &image]);
         assert_eq!(shown, media_type);

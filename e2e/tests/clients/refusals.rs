@@ -99,7 +99,7 @@ fn check_end(end: impl FnOnce(&Server, &AccessKey)) {
     }
     // The temporary login was made with the same key.
     let client = crane();
-    log_in(&client, &server, &temporary).ok();
+    log_in(&client, &server.address(), &temporary).ok();
     client.refused(UNAUTHORIZED.message, &["manifest", &image]);
 }
 
@@ -225,7 +225,7 @@ fn push_sample(server: &Server) -> String {
     server.create_organization("team");
     let image = server.image(&format!("team/sample:{TAG}"));
     let client = crane();
-    log_in(&client, server, &server.long_term_login()).ok();
+    log_in(&client, &server.address(), &server.long_term_login()).ok();
     let layout = sample::small_image();
     client.ok(&["push", &layout.path().to_string_lossy(), &image]);
     image

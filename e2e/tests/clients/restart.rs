@@ -29,7 +29,7 @@ fn check(restart: impl FnOnce(&mut Server)) {
     let mut server = Server::start();
     server.create_organization("team");
     let docker = Docker::start();
-    log_in(&docker, &server, &server.long_term_login()).ok();
+    log_in(&docker, &server.address(), &server.long_term_login()).ok();
     let image = server.image("team/heavy:1");
     let tar = random_tar(docker.home(), "heavy.tar", 400 * MIB, 3);
     docker.ok(&["import", &tar.to_string_lossy(), &image]);
@@ -47,7 +47,7 @@ fn check(restart: impl FnOnce(&mut Server)) {
     assert!(status.success(), "the push did not end well:\n{shown}");
 
     let observer = crane();
-    log_in(&observer, &server, &server.long_term_login()).ok();
+    log_in(&observer, &server.address(), &server.long_term_login()).ok();
     observer.ok(&["validate", "--remote", &image]);
     assert!(shown.contains(&observer.ok(&["digest", &image])), "{shown}");
 }
@@ -100,7 +100,7 @@ fn an_upload_goes_on_where_it_was_when_the_server_is_killed() {
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
 
     let observer = crane();
-    log_in(&observer, &server, &server.long_term_login()).ok();
+    log_in(&observer, &server.address(), &server.long_term_login()).ok();
     let blob = format!("{}@{digest}", server.image("team/by/hand"));
     let mut read = observer
         .command(&["blob", &blob])

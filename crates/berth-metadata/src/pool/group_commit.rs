@@ -6,7 +6,6 @@
 
 use super::Durability;
 use super::failure::Failure;
-use super::sqlite::connect_writer;
 use crate::error::Error;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -30,6 +29,11 @@ const ROOM_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a batch tries to begin while another process writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
+
+/// A larger log is checkpointed less often; `journal_size_limit` cuts it back after a burst.
+const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+     PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; \
+     PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864";
 
 /// The way to the task that writes; when the last one is dropped, it ends after what is queued.
 #[derive(Clone, Debug)]
@@ -55,6 +59,14 @@ type Run = dyn for<'a> FnOnce(Result<&'a mut AnyConnection, Error>) -> BoxFuture
 struct Ran {
     error: Option<Error>,
     answer: Box<dyn FnOnce(Result<(), Error>) + Send>,
+}
+
+/// A connection fit for writing. Its settings go as text: a cached statement would not run a PRAGMA again, which
+/// SQLite carries out when it compiles it.
+pub(super) async fn connect_writer(options: &AnyConnectOptions) -> Result<AnyConnection, sqlx::Error> {
+    let mut connection = AnyConnection::connect_with(options).await?;
+    sqlx::raw_sql(WRITER).execute(&mut connection).await?;
+    Ok(connection)
 }
 
 /// Starts the task on `connection`; it connects anew with `options` when that one fails.

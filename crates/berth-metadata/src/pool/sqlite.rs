@@ -1,7 +1,7 @@
 //! SQLite: several connections that read, one that writes (see `group_commit`).
 
 use super::failure::Failure;
-use super::group_commit::{self, Queue};
+use super::group_commit::{self, Queue, connect_writer};
 use super::{Durability, migrate};
 use crate::error::Error;
 use futures_util::future::BoxFuture;
@@ -18,11 +18,6 @@ const READERS_MAX: usize = 8;
 /// signal that ends the process instead of an error of one request.
 const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA cache_size = -4096; \
      PRAGMA temp_store = MEMORY";
-/// A larger log is checkpointed less often; `journal_size_limit` cuts it back after a burst.
-const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-     PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; \
-     PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864";
-
 /// The connections to one SQLite file.
 #[derive(Clone, Debug)]
 pub(crate) struct Sqlite {
@@ -94,14 +89,6 @@ fn options(url: &str, mode: &str) -> Result<AnyConnectOptions, sqlx::Error> {
         AnyConnectOptions::from_str(&format!("{url}{separator}mode={mode}"))
     };
     Ok(options?.disable_statement_logging())
-}
-
-/// A connection fit for writing. Its settings go as text: a cached statement would not run a PRAGMA again, which
-/// SQLite carries out when it compiles it.
-pub(super) async fn connect_writer(options: &AnyConnectOptions) -> Result<AnyConnection, sqlx::Error> {
-    let mut connection = AnyConnection::connect_with(options).await?;
-    sqlx::raw_sql(WRITER).execute(&mut connection).await?;
-    Ok(connection)
 }
 
 async fn migrate(writer: &mut AnyConnection) -> Result<(), Error> {
