@@ -76,7 +76,7 @@ fn a_renewed_certificate_is_served_without_a_restart() {
 
 fn catalog(client: &Client, server: &Server) -> Outcome {
     let login = server.long_term_login();
-    e2e::client::log_in(client, server, &login).ok();
+    e2e::client::log_in(client, &server.address(), &login).ok();
     client.run(&["catalog", &server.address()])
 }
 
