@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 
 use axum::Router;
@@ -59,7 +60,12 @@ pub(crate) enum Error {
 /// Runs a server with these settings until a signal ends it.
 pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
     let data_dir = &settings.data_dir;
-    std::fs::create_dir_all(data_dir).map_err(|source| Error::DataDir {
+    // For nobody else: the database holds password hashes and names.
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir);
+    made.map_err(|source| Error::DataDir {
         folder: data_dir.display().to_string(),
         source,
     })?;

@@ -1,8 +1,8 @@
 //! Starts the binary, in a folder of its own and without this process's settings.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -45,8 +45,13 @@ impl Place {
         }
     }
 
-    /// Starts a server on a free port and waits until it says where it listens.
+    /// Starts a server on a free port, with these flags, and waits until it says where it listens.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
+        self.serve_with(arguments, &[])
+    }
+
+    /// The same with variables.
+    pub(crate) fn serve_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Server {
         let fixed = [
             "serve",
             "--listen",
@@ -57,9 +62,9 @@ impl Place {
             "info",
         ];
         let all: Vec<&str> = fixed.iter().chain(arguments).copied().collect();
-        let mut child = self
-            .command(&all, &[])
-            .stdout(Stdio::null())
+        let mut command = self.command(&all, variables);
+        let mut child = command
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -76,7 +81,8 @@ impl Place {
         Server {
             child,
             address,
-            log: Some(log),
+            said,
+            log,
         }
     }
 }
@@ -85,7 +91,8 @@ impl Place {
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    log: Option<BufReader<std::process::ChildStderr>>,
+    said: String,
+    log: BufReader<ChildStderr>,
 }
 
 impl Server {
@@ -93,12 +100,27 @@ impl Server {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Waits for the end; its status, and what was logged since the start.
-    pub(crate) fn end(mut self) -> (ExitStatus, String) {
-        let mut log = String::new();
-        let mut rest = self.log.take().unwrap();
-        std::io::Read::read_to_string(&mut rest, &mut log).unwrap();
-        (self.child.wait().unwrap(), log)
+    /// Waits for the end, which somebody must have asked for. The texts are those of the whole run.
+    pub(crate) fn end(mut self) -> Ended {
+        let (mut out, mut err) = (String::new(), std::mem::take(&mut self.said));
+        self.log.read_to_string(&mut err).unwrap();
+        self.child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut out)
+            .unwrap();
+        Ended {
+            status: self.child.wait().unwrap(),
+            out,
+            err,
+        }
+    }
+
+    /// Asks for the end and waits for it.
+    pub(crate) fn stop(self) -> Ended {
+        self.signal(Signal::TERM);
+        self.end()
     }
 }
 

@@ -4,6 +4,105 @@ use rustix::process::Signal;
 
 use crate::berth::Place;
 
+/// What follows a name in the announcement of a first start.
+fn announced<'a>(announcement: &'a str, name: &str) -> Option<&'a str> {
+    announcement
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(name))
+        .map(str::trim)
+}
+
+#[test]
+fn a_first_start_shows_its_secrets_once() {
+    let place = Place::new();
+    let first = place.serve(&[]);
+    let address = first.address;
+    let first = first.stop();
+    assert!(first.status.success(), "{}", first.err);
+    let password = announced(&first.out, "password").expect("the password is shown");
+    let secret = announced(&first.out, "secret key (SK)").expect("the secret key is shown");
+    let login = announced(&first.out, "docker login -u local@").expect("the login is shown");
+    for wanted in [
+        "user name",
+        "access key (AK)",
+        "docker push localhost:",
+        "docker pull localhost:",
+    ] {
+        assert!(
+            announced(&first.out, wanted).is_some(),
+            "{wanted} is not in {}",
+            first.out
+        );
+    }
+    assert!(
+        login.ends_with(&format!(" localhost:{}", address.port())),
+        "{login}"
+    );
+
+    let second = place.serve(&[]).stop();
+    assert_eq!(second.out, "");
+    for hidden in [password, secret, login.split(' ').nth(2).unwrap()] {
+        assert!(
+            !first.err.contains(hidden) && !second.err.contains(hidden),
+            "a log shows {hidden}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_unattended_start_makes_what_was_given_and_prints_nothing() {
+    let place = Place::new();
+    let given = [
+        ("BERTH_ACCOUNT", "team"),
+        ("BERTH_ADMIN_USER", "root"),
+        ("BERTH_ADMIN_PASSWORD", "hush-password"),
+        ("BERTH_ADMIN_AK", "AKGIVEN"),
+        ("BERTH_ADMIN_SK", "hush-secret-key"),
+    ];
+    let server = place.serve_with(&[], &given);
+    let client = reqwest::Client::new();
+    let url = format!("http://{}/v2/", server.address);
+    for (user, password, status) in [("team/root", "hush-password", 200), ("team/root", "wrong", 401)] {
+        let answer = client
+            .get(&url)
+            .basic_auth(user, Some(password))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), status);
+    }
+    let ended = server.stop();
+    assert!(ended.status.success(), "{}", ended.err);
+    assert_eq!(ended.out, "");
+    assert!(!ended.err.contains("hush"), "{}", ended.err);
+
+    // Another password in the environment changes nothing any more.
+    let server = place.serve_with(&[], &[("BERTH_ADMIN_PASSWORD", "another")]);
+    let url = format!("http://{}/v2/", server.address);
+    let answer = client
+        .get(&url)
+        .basic_auth("team/root", Some("hush-password"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+}
+
+#[test]
+fn what_the_server_keeps_is_its_own() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let place = Place::new();
+    place.serve(&[]).stop();
+    for (path, mode) in [("data", 0o700), ("data/master.key", 0o600)] {
+        let found = std::fs::metadata(place.0.path().join(path))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(found & 0o777, mode, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_server_with_a_self_signed_certificate_is_trusted_by_its_authority() {
     let place = Place::new();
@@ -48,8 +147,9 @@ async fn a_signal_ends_the_server_with_success_and_nothing_secret_is_logged() {
         assert_eq!(answer.status(), 404);
         assert_eq!(answer.headers()["content-type"], "application/json");
         server.signal(signal);
-        let (status, log) = server.end();
-        assert!(status.success());
+        let ended = server.end();
+        assert!(ended.status.success());
+        let log = ended.err;
         let line = log
             .lines()
             .find(|line| line.contains("/nothing"))
