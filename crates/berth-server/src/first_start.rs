@@ -6,6 +6,7 @@ use berth_registry::FirstCredentials;
 
 /// The text for standard output; `None` when nothing was generated, so that nothing secret is ever printed unasked.
 pub(crate) fn announcement(made: &FirstCredentials, url: &str, region: &str) -> Option<String> {
+    let program = program();
     if made.generated_password.is_none() && made.generated_access_key.is_none() {
         return None;
     }
@@ -34,12 +35,19 @@ pub(crate) fn announcement(made: &FirstCredentials, url: &str, region: &str) -> 
     let _ = write!(
         text,
         "\nImages live in organizations. Make one, then log in, push and pull:\n\n  \
-         berth admin org create demo --account {account}\n  \
+         {program} admin org create demo --account {account}\n  \
          {login}\n  \
          docker push {host}/demo/app:1.0\n  \
          docker pull {host}/demo/app:1.0\n\n"
     );
     Some(text)
+}
+
+/// The program as this process was started, where a shell would find it only by its path.
+fn program() -> String {
+    let started_as = std::env::args().next().unwrap_or_default();
+    let has_path = started_as.ends_with("/berth");
+    if has_path { started_as } else { "berth".to_owned() }
 }
 
 #[cfg(test)]
