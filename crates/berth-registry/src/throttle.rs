@@ -45,45 +45,50 @@ impl Subject {
 const LOGIN_CHARS_MAX: usize = 200;
 const SUBJECTS_MAX: u64 = 100_000;
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(30);
+/// The longest that an attempt is held back; one that would have to wait longer is told to come back.
+const PATIENCE_MS: i64 = 10_000;
 
-/// What a kind of subject may fail and what it then waits.
-struct Rule {
-    /// Consecutive failures that cost nothing.
-    free: u32,
-    /// The wait after the first failure beyond those, doubling with each further one, in milliseconds.
-    first_wait: i64,
-    wait_max: i64,
-    /// Whether the count starts again when the wait is over.
-    starts_again: bool,
+/// What repeated failures cost.
+enum Rule {
+    /// Attempts after the free failures go one by one, with a pause between them that doubles with each failure. A
+    /// person notices little, and many attempts at once gain nothing.
+    Slower { free: u32, first_ms: i64, max_ms: i64 },
+    /// After so many failures nothing is tried for a time; then the count starts again.
+    Locked { failures: u32, for_ms: i64 },
 }
 
 /// Many people share one address, and any success of theirs resets it: only a source that does nothing but fail waits.
-const SOURCE: Rule = Rule {
-    free: 30,
-    first_wait: 1_000,
-    wait_max: 300_000,
-    starts_again: false,
+const SOURCE: Rule = Rule::Slower {
+    free: 50,
+    first_ms: 250,
+    max_ms: 4_000,
 };
-/// Short at the top: nobody may lock somebody else out for long by failing in his name.
-const LOGIN: Rule = Rule {
+const LOGIN: Rule = Rule::Slower {
     free: 5,
-    first_wait: 1_000,
-    wait_max: 30_000,
-    starts_again: false,
+    first_ms: 250,
+    max_ms: 8_000,
 };
 /// SWR: an access key with five consecutive failures is locked for five minutes.
-const SIGNING_KEY: Rule = Rule {
-    free: 4,
-    first_wait: 300_000,
-    wait_max: 300_000,
-    starts_again: true,
+const SIGNING_KEY: Rule = Rule::Locked {
+    failures: 5,
+    for_ms: 300_000,
 };
+
+impl Subject {
+    fn rule(&self) -> &'static Rule {
+        match self {
+            Subject::Source(_) => &SOURCE,
+            Subject::Login(_) => &LOGIN,
+            Subject::SigningKey(_) => &SIGNING_KEY,
+        }
+    }
+}
 
 #[derive(Clone, Copy, Default)]
 struct Failures {
     count: u32,
-    /// Milliseconds since the epoch before which nothing is tried.
-    wait_until: i64,
+    /// Milliseconds since the epoch before which no further attempt is made.
+    next_at: i64,
 }
 
 /// The table of failures.
@@ -101,26 +106,42 @@ impl Throttle {
         }
     }
 
-    /// `Throttled` while `subject` has to wait; asked before a credential is looked at.
-    pub(crate) fn check(&self, subject: &Subject, now: i64) -> Result<(), Error> {
-        match self.failures.get(subject) {
-            Some(failures) if failures.wait_until > now => Err(Error::Throttled {
-                retry_after_seconds: u64::try_from((failures.wait_until - now + 999) / 1000).unwrap_or(1),
-            }),
-            _ => Ok(()),
+    /// How long to hold an attempt of `subject` back before its credential is looked at; `Throttled` when that would be
+    /// too long. Each call takes a turn of its own.
+    pub(crate) fn turn(&self, subject: &Subject, now: i64) -> Result<Duration, Error> {
+        if !self.failures.contains_key(subject) {
+            return Ok(Duration::ZERO);
+        }
+        let mut turn_at = now;
+        self.failures.entry_by_ref(subject).and_compute_with(|entry| {
+            let Some(before) = entry.map(moka::Entry::into_value) else {
+                return Op::Nop;
+            };
+            turn_at = before.next_at.max(now);
+            match subject.rule().pause_ms(before.count) {
+                Some(pause) if turn_at - now <= PATIENCE_MS => Op::Put(Failures {
+                    next_at: turn_at + pause,
+                    ..before
+                }),
+                _ => Op::Nop,
+            }
+        });
+        let wait = u64::try_from(turn_at - now).unwrap_or(0);
+        if turn_at - now <= PATIENCE_MS {
+            Ok(Duration::from_millis(wait))
+        } else {
+            Err(Error::Throttled {
+                retry_after_seconds: wait.div_ceil(1000),
+            })
         }
     }
 
     /// Counts a failure.
     pub(crate) fn failed(&self, subject: Subject, now: i64) {
-        let rule = match subject {
-            Subject::Source(_) => &SOURCE,
-            Subject::Login(_) => &LOGIN,
-            Subject::SigningKey(_) => &SIGNING_KEY,
-        };
+        let rule = subject.rule();
         self.failures.entry(subject).and_compute_with(|entry| {
             let before = entry.map(moka::Entry::into_value).unwrap_or_default();
-            Op::Put(before.and_one_more(rule, now))
+            Op::Put(rule.failed(before, now))
         });
     }
 
@@ -130,24 +151,42 @@ impl Throttle {
     }
 }
 
-impl Failures {
-    fn and_one_more(self, rule: &Rule, now: i64) -> Failures {
-        let waited = self.wait_until != 0 && self.wait_until <= now;
-        let count = if rule.starts_again && waited {
-            1
-        } else {
-            self.count.saturating_add(1)
-        };
-        let Some(beyond) = count.checked_sub(rule.free + 1) else {
-            return Failures { count, wait_until: 0 };
-        };
-        let wait = rule
-            .first_wait
-            .saturating_mul(1_i64 << beyond.min(30))
-            .min(rule.wait_max);
-        Failures {
-            count,
-            wait_until: now.saturating_add(wait),
+impl Rule {
+    /// The pause between two attempts after `count` failures, none while they cost nothing or when none is made at all.
+    fn pause_ms(&self, count: u32) -> Option<i64> {
+        match self {
+            Rule::Slower {
+                free,
+                first_ms,
+                max_ms,
+            } => {
+                let beyond = count.checked_sub(*free)?;
+                Some(first_ms.saturating_mul(1 << beyond.min(30)).min(*max_ms))
+            }
+            Rule::Locked { .. } => None,
+        }
+    }
+
+    fn failed(&self, before: Failures, now: i64) -> Failures {
+        match self {
+            Rule::Slower { .. } => Failures {
+                count: before.count.saturating_add(1),
+                ..before
+            },
+            Rule::Locked { failures, for_ms } => {
+                let is_over = before.next_at != 0 && before.next_at <= now;
+                let count = if is_over {
+                    1
+                } else {
+                    before.count.saturating_add(1)
+                };
+                let next_at = if count >= *failures {
+                    now.saturating_add(*for_ms)
+                } else {
+                    0
+                };
+                Failures { count, next_at }
+            }
         }
     }
 }
@@ -158,67 +197,91 @@ mod tests {
 
     const NOW: i64 = 1_700_000_000_000;
 
-    /// Fails `times` times at NOW and says how many seconds there are to wait then.
-    fn wait_after(subject: &Subject, times: u32) -> u64 {
+    fn failing(subject: &Subject, times: u32) -> Throttle {
         let throttle = Throttle::new();
         for _ in 0..times {
             throttle.failed(subject.clone(), NOW);
         }
-        match throttle.check(subject, NOW) {
-            Err(Error::Throttled { retry_after_seconds }) => retry_after_seconds,
-            _ => 0,
-        }
+        throttle
+    }
+
+    /// The waits of attempts that come all at once, in milliseconds; `None` for one that is sent away.
+    fn turns(throttle: &Throttle, subject: &Subject, attempts: usize) -> Vec<Option<u128>> {
+        let turn = |_| throttle.turn(subject, NOW).ok().map(|wait| wait.as_millis());
+        (0..attempts).map(turn).collect()
     }
 
     #[test]
-    fn waits_grow_with_failures_and_have_an_end() {
-        let source = Subject::source("192.0.2.1".parse().unwrap());
-        let (login, key) = (Subject::login("berth/admin"), Subject::signing_key("AK"));
-        for (subject, times, seconds) in [
-            (&login, 0, 0),
-            (&login, 5, 0),
-            (&login, 6, 1),
-            (&login, 7, 2),
-            (&login, 8, 4),
-            (&login, 11, 30),
-            (&login, 1000, 30),
-            (&key, 4, 0),
-            (&key, 5, 300),
-            (&source, 30, 0),
-            (&source, 31, 1),
-            (&source, 1000, 300),
+    fn attempts_after_free_failures_go_one_by_one_and_ever_slower() {
+        let (source, login) = (
+            Subject::source("192.0.2.1".parse().unwrap()),
+            Subject::login("berth/admin"),
+        );
+        let all = |waits: [u128; 3]| waits.map(Some).to_vec();
+        for (subject, failures, expected) in [
+            (&login, 0, all([0, 0, 0])),
+            (&login, 4, all([0, 0, 0])),
+            (&login, 5, all([0, 250, 500])),
+            (&login, 6, all([0, 500, 1000])),
+            (&login, 9, all([0, 4000, 8000])),
+            (&login, 10, vec![Some(0), Some(8000), None]),
+            (&login, 100_000, vec![Some(0), Some(8000), None]),
+            (&source, 49, all([0, 0, 0])),
+            (&source, 50, all([0, 250, 500])),
+            (&source, 100_000, all([0, 4000, 8000])),
         ] {
-            assert_eq!(wait_after(subject, times), seconds, "{subject:?} {times}");
+            let found = turns(&failing(subject, failures), subject, 3);
+            assert_eq!(found, expected, "{subject:?} {failures}");
         }
     }
 
     #[test]
-    fn a_locked_key_has_five_tries_again_after_its_lock() {
-        let (throttle, key) = (Throttle::new(), Subject::signing_key("AK"));
-        for _ in 0..5 {
-            throttle.failed(key.clone(), NOW);
+    fn an_attempt_sent_away_takes_no_turn_and_learns_when_to_come_back() {
+        let login = Subject::login("berth/admin");
+        let throttle = failing(&login, 100);
+        turns(&throttle, &login, 50);
+        for _ in 0..2 {
+            let found = throttle.turn(&login, NOW);
+            assert!(matches!(
+                found,
+                Err(Error::Throttled {
+                    retry_after_seconds: 16
+                })
+            ));
         }
-        assert!(throttle.check(&key, NOW + 299_999).is_err());
+        assert!(throttle.turn(&login, NOW + 6_000).is_ok());
+    }
+
+    #[test]
+    fn a_key_is_locked_after_five_failures_and_has_five_tries_again_later() {
+        let key = Subject::signing_key("AK");
+        assert_eq!(turns(&failing(&key, 4), &key, 2), [Some(0), Some(0)]);
+        let throttle = failing(&key, 5);
+        let found = throttle.turn(&key, NOW);
+        assert!(matches!(
+            found,
+            Err(Error::Throttled {
+                retry_after_seconds: 300
+            })
+        ));
+        assert!(throttle.turn(&key, NOW + 289_000).is_err());
         let later = NOW + 300_000;
         for _ in 0..4 {
-            assert!(throttle.check(&key, later).is_ok());
             throttle.failed(key.clone(), later);
+            assert!(throttle.turn(&key, later).is_ok());
         }
-        assert!(throttle.check(&key, later).is_ok());
         throttle.failed(key.clone(), later);
-        assert!(throttle.check(&key, later).is_err());
+        assert!(throttle.turn(&key, later).is_err());
     }
 
     #[test]
     fn success_forgets_and_one_subject_does_not_slow_another() {
-        let (throttle, login) = (Throttle::new(), Subject::login("a"));
-        for _ in 0..9 {
-            throttle.failed(login.clone(), NOW);
-        }
-        assert!(throttle.check(&login, NOW).is_err());
-        assert!(throttle.check(&Subject::login("b"), NOW).is_ok());
+        let login = Subject::login("a");
+        let throttle = failing(&login, 20);
+        assert_eq!(turns(&throttle, &login, 2), [Some(0), Some(8000)]);
+        assert_eq!(turns(&throttle, &Subject::login("b"), 2), [Some(0), Some(0)]);
         throttle.succeeded(&login);
-        assert!(throttle.check(&login, NOW).is_ok());
+        assert_eq!(turns(&throttle, &login, 2), [Some(0), Some(0)]);
     }
 
     #[test]

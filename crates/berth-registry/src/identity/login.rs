@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::Identity;
 use crate::access::{Caller, UserCaller};
 use crate::clock::now_ms;
 use crate::password::Attempt;
@@ -58,35 +59,28 @@ type Found = Option<Result<UserCaller, Error>>;
 
 impl Registry {
     /// The caller behind a user name and password; `BadCredentials` when they are not right, `Denied` without
-    /// programmatic access, `Throttled` after repeated failures.
+    /// programmatic access, `Throttled` when too many attempts after failures wait already.
     pub async fn authenticate_password(&self, presented: Presented<'_>) -> Result<Caller, Error> {
-        let now = now_ms();
         let throttle = &self.identity.throttle;
         let source = Subject::source(presented.source);
-        let login = Subject::login(presented.user);
-        throttle.check(&source, now)?;
+        tokio::time::sleep(throttle.turn(&source, now_ms())?).await;
         let too_long = presented.user.len().max(presented.password.len()) > FIELD_BYTES_MAX;
         let found = match Form::of(presented.user) {
             _ if too_long => None,
             Form::Person { account, user } => {
                 let user = self.person(account, user).await?;
-                self.prove_password(user, presented, now).await?
+                self.prove_password(user, presented).await?
             }
-            Form::Key { project, id } => {
-                throttle.check(&login, now)?;
-                self.prove_login_key(project, id, presented.password, now).await?
-            }
+            Form::Key { project, id } => self.prove_login_key(project, id, presented.password).await?,
         };
         match found {
             Some(Ok(caller)) => {
                 throttle.succeeded(&source);
-                throttle.succeeded(&login);
                 Ok(Caller::User(Box::new(caller)))
             }
             Some(Err(refusal)) => Err(refusal),
             None => {
-                throttle.failed(source, now);
-                throttle.failed(login, now);
+                throttle.failed(source, now_ms());
                 Err(super::not_recognised())
             }
         }
@@ -104,28 +98,33 @@ impl Registry {
         }
     }
 
-    async fn prove_password(
-        &self,
-        user: Option<User>,
-        presented: Presented<'_>,
-        now: i64,
-    ) -> Result<Found, Error> {
+    /// Passwords can be guessed, so that failures in a user's name slow the next ones down.
+    async fn prove_password(&self, user: Option<User>, presented: Presented<'_>) -> Result<Found, Error> {
+        let Identity {
+            passwords, throttle, ..
+        } = &self.identity;
         let attempt = Attempt {
             stored: user.as_ref().and_then(|user| user.password_hash.as_deref()),
             password: presented.password,
             source: presented.source,
         };
+        let login = Subject::login(presented.user);
         // A push that is under way goes on while somebody else fails in this user's name.
-        if !self.identity.passwords.is_recent(attempt) {
-            self.identity
-                .throttle
-                .check(&Subject::login(presented.user), now)?;
+        if !passwords.is_recent(attempt) {
+            tokio::time::sleep(throttle.turn(&login, now_ms())?).await;
         }
-        let right = self.identity.passwords.verify(attempt).await?;
+        let right = passwords.verify(attempt).await?;
+        if right {
+            throttle.succeeded(&login);
+        } else {
+            throttle.failed(login, now_ms());
+        }
         Ok(user.filter(|_| right).map(super::admit_user))
     }
 
-    async fn prove_login_key(&self, project: &str, id: &str, secret: &str, now: i64) -> Result<Found, Error> {
+    /// Keys are random: no number of failures brings anybody nearer, and nobody is slowed down for them.
+    async fn prove_login_key(&self, project: &str, id: &str, secret: &str) -> Result<Found, Error> {
+        let now = now_ms();
         if let Some((key, user)) = self.metadata.access_key(id).await? {
             let right = self.is_login_key(&key, secret)?;
             return Ok((right && project == self.identity.region).then(|| super::admit_key(&key, user, now)));

@@ -18,10 +18,10 @@ impl Registry {
         authorization: &str,
         request: &SignedRequest<'_>,
     ) -> Result<Caller, Error> {
-        let now = now_ms();
         let authorization: Authorization = authorization.parse().map_err(told)?;
         let subject = Subject::signing_key(authorization.access_key_id());
-        self.identity.throttle.check(&subject, now)?;
+        tokio::time::sleep(self.identity.throttle.turn(&subject, now_ms())?).await;
+        let now = now_ms();
         let found = self.metadata.access_key(authorization.access_key_id()).await?;
         let secret = match &found {
             Some((key, _)) => self.identity.secret_key(key)?,
