@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tower::Service as _;
 use tower_http::request_id::RequestId;
@@ -21,6 +22,9 @@ use tracing::Instrument as _;
 use super::exchange::{Exchange, REQUEST_ID, Requests, ResponseBody, request_id};
 use super::{Peer, Phases, Timeouts};
 use crate::body::{Drained, StallTimeout};
+
+/// How long a connection that has not asked yet is kept when the server stops.
+const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// What all connections share.
 pub(super) struct Shared {
@@ -80,10 +84,9 @@ async fn drive<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, peer: Pee
             () = shared.phases.stopping.cancelled(), if !stopping => {
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
-                if requests.begun_if_idle() == Some(0) {
-                    // hyper keeps waiting for the first request of a connection; nobody has a claim to that.
-                    return;
-                }
+                // hyper keeps waiting for the first request of a connection; it may be under way, but not for long.
+                tick = tokio::time::interval_at(Instant::now() + LAST_CALL, LAST_CALL);
+                seen = requests.begun_if_idle();
             }
             _ = tick.tick() => {
                 // Two ticks without a request in between: whoever is there has nothing to ask, or asks too slowly.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::routing::{get, put};
 use futures_util::TryStreamExt as _;
 use http::StatusCode;
@@ -33,16 +33,28 @@ struct Running {
     address: SocketAddr,
     phases: Phases,
     end: JoinHandle<()>,
+    /// How many uploads have come to their handler.
+    uploads: Arc<AtomicU64>,
+}
+
+impl Running {
+    async fn has_begun_an_upload(&self) {
+        while self.uploads.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
 }
 
 /// A server that answers with the number of bytes it was sent, or says why it did not get all.
 async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let uploads = Arc::new(AtomicU64::new(0));
     let router = Router::new()
         .route("/upload", put(upload))
         .route("/peer", get(peer))
-        .route("/endless", get(endless));
+        .route("/endless", get(endless))
+        .with_state(Arc::clone(&uploads));
     let phases = Phases::default();
     let connections_max = NonZeroU32::new(100).unwrap();
     let server = Server {
@@ -53,10 +65,16 @@ async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Ru
         connections_max,
     };
     let end = tokio::spawn(server.run(phases.clone()));
-    Running { address, phases, end }
+    Running {
+        address,
+        phases,
+        end,
+        uploads,
+    }
 }
 
-async fn upload(request: Request) -> (StatusCode, String) {
+async fn upload(State(uploads): State<Arc<AtomicU64>>, request: Request) -> (StatusCode, String) {
+    uploads.fetch_add(1, Ordering::SeqCst);
     let received = AtomicU64::new(0);
     let count = |bytes: bytes::Bytes| {
         received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -138,6 +156,7 @@ async fn a_stop_lets_a_running_upload_end_and_closes_idle_connections() {
     let silent = TcpStream::connect(server.address).await.unwrap();
     let idle = an_idle_connection(server.address).await;
 
+    server.has_begun_an_upload().await;
     server.phases.stopping.cancel();
     assert_eq!(rest(idle).await, "", "an idle connection is closed");
     assert_eq!(rest(silent).await, "", "so is one that never asked");
@@ -154,6 +173,40 @@ async fn a_stop_lets_a_running_upload_end_and_closes_idle_connections() {
 }
 
 #[tokio::test]
+async fn a_stop_lets_an_upload_over_http2_end_and_closes_an_idle_connection() {
+    let server = start(PATIENT, None).await;
+    let url = |path: &str| format!("http://{}/{path}", server.address);
+    let client = || {
+        reqwest::Client::builder()
+            .http2_prior_knowledge()
+            .build()
+            .unwrap()
+    };
+    let idle = client();
+    let peer = idle.get(url("peer")).send().await.unwrap().text().await.unwrap();
+    assert!(peer.starts_with("127.0.0.1:"));
+    let (bytes, body) = tokio::sync::mpsc::channel::<Result<&str, std::io::Error>>(1);
+    let body = futures_util::stream::unfold(body, async |mut body| Some((body.recv().await?, body)));
+    let uploading = client()
+        .put(url("upload"))
+        .body(reqwest::Body::wrap_stream(body))
+        .send();
+    let uploading = tokio::spawn(uploading);
+    for part in ["hel", "lo", "wor"] {
+        bytes.send(Ok(part)).await.unwrap();
+    }
+    server.has_begun_an_upload().await;
+
+    server.phases.stopping.cancel();
+    bytes.send(Ok("ld")).await.unwrap();
+    drop(bytes);
+    let answer = uploading.await.unwrap().unwrap();
+    assert_eq!(answer.status(), StatusCode::CREATED);
+    assert_eq!(answer.text().await.unwrap(), "all 10");
+    server.end.await.unwrap();
+}
+
+#[tokio::test]
 async fn at_the_end_of_the_grace_time_an_upload_saves_how_far_it_came() {
     let server = start(
         Timeouts {
@@ -166,6 +219,7 @@ async fn at_the_end_of_the_grace_time_an_upload_saves_how_far_it_came() {
     let uploading = half_an_upload(server.address).await;
     an_idle_connection(server.address).await;
 
+    server.has_begun_an_upload().await;
     server.phases.stopping.cancel();
     let answer = rest(uploading).await;
     assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable"), "{answer}");
@@ -179,6 +233,7 @@ async fn a_second_signal_ends_at_once() {
     let uploading = half_an_upload(server.address).await;
     an_idle_connection(server.address).await;
 
+    server.has_begun_an_upload().await;
     server.phases.stopping.cancel();
     server.phases.aborting.cancel();
     server.end.await.unwrap();

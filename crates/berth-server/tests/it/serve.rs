@@ -25,6 +25,7 @@ fn a_first_start_shows_its_secrets_once() {
     for wanted in [
         "user name",
         "access key (AK)",
+        env!("CARGO_BIN_EXE_berth"),
         "docker push localhost:",
         "docker pull localhost:",
     ] {
