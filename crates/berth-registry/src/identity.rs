@@ -57,7 +57,7 @@ pub(crate) struct Identity {
     pub(crate) verified_tokens: Cache<[u8; 32], Verified>,
     throttle: Throttle,
     /// Signatures that changed something, so that they do so once.
-    seen_signatures: Cache<String, ()>,
+    seen_signatures: Cache<String, signature::SeenSignature>,
 }
 
 impl Identity {

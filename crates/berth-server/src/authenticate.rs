@@ -108,8 +108,9 @@ pub(crate) async fn signed_caller(app: &AppState, parts: &Parts, body: &Bytes) -
         authority: parts.uri.authority().map(http::uri::Authority::as_str),
         body: SignedBody::Received(body),
     };
+    let source = Origin::of(parts, &app.settings).client;
     app.registry
-        .authenticate_signature(&authorization, &request)
+        .authenticate_signature(&authorization, &request, source)
         .await
 }
 

@@ -1,14 +1,25 @@
 //! Requests signed with an access key (SDK-HMAC-SHA256). The arithmetic is in `berth_oci::signature`; here are the key,
 //! the lock after five failures, and the refusal of a request that comes twice.
 
+use std::net::IpAddr;
+
 use berth_oci::signature::{Authorization, SignatureError, SignedRequest};
-use http::Method;
 
 use super::{Error, admit_key, not_recognised, refused_because};
 use crate::Registry;
 use crate::access::Caller;
 use crate::clock::now_ms;
 use crate::throttle::Subject;
+
+/// Dates are signed to the second, so that a client which makes the same call twice within one sends the same bytes.
+const SAME_CALL_MS: i64 = 2_000;
+
+/// When and from where a signature came first.
+#[derive(Clone, Copy)]
+pub(super) struct SeenSignature {
+    first_at: i64,
+    source: IpAddr,
+}
 
 impl Registry {
     /// The caller who signed `request`, whose `Authorization` header is `authorization`. `BadCredentials` when the
@@ -17,6 +28,7 @@ impl Registry {
         &self,
         authorization: &str,
         request: &SignedRequest<'_>,
+        source: IpAddr,
     ) -> Result<Caller, Error> {
         let authorization: Authorization = authorization.parse().map_err(told)?;
         let subject = Subject::signing_key(authorization.access_key_id());
@@ -35,7 +47,15 @@ impl Registry {
         match (request.verify(&authorization, secret, now), found) {
             (Ok(()), Some((key, user))) => {
                 self.identity.throttle.succeeded(&subject);
-                self.refuse_second_use(&authorization, request.method)?;
+                if !request.method.is_safe() {
+                    self.refuse_replay(
+                        &authorization,
+                        SeenSignature {
+                            first_at: now,
+                            source,
+                        },
+                    )?;
+                }
                 Ok(Caller::User(Box::new(admit_key(&key, user, now)?)))
             }
             (Err(SignatureError::Mismatch), _) | (Ok(()), None) => {
@@ -46,13 +66,16 @@ impl Registry {
         }
     }
 
-    /// A captured request must not change anything a second time within the window in which its date is accepted.
-    fn refuse_second_use(&self, authorization: &Authorization, method: &Method) -> Result<(), Error> {
-        if method.is_safe() {
-            return Ok(());
-        }
-        let seen = self.identity.seen_signatures.entry(authorization.to_string());
-        if seen.or_insert(()).is_fresh() {
+    /// A captured request must not change anything again within the window in which its date is accepted.
+    fn refuse_replay(&self, authorization: &Authorization, now: SeenSignature) -> Result<(), Error> {
+        let seen = self
+            .identity
+            .seen_signatures
+            .entry(authorization.to_string())
+            .or_insert(now);
+        let first = *seen.value();
+        let is_again = first.source == now.source && now.first_at - first.first_at < SAME_CALL_MS;
+        if seen.is_fresh() || is_again {
             return Ok(());
         }
         Err(refused_because(

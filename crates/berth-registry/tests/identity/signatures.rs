@@ -1,5 +1,8 @@
 //! Signed requests: who signed, what is refused, and the lock after five failures.
 
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
 use berth_oci::signature::{SignedBody, SignedRequest};
 use berth_registry::{Caller, Error, Switch, now_ms};
 use http::{HeaderMap, HeaderValue, Method};
@@ -19,6 +22,10 @@ struct Signing<'a> {
 impl Signing<'_> {
     /// Signs and authenticates; `sent` may differ from what was signed.
     async fn send(&self, installation: &Installation, sent: &[u8]) -> Result<Caller, Error> {
+        self.send_from(1, installation, sent).await
+    }
+
+    async fn send_from(&self, last: u8, installation: &Installation, sent: &[u8]) -> Result<Caller, Error> {
         let date = OffsetDateTime::from_unix_timestamp(self.at_ms / 1000).unwrap();
         let format = format_description!("[year][month][day]T[hour][minute][second]Z");
         let mut headers = HeaderMap::new();
@@ -39,7 +46,7 @@ impl Signing<'_> {
         request.body = SignedBody::Received(sent);
         installation
             .registry
-            .authenticate_signature(&authorization, &request)
+            .authenticate_signature(&authorization, &request, Ipv4Addr::new(127, 0, 0, last).into())
             .await
     }
 }
@@ -105,10 +112,10 @@ async fn a_disabled_key_signs_nothing() {
 }
 
 #[tokio::test]
-async fn a_request_that_changes_something_counts_once() {
+async fn a_captured_request_changes_nothing_a_second_time() {
     let installation = Installation::start().await;
     let again = "refused: this signed request was received before: sign it again with a new X-Sdk-Date";
-    for (method, second) in [
+    for (method, replayed) in [
         (Method::GET, "ok"),
         (Method::HEAD, "ok"),
         (Method::POST, again),
@@ -117,10 +124,25 @@ async fn a_request_that_changes_something_counts_once() {
         (Method::PUT, again),
     ] {
         let signing = signing(method, SECRET);
-        assert_eq!(outcome(&signing.send(&installation, b"{}").await), "ok");
-        let result = signing.send(&installation, b"{}").await;
-        assert_eq!(outcome(&result), second, "{}", signing.method);
+        assert_eq!(outcome(&signing.send_from(1, &installation, b"{}").await), "ok");
+        let elsewhere = signing.send_from(2, &installation, b"{}").await;
+        assert_eq!(outcome(&elsewhere), replayed, "{}", signing.method);
     }
+}
+
+#[tokio::test]
+async fn the_same_call_twice_in_a_second_is_no_replay() {
+    let installation = Installation::start().await;
+    let signing = signing(Method::POST, SECRET);
+    for _ in 0..2 {
+        assert_eq!(outcome(&signing.send(&installation, b"{}").await), "ok");
+    }
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    let later = outcome(&signing.send(&installation, b"{}").await);
+    assert!(
+        later.starts_with("refused: this signed request was received before"),
+        "{later}"
+    );
 }
 
 #[tokio::test]
