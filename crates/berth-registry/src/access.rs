@@ -58,6 +58,10 @@ pub enum Action {
     Push,
     /// Delete tags, manifests and blobs of a repository.
     Delete,
+    /// Change what a repository says of itself, and whether it is public.
+    EditRepository,
+    /// Change who may do what with a repository.
+    ManageRepository,
     /// See that the organisation exists, and its settings.
     ReadOrganization,
     /// Delete the organisation or change who may do what in it.
@@ -88,8 +92,8 @@ impl Action {
     fn needs(self) -> Permission {
         match self {
             Self::Pull | Self::ReadOrganization => Permission::Read,
-            Self::Push => Permission::Write,
-            Self::Delete | Self::ManageOrganization => Permission::Manage,
+            Self::Push | Self::EditRepository => Permission::Write,
+            Self::Delete | Self::ManageRepository | Self::ManageOrganization => Permission::Manage,
         }
     }
 
@@ -98,12 +102,15 @@ impl Action {
             Self::Pull => Some(ScopeAction::Pull),
             Self::Push => Some(ScopeAction::Push),
             Self::Delete => Some(ScopeAction::Delete),
-            Self::ReadOrganization | Self::ManageOrganization => None,
+            Self::EditRepository
+            | Self::ManageRepository
+            | Self::ReadOrganization
+            | Self::ManageOrganization => None,
         }
     }
 
     fn is_on_repository(self) -> bool {
-        self.scope().is_some()
+        !matches!(self, Self::ReadOrganization | Self::ManageOrganization)
     }
 }
 

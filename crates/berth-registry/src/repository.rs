@@ -5,10 +5,19 @@ use berth_oci::RepositoryName;
 use berth_oci::endpoint::Page;
 
 use crate::Registry;
-use crate::access::{Caller, ORGANIZATION_UNKNOWN};
+use crate::access::{Action, Caller, ORGANIZATION_UNKNOWN};
 use crate::clock::now_ms;
 use crate::error::{Denial, Error};
 use crate::tag::Listed;
+
+/// Who may pull a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// Everybody, also without logging in.
+    Public,
+    /// Those with a right or a share.
+    Private,
+}
 
 impl Registry {
     /// The full names of the repositories that the caller may see, after `page.last`, at most `page.n`.
@@ -27,6 +36,28 @@ impl Registry {
             )
             .await?;
         Ok(Listed::cut(names, limit))
+    }
+
+    /// Lets everybody pull a repository, or those with a right only.
+    pub async fn set_visibility(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        visibility: Visibility,
+    ) -> Result<(), Error> {
+        let standing = self.require(caller, Action::EditRepository, name).await?;
+        let unknown = || Error::RepositoryUnknown(name.to_string());
+        let id = standing.repository.ok_or_else(unknown)?.id;
+        let is_public = visibility == Visibility::Public;
+        if self
+            .metadata
+            .set_repository_public(id, is_public, now_ms())
+            .await?
+        {
+            Ok(())
+        } else {
+            Err(unknown())
+        }
     }
 
     /// The id of the repository that a permitted push goes to, made when it is not there.

@@ -60,7 +60,10 @@ enum Verb {
     /// Organizations, which hold images
     #[command(subcommand)]
     Org(places::OrganizationVerb),
-    /// Rights of users on organizations
+    /// Images
+    #[command(subcommand)]
+    Image(places::ImageVerb),
+    /// Rights of users on organizations and images
     #[command(subcommand)]
     Grant(places::GrantVerb),
     /// Print a docker login command that ends by itself
@@ -146,6 +149,7 @@ async fn run(registry: &Registry, settings: &Settings, verb: Verb) -> Result<Tab
         Verb::Group(verb) => people::group(registry, verb).await,
         Verb::Key(verb) => people::key(registry, verb).await,
         Verb::Org(verb) => places::organization(registry, verb).await,
+        Verb::Image(verb) => places::image(registry, verb).await,
         Verb::Grant(verb) => places::grant(registry, verb).await,
         Verb::LoginCommand(wanted) => places::login_command(registry, settings, &wanted).await,
     }

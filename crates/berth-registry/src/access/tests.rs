@@ -63,7 +63,8 @@ fn permission_of(word: &str) -> Permission {
     }
 }
 
-/// One letter per action in the order pull, push, delete, read organisation, manage organisation:
+/// One letter per action in the order pull, push, delete, read organisation, manage organisation,
+/// edit repository, manage repository:
 /// `+` allowed, `a` log in first, `h` hidden, `u` organisation unknown, `r` `w` `m` the permission needed.
 fn row(caller: &Caller, words: &str) -> String {
     let standing = standing(words);
@@ -73,6 +74,8 @@ fn row(caller: &Caller, words: &str) -> String {
         Action::Delete,
         Action::ReadOrganization,
         Action::ManageOrganization,
+        Action::EditRepository,
+        Action::ManageRepository,
     ];
     let letter = |action| match decide(caller, action, &standing) {
         Ok(()) => '+',
@@ -95,79 +98,84 @@ fn every_caller_at_every_place() {
     let stranger = user("other-account", false);
     let foreign_administrator = user("other-account", true);
     let table: &[(&str, &Caller, &str, &str)] = &[
-        ("anonymous, nothing there", &anonymous, "", "aaaaa"),
-        ("anonymous, private", &anonymous, "org image", "aaaaa"),
-        ("anonymous, public", &anonymous, "org public", "+aaaa"),
-        ("member, no organization", &member, "", "huhhh"),
-        ("member without rights", &member, "org", "hhhhh"),
-        ("member without rights, private", &member, "org image", "hhhhh"),
-        ("member without rights, public", &member, "org public", "+wmhh"),
+        ("anonymous, nothing there", &anonymous, "", "aaaaaaa"),
+        ("anonymous, private", &anonymous, "org image", "aaaaaaa"),
+        ("anonymous, public", &anonymous, "org public", "+aaaaaa"),
+        ("member, no organization", &member, "", "huhhhhh"),
+        ("member without rights", &member, "org", "hhhhhhh"),
+        ("member without rights, private", &member, "org image", "hhhhhhh"),
+        ("member without rights, public", &member, "org public", "+wmhhwm"),
         (
             "reader of the organization",
             &member,
             "org image org=read",
-            "+wm+m",
+            "+wm+mwm",
         ),
-        ("reader, image not there yet", &member, "org org=read", "+wm+m"),
+        ("reader, image not there yet", &member, "org org=read", "+wm+mwm"),
         (
             "writer of the organization",
             &member,
             "org image org=write",
-            "++m+m",
+            "++m+m+m",
         ),
-        ("writer creates images", &member, "org org=write", "++m+m"),
+        ("writer creates images", &member, "org org=write", "++m+m+m"),
         (
             "manager of the organization",
             &member,
             "org image org=manage",
-            "+++++",
+            "+++++++",
         ),
-        ("reader of the image", &member, "org image image=read", "+wmhh"),
-        ("writer of the image", &member, "org image image=write", "++mhh"),
-        ("manager of the image", &member, "org image image=manage", "+++hh"),
+        ("reader of the image", &member, "org image image=read", "+wmhhwm"),
+        ("writer of the image", &member, "org image image=write", "++mhh+m"),
+        (
+            "manager of the image",
+            &member,
+            "org image image=manage",
+            "+++hh++",
+        ),
         (
             "the stronger right holds: image",
             &member,
             "org image org=read image=manage",
-            "++++m",
+            "++++m++",
         ),
         (
             "the stronger right holds: organization",
             &member,
             "org image org=manage image=read",
-            "+++++",
+            "+++++++",
         ),
-        ("administrator, no organization", &administrator, "", "huhhh"),
-        ("administrator, unlisted", &administrator, "org", "+++++"),
+        ("administrator, no organization", &administrator, "", "huhhhhh"),
+        ("administrator, unlisted", &administrator, "org", "+++++++"),
         (
             "administrator, unlisted, private",
             &administrator,
             "org image",
-            "+++++",
+            "+++++++",
         ),
-        ("stranger, private", &stranger, "org image", "hhhhh"),
-        ("stranger, public", &stranger, "org public", "+wmhh"),
-        ("stranger, shared", &stranger, "org image shared", "+wmhh"),
+        ("stranger, private", &stranger, "org image", "hhhhhhh"),
+        ("stranger, public", &stranger, "org public", "+wmhhwm"),
+        ("stranger, shared", &stranger, "org image shared", "+wmhhwm"),
         (
             "stranger with a right of their own",
             &stranger,
             "org image org=write",
-            "++m+m",
+            "++m+m+m",
         ),
         (
             "administrator of another account",
             &foreign_administrator,
             "org image",
-            "hhhhh",
+            "hhhhhhh",
         ),
         (
             "administrator of another account, shared",
             &foreign_administrator,
             "org image shared",
-            "+wmhh",
+            "+wmhhwm",
         ),
-        ("the system", &Caller::System, "", "+++++"),
-        ("the system, private", &Caller::System, "org image", "+++++"),
+        ("the system", &Caller::System, "", "+++++++"),
+        ("the system, private", &Caller::System, "org image", "+++++++"),
     ];
     let wrong: Vec<String> = table
         .iter()

@@ -1,13 +1,18 @@
 //! Organisations and the rights on them: who may do what, and what others are told.
 
-use berth_metadata::{AccessType, Permission};
-use berth_oci::{OrganizationName, Scope};
-use berth_registry::{Caller, ListedFor, TokenCaller, WantedGrant};
+use base64::Engine as _;
+use berth_metadata::{AccessType, NewRepository, Permission};
+use berth_oci::{OrganizationName, RepositoryName, Scope};
+use berth_registry::{Caller, GrantPlace, ListedFor, TokenCaller, Visibility, WantedGrant, now_ms};
 
-use crate::harness::{Installation, outcome};
+use crate::harness::{Installation, metadata, outcome};
 
 fn name(text: &str) -> OrganizationName {
     text.parse().unwrap()
+}
+
+fn place(name: &OrganizationName) -> GrantPlace {
+    GrantPlace::Organization(name.clone())
 }
 
 fn grant(user_id: &str, permission: Permission) -> WantedGrant {
@@ -108,12 +113,12 @@ async fn rights_follow_grants_at_once() {
         let wanted = [grant(&id, permission)];
         if permission == Permission::Read {
             registry
-                .add_organization_grants(&owner, &group, &wanted)
+                .add_grants(&owner, &place(&group), &wanted)
                 .await
                 .unwrap();
         } else {
             registry
-                .update_organization_grants(&owner, &group, &wanted)
+                .update_grants(&owner, &place(&group), &wanted)
                 .await
                 .unwrap();
         }
@@ -129,7 +134,7 @@ async fn rights_follow_grants_at_once() {
         );
     }
     registry
-        .remove_organization_grants(&owner, &group, &[id])
+        .remove_grants(&owner, &place(&group), &[id])
         .await
         .unwrap();
     assert_eq!(listed(&installation, &member).await, "");
@@ -146,7 +151,7 @@ async fn only_who_manages_grants_and_only_to_users_of_the_account() {
     let id = writer.user_id().unwrap().to_owned();
     let otto = installation.person("otto", AccessType::Both).await;
     registry
-        .add_organization_grants(&owner, &group, &[grant(&id, Permission::Write)])
+        .add_grants(&owner, &place(&group), &[grant(&id, Permission::Write)])
         .await
         .unwrap();
     let stranger = strangers_id(&installation).await;
@@ -181,19 +186,17 @@ async fn only_who_manages_grants_and_only_to_users_of_the_account() {
         (&owner, too_many, "a request names 1 to 100 users".to_owned()),
         (&owner, vec![grant(&otto, Permission::Read)], "ok".to_owned()),
     ] {
-        let result = registry.add_organization_grants(caller, &group, &wanted).await;
+        let result = registry.add_grants(caller, &place(&group), &wanted).await;
         assert_eq!(outcome(&result), expected);
     }
     let none = registry
-        .update_organization_grants(&owner, &group, &[grant(&stranger, Permission::Read)])
+        .update_grants(&owner, &place(&group), &[grant(&stranger, Permission::Read)])
         .await;
     assert_eq!(
         outcome(&none),
         format!("a permission of user {stranger} on organization 'group' does not exist")
     );
-    let removed = registry
-        .remove_organization_grants(&writer, &group, &[otto])
-        .await;
+    let removed = registry.remove_grants(&writer, &place(&group), &[otto]).await;
     assert_eq!(outcome(&removed), no);
 }
 
@@ -227,7 +230,7 @@ async fn deleting_needs_the_right_to_manage() {
     registry.create_organization(&owner, &group).await.unwrap();
     let grants = [grant(member.user_id().unwrap(), Permission::Write)];
     registry
-        .add_organization_grants(&owner, &group, &grants)
+        .add_grants(&owner, &place(&group), &grants)
         .await
         .unwrap();
     let gone = "organization 'group' does not exist";
@@ -241,5 +244,111 @@ async fn deleting_needs_the_right_to_manage() {
             outcome(&registry.delete_organization(caller, &group).await),
             expected
         );
+    }
+}
+
+/// Makes the repository `group/app` as a push would, without an image in it.
+async fn make_repository(installation: &Installation, owner: &Caller) -> RepositoryName {
+    installation
+        .registry
+        .create_organization(owner, &name("group"))
+        .await
+        .unwrap();
+    let rows = metadata(installation.folder.path()).await;
+    let new = NewRepository {
+        organization_id: rows.organization("group").await.unwrap().unwrap().id,
+        image: "app".to_owned(),
+        full_name: "group/app".to_owned(),
+        creator_id: owner.user_id().unwrap().to_owned(),
+        now: now_ms(),
+    };
+    rows.ensure_repository(new).await.unwrap();
+    "group/app".parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_right_on_one_image_reaches_no_other() {
+    let installation = Installation::start().await;
+    let registry = &installation.registry;
+    let owner = installation.administrator().await;
+    let image = make_repository(&installation, &owner).await;
+    let place = GrantPlace::Repository(image.clone());
+    let member = installation.member("mary").await;
+    let otto = installation.person("otto", AccessType::Both).await;
+    let wanted = [grant(member.user_id().unwrap(), Permission::Manage)];
+    registry.add_grants(&owner, &place, &wanted).await.unwrap();
+    let asked = "repository:group/app:pull,push,delete repository:group/other:pull,push,delete";
+    let token = registry
+        .issue_token(&member, &Scope::parse_list(asked).unwrap())
+        .await
+        .unwrap()
+        .token;
+    let Ok(TokenCaller::Valid(Caller::User(found))) = registry.verify_token(&token).await else {
+        panic!("the token is good");
+    };
+    let granted: Vec<String> = found.scopes.unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(granted, ["repository:group/app:pull,push,delete"]);
+    let on_image = registry
+        .add_grants(&member, &place, &[grant(&otto, Permission::Read)])
+        .await;
+    assert_eq!(
+        outcome(&on_image),
+        "ok",
+        "who manages an image grants rights on it"
+    );
+    let on_organization = GrantPlace::Organization(name("group"));
+    let refused = registry
+        .add_grants(&member, &on_organization, &[grant(&otto, Permission::Read)])
+        .await;
+    assert_eq!(outcome(&refused), "organization 'group' does not exist");
+    assert_eq!(registry.list_grants(&owner, &place).await.unwrap().len(), 2);
+    let missing = GrantPlace::Repository("group/missing".parse().unwrap());
+    let refused = registry
+        .add_grants(&owner, &missing, &[grant(&otto, Permission::Read)])
+        .await;
+    assert!(outcome(&refused).starts_with("repository group/missing does not exist"));
+}
+
+#[tokio::test]
+async fn writers_publish_and_withdraw_an_image() {
+    let installation = Installation::start().await;
+    let registry = &installation.registry;
+    let owner = installation.administrator().await;
+    let image = make_repository(&installation, &owner).await;
+    let place = GrantPlace::Repository(image.clone());
+    let reader = installation.member("rita").await;
+    let writer = installation.member("walter").await;
+    let wanted = [
+        grant(reader.user_id().unwrap(), Permission::Read),
+        grant(writer.user_id().unwrap(), Permission::Write),
+    ];
+    registry.add_grants(&owner, &place, &wanted).await.unwrap();
+    let scopes = Scope::parse_list("repository:group/app:pull").unwrap();
+    for (caller, visibility, expected, anonymous) in [
+        (
+            &reader,
+            Visibility::Public,
+            "denied: you do not have the permission",
+            false,
+        ),
+        (&writer, Visibility::Public, "ok", true),
+        (&writer, Visibility::Private, "ok", false),
+    ] {
+        assert_eq!(
+            outcome(&registry.set_visibility(caller, &image, visibility).await),
+            expected
+        );
+        let token = registry
+            .issue_token(&Caller::Anonymous, &scopes)
+            .await
+            .unwrap()
+            .token;
+        let payload = token.split('.').nth(1).unwrap();
+        let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode(payload)
+            .unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        let granted = !claims["access"].as_array().unwrap().is_empty();
+        assert_eq!(granted, anonymous, "{visibility:?}");
     }
 }

@@ -1,8 +1,9 @@
-//! `berth admin org|grant|login-command`: words of the command line to calls of the registry, and answers to columns.
+//! `berth admin org|image|grant|login-command`: words of the command line to calls of the registry, and answers to columns.
 
-use berth_oci::OrganizationName;
+use berth_oci::{OrganizationName, RepositoryName};
 use berth_registry::{
-    Caller, Error, Organization, Permission, Registry, WantedGrant, WantedLogin, time_text,
+    Caller, Error, Grant, GrantPlace, Organization, Permission, Registry, Visibility, WantedGrant,
+    WantedLogin, time_text,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
@@ -84,27 +85,54 @@ async fn first_administrator(registry: &Registry, account: &str) -> Result<Strin
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum ImageVerb {
+    /// Let everybody pull an image, also without logging in
+    Publish {
+        /// The image, ORGANIZATION/NAME
+        image: RepositoryName,
+    },
+    /// Let only those with a right pull an image
+    Withdraw {
+        /// The image, ORGANIZATION/NAME
+        image: RepositoryName,
+    },
+}
+
+pub(super) async fn image(registry: &Registry, verb: ImageVerb) -> Result<Table, Failure> {
+    let (image, visibility) = match verb {
+        ImageVerb::Publish { image } => (image, Visibility::Public),
+        ImageVerb::Withdraw { image } => (image, Visibility::Private),
+    };
+    registry.set_visibility(OPERATOR, &image, visibility).await?;
+    let is_public = json!(visibility == Visibility::Public);
+    Ok(Table::one(
+        &["image", "public"],
+        [json!(image.as_str()), is_public],
+    ))
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum GrantVerb {
-    /// Give a user a right on an organization, in place of the one they have
+    /// Give a user a right on an organization or an image, in place of the one they have there
     Set {
-        /// The organization's name
-        organization: OrganizationName,
+        /// ORGANIZATION or ORGANIZATION/IMAGE
+        place: GrantPlace,
         /// The user, ACCOUNT/NAME
         user: Person,
         /// The right
         permission: Right,
     },
-    /// Take a user's right on an organization away
+    /// Take a user's right on an organization or an image away
     Remove {
-        /// The organization's name
-        organization: OrganizationName,
+        /// ORGANIZATION or ORGANIZATION/IMAGE
+        place: GrantPlace,
         /// The user, ACCOUNT/NAME
         user: Person,
     },
-    /// List who has a right on an organization
+    /// List who has a right on an organization or an image
     List {
-        /// The organization's name
-        organization: OrganizationName,
+        /// ORGANIZATION or ORGANIZATION/IMAGE
+        place: GrantPlace,
     },
 }
 
@@ -118,66 +146,71 @@ pub(super) enum Right {
     Manage,
 }
 
-const GRANT_COLUMNS: &[&str; 4] = &["organization", "user", "user_id", "permission"];
+const GRANT_COLUMNS: &[&str; 4] = &["place", "user", "user_id", "permission"];
 
 pub(super) async fn grant(registry: &Registry, verb: GrantVerb) -> Result<Table, Failure> {
-    Ok(match verb {
+    match verb {
         GrantVerb::Set {
-            organization,
+            place,
             user,
             permission,
-        } => {
+        } => set_grant(registry, &place, &user, permission).await,
+        GrantVerb::Remove { place, user } => {
             let found = registry.show_user(OPERATOR, &user.account, &user.name).await?;
-            let permission = match permission {
-                Right::Read => Permission::Read,
-                Right::Write => Permission::Write,
-                Right::Manage => Permission::Manage,
-            };
-            let wanted = [WantedGrant {
-                user_id: found.id.clone(),
-                permission,
-            }];
-            match registry
-                .add_organization_grants(OPERATOR, &organization, &wanted)
-                .await
-            {
-                Err(Error::Exists(_)) => {
-                    registry
-                        .update_organization_grants(OPERATOR, &organization, &wanted)
-                        .await?;
-                }
-                done => done?,
-            }
-            let row = [
-                json!(organization.as_str()),
-                json!(found.name),
-                json!(found.id),
-                json!(permission.as_str()),
-            ];
-            Table::one(GRANT_COLUMNS, row)
+            registry.remove_grants(OPERATOR, &place, &[found.id]).await?;
+            let row = [json!(name_of(&place)), json!(user.to_string()), json!(true)];
+            Ok(Table::one(&["place", "user", "removed"], row))
         }
-        GrantVerb::Remove { organization, user } => {
-            let found = registry.show_user(OPERATOR, &user.account, &user.name).await?;
-            registry
-                .remove_organization_grants(OPERATOR, &organization, &[found.id])
-                .await?;
-            let row = [json!(organization.as_str()), json!(user.to_string()), json!(true)];
-            Table::one(&["organization", "user", "removed"], row)
-        }
-        GrantVerb::List { organization } => {
-            let (view, grants) = registry.organization_grants(OPERATOR, &organization).await?;
-            let name = view.organization.name;
-            let row = |grant: &berth_registry::Grant| {
+        GrantVerb::List { place } => {
+            let grants = registry.list_grants(OPERATOR, &place).await?;
+            let row = |grant: &Grant| {
+                let permission = json!(grant.permission.as_str());
                 [
-                    json!(name),
+                    json!(name_of(&place)),
                     json!(grant.user_name),
                     json!(grant.user_id),
-                    json!(grant.permission.as_str()),
+                    permission,
                 ]
             };
-            Table::list(GRANT_COLUMNS, grants.iter().map(row))
+            Ok(Table::list(GRANT_COLUMNS, grants.iter().map(row)))
         }
-    })
+    }
+}
+
+async fn set_grant(
+    registry: &Registry,
+    place: &GrantPlace,
+    user: &Person,
+    right: Right,
+) -> Result<Table, Failure> {
+    let found = registry.show_user(OPERATOR, &user.account, &user.name).await?;
+    let permission = match right {
+        Right::Read => Permission::Read,
+        Right::Write => Permission::Write,
+        Right::Manage => Permission::Manage,
+    };
+    let wanted = [WantedGrant {
+        user_id: found.id.clone(),
+        permission,
+    }];
+    match registry.add_grants(OPERATOR, place, &wanted).await {
+        Err(Error::Exists(_)) => registry.update_grants(OPERATOR, place, &wanted).await?,
+        done => done?,
+    }
+    let row = [
+        json!(name_of(place)),
+        json!(found.name),
+        json!(found.id),
+        json!(permission.as_str()),
+    ];
+    Ok(Table::one(GRANT_COLUMNS, row))
+}
+
+fn name_of(place: &GrantPlace) -> &str {
+    match place {
+        GrantPlace::Organization(name) => name.as_str(),
+        GrantPlace::Repository(name) => name.as_str(),
+    }
 }
 
 #[derive(Debug, Args)]

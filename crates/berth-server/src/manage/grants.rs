@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use berth_registry::{Caller, Grant, Permission, WantedGrant};
+use berth_registry::{Caller, Grant, GrantPlace, Permission, WantedGrant};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -54,9 +54,9 @@ pub(super) async fn create(
     Path(namespace): Path<String>,
     request: Signed,
 ) -> Result<Response, Refused> {
-    let (name, wanted) = (parse(&namespace)?, wanted(&request)?);
+    let (place, wanted) = (place(&namespace)?, wanted(&request)?);
     app.registry
-        .add_organization_grants(&request.caller, &name, &wanted)
+        .add_grants(&request.caller, &place, &wanted)
         .await
         .map_err(refused)?;
     Ok(Json(json!({})).into_response())
@@ -67,9 +67,9 @@ pub(super) async fn update(
     Path(namespace): Path<String>,
     request: Signed,
 ) -> Result<Response, Refused> {
-    let (name, wanted) = (parse(&namespace)?, wanted(&request)?);
+    let (place, wanted) = (place(&namespace)?, wanted(&request)?);
     app.registry
-        .update_organization_grants(&request.caller, &name, &wanted)
+        .update_grants(&request.caller, &place, &wanted)
         .await
         .map_err(refused)?;
     Ok((StatusCode::CREATED, Json(json!({}))).into_response())
@@ -80,12 +80,16 @@ pub(super) async fn delete(
     Path(namespace): Path<String>,
     request: Signed,
 ) -> Result<StatusCode, Refused> {
-    let (name, user_ids) = (parse(&namespace)?, request.json::<Vec<String>>()?);
+    let (place, user_ids) = (place(&namespace)?, request.json::<Vec<String>>()?);
     app.registry
-        .remove_organization_grants(&request.caller, &name, &user_ids)
+        .remove_grants(&request.caller, &place, &user_ids)
         .await
         .map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn place(namespace: &str) -> Result<GrantPlace, Refused> {
+    parse(namespace).map(GrantPlace::Organization)
 }
 
 fn wanted(request: &Signed) -> Result<Vec<WantedGrant>, Refused> {
