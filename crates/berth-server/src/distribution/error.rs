@@ -139,7 +139,9 @@ fn status(error: &Error) -> (StatusCode, ErrorCode) {
         Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid),
         Error::DigestMismatch { .. } => (StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid),
         Error::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid),
-        Error::ManifestUnsupported(_) => (StatusCode::BAD_REQUEST, ErrorCode::Unsupported),
+        Error::ManifestUnsupported(_) | Error::Invalid(_) => {
+            (StatusCode::BAD_REQUEST, ErrorCode::Unsupported)
+        }
         Error::ReferencesMissing(_) => (StatusCode::NOT_FOUND, ErrorCode::ManifestBlobUnknown),
         Error::TagMoved { .. } => (StatusCode::PRECONDITION_FAILED, ErrorCode::Denied),
         Error::BlobInUse { .. } | Error::Exists(_) | Error::OrganizationNotEmpty(_) => {
@@ -148,9 +150,12 @@ fn status(error: &Error) -> (StatusCode, ErrorCode) {
         Error::BodyInterrupted(source) if source.kind() == std::io::ErrorKind::TimedOut => {
             (StatusCode::REQUEST_TIMEOUT, ErrorCode::BlobUploadInvalid)
         }
+        // The server stops: what came is saved, and the client goes on with it after the restart.
+        Error::BodyInterrupted(source) if source.kind() == std::io::ErrorKind::ConnectionAborted => {
+            (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unknown)
+        }
         Error::BodyInterrupted(_) => (StatusCode::BAD_REQUEST, ErrorCode::BlobUploadInvalid),
         Error::NameInvalid(_) => (StatusCode::BAD_REQUEST, ErrorCode::NameInvalid),
-        Error::Invalid(_) => (StatusCode::BAD_REQUEST, ErrorCode::Unsupported),
         Error::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unknown),
         Error::ReadOnly | Error::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unknown),
         Error::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown),

@@ -19,7 +19,7 @@ const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const TAG: HeaderName = HeaderName::from_static("oci-tag");
 /// What a digest names never changes.
 pub(super) const IMMUTABLE: &str = "max-age=31536000, immutable";
-/// What a tag names may change at any time; a client that kept it asks again with its ETag.
+/// What a tag names may change at any time; a client that kept it asks again with its `ETag`.
 const REVALIDATE: &str = "no-cache";
 
 /// end-3, GET.
@@ -89,7 +89,7 @@ pub(super) async fn put(
         .into_response();
     let headers = response.headers_mut();
     if let Some(subject) = stored.subject {
-        headers.insert(SUBJECT, text(&subject.to_string()));
+        headers.insert(SUBJECT, text(subject.as_ref()));
     }
     for tag in &stored.tags {
         headers.append(TAG, text(tag));

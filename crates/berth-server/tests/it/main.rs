@@ -6,4 +6,5 @@
 
 mod berth;
 mod command_line;
+mod restart;
 mod serve;
