@@ -5,7 +5,7 @@ use super::{MissingReferences, PutManifest, PutOutcome};
 use crate::error::Conflict;
 use crate::pool::Failure;
 use crate::repository_lock;
-use crate::sql::{self, change, first};
+use crate::sql::{self, change};
 use crate::tags;
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeSet, HashSet};
@@ -75,36 +75,11 @@ async fn absent(
 /// Stores the manifest and its references; false when it was there. A manifest pushed again with another media type
 /// takes that one, and what it is read to reference.
 async fn store(tx: &mut AnyConnection, put: &PutManifest) -> Result<bool, Failure> {
-    const STORED: &str = "SELECT media_type FROM manifests WHERE repository_id = $1 AND digest = $2";
     const INSERT: &str = "INSERT INTO manifests \
          (repository_id, digest, media_type, size, artifact_type, subject, annotations, created_at, bytes) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    const UPDATE: &str = "UPDATE manifests SET media_type = $3, artifact_type = $4, subject = $5, annotations = $6 \
-         WHERE repository_id = $1 AND digest = $2";
-    let stored = sqlx::query(STORED)
-        .bind(put.repository_id)
-        .bind(put.digest.clone());
-    let stored = match first(tx, stored).await? {
-        Some(row) => Some(row.try_get::<String, _>(0)?),
-        None => None,
-    };
-    if stored.as_ref() == Some(&put.media_type) {
-        return Ok(false);
-    }
-    if stored.is_some() {
-        let update = sqlx::query(UPDATE)
-            .bind(put.repository_id)
-            .bind(put.digest.clone())
-            .bind(put.media_type.clone())
-            .bind(put.artifact_type.clone())
-            .bind(put.subject.clone())
-            .bind(put.annotations_json.clone());
-        change(tx, update).await?;
-        let unreferenced = unreference(tx, put.repository_id, &put.digest).await?;
-        reference(tx, put).await?;
-        set_idle(tx, put.repository_id, &unreferenced, put.now).await?;
-        return Ok(false);
-    }
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (repository_id, digest) DO NOTHING";
+    const RETYPE: &str = "UPDATE manifests SET media_type = $3, artifact_type = $4, subject = $5, annotations = $6 \
+         WHERE repository_id = $1 AND digest = $2 AND media_type <> $3";
     let size = i64::try_from(put.bytes.len()).expect("a manifest fits into memory");
     let insert = sqlx::query(INSERT)
         .bind(put.repository_id)
@@ -116,9 +91,23 @@ async fn store(tx: &mut AnyConnection, put: &PutManifest) -> Result<bool, Failur
         .bind(put.annotations_json.clone())
         .bind(put.now)
         .bind(put.bytes.clone());
-    change(tx, insert).await?;
-    reference(tx, put).await?;
-    Ok(true)
+    if change(tx, insert).await? > 0 {
+        reference(tx, put).await?;
+        return Ok(true);
+    }
+    let retype = sqlx::query(RETYPE)
+        .bind(put.repository_id)
+        .bind(put.digest.clone())
+        .bind(put.media_type.clone())
+        .bind(put.artifact_type.clone())
+        .bind(put.subject.clone())
+        .bind(put.annotations_json.clone());
+    if change(tx, retype).await? > 0 {
+        let unreferenced = unreference(tx, put.repository_id, &put.digest).await?;
+        reference(tx, put).await?;
+        set_idle(tx, put.repository_id, &unreferenced, put.now).await?;
+    }
+    Ok(false)
 }
 
 /// Adds the manifest's references; what it references is not idle.

@@ -26,9 +26,14 @@ const QUEUE_LENGTH: usize = 1024;
 const BATCH_LENGTH: usize = 128;
 /// How long a caller waits for room in the queue.
 const ROOM_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a batch tries to begin while another process writes.
+
+/// How long a batch waits in all while another process writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
+
+/// Statements travel to SQLite's thread and back; two in one text travel once.
+const BEGIN: &str = "BEGIN IMMEDIATE; SAVEPOINT write";
+const NEXT: &str = "RELEASE write; SAVEPOINT write";
 
 /// A larger log is checkpointed less often; `journal_size_limit` cuts it back after a burst.
 const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
@@ -61,9 +66,24 @@ struct Ran {
     answer: Box<dyn FnOnce(Result<(), Error>) + Send>,
 }
 
-/// A connection fit for writing. Its settings go as text: a cached statement would not run a PRAGMA again, which
-/// SQLite carries out when it compiles it.
-pub(super) async fn connect_writer(options: &AnyConnectOptions) -> Result<AnyConnection, sqlx::Error> {
+/// A connection fit for writing.
+pub(super) async fn connect_writer(options: &AnyConnectOptions) -> Result<AnyConnection, Failure> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match try_connect(options).await.map_err(Failure::from) {
+            Ok(connection) => return Ok(connection),
+            // Turning a new file to WAL answers at once that it is busy, whatever the timeout.
+            Err(failure) if failure.is_collision() && Instant::now() < deadline => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+/// The settings go as text: a cached statement would not run a PRAGMA again, which SQLite carries out when it compiles
+/// it.
+async fn try_connect(options: &AnyConnectOptions) -> Result<AnyConnection, sqlx::Error> {
     let mut connection = AnyConnection::connect_with(options).await?;
     sqlx::raw_sql(WRITER).execute(&mut connection).await?;
     Ok(connection)
@@ -77,6 +97,7 @@ pub(super) fn start(connection: AnyConnection, options: AnyConnectOptions) -> Qu
         connection: Some(connection),
         synchronous: Durability::Durable,
     };
+    // No thread of its own: measured, its hand-overs to SQLite's thread take twice as long as the runtime's.
     tokio::spawn(writer.serve(queue));
     Queue { messages }
 }
@@ -231,7 +252,7 @@ impl Writer {
         waiting.collect()
     }
 
-    /// A transaction on the connection, made anew if need be, with the lock for writing.
+    /// A transaction on the connection, made anew if need be, with the lock for writing and a first savepoint.
     async fn begin(&mut self, durability: Durability) -> Result<&mut AnyConnection, Failure> {
         if self.connection.is_none() {
             self.connection = Some(connect_writer(&self.options).await?);
@@ -248,7 +269,7 @@ impl Writer {
         }
         let deadline = Instant::now() + BUSY_TIMEOUT;
         loop {
-            match execute(connection, "BEGIN IMMEDIATE").await {
+            match execute(connection, BEGIN).await {
                 Ok(()) => return Ok(connection),
                 Err(failure) if failure.is_collision() && Instant::now() < deadline => {
                     tokio::time::sleep(BUSY_PAUSE).await;
@@ -274,9 +295,7 @@ async fn run(
     ran: &mut Vec<Ran>,
 ) -> Result<(), Error> {
     let lost = |failure: Failure| failure.into_error("commit to the database");
-    while !waiting.as_slice().is_empty() {
-        execute(connection, "SAVEPOINT write").await.map_err(lost)?;
-        let Some(member) = waiting.next() else { break };
+    while let Some(member) = waiting.next() {
         let write = (member.run)(Ok(connection)).await;
         let error = write.error.clone();
         ran.push(write);
@@ -286,8 +305,11 @@ async fn run(
                 .await
                 .map_err(|_| error)?;
         }
-        execute(connection, "RELEASE write").await.map_err(lost)?;
+        if !waiting.as_slice().is_empty() {
+            execute(connection, NEXT).await.map_err(lost)?;
+        }
     }
+    // Ends the last savepoint as well.
     execute(connection, "COMMIT").await.map_err(lost)
 }
 

@@ -18,6 +18,7 @@ const READERS_MAX: usize = 8;
 /// signal that ends the process instead of an error of one request.
 const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA cache_size = -4096; \
      PRAGMA temp_store = MEMORY";
+
 /// The connections to one SQLite file.
 #[derive(Clone, Debug)]
 pub(crate) struct Sqlite {
@@ -29,7 +30,9 @@ impl Sqlite {
     pub(super) async fn open(url: &str) -> Result<Sqlite, Error> {
         let opening = |error| Failure::Sql(error).into_error("open the database");
         let writing = options(url, "rwc").map_err(opening)?;
-        let mut writer = connect_writer(&writing).await.map_err(opening)?;
+        let mut writer = connect_writer(&writing)
+            .await
+            .map_err(|failure| failure.into_error("open the database"))?;
         migrate(&mut writer).await?;
         let readers =
             std::thread::available_parallelism().map_or(READERS_MAX, |n| n.get().clamp(2, READERS_MAX));
@@ -80,15 +83,19 @@ impl Sqlite {
     }
 }
 
-/// `url` with the way to open the file, unless it says one itself.
+/// What opens the file that `url` names. All after `sqlite://` is the path as it is: `?`, `#` and `%` are themselves.
 fn options(url: &str, mode: &str) -> Result<AnyConnectOptions, sqlx::Error> {
-    let options = if url.contains("mode=") {
-        AnyConnectOptions::from_str(url)
-    } else {
-        let separator = if url.contains('?') { '&' } else { '?' };
-        AnyConnectOptions::from_str(&format!("{url}{separator}mode={mode}"))
+    let path = url
+        .strip_prefix("sqlite://")
+        .or_else(|| url.strip_prefix("sqlite:"))
+        .unwrap_or(url);
+    let escape = |byte: u8| match byte {
+        b'/' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
     };
-    Ok(options?.disable_statement_logging())
+    let path: String = path.bytes().map(escape).collect();
+    Ok(AnyConnectOptions::from_str(&format!("sqlite://{path}?mode={mode}"))?.disable_statement_logging())
 }
 
 async fn migrate(writer: &mut AnyConnection) -> Result<(), Error> {
@@ -96,4 +103,43 @@ async fn migrate(writer: &mut AnyConnection) -> Result<(), Error> {
     let mut tx = writer.begin_with("BEGIN IMMEDIATE").await.map_err(migrating)?;
     migrate::run(&mut tx, |step| step.sqlite).await?;
     tx.commit().await.map_err(migrating)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[tokio::test]
+    async fn any_path_names_a_file() {
+        sqlx::any::install_default_drivers();
+        let folder = tempfile::tempdir().unwrap();
+        let check = async |url: String, file: &Path| {
+            let sqlite = Sqlite::open(&url).await.unwrap();
+            sqlite.close().await;
+            assert!(file.is_file(), "{url} made {}", file.display());
+        };
+        for name in [
+            "berth.db",
+            "a b.db",
+            "a?mode=memory.db",
+            "a#b.db",
+            "a%20b.db",
+            "ü:@.db",
+        ] {
+            let file = folder.path().join(name);
+            check(format!("sqlite://{}", file.display()), &file).await;
+        }
+        let file = folder.path().join("short.db");
+        check(format!("sqlite:{}", file.display()), &file).await;
+    }
+
+    #[tokio::test]
+    async fn a_path_that_cannot_be_opened_says_so() {
+        sqlx::any::install_default_drivers();
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/no/such/folder.db", folder.path().display());
+        let refused = Sqlite::open(&url).await;
+        assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    }
 }
