@@ -13,10 +13,9 @@ use berth_registry::Registry;
 
 use crate::config::Settings;
 use crate::serve::{Certificate, Phases, Server, Timeouts, TlsError};
+use crate::state::AppState;
 use crate::unknown_path::not_found;
 use crate::{console, distribution, first_start, health, manage, token};
-
-pub(crate) use crate::state::AppState;
 
 /// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]

@@ -12,8 +12,8 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
-use crate::app::AppState;
 use crate::origin::Origin;
+use crate::state::AppState;
 
 /// Where the challenge sends clients.
 pub(crate) const TOKEN_PATH: &str = "/token";

@@ -16,8 +16,8 @@ use berth_registry::{Caller, Error};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
-use crate::app::AppState;
 use crate::authenticate;
+use crate::state::AppState;
 use error::Refused;
 
 /// The routes of the distribution API.

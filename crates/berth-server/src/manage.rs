@@ -10,7 +10,7 @@ mod signed;
 use axum::Router;
 use axum::routing::{MethodRouter, any, get, post};
 
-use crate::app::AppState;
+use crate::state::AppState;
 
 /// A path and what answers its methods.
 type Route = (&'static str, fn() -> MethodRouter<AppState>);

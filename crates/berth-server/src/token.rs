@@ -14,8 +14,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::json;
 
-use crate::app::AppState;
 use crate::authenticate;
+use crate::state::AppState;
 
 /// The form of a login holds a name, a password and some scopes.
 const FORM_BYTES_MAX: usize = 64 * 1024;

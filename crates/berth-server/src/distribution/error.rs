@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use super::manifests::{DIGEST, text};
-use crate::app::AppState;
 use crate::authenticate::{self, ChallengeError};
+use crate::state::AppState;
 
 /// SWR's text for every kind of refused login.
 const UNAUTHORIZED: &str = "authentication required";

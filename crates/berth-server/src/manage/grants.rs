@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::error::{Refused, Subject};
 use super::organizations::parse;
 use super::signed::Signed;
-use crate::app::AppState;
+use crate::state::AppState;
 
 /// A right as clients send it; the user's name is for people and not looked at.
 #[derive(Deserialize)]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::error::{Refused, Subject};
 use super::signed::Signed;
-use crate::app::AppState;
+use crate::state::AppState;
 
 #[derive(Deserialize)]
 struct Create {

@@ -14,8 +14,8 @@ use time::macros::format_description;
 
 use super::error::{Refused, Subject};
 use super::signed::Signed;
-use crate::app::AppState;
 use crate::origin::Origin;
+use crate::state::AppState;
 
 const LOGIN_HEADER: HeaderName = HeaderName::from_static("x-swr-dockerlogin");
 const EXPIRY_HEADER: HeaderName = HeaderName::from_static("x-swr-expireat");

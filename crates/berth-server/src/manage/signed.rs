@@ -8,8 +8,8 @@ use http_body_util::{BodyExt as _, Limited};
 use serde::de::DeserializeOwned;
 
 use super::error::Refused;
-use crate::app::AppState;
 use crate::authenticate;
+use crate::state::AppState;
 
 /// The largest body of this API is a list of a hundred users.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
