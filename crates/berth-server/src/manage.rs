@@ -6,6 +6,8 @@ mod grants;
 mod organizations;
 mod secrets;
 mod signed;
+#[cfg(test)]
+mod tests;
 
 use axum::Router;
 use axum::routing::{MethodRouter, any, get, post};

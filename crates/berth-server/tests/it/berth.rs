@@ -22,7 +22,7 @@ impl Place {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
         let own = std::env::vars_os().filter(|(name, _)| !name.to_string_lossy().starts_with("BERTH_"));
         command

@@ -4,7 +4,11 @@
     reason = "a test that cannot go on says where by panicking"
 )]
 
+mod admin;
 mod berth;
 mod command_line;
+mod installation;
+mod manage;
 mod restart;
 mod serve;
+mod token;

@@ -1,0 +1,149 @@
+//! A running server with known credentials, and requests to it: plain, with a login, and signed.
+
+use berth_oci::signature::{SignedBody, SignedRequest};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use crate::berth::{Place, Server};
+
+pub(crate) const PASSWORD: &str = "correct horse";
+pub(crate) const ACCESS_KEY_ID: &str = "AKEXAMPLE0001";
+pub(crate) const SECRET_KEY: &str = "SKexampleSecret0001";
+/// hex(HMAC-SHA256(key = SK, message = AK)), as openssl computes it.
+pub(crate) const LOGIN_KEY: &str = "50e8d05e959cb9a7cc1cc5ebc12406f96673b34b23750610eb19493668007d3e";
+const VARIABLES: &[(&str, &str)] = &[
+    ("BERTH_ADMIN_PASSWORD", PASSWORD),
+    ("BERTH_ADMIN_AK", ACCESS_KEY_ID),
+    ("BERTH_ADMIN_SK", SECRET_KEY),
+];
+
+/// A server after a first start with account `berth` and administrator `admin`.
+pub(crate) struct Installation {
+    pub(crate) place: Place,
+    pub(crate) server: Server,
+    client: reqwest::Client,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl Installation {
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        let place = Place::new();
+        let server = place.serve_with(arguments, VARIABLES);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self {
+            place,
+            server,
+            client,
+        }
+    }
+
+    /// Runs `berth admin` on the running server's data and reads its JSON answer.
+    pub(crate) fn admin(&self, arguments: &[&str]) -> Value {
+        let all: Vec<&str> = ["admin", "--output", "json"]
+            .iter()
+            .chain(arguments)
+            .copied()
+            .collect();
+        let ended = self.place.run(&all, &[]);
+        assert!(ended.status.success(), "{arguments:?}: {}", ended.err);
+        serde_json::from_str(&ended.out).unwrap()
+    }
+
+    pub(crate) async fn send(&self, method: Method, target: &str, headers: HeaderMap, body: &str) -> Answer {
+        let url = format!("http://{}{target}", self.server.address);
+        let request = self
+            .client
+            .request(method, url)
+            .headers(headers)
+            .body(body.to_owned());
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer {
+            status,
+            headers,
+            text: response.text().await.unwrap(),
+        }
+    }
+
+    /// A GET with the header `Authorization` as given; none when it is empty.
+    pub(crate) async fn get(&self, target: &str, authorization: &str) -> Answer {
+        let mut headers = HeaderMap::new();
+        if !authorization.is_empty() {
+            headers.insert(AUTHORIZATION, authorization.parse().unwrap());
+        }
+        self.send(Method::GET, target, headers, "").await
+    }
+
+    /// A request signed by the administrator.
+    pub(crate) async fn signed(&self, method: Method, target: &str, body: &str) -> Answer {
+        self.signed_by(ACCESS_KEY_ID, SECRET_KEY, method, (target, body))
+            .await
+    }
+
+    pub(crate) async fn signed_by(
+        &self,
+        access_key_id: &str,
+        secret_key: &str,
+        method: Method,
+        (target, body): (&str, &str),
+    ) -> Answer {
+        let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+        let date = OffsetDateTime::now_utc().format(&format).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("x-sdk-date", HeaderValue::try_from(date).unwrap());
+        headers.insert(
+            "host",
+            HeaderValue::try_from(self.server.address.to_string()).unwrap(),
+        );
+        let (raw_path, query) = target
+            .split_once('?')
+            .map_or((target, None), |(path, query)| (path, Some(query)));
+        let request = SignedRequest {
+            method: &method,
+            raw_path,
+            query,
+            headers: &headers,
+            authority: None,
+            body: SignedBody::Received(body.as_bytes()),
+        };
+        let authorization = request
+            .sign(access_key_id, secret_key, &["host", "x-sdk-date"])
+            .unwrap();
+        headers.insert(
+            AUTHORIZATION,
+            HeaderValue::try_from(authorization.to_string()).unwrap(),
+        );
+        self.send(method, target, headers, body).await
+    }
+}
+
+/// The header `Authorization` of a Basic login.
+pub(crate) fn basic(user: &str, password: &str) -> String {
+    use base64::Engine as _;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+    format!("Basic {encoded}")
+}
