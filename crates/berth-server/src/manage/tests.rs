@@ -8,8 +8,8 @@ use http::{Method, Request, StatusCode};
 use tower::ServiceExt as _;
 
 use super::{ROUTES, routes};
-use crate::app::AppState;
 use crate::config::Settings;
+use crate::state::AppState;
 
 #[tokio::test]
 async fn every_operation_refuses_who_did_not_sign() {
