@@ -39,7 +39,7 @@ impl Default for Limits {
             manifest_bytes_max: 4 << 20,
             blob_bytes_max: 10 << 30,
             layers_max: 127,
-            upload_ttl: Duration::from_secs(24 * 3600),
+            upload_ttl: Duration::from_hours(24),
             organizations_per_user: 5,
             missing_references: MissingReferences::Refuse,
             page_max: 10_000,

@@ -16,7 +16,7 @@ const STEP: i64 = 100;
 /// Keys that one question to the metadata asks about.
 const KEYS_AT_ONCE: usize = 500;
 /// Time between two rounds.
-const ROUND: Duration = Duration::from_secs(60);
+const ROUND: Duration = Duration::from_mins(1);
 /// Rounds between two looks for bytes without rows, which only a crash leaves.
 const ROUNDS_BETWEEN_ORPHANS: u64 = 24 * 60;
 

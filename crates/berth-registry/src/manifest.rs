@@ -199,7 +199,7 @@ fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
 fn refused(error: ManifestError) -> Error {
     match error {
         ManifestError::Schema1 => Error::ManifestUnsupported(error.to_string()),
-        other => Error::ManifestInvalid(other.to_string()),
+        ManifestError::Malformed(text) => Error::ManifestInvalid(text),
     }
 }
 

@@ -275,7 +275,7 @@ impl Registry {
             body,
             self.limits.blob_bytes_max - upload.offset.min(self.limits.blob_bytes_max),
         );
-        let (body, hashed) = self.uploads.hashing.beside(hasher, body);
+        let (body, ended) = self.uploads.hashing.beside(hasher, body);
         let outcome = match self.blobs.append(&mut upload, body).await {
             Ok(()) => Ok(()),
             Err(berth_blob::Error::Body(source)) if is_oversized(&source) => {
@@ -292,7 +292,7 @@ impl Registry {
             }
             Err(error) => return Err(error.into()),
         };
-        let hasher = hashed
+        let hasher = ended
             .await
             .map_err(|gone| Error::internal("hashing an upload", gone))?;
         Ok((upload, hasher, outcome))

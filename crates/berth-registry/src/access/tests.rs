@@ -38,13 +38,13 @@ fn standing(words: &str) -> Standing {
                     standing.repository = Some(RepositoryFacts {
                         id: 1,
                         is_public: false,
-                    })
+                    });
                 }
                 "public" => {
                     standing.repository = Some(RepositoryFacts {
                         id: 1,
                         is_public: true,
-                    })
+                    });
                 }
                 "shared" => standing.shared = true,
                 _ => panic!("unknown word {word}"),
@@ -91,6 +91,7 @@ fn row(caller: &Caller, words: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the matrix reads best in one piece")]
 fn every_caller_at_every_place() {
     let anonymous = Caller::Anonymous;
     let member = user(OWNER, false);
@@ -188,6 +189,7 @@ fn every_caller_at_every_place() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the table reads best in one piece")]
 fn a_token_gives_only_what_it_was_issued_for() {
     let name: RepositoryName = "team/app".parse().expect("a good name");
     let other: RepositoryName = "team/other".parse().expect("a good name");

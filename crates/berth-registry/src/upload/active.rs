@@ -42,6 +42,10 @@ pub(super) struct Turn {
 
 impl ActiveUploads {
     /// Interrupts whoever writes to the upload and waits for the turn.
+    #[expect(
+        clippy::used_underscore_binding,
+        reason = "the guard is only held, and set once the wait is over"
+    )]
     pub(super) async fn claim(&self, id: &str) -> Turn {
         let interrupt = CancellationToken::new();
         let turn = {

@@ -37,7 +37,7 @@ struct Tee {
 
 enum Hash {
     Inline {
-        hasher: Hasher,
+        hasher: Box<Hasher>,
         bytes: usize,
         done: oneshot::Sender<Hasher>,
     },
@@ -48,17 +48,17 @@ enum Hash {
 impl Hashing {
     /// The same body, and the hasher once the body has ended; the receiver fails when the body was dropped early.
     pub(super) fn beside(&self, hasher: Hasher, body: ByteStream) -> (ByteStream, oneshot::Receiver<Hasher>) {
-        let (done, hashed) = oneshot::channel();
+        let (done, ended) = oneshot::channel();
         let tee = Tee {
             body,
             threads: Arc::clone(&self.threads),
             hash: Hash::Inline {
-                hasher,
+                hasher: Box::new(hasher),
                 bytes: 0,
                 done,
             },
         };
-        (Box::pin(stream::unfold(tee, Tee::step)), hashed)
+        (Box::pin(stream::unfold(tee, Tee::step)), ended)
     }
 }
 
@@ -107,7 +107,7 @@ impl Tee {
         };
         if let Hash::Inline { hasher, done, .. } = std::mem::replace(&mut self.hash, Hash::Ended) {
             let (sender, chunks) = mpsc::channel(CHUNKS_WAITING_MAX);
-            tokio::task::spawn_blocking(move || hash_all(hasher, chunks, done, permit));
+            tokio::task::spawn_blocking(move || hash_all(*hasher, chunks, done, permit));
             self.hash = Hash::Thread(sender);
         }
     }
@@ -115,7 +115,7 @@ impl Tee {
     fn end(&mut self) {
         if let Hash::Inline { hasher, done, .. } = std::mem::replace(&mut self.hash, Hash::Ended) {
             // Nobody listens when the write has failed already.
-            let _ = done.send(hasher);
+            let _ = done.send(*hasher);
         }
     }
 }

@@ -89,23 +89,24 @@ async fn an_image_may_have_so_many_layers_and_a_manifest_so_many_bytes() {
         manifest_bytes_max: 1000,
         ..Limits::default()
     };
-    let test = TestRegistry::open(limits).await;
+    let registry = TestRegistry::open(limits).await;
     for blob in [&b"{}"[..], b"a", b"b", b"c"] {
-        test.push("team/app", blob).await;
+        registry.push("team/app", blob).await;
     }
-    test.put("team/app", "two", &image(b"{}", &[b"a", b"b"]))
+    registry
+        .put("team/app", "two", &image(b"{}", &[b"a", b"b"]))
         .await
         .expect("two layers");
-    let three = test
+    let three = registry
         .put("team/app", "three", &image(b"{}", &[b"a", b"b", b"c"]))
         .await;
-    assert!(matches!(three, Err(Error::ManifestInvalid(ref text)) if text.contains("3 layers")));
+    assert!(matches!(three, Err(Error::ManifestInvalid(ref why)) if why.contains("3 layers")));
     let large = format!(
         "{}{}",
         " ".repeat(1000),
         String::from_utf8(image(b"{}", &[])).expect("json")
     );
-    let large = test.put("team/app", "large", large.as_bytes()).await;
+    let large = registry.put("team/app", "large", large.as_bytes()).await;
     assert!(matches!(large, Err(Error::TooLarge { max: 1000, .. })));
 }
 
