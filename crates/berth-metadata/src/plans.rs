@@ -57,12 +57,12 @@ const STATEMENTS: &[(&str, &[&str], usize)] = &[
     ),
     (blobs::KEYS, &["'key5000'", "100"], 100),
     (blobs::IDLE, &["2", "100"], 10),
-    (tags::LIST, &["7", "'tag5000'", "100"], 100),
-    (repositories::LIST_PUBLIC, &["'org5/'", "100"], 100),
+    (tags::LIST, &["7", "'tag5000'", "100"], 1),
+    (repositories::LIST_PUBLIC, &["'org5/'", "100"], 1),
     (
         repositories::LIST_READABLE,
         &["'user'", "'account'", "1", "1", "'org5/'", "100"],
-        100,
+        1,
     ),
     (repositories::FIND, &["'org5/image4'"], 1),
     (uploads::FIND, &["7", "'upload5'"], 1),
@@ -133,7 +133,9 @@ async fn sqlite_searches_and_never_sorts() {
             // The queue is read from its beginning: its index in the order asked for, ended by the limit.
             let scans = plan
                 .lines()
-                .filter(|line| line.contains("SCAN") && !line.contains("reclaim_by_time"));
+                .filter(|line| line.contains("SCAN") && !line.contains("reclaim_by_time"))
+                // What a limit has cut already is read whole.
+                .filter(|line| !line.contains("SCAN page"));
             assert_eq!(scans.count(), 0, "{statement}\n{plan}");
             assert!(!plan.contains("TEMP B-TREE"), "{statement}\n{plan}");
         }

@@ -5,7 +5,7 @@ use crate::blobs;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use crate::repository_lock::lock;
-use crate::sql::{Meaning, Statement, change};
+use crate::sql::{Meaning, Statement, change, in_one_row};
 use crate::viewer::{Viewer, readable};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -56,9 +56,13 @@ macro_rules! repository_columns {
 }
 
 pub(crate) const FIND: &str = concat!(repository_columns!(), "WHERE r.full_name = $1");
-pub(crate) const LIST_PUBLIC: &str = "SELECT r.full_name FROM repositories r WHERE r.is_public = 1 AND r.listed = 1 AND r.full_name > $1 \
-     ORDER BY r.full_name LIMIT $2";
-pub(crate) const LIST_READABLE: &str = concat!(
+pub(crate) const LIST_PUBLIC: &str = in_one_row!(
+    "full_name",
+    "SELECT r.full_name FROM repositories r WHERE r.is_public = 1 AND r.listed = 1 AND r.full_name > $1 \
+     ORDER BY r.full_name LIMIT $2"
+);
+pub(crate) const LIST_READABLE: &str = in_one_row!(
+    "full_name",
     "SELECT r.full_name FROM repositories r WHERE r.full_name > $5 AND r.listed = 1 AND ",
     readable!(),
     " ORDER BY r.full_name LIMIT $6"
@@ -132,8 +136,7 @@ impl Metadata {
                 .bind(last)
                 .bind(limit),
         };
-        self.list("list repositories", statement, |row| Ok(row.try_get(0)?))
-            .await
+        self.names("list repositories", statement).await
     }
 
     /// Deletes at most `limit` repositories that pushes before `before` made and that never got a manifest, once neither

@@ -3,7 +3,7 @@
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::{Any, AnyConnection, AssertSqlSafe};
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
 
 /// A statement with its values.
 pub(crate) type Statement = sqlx::query::Query<'static, Any, AnyArguments>;
@@ -69,7 +69,29 @@ impl<T, E: Into<Failure>> Meaning<T> for Result<T, E> {
     }
 }
 
+/// A statement over the page of names that the second part selects in their order: all of them in one row, because
+/// each row that a database answers costs far more than its bytes. For [`crate::Metadata::names`].
+macro_rules! in_one_row {
+    ($name:literal, $($page:expr),+ $(,)?) => {
+        concat!("SELECT string_agg(", $name, ", ',') FROM (", $($page),+, ") AS page")
+    };
+}
+pub(crate) use in_one_row;
+
 impl crate::Metadata {
+    /// The names that a statement made with `in_one_row!` answers, in byte order. No name holds a comma.
+    pub(crate) async fn names(&self, doing: &str, statement: Statement) -> Result<Vec<String>, Error> {
+        let joined: Option<String> = self
+            .find(doing, statement, |row| Ok(row.try_get(0)?))
+            .await?
+            .flatten();
+        let joined = joined.unwrap_or_default();
+        let mut names: Vec<String> = joined.split_terminator(',').map(str::to_owned).collect();
+        // An aggregate promises no order; the page comes in order all the same, so this finds nothing to do.
+        names.sort_unstable();
+        Ok(names)
+    }
+
     /// The one row that a reading statement answers.
     pub(crate) async fn find<T>(
         &self,

@@ -4,7 +4,7 @@ use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use crate::repository_lock;
-use crate::sql::{change, first};
+use crate::sql::{change, first, in_one_row};
 use sqlx::{AnyConnection, Row};
 
 /// What a tag must name for a change to happen (`If-Match`, `If-None-Match: *`).
@@ -41,8 +41,10 @@ pub struct TagMove {
     pub user_id: Option<String>,
 }
 
-pub(crate) const LIST: &str =
-    "SELECT tag FROM tags WHERE repository_id = $1 AND tag > $2 ORDER BY tag LIMIT $3";
+pub(crate) const LIST: &str = in_one_row!(
+    "tag",
+    "SELECT tag FROM tags WHERE repository_id = $1 AND tag > $2 ORDER BY tag LIMIT $3"
+);
 const NAMED: &str = "SELECT digest FROM tags WHERE repository_id = $1 AND tag = $2";
 const NOTE: &str =
     "INSERT INTO tag_history (repository_id, tag, digest, at, user_id) VALUES ($1, $2, $3, $4, $5)";
@@ -59,7 +61,7 @@ impl Metadata {
             .bind(repository_id)
             .bind(last.unwrap_or_default().to_owned())
             .bind(limit);
-        self.list("list tags", statement, |row| Ok(row.try_get(0)?)).await
+        self.names("list tags", statement).await
     }
 
     /// The latest `limit` moves of a tag, newest first.
