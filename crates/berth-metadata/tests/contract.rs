@@ -7,6 +7,8 @@
 
 #[path = "contract/content.rs"]
 mod content;
+#[path = "contract/opening.rs"]
+mod opening;
 #[path = "contract/people.rs"]
 mod people;
 #[path = "contract/places.rs"]
@@ -17,8 +19,6 @@ mod postgres;
 mod properties;
 #[path = "contract/races.rs"]
 mod races;
-#[path = "contract/survival.rs"]
-mod survival;
 #[path = "contract/uploads.rs"]
 mod uploads;
 #[path = "contract/world.rs"]
@@ -112,10 +112,11 @@ contract! {
     races::no_manifest_names_an_unlinked_blob,
     races::two_replicas_write_at_once,
     races::a_mount_and_the_last_unlink_leave_no_dangling_link,
+    races::two_last_unlinks_release_the_blob_once,
     properties::any_sequence_of_operations_keeps_the_invariants,
-    survival::rows_are_there_after_reopening,
-    survival::a_newer_schema_is_refused,
-    survival::many_open_a_new_database_at_once,
-    survival::a_closed_store_says_so,
-    survival::readiness_writes,
+    opening::rows_are_there_after_reopening,
+    opening::a_newer_schema_is_refused,
+    opening::many_open_a_new_database_at_once,
+    opening::a_closed_store_says_so,
+    opening::readiness_writes,
 }

@@ -204,3 +204,28 @@ pub(crate) async fn a_mount_and_the_last_unlink_leave_no_dangling_link(world: Wo
         assert_eq!(queued, !mounted, "the key is in exactly one place");
     }
 }
+
+pub(crate) async fn two_last_unlinks_release_the_blob_once(world: World) {
+    let other = world.again().await;
+    let (one, two) = (world.repository().await.id, world.repository().await.id);
+    for round in 0..40 {
+        let (a, key) = (digest(&format!("a{round}")), format!("key{round}"));
+        world.push(one, &a, &key, 5).await;
+        assert!(world.metadata.mount_blob(one, two, &a, 5).await.unwrap());
+        let unlinks = [(one, &world), (two, &other)].map(|(repository, world)| {
+            let (metadata, a) = (world.metadata.clone(), a.clone());
+            async move { metadata.unlink_blob(repository, &a, 6).await.unwrap() }
+        });
+        let outcomes = together(unlinks.into_iter()).await;
+        assert_eq!(outcomes, [UnlinkOutcome::Unlinked, UnlinkOutcome::Unlinked]);
+        let stored = world.metadata.blob_keys(None, 100).await.unwrap();
+        assert_eq!(
+            stored,
+            [],
+            "round {round}: a blob that nothing links stays for ever"
+        );
+        let queued = world.metadata.take_reclaim(100).await.unwrap();
+        assert_eq!(queued.iter().filter(|row| row.key == key).count(), 1);
+    }
+    other.metadata.close().await;
+}

@@ -53,6 +53,16 @@ const READ_ONLY: Body = |tx, text| {
     })
 };
 
+/// Leaves a reference that is looked at when the transaction ends.
+const DANGLING: Body = |tx, text| {
+    Box::pin(async move {
+        sqlx::raw_sql("PRAGMA defer_foreign_keys = ON; INSERT INTO blob_links VALUES (-1, 'none', NULL)")
+            .execute(&mut *tx)
+            .await?;
+        note(tx, text).await
+    })
+};
+
 async fn note(tx: &mut AnyConnection, text: &str) -> Result<(), Failure> {
     sqlx::query("INSERT INTO notes (text) VALUES ($1)")
         .bind(text.to_owned())
@@ -161,6 +171,20 @@ async fn a_lost_transaction_fails_those_in_it_and_no_others() {
     );
     assert!(results[2].is_ok(), "{results:?}");
     assert_eq!(notes.notes().await, ["c"]);
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_fails_all_and_the_task_goes_on() {
+    let notes = Notes::open().await;
+    let results = notes.batch(&[(GOOD, "a"), (DANGLING, "b"), (GOOD, "c")]).await;
+    assert!(
+        results
+            .iter()
+            .all(|result| matches!(result, Err(Error::Internal { .. }))),
+        "{results:?}"
+    );
+    notes.write(GOOD, "later").await.unwrap();
+    assert_eq!(notes.notes().await, ["later"]);
 }
 
 #[tokio::test]
