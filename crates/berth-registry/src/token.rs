@@ -37,7 +37,8 @@ pub enum TokenCaller {
 }
 
 impl Registry {
-    /// A token with those of the asked `scopes` that the caller's rights allow; none of them is no error.
+    /// A token with those of the asked `scopes` that the caller's rights allow. A user for whom none of them is left
+    /// is told why here, as SWR does: most clients go on with HEAD, whose answer has no room for a reason.
     pub async fn issue_token(&self, caller: &Caller, scopes: &[Scope]) -> Result<IssuedToken, Error> {
         if scopes.len() > SCOPES_MAX {
             return Err(Error::Invalid(format!(
@@ -50,6 +51,9 @@ impl Registry {
             if !granted.actions.is_empty() {
                 access.push(entry_of(&granted));
             }
+        }
+        if access.is_empty() && matches!(caller, Caller::User(_)) {
+            self.explain_nothing(caller, scopes).await?;
         }
         let (sub, credential) = match caller {
             Caller::User(user) => (user.user_id.clone(), Some(self.credential_claim(user).await?)),
@@ -90,6 +94,22 @@ impl Registry {
         }
     }
 
+    /// Fails with the reason why the first repository asked for is out of the caller's reach; asking for no repository
+    /// is fine.
+    async fn explain_nothing(&self, caller: &Caller, scopes: &[Scope]) -> Result<(), Error> {
+        for scope in scopes {
+            if let Resource::Repository(name) = &scope.resource
+                && let Some(action) = scope
+                    .actions
+                    .iter()
+                    .max_by_key(|action| **action == ScopeAction::Push)
+            {
+                self.require(caller, action_of(*action), name).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn granted(&self, caller: &Caller, scope: &Scope) -> Result<Scope, Error> {
         let mut granted = scope.clone();
         match &scope.resource {
@@ -101,14 +121,9 @@ impl Registry {
             Resource::Repository(name) => {
                 let (organization, image) = (name.organization().as_str(), name.image().as_str());
                 let standing = self.standing(caller, organization, Some(image)).await?;
-                granted.actions.retain(|action| {
-                    let action = match action {
-                        ScopeAction::Pull => Action::Pull,
-                        ScopeAction::Push => Action::Push,
-                        ScopeAction::Delete => Action::Delete,
-                    };
-                    decide(caller, action, &standing).is_ok()
-                });
+                granted
+                    .actions
+                    .retain(|action| decide(caller, action_of(*action), &standing).is_ok());
                 if matches!(caller, Caller::Anonymous) && !self.limits.anonymous_pulls {
                     granted.actions.clear();
                 }
@@ -213,5 +228,13 @@ mod tests {
             let scope = Scope::parse(text).unwrap();
             assert_eq!(scope_of(&entry_of(&scope)), Some(scope), "{text}");
         }
+    }
+}
+
+fn action_of(action: ScopeAction) -> Action {
+    match action {
+        ScopeAction::Pull => Action::Pull,
+        ScopeAction::Push => Action::Push,
+        ScopeAction::Delete => Action::Delete,
     }
 }

@@ -7,10 +7,12 @@ use axum::body::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use berth_oci::signature::{ALGORITHM, SignedBody, SignedRequest};
+use berth_oci::{ErrorBody, ErrorCode};
 use berth_registry::{Caller, Error, Presented, SERVICE, TokenCaller};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
+use serde_json::json;
 
 use crate::origin::Origin;
 use crate::state::AppState;
@@ -132,6 +134,19 @@ pub(crate) async fn login(
         tracing::warn!(client = %source, "login refused");
     }
     result
+}
+
+/// SWR's text for every kind of refused login, and in the detail what helps. The detail is never left out: docker
+/// shows the text only when there is one.
+pub(crate) fn unauthorized(explanation: Option<&str>) -> ErrorBody {
+    let explanation = explanation.unwrap_or(
+        "log in, or log in again: there was no login, or its user name, key or password is wrong, has ended or was deleted",
+    );
+    ErrorBody::one(
+        ErrorCode::Unauthorized,
+        "authentication required",
+        Some(json!(explanation)),
+    )
 }
 
 fn unusable() -> Error {

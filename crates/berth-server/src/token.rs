@@ -129,11 +129,8 @@ fn refused(error: &Error) -> Response {
                 WWW_AUTHENTICATE,
                 HeaderValue::from_static("Basic realm=\"berth\""),
             );
-            let detail = explanation.as_ref().map(|explanation| json!(explanation));
-            (
-                StatusCode::UNAUTHORIZED,
-                ErrorBody::one(ErrorCode::Unauthorized, error.to_string(), detail),
-            )
+            let body = authenticate::unauthorized(explanation.as_deref());
+            (StatusCode::UNAUTHORIZED, body)
         }
         Error::Invalid(_) => (
             StatusCode::BAD_REQUEST,

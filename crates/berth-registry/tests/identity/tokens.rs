@@ -52,11 +52,36 @@ async fn a_token_carries_only_what_was_asked_and_may_be_given() {
             "repository:group/app:pull,push repository:group/b:pull registry:catalog:*",
             "repository:group/app:pull,push repository:group/b:pull registry:catalog:*",
         ),
-        (&administrator, "repository:missing/app:pull,push", ""),
-        (&member, all, ""),
         (&member, "registry:catalog:*", "registry:catalog:*"),
     ] {
         assert_eq!(granted(&installation, caller, asked).await, expected, "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_gives_nothing_says_why() {
+    let installation = Installation::start().await;
+    let administrator = installation.administrator().await;
+    let member = installation.member("mary").await;
+    let group: OrganizationName = "group".parse().unwrap();
+    let registry = &installation.registry;
+    registry
+        .create_organization(&administrator, &group)
+        .await
+        .unwrap();
+    let unknown = "denied: Image organization does not exist, you should create it first";
+    let denied = "denied: you do not have the permission";
+    for (caller, asked, expected) in [
+        (&administrator, "repository:missing/app:pull,push", unknown),
+        (&administrator, "repository:missing/app:pull", denied),
+        (&member, "repository:group/app:pull,push,delete", denied),
+        (&member, "repository:group/app:delete", denied),
+        (&member, "repository:group/app:pull registry:catalog:*", "ok"),
+        (&Caller::Anonymous, "repository:group/app:pull", "ok"),
+    ] {
+        let scopes = Scope::parse_list(asked).unwrap();
+        let result = registry.issue_token(caller, &scopes).await;
+        assert_eq!(outcome(&result), expected, "{asked}");
     }
 }
 

@@ -12,9 +12,6 @@ use super::manifests::{DIGEST, text};
 use crate::authenticate::{self, ChallengeError};
 use crate::state::AppState;
 
-/// SWR's text for every kind of refused login.
-const UNAUTHORIZED: &str = "authentication required";
-
 /// Answers errors of one request; knows which token would help.
 pub(super) struct Refused<'a> {
     app: &'a AppState,
@@ -164,10 +161,8 @@ fn status(error: &Error) -> (StatusCode, ErrorCode) {
 
 fn body(error: &Error, code: ErrorCode) -> ErrorBody {
     match error {
-        Error::Unauthenticated => ErrorBody::one(code, UNAUTHORIZED, None),
-        Error::BadCredentials { explanation } => {
-            ErrorBody::one(code, UNAUTHORIZED, explanation.as_ref().map(|rule| json!(rule)))
-        }
+        Error::Unauthenticated => authenticate::unauthorized(None),
+        Error::BadCredentials { explanation } => authenticate::unauthorized(explanation.as_deref()),
         Error::Denied(denial) => ErrorBody::one(code, denial.text, Some(json!(denial.explanation))),
         Error::NameInvalid(name) => name_invalid(name),
         Error::ReferencesMissing(missing) => ErrorBody {

@@ -81,7 +81,6 @@ async fn a_token_is_got_by_each_way_to_ask() {
             "scope=nonsense&scope=repository(plugin):team/a:pull&scope=repository:UPPER/a:pull",
             "",
         ),
-        ("/token", &admin, "scope=repository:missing/a:pull,push", ""),
         ("/swr/auth/v2/registry/auth", &by_key, pull, "team/app:pull"),
         ("/swr/auth/v2/registry/auth/", &by_key, pull, "team/app:pull"),
         ("/token", &String::new(), pull, ""),
@@ -114,20 +113,18 @@ async fn refusals_have_the_texts_that_clients_print() {
     installation.admin(&["user", "disable", "berth/dave"]);
     let password = |user: &Value| user["password"].as_str().unwrap().to_owned();
     let unauthorized = |detail: Value| {
-        let mut error = json!({ "code": "UNAUTHORIZED", "message": "authentication required" });
-        if !detail.is_null() {
-            error["detail"] = detail;
-        }
+        let error = json!({ "code": "UNAUTHORIZED", "message": "authentication required", "detail": detail });
         json!({ "errors": [error] })
     };
+    let wrong = || {
+        unauthorized(json!(
+            "log in, or log in again: there was no login, or its user name, key or password is wrong, has ended or was deleted"
+        ))
+    };
     for (authorization, status, expected) in [
-        (basic("admin", "wrong horse"), 401, unauthorized(Value::Null)),
-        (basic("nobody", PASSWORD), 401, unauthorized(Value::Null)),
-        (
-            basic("other@AKEXAMPLE0001", LOGIN_KEY),
-            401,
-            unauthorized(Value::Null),
-        ),
+        (basic("admin", "wrong horse"), 401, wrong()),
+        (basic("nobody", PASSWORD), 401, wrong()),
+        (basic("other@AKEXAMPLE0001", LOGIN_KEY), 401, wrong()),
         (
             basic("dave", &password(&dave)),
             401,
@@ -159,6 +156,22 @@ async fn refusals_have_the_texts_that_clients_print() {
             "{authorization}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_token_that_would_carry_nothing_is_refused_with_the_reason() {
+    let installation = Installation::start();
+    let scope = "scope=repository:missing/a:pull,push";
+    let answer = installation
+        .get(&format!("/token?{scope}"), &basic("admin", PASSWORD))
+        .await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    let error = &answer.json()["errors"][0];
+    assert_eq!(error["code"], "DENIED");
+    assert_eq!(
+        error["message"],
+        "Image organization does not exist, you should create it first"
+    );
 }
 
 #[tokio::test]
