@@ -135,7 +135,7 @@ pub fn podman() -> Client {
     let limits = client.home().write("containers.conf", limits);
     let root = client.home().folder("root");
     let run = client.home().folder("run");
-    let logins = client.home().join("auth.json");
+    let logins = client.home().write("auth.json", "{}");
     client
         .argument(format!("--root={}", root.display()))
         .argument(format!("--runroot={}", run.display()))
@@ -151,7 +151,7 @@ pub fn buildah() -> Client {
     let client = Client::new("buildah");
     let root = client.home().folder("root");
     let run = client.home().folder("run");
-    let logins = client.home().join("auth.json");
+    let logins = client.home().write("auth.json", "{}");
     client
         .argument(format!("--root={}", root.display()))
         .argument(format!("--runroot={}", run.display()))
@@ -163,7 +163,7 @@ pub fn buildah() -> Client {
 /// skopeo, which keeps nothing but its logins.
 pub fn skopeo() -> Client {
     let client = Client::new("skopeo");
-    let logins = client.home().join("auth.json");
+    let logins = client.home().write("auth.json", "{}");
     client.variable("REGISTRY_AUTH_FILE", logins)
 }
 

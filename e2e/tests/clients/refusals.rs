@@ -23,13 +23,19 @@ const UNAUTHORIZED: Refusal = Refusal {
 const NO_RIGHT: Refusal = Refusal {
     code: "denied",
     message: "you do not have the permission",
+    status: "401 Unauthorized",
+};
+
+/// The same to somebody who may pull: the token was given, the push is refused.
+const NO_RIGHT_TO_PUSH: Refusal = Refusal {
     status: "403 Forbidden",
+    ..NO_RIGHT
 };
 
 const NO_ORGANIZATION: Refusal = Refusal {
     code: "denied",
     message: "Image organization does not exist, you should create it first",
-    status: "403 Forbidden",
+    status: "401 Unauthorized",
 };
 
 const NO_PROGRAMMATIC_ACCESS: Refusal = Refusal {
@@ -39,12 +45,22 @@ const NO_PROGRAMMATIC_ACCESS: Refusal = Refusal {
 };
 
 impl Refusal {
-    /// What this client shows: docker the whole sentence, others code and message apart, `ctr` the status.
+    /// What this client shows when it asks for a manifest: docker the whole sentence, `ctr` the status, the others the
+    /// message.
     fn shown_by(&self, peer: &Peer) -> String {
         match peer {
             Peer::Docker(_) => format!("{}: {}", self.code, self.message),
             Peer::Containerd(..) => self.status.to_owned(),
             _ => self.message.to_owned(),
+        }
+    }
+
+    /// What this client's login command shows.
+    fn shown_at_login(&self, peer: &Peer) -> String {
+        match peer {
+            // They keep the registry's message to themselves.
+            Peer::Podman(_) | Peer::Buildah(_) | Peer::Skopeo(_) => "invalid username/password".to_owned(),
+            _ => self.shown_by(peer),
         }
     }
 }
@@ -59,10 +75,11 @@ fn a_wrong_password_is_refused_at_the_login() {
         ..right
     };
     for peer in &mut Peer::all() {
-        let text = UNAUTHORIZED.shown_by(peer);
         match peer.try_log_in(&server, &wrong) {
-            Some(outcome) => outcome.refused(&text),
-            None => peer.pull(&server.image("team/any:1")).refused(&text),
+            Some(outcome) => outcome.refused(&UNAUTHORIZED.shown_at_login(peer)),
+            None => peer
+                .pull(&server.image("team/any:1"))
+                .refused(&UNAUTHORIZED.shown_by(peer)),
         }
     }
 }
@@ -128,10 +145,9 @@ fn a_user_without_programmatic_access_is_refused() {
     let mut peers = Peer::all();
     for login in [&user.login, &by_key] {
         for peer in &mut peers {
-            let text = NO_PROGRAMMATIC_ACCESS.shown_by(peer);
             match peer.try_log_in(&server, login) {
-                Some(outcome) => outcome.refused(&text),
-                None => peer.pull(&image).refused(&text),
+                Some(outcome) => outcome.refused(&NO_PROGRAMMATIC_ACCESS.shown_at_login(peer)),
+                None => peer.pull(&image).refused(&NO_PROGRAMMATIC_ACCESS.shown_by(peer)),
             }
         }
     }
@@ -149,14 +165,13 @@ fn rights_decide_who_pulls_and_who_pushes() {
     server.grant("team", &writer, 3);
     let mut peers = Peer::all();
     for peer in &mut peers {
-        let refused = NO_RIGHT.shown_by(peer);
         let new = server.image(&format!("team/by-{}:{TAG}", peer.name()));
         peer.log_in(&server, &stranger.login);
-        peer.pull(&image).refused(&refused);
-        peer.push(&layout, &new).refused(&refused);
+        peer.pull(&image).refused(&NO_RIGHT.shown_by(peer));
+        peer.push(&layout, &new).refused(&NO_RIGHT.shown_by(peer));
         peer.log_in(&server, &reader.login);
         peer.pull(&image).ok();
-        peer.push(&layout, &new).refused(&refused);
+        peer.push(&layout, &new).refused(&NO_RIGHT_TO_PUSH.shown_by(peer));
         peer.log_in(&server, &writer.login);
         peer.push(&layout, &new).ok();
     }
@@ -214,10 +229,14 @@ fn a_public_image_is_pulled_without_a_login() {
     let server = Server::start();
     let image = push_sample(&server);
     server.admin(&["image", "publish", "team/sample"]);
+    let other = sample::large_image(1);
     for peer in Peer::all() {
         peer.pull(&image).ok();
-        peer.push(&sample::small_image(), &image).refused("");
+        peer.push(&other, &image).refused("");
     }
+    server.admin(&["image", "withdraw", "team/sample"]);
+    let client = crane();
+    client.refused(UNAUTHORIZED.message, &["manifest", &image]);
 }
 
 /// Makes the organisation `team` and pushes a small image into it.

@@ -42,9 +42,16 @@ fn clients_that_trust_the_authority_push_and_pull() {
     );
 
     let containerd = Containerd::start();
-    let pull = ["image", "pull", "--user", &credentials];
-    containerd.refused(UNTRUSTED, &[&pull[..], &[&image]].concat());
-    containerd.ok(&[&pull[..], &["--tlscacert", &authority, &image]].concat());
+    let hosts = hosts(&containerd, &server, &authority);
+    containerd.ok(&[
+        "image",
+        "pull",
+        "--user",
+        &credentials,
+        "--hosts-dir",
+        &hosts,
+        &image,
+    ]);
     assert_eq!(containerd.digest(&image), digest);
 
     let client = oras();
@@ -85,6 +92,16 @@ fn certificates(client: &Client, server: &Server) -> String {
     let folder = client.home().folder("certificates");
     fs::copy(server.authority(), folder.join("ca.crt")).unwrap();
     folder.to_string_lossy().into_owned()
+}
+
+/// A folder that tells containerd to speak TLS to the server and which authority to trust.
+fn hosts(client: &Client, server: &Server, authority: &str) -> String {
+    let url = format!("https://{}", server.address());
+    client.home().folder(format!("hosts/{}", server.address()));
+    let file = format!("hosts/{}/hosts.toml", server.address());
+    let text = format!("server = '{url}'\n[host.'{url}']\nca = '{authority}'\n");
+    client.home().write(&file, text);
+    client.home().join("hosts").to_string_lossy().into_owned()
 }
 
 fn credentials(login: &Login) -> String {
