@@ -62,7 +62,7 @@ impl Client {
             program: program.to_owned(),
             arguments: Vec::new(),
             environment: Vec::new(),
-            home: Home::new(program),
+            home: Home::new(program.rsplit('/').next().unwrap_or(program)),
         }
     }
 

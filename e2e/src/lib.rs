@@ -17,5 +17,6 @@ pub mod home;
 pub mod image;
 pub mod login;
 pub mod peer;
+pub mod python;
 pub mod sample;
 pub mod server;

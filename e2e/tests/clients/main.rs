@@ -11,5 +11,6 @@ mod oras;
 mod podman;
 mod refusals;
 mod restart;
+mod sdk;
 mod skopeo;
 mod tls;

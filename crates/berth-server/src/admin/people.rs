@@ -194,7 +194,7 @@ pub(super) enum GroupVerb {
         group: Person,
         /// Make its members administrators of the account
         #[arg(long)]
-        administrators: bool,
+        administrator: bool,
     },
     /// Add a user to a group
     Add {
@@ -236,11 +236,8 @@ pub(super) async fn group(registry: &Registry, verb: GroupVerb) -> Result<Table,
         )
     };
     Ok(match verb {
-        GroupVerb::Create {
-            group,
-            administrators,
-        } => {
-            let role = if administrators {
+        GroupVerb::Create { group, administrator } => {
+            let role = if administrator {
                 GroupRole::Administrators
             } else {
                 GroupRole::Members

@@ -53,7 +53,7 @@ fn lists_are_tables_for_people_and_arrays_for_programs() {
     installation.admin(&["user", "create", "berth/mary"]);
     installation.admin(&["grant", "set", "team", "berth/mary", "read"]);
     installation.admin(&["grant", "set", "team", "berth/mary", "write"]);
-    installation.admin(&["group", "create", "berth/ops", "--administrators"]);
+    installation.admin(&["group", "create", "berth/ops", "--administrator"]);
     installation.admin(&["group", "add", "berth/ops", "mary"]);
     for (arguments, titles, field, values) in [
         (&["account", "list"][..], "ACCOUNT  ID", "account", vec!["berth"]),
