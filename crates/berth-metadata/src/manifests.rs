@@ -61,6 +61,8 @@ pub struct PutManifest {
     pub bytes: Vec<u8>,
     /// The digests of its config and layers.
     pub blobs: Vec<String>,
+    /// The digests of layers that a client need not push; those that it did push are kept like the others.
+    pub foreign_layers: Vec<String>,
     /// The digests of an index's manifests.
     pub manifests: Vec<String>,
     /// The digest of the manifest it refers to, which need not be there.

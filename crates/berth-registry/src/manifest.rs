@@ -69,6 +69,7 @@ impl Registry {
             media_type: manifest.media_type.clone(),
             bytes: pushed.bytes.to_vec(),
             blobs: distinct(manifest.blobs().map(|blob| blob.digest.to_string())),
+            foreign_layers: distinct(manifest.foreign_layers().map(|layer| layer.digest.to_string())),
             manifests: distinct(manifest.manifests.iter().map(|child| child.digest.to_string())),
             subject: subject.as_ref().map(ToString::to_string),
             artifact_type: manifest.referrer_artifact_type().map(str::to_owned),

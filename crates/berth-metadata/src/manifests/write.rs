@@ -112,7 +112,12 @@ async fn store(tx: &mut AnyConnection, put: &PutManifest) -> Result<bool, Failur
 
 /// Adds the manifest's references; what it references is not idle.
 async fn reference(tx: &mut AnyConnection, put: &PutManifest) -> Result<(), Failure> {
-    let digests: BTreeSet<&String> = put.blobs.iter().chain(&put.manifests).collect();
+    let digests: BTreeSet<&String> = put
+        .blobs
+        .iter()
+        .chain(&put.foreign_layers)
+        .chain(&put.manifests)
+        .collect();
     let digests: Vec<String> = digests.into_iter().cloned().collect();
     for list in sql::lists(&digests) {
         let rows = (3..3 + list.len())

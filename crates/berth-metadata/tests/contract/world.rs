@@ -165,6 +165,7 @@ pub(crate) fn manifest(repository_id: i64, word: &str, blobs: &[&str]) -> PutMan
         media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
         bytes: word.as_bytes().to_vec(),
         blobs: blobs.iter().map(|blob| (*blob).to_owned()).collect(),
+        foreign_layers: Vec::new(),
         manifests: Vec::new(),
         subject: None,
         artifact_type: None,

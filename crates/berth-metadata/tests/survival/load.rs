@@ -51,6 +51,7 @@ impl Load {
             media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
             bytes: digest.clone().into_bytes(),
             blobs: vec![digest],
+            foreign_layers: Vec::new(),
             manifests: Vec::new(),
             subject: None,
             artifact_type: None,

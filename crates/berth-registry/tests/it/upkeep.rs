@@ -84,6 +84,29 @@ async fn content_goes_when_nothing_refers_to_it_and_not_before() {
 }
 
 #[tokio::test]
+async fn a_foreign_layer_need_not_be_pushed_and_stays_when_it_is() {
+    let test = TestRegistry::open(impatient()).await;
+    let manifest = |layer: &[u8]| {
+        let text = String::from_utf8(image(b"{}", &[layer])).expect("json");
+        text.replace("image.layer.v1.tar", "image.layer.nondistributable.v1.tar")
+    };
+    test.push("team/app", b"{}").await;
+    let pushed = test.push("team/app", b"pushed all the same").await;
+    test.put("team/app", "absent", manifest(b"never pushed").as_bytes())
+        .await
+        .expect("not needed");
+    test.put("team/app", "there", manifest(b"pushed all the same").as_bytes())
+        .await
+        .expect("put");
+    a_moment().await;
+    test.registry.maintain_once().await.expect("upkeep");
+    assert_eq!(
+        test.pull(&admin(), "team/app", &pushed).await.expect("kept"),
+        b"pushed all the same"
+    );
+}
+
+#[tokio::test]
 async fn what_is_being_pushed_is_never_reclaimed() {
     let test = TestRegistry::open(Limits::default()).await;
     test.push("team/app", b"{}").await;
