@@ -213,6 +213,14 @@ fn scope_of(entry: &AccessEntry) -> Option<Scope> {
     .ok()
 }
 
+fn action_of(action: ScopeAction) -> Action {
+    match action {
+        ScopeAction::Pull => Action::Pull,
+        ScopeAction::Push => Action::Push,
+        ScopeAction::Delete => Action::Delete,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,13 +236,5 @@ mod tests {
             let scope = Scope::parse(text).unwrap();
             assert_eq!(scope_of(&entry_of(&scope)), Some(scope), "{text}");
         }
-    }
-}
-
-fn action_of(action: ScopeAction) -> Action {
-    match action {
-        ScopeAction::Pull => Action::Pull,
-        ScopeAction::Push => Action::Push,
-        ScopeAction::Delete => Action::Delete,
     }
 }
