@@ -24,7 +24,7 @@ mod uploads;
 #[path = "contract/world.rs"]
 mod world;
 
-use berth_metadata::Metadata;
+use berth_metadata::{Error, Metadata};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use world::World;
@@ -119,4 +119,22 @@ contract! {
     opening::many_open_a_new_database_at_once,
     opening::a_closed_store_says_so,
     opening::readiness_writes,
+}
+
+#[tokio::test]
+async fn a_postgres_server_that_went_is_found_again() {
+    let server = postgres::Server::start();
+    let metadata = Metadata::open(&server.create("restarted")).await.unwrap();
+    metadata.create_account(&world::id(), "before", 1).await.unwrap();
+    server.stop();
+    let refused = metadata.create_account(&world::id(), "between", 1).await;
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    let refused = metadata.count_accounts().await;
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    let refused = Metadata::open(&server.url("restarted")).await;
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    server.resume();
+    metadata.create_account(&world::id(), "after", 1).await.unwrap();
+    assert_eq!(metadata.count_accounts().await.unwrap(), 2);
+    metadata.close().await;
 }

@@ -43,23 +43,40 @@ impl Server {
             "UTF8",
             "--locale=C.UTF-8",
         ]));
+        server.resume();
+        server
+    }
+
+    /// Starts it again after [`Server::stop`].
+    pub(crate) fn resume(&self) {
+        let folder = self.folder.path();
         let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} -c max_connections=300 \
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={} -c max_connections=300 \
              -c fsync=off -c full_page_writes=off",
-            server.folder.path().display()
+            self.port,
+            folder.display()
         );
-        let log = server.folder.path().join("log");
-        run(server
+        run(self
             .command("pg_ctl")
             .arg("-D")
-            .arg(&data)
+            .arg(folder.join("data"))
             .arg("-w")
             .arg("-l")
-            .arg(log)
+            .arg(folder.join("log"))
             .arg("-o")
             .arg(options)
             .arg("start"));
-        server
+    }
+
+    /// Ends it and every connection at once.
+    pub(crate) fn stop(&self) {
+        let data = self.folder.path().join("data");
+        let _stopped = self
+            .command("pg_ctl")
+            .arg("-D")
+            .arg(data)
+            .args(["-m", "immediate", "stop"])
+            .output();
     }
 
     /// The address of a database of that name.
@@ -93,13 +110,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let data = self.folder.path().join("data");
-        let _stopped = self
-            .command("pg_ctl")
-            .arg("-D")
-            .arg(data)
-            .args(["-m", "immediate", "stop"])
-            .output();
+        self.stop();
     }
 }
 
