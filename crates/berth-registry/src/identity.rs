@@ -6,6 +6,7 @@ mod login;
 mod signature;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use berth_metadata::{AccessKey, AccessType, Metadata, SigningKeyRow, TemporaryLogin, User};
@@ -13,6 +14,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
+use crate::Registry;
 use crate::access::{Credential, UserCaller};
 use crate::clock::now_ms;
 use crate::error::{Denial, Error};
@@ -29,9 +31,10 @@ const NO_PROGRAMMATIC_ACCESS: &str = "Authenticate Error";
 const CHECK_NAME: &str = "master_key_check";
 const CHECK_CONTEXT: &str = "check of the master key";
 const SIGNING_KEY_CONTEXT: &str = "token signing key";
-const TOKENS_REMEMBERED: u64 = 10_000;
+const TOKEN_BYTES_REMEMBERED: u64 = 16 << 20;
+const USE_NOTED_EVERY_MS: i64 = 3_600_000;
 const TOKENS_REMEMBERED_FOR: Duration = Duration::from_mins(15);
-const SIGNATURES_REMEMBERED: u64 = 200_000;
+const SIGNATURES_REMEMBERED: u64 = 100_000;
 /// A signature may be dated 15 minutes ahead and is then good for 15 minutes more.
 const SIGNATURE_WINDOW: Duration = Duration::from_mins(31);
 
@@ -54,7 +57,7 @@ pub(crate) struct Identity {
     pub(crate) region: String,
     pub(crate) token_ttl: Duration,
     /// Tokens whose signature was checked, by their SHA-256.
-    pub(crate) verified_tokens: Cache<[u8; 32], Verified>,
+    pub(crate) verified_tokens: Cache<[u8; 32], Arc<Verified>>,
     throttle: Throttle,
     /// Signatures that changed something, so that they do so once.
     seen_signatures: Cache<String, signature::SeenSignature>,
@@ -73,7 +76,8 @@ impl Identity {
             region: settings.region.clone(),
             token_ttl: settings.token_ttl,
             verified_tokens: Cache::builder()
-                .max_capacity(TOKENS_REMEMBERED)
+                .max_capacity(TOKEN_BYTES_REMEMBERED)
+                .weigher(|_, verified: &Arc<Verified>| verified.memory_bytes())
                 .time_to_live(TOKENS_REMEMBERED_FOR)
                 .build(),
             throttle: Throttle::new(),
@@ -89,6 +93,22 @@ impl Identity {
     pub(crate) fn secret_key(&self, key: &AccessKey) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
         self.master_key
             .open(&secret_key_context(&key.access_key_id), &key.secret_encrypted)
+    }
+}
+
+impl Registry {
+    /// Notes that a key was used, to the hour: its owner finds keys that nobody needs any more. A store that cannot be
+    /// written keeps nobody out.
+    async fn note_use(&self, key: &AccessKey, now: i64) {
+        if key
+            .last_used_at
+            .is_some_and(|last| now - last < USE_NOTED_EVERY_MS)
+        {
+            return;
+        }
+        if let Err(error) = self.metadata.touch_access_key(&key.access_key_id, now).await {
+            tracing::debug!(%error, "the use of an access key could not be noted");
+        }
     }
 }
 

@@ -15,6 +15,8 @@ use crate::error::Error;
 const STEP: i64 = 100;
 /// Keys that one question to the metadata asks about.
 const KEYS_AT_ONCE: usize = 500;
+/// How long an ended temporary login is kept, so that whoever still uses it is told that it ended, and when.
+const ENDED_LOGINS_KEPT_MS: i64 = 30 * 24 * 3600 * 1000;
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_mins(1);
 /// Rounds between two looks for bytes without rows, which only a crash leaves.
@@ -47,7 +49,8 @@ impl Registry {
         while self.metadata.sweep_unreferenced(before, now, STEP).await? > 0 {}
         while self.metadata.delete_abandoned_repositories(before, STEP).await? > 0 {}
         self.reclaim().await?;
-        self.metadata.delete_expired_temporary_logins(now, STEP).await?;
+        let ended = now.saturating_sub(ENDED_LOGINS_KEPT_MS);
+        while self.metadata.delete_expired_temporary_logins(ended, STEP).await? > 0 {}
         Ok(())
     }
 

@@ -65,6 +65,15 @@ pub(crate) struct Verified {
 }
 
 impl Verified {
+    /// Roughly what it takes in memory.
+    pub(crate) fn memory_bytes(&self) -> u32 {
+        let access = self.claims.access.iter();
+        let granted: usize = access
+            .map(|entry| 100 + entry.name.len() + 40 * entry.actions.len())
+            .sum();
+        u32::try_from(500 + granted).unwrap_or(u32::MAX)
+    }
+
     pub(crate) fn is_expired(&self, now: i64) -> bool {
         self.expires_at <= now
     }

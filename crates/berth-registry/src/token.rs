@@ -2,6 +2,8 @@
 //! A token limits its holder further than the rights do; the credential behind it is looked up at every use, so that
 //! a deleted key or a disabled user ends at the next request.
 
+use std::sync::Arc;
+
 use berth_oci::{Resource, Scope, ScopeAction};
 use sha2::{Digest, Sha256};
 
@@ -147,13 +149,13 @@ impl Registry {
         })
     }
 
-    fn verified(&self, token: &str, now: i64) -> Option<Verified> {
+    fn verified(&self, token: &str, now: i64) -> Option<Arc<Verified>> {
         let key = Sha256::digest(token.as_bytes()).into();
         if let Some(verified) = self.identity.verified_tokens.get(&key) {
             return Some(verified);
         }
-        let verified = self.identity.signer.verify(token, now)?;
-        self.identity.verified_tokens.insert(key, verified.clone());
+        let verified = Arc::new(self.identity.signer.verify(token, now)?);
+        self.identity.verified_tokens.insert(key, Arc::clone(&verified));
         Some(verified)
     }
 

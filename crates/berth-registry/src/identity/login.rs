@@ -127,7 +127,11 @@ impl Registry {
         let now = now_ms();
         if let Some((key, user)) = self.metadata.access_key(id).await? {
             let right = self.is_login_key(&key, secret)?;
-            return Ok((right && project == self.identity.region).then(|| super::admit_key(&key, user, now)));
+            if !right || project != self.identity.region {
+                return Ok(None);
+            }
+            self.note_use(&key, now).await;
+            return Ok(Some(super::admit_key(&key, user, now)));
         }
         if let Some(found) = self.metadata.temporary_login(id).await? {
             let right = bool::from(Sha256::digest(secret.as_bytes()).ct_eq(&found.0.secret_hash[..]));

@@ -47,6 +47,7 @@ impl Registry {
         match (request.verify(&authorization, secret, now), found) {
             (Ok(()), Some((key, user))) => {
                 self.identity.throttle.succeeded(&subject);
+                self.note_use(&key, now).await;
                 if !request.method.is_safe() {
                     self.refuse_replay(
                         &authorization,

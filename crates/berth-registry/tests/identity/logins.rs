@@ -335,3 +335,26 @@ async fn a_source_that_only_fails_is_sent_away_and_no_other() {
         "ok"
     );
 }
+
+#[tokio::test]
+async fn the_use_of_a_key_is_noted() {
+    let installation = Installation::start().await;
+    let rows = metadata(installation.folder.path()).await;
+    let last_used = async || {
+        rows.access_key("AKEXAMPLE0001")
+            .await
+            .unwrap()
+            .unwrap()
+            .0
+            .last_used_at
+    };
+    let wrong = installation.login("local@AKEXAMPLE0001", "wrong").await;
+    assert_eq!(outcome(&wrong), "not recognised");
+    assert_eq!(last_used().await, None);
+    let before = berth_registry::now_ms();
+    installation.administrator().await;
+    let noted = last_used().await.unwrap();
+    assert!((before..=berth_registry::now_ms()).contains(&noted));
+    installation.administrator().await;
+    assert_eq!(last_used().await, Some(noted), "to the hour");
+}
