@@ -9,7 +9,7 @@ mod row;
 use std::sync::Arc;
 
 use berth_blob::{ByteStream, Upload};
-use berth_metadata::{FinishUpload, SaveUpload, UploadRow};
+use berth_metadata::{Conflict, FinishUpload, SaveUpload, UploadRow};
 use berth_oci::endpoint::StartUpload;
 use berth_oci::{Algorithm, ContentRange, Digest, Hasher, RepositoryName};
 use futures_util::StreamExt as _;
@@ -81,7 +81,7 @@ impl Registry {
             .create_upload(caller, repository_id, digest.algorithm())
             .await?;
         let id = row.id.clone();
-        let stored = self.finish(row, digest.clone(), Some(chunk.body)).await;
+        let stored = self.finish(row, digest.clone(), (Some(chunk.body), None)).await;
         if stored.is_err() {
             // Nobody was told of this session, so nobody can go on with it. What cannot be removed now expires.
             if let Err(error) = self.discard_upload(&id).await {
@@ -134,9 +134,7 @@ impl Registry {
             .claim_upload(caller, repository, id, (chunk.range, chunk.length))
             .await?;
         let body = (chunk.length != Some(0)).then(|| turn.guard(chunk.body));
-        let finished = self.finish(row, digest.clone(), body).await;
-        drop(turn);
-        finished
+        self.finish(row, digest.clone(), (body, Some(turn))).await
     }
 
     /// Forgets an upload and its bytes.
@@ -298,16 +296,20 @@ impl Registry {
         Ok((upload, hasher, outcome))
     }
 
-    /// Runs the end of an upload to its end even when the client hangs up.
+    /// Runs the end of an upload to its end even when the client hangs up; the turn is kept until then.
     async fn finish(
         self: &Arc<Self>,
         row: UploadRow,
         digest: Digest,
-        body: Option<ByteStream>,
+        (body, turn): (Option<ByteStream>, Option<Turn>),
     ) -> Result<(), Error> {
         let registry = Arc::clone(self);
         self.uploads
-            .run(async move { registry.finish_row(row, &digest, body).await })
+            .run(async move {
+                let finished = registry.finish_row(row, &digest, body).await;
+                drop(turn);
+                finished
+            })
             .await
     }
 
@@ -360,8 +362,15 @@ impl Registry {
             key,
             now: now_ms(),
         };
-        self.metadata.finish_upload(finish).await?;
-        Ok(())
+        let repository_id = finish.repository_id;
+        match self.metadata.finish_upload(finish).await {
+            // Ended by another replica, a sweep or a cancellation: what counts is whether the blob is there.
+            Err(berth_metadata::Error::Conflict(Conflict::UploadGone)) => {
+                let linked = self.metadata.linked_blob(repository_id, digest.as_str()).await?;
+                linked.map(drop).ok_or(Error::UploadUnknown)
+            }
+            finished => Ok(finished.map(drop)?),
+        }
     }
 
     /// Reads a stored blob back: only for a digest whose algorithm was not announced before its chunks came.

@@ -72,6 +72,12 @@ impl ActiveUploads {
         claimed
     }
 
+    /// Whether a request writes to the upload, or waits to.
+    pub(crate) fn is_active(&self, id: &str) -> bool {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.contains_key(id)
+    }
+
     /// Runs work to its end even when the request that asked for it goes away.
     pub(super) async fn run<T: Send + 'static>(
         &self,

@@ -2,5 +2,6 @@
 
 mod harness;
 mod manifests;
+mod regressions;
 mod upkeep;
 mod uploads;

@@ -9,7 +9,7 @@ use berth_registry::{Error, Limits};
 use crate::harness::{TestRegistry, admin, body, image, name, sha256, whole};
 
 /// Everything is old at once.
-fn impatient() -> Limits {
+pub(crate) fn impatient() -> Limits {
     Limits {
         upload_ttl: Duration::ZERO,
         ..Limits::default()
@@ -17,7 +17,7 @@ fn impatient() -> Limits {
 }
 
 /// Lets the clock move past the millisecond in which things happened.
-async fn a_moment() {
+pub(crate) async fn a_moment() {
     tokio::time::sleep(Duration::from_millis(5)).await;
 }
 

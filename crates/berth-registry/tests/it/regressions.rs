@@ -1,0 +1,3 @@
+//! What went wrong once, named by it.
+
+mod uploads;
