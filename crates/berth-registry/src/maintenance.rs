@@ -56,9 +56,12 @@ impl Registry {
 
     async fn expire_uploads(&self, before: i64) -> Result<(), Error> {
         loop {
-            let expired = self.metadata.expired_uploads(before, STEP).await?;
+            let mut expired = self.metadata.expired_uploads(before, STEP).await?;
+            // Its row tells of the last request that ended, not of bytes that are coming in now.
+            expired.retain(|row| !self.uploads.is_active(&row.id));
             for row in &expired {
-                self.discard_upload(&row.id).await?;
+                self.metadata.delete_upload(&row.id).await?;
+                self.abort_or_leave(&row.id).await;
             }
             if expired.is_empty() {
                 return Ok(());
@@ -66,15 +69,37 @@ impl Registry {
         }
     }
 
+    /// Deletes the bytes of an upload without a row; what cannot be deleted must not keep the others.
+    async fn abort_or_leave(&self, upload: &str) {
+        if let Err(error) = self.blobs.abort(&Upload::new(upload)).await {
+            tracing::warn!(
+                upload,
+                error = &error as &dyn std::error::Error,
+                "the bytes of an upload could not be deleted"
+            );
+        }
+    }
+
     /// Deletes the bytes whose rows are gone. Keys are never used twice, so nothing new can be hit.
     async fn reclaim(&self) -> Result<(), Error> {
         loop {
             let rows = self.metadata.take_reclaim(STEP).await?;
+            let mut failed = false;
             for row in &rows {
-                self.blobs.delete(&row.key).await?;
-                self.metadata.reclaimed(&row.key).await?;
+                if let Err(error) = self.blobs.delete(&row.key).await {
+                    let key = row.key.as_str();
+                    tracing::warn!(
+                        key,
+                        error = &error as &dyn std::error::Error,
+                        "bytes could not be deleted"
+                    );
+                    self.metadata.postpone_reclaim(key, now_ms()).await?;
+                    failed = true;
+                } else {
+                    self.metadata.reclaimed(&row.key).await?;
+                }
             }
-            if rows.is_empty() {
+            if rows.is_empty() || failed {
                 return Ok(());
             }
         }
@@ -91,7 +116,13 @@ impl Registry {
         let known: HashSet<String> = self.metadata.known_keys(&ended).await?.into_iter().collect();
         for key in ended.iter().filter(|key| !known.contains(*key)) {
             tracing::info!(key, "deleting bytes that no row names");
-            self.blobs.delete(key).await?;
+            if let Err(error) = self.blobs.delete(key).await {
+                tracing::warn!(
+                    key,
+                    error = &error as &dyn std::error::Error,
+                    "bytes could not be deleted"
+                );
+            }
         }
         Ok(())
     }
@@ -109,7 +140,7 @@ impl Registry {
         while let Some(upload) = uploads.try_next().await? {
             if !self.metadata.upload_exists(&upload.id).await? {
                 tracing::info!(upload = upload.id, "deleting an upload that no row names");
-                self.blobs.abort(&Upload::new(&upload.id)).await?;
+                self.abort_or_leave(&upload.id).await;
             }
         }
         Ok(())

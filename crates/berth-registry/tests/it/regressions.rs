@@ -1,3 +1,4 @@
 //! What went wrong once, named by it.
 
 mod uploads;
+mod upkeep;
