@@ -4,6 +4,7 @@ use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::grants::Permission;
 use crate::pool::{Durability, Failure};
+use crate::repositories;
 use crate::sql::{Meaning, change, first};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -134,27 +135,33 @@ impl Metadata {
         .await
     }
 
-    /// Deletes an organisation that holds no repository, false when there is none of that name;
-    /// [`Conflict::OrganizationNotEmpty`].
-    pub async fn delete_organization(&self, name: &str) -> Result<bool, Error> {
-        const DELETE: &str = "DELETE FROM organizations WHERE name = $1";
+    /// Deletes an organisation that holds no image, false when there is none of that name. What pushes began in it and
+    /// never finished goes with it; [`Conflict::OrganizationNotEmpty`].
+    pub async fn delete_organization(&self, name: &str, now: i64) -> Result<bool, Error> {
         self.pool
             .write(
                 "delete an organisation",
                 Durability::Durable,
                 name.to_owned(),
-                |tx, name| {
-                    Box::pin(async move {
-                        let delete = sqlx::query(DELETE).bind(name.clone());
-                        Ok(change(tx, delete)
-                            .await
-                            .reference(Conflict::OrganizationNotEmpty)?
-                            > 0)
-                    })
-                },
+                move |tx, name| Box::pin(delete(tx, name, now)),
             )
             .await
     }
+}
+
+async fn delete(tx: &mut AnyConnection, name: &str, now: i64) -> Result<bool, Failure> {
+    const UNLISTED: &str = "SELECT r.id FROM repositories r JOIN organizations o ON o.id = r.organization_id \
+         WHERE o.name = $1 AND r.listed = 0 ORDER BY r.id";
+    const DELETE: &str = "DELETE FROM organizations WHERE name = $1";
+    let unlisted = sqlx::query(UNLISTED).bind(name.to_owned());
+    for row in unlisted.fetch_all(&mut *tx).await? {
+        repositories::delete(tx, row.try_get(0)?, now).await?;
+    }
+    let delete = sqlx::query(DELETE).bind(name.to_owned());
+    Ok(change(tx, delete)
+        .await
+        .reference(Conflict::OrganizationNotEmpty)?
+        > 0)
 }
 
 async fn create(tx: &mut AnyConnection, new: &NewOrganization) -> Result<Organization, Failure> {

@@ -176,7 +176,8 @@ impl Metadata {
     }
 }
 
-async fn delete(tx: &mut AnyConnection, id: i64, now: i64) -> Result<bool, Failure> {
+/// Deletes a repository with all that it holds; false when there is none of that id.
+pub(crate) async fn delete(tx: &mut AnyConnection, id: i64, now: i64) -> Result<bool, Failure> {
     const UNLINK: &str = "DELETE FROM blob_links WHERE repository_id = $1 RETURNING digest";
     const DELETE: &str = "DELETE FROM repositories WHERE id = $1";
     match lock(tx, id).await {

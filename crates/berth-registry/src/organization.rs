@@ -188,7 +188,7 @@ impl Registry {
     /// Deletes an organisation; `OrganizationNotEmpty` while it holds images.
     pub async fn delete_organization(&self, caller: &Caller, name: &OrganizationName) -> Result<(), Error> {
         self.managed_organization(caller, name).await?;
-        match self.metadata.delete_organization(name.as_str()).await {
+        match self.metadata.delete_organization(name.as_str(), now_ms()).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(unknown(name)),
             Err(berth_metadata::Error::Conflict(Conflict::OrganizationNotEmpty)) => {

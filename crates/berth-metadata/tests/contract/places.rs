@@ -45,8 +45,8 @@ pub(crate) async fn organization_names_are_unique_across_accounts(world: World) 
         permission: Permission::Manage,
     };
     assert_eq!(grants, [expected], "the creator manages it");
-    assert!(metadata.delete_organization("group").await.unwrap());
-    assert!(!metadata.delete_organization("group").await.unwrap());
+    assert!(metadata.delete_organization("group", 9).await.unwrap());
+    assert!(!metadata.delete_organization("group", 9).await.unwrap());
     let next = metadata
         .create_organization(new_organization("group", &two))
         .await
@@ -154,14 +154,24 @@ pub(crate) async fn an_organization_with_images_is_not_deleted(world: World) {
         conflict(metadata.create_repository(new).await),
         Conflict::RepositoryExists
     );
+    let listed = new_repository(organization.id, "listed");
+    let listed = metadata.create_repository(listed).await.unwrap();
     let nowhere = metadata.ensure_repository(new_repository(-1, "image")).await;
     assert_eq!(conflict(nowhere), Conflict::OrganizationGone);
     assert_eq!(
-        conflict(metadata.delete_organization("full").await),
+        conflict(metadata.delete_organization("full", 9).await),
         Conflict::OrganizationNotEmpty
     );
-    assert!(metadata.delete_repository(made.id, 9).await.unwrap());
-    assert!(metadata.delete_organization("full").await.unwrap());
+    assert!(
+        metadata
+            .repository(&format!("o{}/image", organization.id))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(metadata.delete_repository(listed.id, 9).await.unwrap());
+    // The other one is only what a push began.
+    assert!(metadata.delete_organization("full", 9).await.unwrap());
     assert_eq!(metadata.organization("full").await.unwrap(), None);
 }
 
