@@ -203,6 +203,18 @@ impl Caller {
         }
     }
 
+    /// Lets everybody pass but a token that was not issued for the list of repositories.
+    pub(crate) fn require_catalog(&self) -> Result<(), Error> {
+        let Self::User(user) = self else { return Ok(()) };
+        let is_catalog = |scope: &Scope| scope.resource == Resource::Catalog;
+        match &user.scopes {
+            Some(scopes) if !scopes.iter().any(is_catalog) => {
+                Err(Error::InsufficientScope("registry:catalog:*".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn not_theirs(&self, rule: &str) -> Error {
         let explanation = format!("{}; {rule}", self.describe());
         Error::Denied(Box::new(Denial {

@@ -25,6 +25,7 @@ impl Registry {
         if matches!(caller, Caller::Anonymous) && !self.limits.anonymous_pulls {
             return Err(Error::Unauthenticated);
         }
+        caller.require_catalog()?;
         let limit = self.page_limit(page);
         let names = self
             .metadata
