@@ -105,6 +105,8 @@ pub struct ReferrersPage {
     pub last: Option<String>,
     /// At most so many.
     pub limit: i64,
+    /// At most so many bytes of manifests, of which their annotations are a part; one is answered however large it is.
+    pub bytes_max: i64,
 }
 
 /// A manifest that refers to another.
@@ -132,6 +134,9 @@ pub(crate) const DESCRIPTOR_BY_TAG: &str = "SELECT m.digest, m.media_type, m.siz
      WHERE t.repository_id = $1 AND t.tag = $2";
 pub(crate) const DESCRIPTOR_BY_DIGEST: &str =
     "SELECT digest, media_type, size FROM manifests WHERE repository_id = $1 AND digest = $2";
+pub(crate) const REFERRER_SIZES: &str = "SELECT size FROM manifests \
+     WHERE repository_id = $1 AND subject = $2 AND digest > $3 AND ($4 IS NULL OR artifact_type = $4) \
+     ORDER BY digest LIMIT $5";
 pub(crate) const REFERRERS: &str = "SELECT digest, media_type, size, artifact_type, annotations FROM manifests \
      WHERE repository_id = $1 AND subject = $2 AND digest > $3 AND ($4 IS NULL OR artifact_type = $4) \
      ORDER BY digest LIMIT $5";
@@ -205,25 +210,46 @@ impl Metadata {
             .await
     }
 
-    /// A page of the manifests that refer to a digest, by digest.
-    pub async fn referrers(&self, page: ReferrersPage) -> Result<Vec<Referrer>, Error> {
-        let statement = sqlx::query(REFERRERS)
-            .bind(page.repository_id)
-            .bind(page.subject)
-            .bind(page.last.unwrap_or_default())
-            .bind(page.artifact_type)
-            .bind(page.limit);
-        self.list("list referrers", statement, |row| {
-            Ok(Referrer {
-                digest: row.try_get(0)?,
-                media_type: row.try_get(1)?,
-                size: row.try_get(2)?,
-                artifact_type: row.try_get(3)?,
-                annotations_json: row.try_get(4)?,
-            })
-        })
-        .await
+    /// A page of the manifests that refer to a digest, by digest, and whether more follow.
+    pub async fn referrers(&self, page: ReferrersPage) -> Result<(Vec<Referrer>, bool), Error> {
+        let statement = |text: &'static str, limit: i64| {
+            sqlx::query(text)
+                .bind(page.repository_id)
+                .bind(page.subject.clone())
+                .bind(page.last.clone().unwrap_or_default())
+                .bind(page.artifact_type.clone())
+                .bind(limit)
+        };
+        let sizes = statement(REFERRER_SIZES, page.limit.saturating_add(1));
+        let sizes: Vec<i64> = self
+            .list("list referrers", sizes, |row| Ok(row.try_get(0)?))
+            .await?;
+        let fitting = fitting(&sizes, &page);
+        let rows = statement(REFERRERS, i64::try_from(fitting).unwrap_or(page.limit));
+        let rows = self.list("list referrers", rows, referrer).await?;
+        Ok((rows, fitting < sizes.len()))
     }
+}
+
+/// How many of the manifests of these sizes make a page.
+fn fitting(sizes: &[i64], page: &ReferrersPage) -> usize {
+    let limit = usize::try_from(page.limit).unwrap_or(0);
+    let sums = sizes.iter().scan(0_i64, |sum, size| {
+        *sum = sum.saturating_add(*size);
+        Some(*sum)
+    });
+    let small = sums.take_while(|sum| *sum <= page.bytes_max).count();
+    small.max(1).min(limit).min(sizes.len())
+}
+
+fn referrer(row: &AnyRow) -> Result<Referrer, Failure> {
+    Ok(Referrer {
+        digest: row.try_get(0)?,
+        media_type: row.try_get(1)?,
+        size: row.try_get(2)?,
+        artifact_type: row.try_get(3)?,
+        annotations_json: row.try_get(4)?,
+    })
 }
 
 fn manifest(row: &AnyRow) -> Result<ManifestRow, Failure> {

@@ -49,6 +49,11 @@ const STATEMENTS: &[(&str, &[&str], usize)] = &[
         &["7", "'sha256:0'", "'sha256:5'", "NULL", "100"],
         100,
     ),
+    (
+        manifests::REFERRER_SIZES,
+        &["7", "'sha256:0'", "'sha256:5'", "NULL", "100"],
+        100,
+    ),
     (blobs::LINKED, &["8", "'sha256:7'"], 1),
     (
         blobs::READABLE,

@@ -11,6 +11,9 @@ use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::error::Error;
 
+/// Missing blobs or manifests that a refusal names; a manifest can name tens of thousands.
+const MISSING_NAMED_MAX: usize = 100;
+
 /// A manifest on its way in.
 pub struct PushedManifest<'a> {
     /// The tag or digest in the address.
@@ -207,8 +210,11 @@ fn refused(error: ManifestError) -> Error {
 fn conflict(error: berth_metadata::Error) -> Error {
     match error {
         berth_metadata::Error::Conflict(
-            Conflict::MissingBlobs(missing) | Conflict::MissingManifests(missing),
-        ) => Error::ReferencesMissing(missing),
+            Conflict::MissingBlobs(mut missing) | Conflict::MissingManifests(mut missing),
+        ) => {
+            missing.truncate(MISSING_NAMED_MAX);
+            Error::ReferencesMissing(missing)
+        }
         berth_metadata::Error::Conflict(Conflict::TagMoved { now }) => Error::TagMoved { now },
         error => error.into(),
     }

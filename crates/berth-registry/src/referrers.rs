@@ -10,8 +10,10 @@ use crate::access::{Action, Caller};
 use crate::error::Error;
 use crate::tag::Listed;
 
-/// Descriptors of one answer; with their annotations an answer stays below the size of a manifest.
+/// Descriptors of one answer.
 const PAGE: u32 = 1000;
+/// Bytes of the manifests that one answer describes: their annotations are part of the answer.
+const PAGE_BYTES: i64 = 4 << 20;
 
 impl Registry {
     /// The manifests that name `subject`, of one artifact type if asked, after the digest `last`.
@@ -35,19 +37,12 @@ impl Registry {
             subject: subject.to_string(),
             artifact_type: artifact_type.map(str::to_owned),
             last: last.map(ToString::to_string),
-            limit: i64::from(PAGE) + 1,
+            limit: i64::from(PAGE),
+            bytes_max: PAGE_BYTES,
         };
-        let rows = self.metadata.referrers(page).await?;
-        let listed = Listed::cut(rows, PAGE);
-        let entries = listed
-            .entries
-            .into_iter()
-            .map(descriptor)
-            .collect::<Result<_, _>>()?;
-        Ok(Listed {
-            entries,
-            more: listed.more,
-        })
+        let (rows, more) = self.metadata.referrers(page).await?;
+        let entries = rows.into_iter().map(descriptor).collect::<Result<_, _>>()?;
+        Ok(Listed { entries, more })
     }
 }
 

@@ -63,13 +63,9 @@ async fn absent(
             present.insert(row.try_get::<String, _>(0)?);
         }
     }
-    let mut absent: Vec<String> = Vec::new();
-    for digest in digests {
-        if !present.contains(digest) && !absent.contains(digest) {
-            absent.push(digest.clone());
-        }
-    }
-    Ok(absent)
+    // What is absent counts as seen after its first time.
+    let absent = digests.iter().filter(|digest| present.insert((*digest).clone()));
+    Ok(absent.cloned().collect())
 }
 
 /// Stores the manifest and its references; false when it was there. A manifest pushed again with another media type

@@ -292,8 +292,10 @@ pub(crate) async fn referrers_are_filtered_and_paged(world: World) {
             artifact_type: artifact_type.map(str::to_owned),
             last: last.map(digest),
             limit,
+            bytes_max: 1000,
         };
-        let found = metadata.referrers(page).await.unwrap();
+        let (found, more) = metadata.referrers(page).await.unwrap();
+        assert_eq!(more, limit == 1);
         let expected: Vec<String> = expected.iter().map(|word| digest(word)).collect();
         assert_eq!(
             found.iter().map(|r| r.digest.clone()).collect::<Vec<_>>(),

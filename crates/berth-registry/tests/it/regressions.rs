@@ -2,5 +2,6 @@
 
 mod organizations;
 mod scopes;
+mod sizes;
 mod uploads;
 mod upkeep;
