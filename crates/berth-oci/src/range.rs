@@ -123,6 +123,11 @@ impl RangeRequest {
                 end_inclusive: size - 1,
             },
             Self::From { start, .. } if start >= size => RangeOutcome::Unsatisfiable,
+            // Backwards: a server may ignore it or refuse it, and a client that miscounts is helped by the refusal.
+            Self::From {
+                start,
+                end: Some(end),
+            } if end < start => RangeOutcome::Unsatisfiable,
             Self::From { start, end } => RangeOutcome::Part {
                 start,
                 end_inclusive: end.unwrap_or(u64::MAX).min(size - 1),
@@ -147,11 +152,7 @@ impl RangeRequest {
         } else {
             Some(saturating(last)?)
         };
-        if end.is_some_and(|end| end < start) {
-            None
-        } else {
-            Some(Self::From { start, end })
-        }
+        Some(Self::From { start, end })
     }
 }
 

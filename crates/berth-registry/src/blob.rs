@@ -120,12 +120,7 @@ impl Registry {
             Some(from) => match self.require(caller, Action::Pull, from).await {
                 Ok(standing) => standing.repository.map(|place| place.id),
                 // Whoever may not read the source learns nothing: the answer is a fresh upload, as for a missing blob.
-                Err(
-                    Error::Denied(_)
-                    | Error::Unauthenticated
-                    | Error::InsufficientScope(_)
-                    | Error::RepositoryUnknown(_),
-                ) => None,
+                Err(Error::Denied(_) | Error::Unauthenticated | Error::RepositoryUnknown(_)) => None,
                 Err(error) => return Err(error),
             },
             None => {

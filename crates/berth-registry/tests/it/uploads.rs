@@ -399,6 +399,21 @@ async fn a_mount_needs_the_right_to_read_the_source() {
         Started::Mounted(digest.clone())
     );
 
+    // The right is there, the token does not say so: the client is told which token would do.
+    let Caller::User(mut limited) = member() else {
+        unreachable!("a user")
+    };
+    limited.scopes = Some(berth_oci::Scope::parse_list("repository:team/fourth:pull,push").expect("a scope"));
+    let start = mount(Some("team/source"));
+    let refused = test
+        .registry
+        .start_upload(&Caller::User(limited), &name("team/fourth"), &start)
+        .await;
+    assert!(
+        matches!(refused, Err(Error::InsufficientScope(ref place)) if place == "team/source"),
+        "{refused:?}"
+    );
+
     let private = test.push_elsewhere("private/secret", b"a secret layer").await;
     for from in [
         Some("private/secret"),

@@ -109,8 +109,13 @@ fn scope(endpoint: &Endpoint) -> Option<String> {
         | Endpoint::GetBlob { .. }
         | Endpoint::HeadBlob { .. }
         | Endpoint::ListReferrers { .. } => "pull",
+        // A mount reads its source too: the token must say so, as in the reference implementation.
+        Endpoint::StartUpload { repository, start } => {
+            let source = start.from.as_ref().filter(|_| start.mount.is_some());
+            let also = source.map_or_else(String::new, |from| format!(" repository:{from}:pull"));
+            return Some(format!("repository:{repository}:pull,push{also}"));
+        }
         Endpoint::PutManifest { .. }
-        | Endpoint::StartUpload { .. }
         | Endpoint::UploadStatus { .. }
         | Endpoint::AppendUpload { .. }
         | Endpoint::FinishUpload { .. }
