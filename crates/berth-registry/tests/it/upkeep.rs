@@ -87,8 +87,8 @@ async fn content_goes_when_nothing_refers_to_it_and_not_before() {
 async fn a_foreign_layer_need_not_be_pushed_and_stays_when_it_is() {
     let test = TestRegistry::open(impatient()).await;
     let manifest = |layer: &[u8]| {
-        let text = String::from_utf8(image(b"{}", &[layer])).expect("json");
-        text.replace("image.layer.v1.tar", "image.layer.nondistributable.v1.tar")
+        let json = String::from_utf8(image(b"{}", &[layer])).expect("json");
+        json.replace("image.layer.v1.tar", "image.layer.nondistributable.v1.tar")
     };
     test.push("team/app", b"{}").await;
     let pushed = test.push("team/app", b"pushed all the same").await;
