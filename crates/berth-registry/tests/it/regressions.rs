@@ -3,5 +3,5 @@
 mod organizations;
 mod scopes;
 mod sizes;
-mod uploads;
 mod upkeep;
+mod uploads;
