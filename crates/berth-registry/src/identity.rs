@@ -47,6 +47,8 @@ pub struct IdentitySettings {
     pub region: String,
     /// How long a registry token is good for.
     pub token_ttl: Duration,
+    /// How long a temporary login is good for when nobody asks for less; 15 minutes to 24 hours.
+    pub temporary_login_ttl: Duration,
 }
 
 /// The state that recognises callers: keys, counters and what was verified a moment ago.
@@ -56,6 +58,7 @@ pub(crate) struct Identity {
     pub(crate) signer: Signer,
     pub(crate) region: String,
     pub(crate) token_ttl: Duration,
+    pub(crate) temporary_login_ttl: Duration,
     /// Tokens whose signature was checked, by their SHA-256.
     pub(crate) verified_tokens: Cache<[u8; 32], Arc<Verified>>,
     throttle: Throttle,
@@ -75,6 +78,7 @@ impl Identity {
             signer,
             region: settings.region.clone(),
             token_ttl: settings.token_ttl,
+            temporary_login_ttl: settings.temporary_login_ttl,
             verified_tokens: Cache::builder()
                 .max_capacity(TOKEN_BYTES_REMEMBERED)
                 .weigher(|_, verified: &Arc<Verified>| verified.memory_bytes())

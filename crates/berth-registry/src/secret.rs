@@ -10,7 +10,7 @@ use crate::{Error, Registry};
 
 /// The shortest life of a temporary login in seconds (`duration_seconds` of SWR).
 const SECONDS_MIN: i64 = 900;
-/// The longest life, and the one without a wish.
+/// The longest life.
 const SECONDS_MAX: i64 = 86_400;
 
 /// What somebody wants of a temporary login.
@@ -18,7 +18,7 @@ const SECONDS_MAX: i64 = 86_400;
 pub struct WantedLogin {
     /// The project in the user name; the region's when absent.
     pub project: Option<String>,
-    /// Seconds it is good for, 900 to 86400; a day when absent.
+    /// Seconds it is good for, 900 to 86400; what the settings say when absent.
     pub duration_seconds: Option<i64>,
 }
 
@@ -76,7 +76,8 @@ impl Registry {
                 self.identity.region
             )));
         }
-        let seconds = wanted.duration_seconds.unwrap_or(SECONDS_MAX);
+        let usual = i64::try_from(self.identity.temporary_login_ttl.as_secs()).unwrap_or(SECONDS_MAX);
+        let seconds = wanted.duration_seconds.unwrap_or(usual);
         if !(SECONDS_MIN..=SECONDS_MAX).contains(&seconds) {
             return Err(Error::Invalid(format!(
                 "duration_seconds is {SECONDS_MIN} to {SECONDS_MAX}"

@@ -11,6 +11,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub(crate) use document::{effective, reference, sample};
 pub(crate) use settings::{Log, LogFormat, Settings};
@@ -331,7 +332,23 @@ impl Resolved {
             place: self.places.get(there).cloned().unwrap_or(Place::Default),
             message: format!("`{there}` is given without `{missing}`; give both or neither"),
         };
-        halves.map(problem).collect()
+        halves
+            .map(problem)
+            .chain(self.login_ttl_out_of_bounds())
+            .collect()
+    }
+
+    /// SWR's API has these bounds for what a client may ask; the setting stands for a client that does not ask.
+    fn login_ttl_out_of_bounds(&self) -> Option<Problem> {
+        let (key, ttl) = (
+            "limits.temporary_login_ttl",
+            self.settings.limits.temporary_login_ttl,
+        );
+        let allowed = Duration::from_mins(15)..=Duration::from_hours(24);
+        (!allowed.contains(&ttl)).then(|| Problem {
+            place: self.places.get(key).cloned().unwrap_or(Place::Default),
+            message: format!("`{key}` is {} s; allowed: 15m to 24h", ttl.as_secs()),
+        })
     }
 }
 

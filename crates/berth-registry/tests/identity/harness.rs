@@ -27,6 +27,7 @@ pub(crate) fn settings(folder: &Path) -> IdentitySettings {
         master_key_file: folder.join("master.key"),
         region: "local".to_owned(),
         token_ttl: Duration::from_mins(15),
+        temporary_login_ttl: Duration::from_hours(6),
     }
 }
 

@@ -260,6 +260,7 @@ fn identity(folder: &Path) -> IdentitySettings {
         master_key_file: folder.join("master.key"),
         region: "local".into(),
         token_ttl: Duration::from_mins(15),
+        temporary_login_ttl: Duration::from_hours(24),
     }
 }
 

@@ -15,6 +15,7 @@ impl Settings {
                 master_key_file: self.master_key_file(),
                 region: self.region.0.clone(),
                 token_ttl: self.limits.token_ttl,
+                temporary_login_ttl: self.limits.temporary_login_ttl,
             },
         }
     }

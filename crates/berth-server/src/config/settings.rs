@@ -49,6 +49,7 @@ pub(crate) struct Limits {
     pub(crate) organizations_per_user: u32,
     pub(crate) upload_ttl: Duration,
     pub(crate) token_ttl: Duration,
+    pub(crate) temporary_login_ttl: Duration,
     pub(crate) connections_max: Option<NonZeroU32>,
     pub(crate) header_timeout: Duration,
     pub(crate) body_stall_timeout: Duration,

@@ -227,6 +227,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         field: |s| &mut s.limits.token_ttl,
     },
     Setting {
+        key: "limits.temporary_login_ttl",
+        default: "24h",
+        otherwise: NONE,
+        help: "How long a generated login command is valid when nothing shorter is asked for: 15m to 24h.",
+        field: |s| &mut s.limits.temporary_login_ttl,
+    },
+    Setting {
         key: "limits.connections_max",
         default: "10000",
         otherwise: NONE,

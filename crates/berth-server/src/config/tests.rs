@@ -195,6 +195,26 @@ fn variables_that_are_nobodys_business_stop_nothing() {
 }
 
 #[test]
+fn a_login_command_lives_between_a_quarter_of_an_hour_and_a_day() {
+    for (text, allowed) in [
+        ("15m", true),
+        ("6h", true),
+        ("24h", true),
+        ("14m", false),
+        ("25h", false),
+    ] {
+        let file = format!("[limits]\ntemporary_login_ttl = \"{text}\"\n");
+        if allowed {
+            check(&file, &[], &[]).expect("these settings are good");
+        } else {
+            let refused = refusal(&file, &[], &[]);
+            assert!(refused.contains("berth.toml:2:"), "{refused}");
+            assert!(refused.contains("allowed: 15m to 24h"), "{refused}");
+        }
+    }
+}
+
+#[test]
 fn no_output_shows_a_secret() {
     let file = "admin_password = \"hush-1\"\nadmin_ak = \"AK\"\nadmin_sk = \"hush-2\"\ndatabase = \"postgres://u:hush-3@h/d\"\n";
     let resolved = check(file, &[], &[]).expect("these settings are good");

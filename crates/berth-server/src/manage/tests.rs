@@ -22,6 +22,7 @@ async fn every_operation_refuses_who_did_not_sign() {
             master_key_file: folder.path().join("master.key"),
             region: "local".to_owned(),
             token_ttl: std::time::Duration::from_mins(15),
+            temporary_login_ttl: std::time::Duration::from_hours(24),
         },
     };
     let registry = Arc::new(Registry::open(settings).await.unwrap());
