@@ -1,10 +1,12 @@
 //! Manifests: accepted when they are well formed and what they name is there, stored and served as the
 //! bytes that were pushed.
 
+use berth_blob::ByteStream;
 /// What a tag must name before it is moved or deleted (RFC 9110 `If-Match` and `If-None-Match`).
 pub use berth_metadata::Expected as Condition;
 use berth_metadata::{Conflict, ManifestDescriptor, ManifestRow, PutManifest};
 use berth_oci::{Algorithm, Digest, Manifest, ManifestError, Reference, RepositoryName, Tag};
+use futures_util::StreamExt as _;
 
 use crate::Registry;
 use crate::access::{Action, Caller};
@@ -22,8 +24,8 @@ pub struct PushedManifest<'a> {
     pub tags: &'a [Tag],
     /// The request's media type.
     pub content_type: Option<&'a str>,
-    /// The bytes.
-    pub bytes: &'a [u8],
+    /// The bytes; read only for a caller who may push.
+    pub body: ByteStream,
     /// What each tag must name for the push to happen; without it the last push wins.
     pub condition: Option<Condition>,
 }
@@ -47,15 +49,9 @@ impl Registry {
         pushed: PushedManifest<'_>,
     ) -> Result<StoredManifest, Error> {
         let standing = self.require(caller, Action::Push, repository).await?;
-        let max = self.limits.manifest_bytes_max;
-        if pushed.bytes.len() as u64 > max {
-            return Err(Error::TooLarge {
-                what: "the manifest",
-                max,
-            });
-        }
-        let (digest, tags) = named(&pushed)?;
-        let manifest = Manifest::parse(pushed.bytes, pushed.content_type).map_err(refused)?;
+        let bytes = read(pushed.body, self.limits.manifest_bytes_max).await?;
+        let (digest, tags) = named(pushed.reference, pushed.tags, &bytes)?;
+        let manifest = Manifest::parse(&bytes, pushed.content_type).map_err(refused)?;
         let layers = manifest.layers.len();
         if layers > self.limits.layers_max {
             return Err(Error::ManifestInvalid(format!(
@@ -70,7 +66,7 @@ impl Registry {
             repository_id,
             digest: digest.to_string(),
             media_type: manifest.media_type.clone(),
-            bytes: pushed.bytes.to_vec(),
+            bytes,
             blobs: distinct(manifest.blobs().map(|blob| blob.digest.to_string())),
             foreign_layers: distinct(manifest.foreign_layers().map(|layer| layer.digest.to_string())),
             manifests: distinct(manifest.manifests.iter().map(|child| child.digest.to_string())),
@@ -176,19 +172,34 @@ impl Registry {
     }
 }
 
+/// The whole body, if it is not larger than a manifest may be.
+async fn read(mut body: ByteStream, max: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await {
+        bytes.extend_from_slice(&chunk.map_err(Error::BodyInterrupted)?);
+        if bytes.len() as u64 > max {
+            return Err(Error::TooLarge {
+                what: "the manifest",
+                max,
+            });
+        }
+    }
+    Ok(bytes)
+}
+
 /// The digest and the tags under which a manifest is pushed.
-fn named(pushed: &PushedManifest<'_>) -> Result<(Digest, Vec<String>), Error> {
-    match pushed.reference {
-        Reference::Tag(tag) => Ok((Digest::of(Algorithm::Sha256, pushed.bytes), vec![tag.to_string()])),
+fn named(reference: &Reference, tags: &[Tag], bytes: &[u8]) -> Result<(Digest, Vec<String>), Error> {
+    match reference {
+        Reference::Tag(tag) => Ok((Digest::of(Algorithm::Sha256, bytes), vec![tag.to_string()])),
         Reference::Digest(expected) => {
-            let found = Digest::of(expected.algorithm(), pushed.bytes);
+            let found = Digest::of(expected.algorithm(), bytes);
             if found != *expected {
                 return Err(Error::DigestMismatch {
                     expected: expected.clone(),
                     found,
                 });
             }
-            Ok((found, distinct(pushed.tags.iter().map(ToString::to_string))))
+            Ok((found, distinct(tags.iter().map(ToString::to_string))))
         }
     }
 }

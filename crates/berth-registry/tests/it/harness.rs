@@ -222,7 +222,7 @@ impl TestRegistry {
             reference: &reference,
             tags: &[],
             content_type: None,
-            bytes: manifest,
+            body: body(vec![Ok(manifest.to_vec())]),
             condition,
         };
         self.registry

@@ -5,7 +5,7 @@ use berth_oci::endpoint::Page;
 use berth_oci::{Algorithm, Digest, Reference};
 use berth_registry::{Caller, Condition, Error, Limits, MissingReferences, PushedManifest};
 
-use crate::harness::{TestRegistry, admin, image, member, name, sha256};
+use crate::harness::{TestRegistry, admin, body, image, member, name, sha256};
 
 fn reference(text: &str) -> Reference {
     text.parse().expect("a reference")
@@ -197,7 +197,7 @@ async fn several_tags_come_with_one_digest() {
         reference: &by_digest,
         tags: &tags,
         content_type: Some("application/vnd.oci.image.manifest.v1+json"),
-        bytes: &manifest,
+        body: body(vec![Ok(manifest.clone())]),
         condition: None,
     };
     let stored = test

@@ -4,7 +4,6 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use berth_oci::{Reference, RepositoryName, Tag};
 use berth_registry::{Condition, Error, PushedManifest};
-use futures_util::StreamExt as _;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 
@@ -65,12 +64,11 @@ pub(super) async fn put(
     (reference, tags): (&Reference, &[Tag]),
     body: Body,
 ) -> Result<Response, Error> {
-    let bytes = read(body, asked.app.registry.limits().manifest_bytes_max).await?;
     let pushed = PushedManifest {
         reference,
         tags,
         content_type: asked.header(CONTENT_TYPE),
-        bytes: &bytes,
+        body: Box::pin(body::bytes(body)),
         condition: condition(asked),
     };
     let stored = asked
@@ -126,22 +124,6 @@ fn condition(asked: &Asked<'_>) -> Option<Condition> {
         .iter()
         .any(|digest| digest == "*")
         .then_some(Condition::Nothing)
-}
-
-/// The whole body, if it is not larger than a manifest may be.
-async fn read(body: Body, max: u64) -> Result<Vec<u8>, Error> {
-    let mut stream = std::pin::pin!(body::bytes(body));
-    let mut bytes = Vec::new();
-    while let Some(chunk) = stream.next().await {
-        bytes.extend_from_slice(&chunk.map_err(Error::BodyInterrupted)?);
-        if bytes.len() as u64 > max {
-            return Err(Error::TooLarge {
-                what: "the manifest",
-                max,
-            });
-        }
-    }
-    Ok(bytes)
 }
 
 fn described(reference: &Reference, digest: &str, media_type: &str) -> [(HeaderName, HeaderValue); 4] {

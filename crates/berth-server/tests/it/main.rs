@@ -9,6 +9,7 @@ mod berth;
 mod command_line;
 mod installation;
 mod manage;
+mod regressions;
 mod restart;
 mod serve;
 mod token;
