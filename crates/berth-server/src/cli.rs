@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
+use rustix::fs::Mode;
 
 use crate::admin::AdminArgs;
 use crate::config::{self, Resolved, SETTINGS, Written};
@@ -150,7 +151,10 @@ pub(crate) fn run() -> ExitCode {
         Verb::Tls(TlsVerb::SelfSigned(request)) => self_signed::make(&request)
             .map_err(Failure::from)
             .and_then(|text| print(&text)),
-        Verb::Admin(args) => args.run().map_err(Failure::from).and_then(|text| print(&text)),
+        Verb::Admin(args) => {
+            keep_to_owner();
+            args.run().map_err(Failure::from).and_then(|text| print(&text))
+        }
         Verb::Version => print(concat!("berth ", env!("CARGO_PKG_VERSION"), "\n")),
     };
     match done {
@@ -167,6 +171,7 @@ fn serve(args: SettingArgs) -> Result<(), Failure> {
     let Resolved {
         settings, ignored, ..
     } = args.load()?;
+    keep_to_owner();
     crate::logging::start(&settings.log);
     for variable in ignored {
         tracing::warn!(variable, "no setting reads this variable");
@@ -174,6 +179,12 @@ fn serve(args: SettingArgs) -> Result<(), Failure> {
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(crate::app::run(settings)).map_err(Failure::from)
+}
+
+/// Makes every file that this process creates its owner's alone: a data folder that was there before may be open to
+/// others, and the database holds password hashes.
+fn keep_to_owner() {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
 /// Writes to standard output; a reader that has gone away (`berth config sample | head`) is no failure.

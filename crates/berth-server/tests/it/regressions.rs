@@ -2,7 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 
+use crate::berth::Place;
 use crate::installation::Installation;
 
 #[tokio::test]
@@ -18,5 +20,17 @@ async fn anybody_could_make_the_server_hold_manifests_in_memory() {
         let mut start = [0; 12];
         connection.read_exact(&mut start).unwrap();
         assert_eq!(String::from_utf8_lossy(&start), "HTTP/1.1 401", "{scheme}");
+    }
+}
+
+#[test]
+fn a_data_folder_that_was_there_let_everybody_read_the_database() {
+    let place = Place::new();
+    let folder = place.0.path().join("data");
+    std::fs::DirBuilder::new().mode(0o755).create(&folder).unwrap();
+    place.serve(&[]).stop();
+    for name in ["berth.db", "master.key", "storage", "storage/blobs"] {
+        let mode = std::fs::metadata(folder.join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name} has mode {mode:o}");
     }
 }
