@@ -40,6 +40,7 @@ pub(crate) fn routes() -> Router<AppState> {
         router.route(path, methods())
     });
     known
+        .method_not_allowed_fallback(error::method_not_allowed)
         .route("/v2/manage", any(error::unknown_path))
         .route("/v2/manage/{*rest}", any(error::unknown_path))
 }

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use berth_registry::Error;
 use http::header::RETRY_AFTER;
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderValue, Method, StatusCode, Uri};
 use serde_json::json;
 
 /// What the refused operation was about; it chooses among the codes of one kind.
@@ -180,6 +180,16 @@ impl IntoResponse for Refused {
         }
         response
     }
+}
+
+/// The answer for a method that a path does not have; its `Allow` header is the router's.
+pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+    Refused::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "4050000",
+        format!("the method {method} is not allowed at {}", uri.path()),
+    )
+    .into_response()
 }
 
 /// The answer for a path below the API's that leads nowhere.

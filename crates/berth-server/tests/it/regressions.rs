@@ -4,6 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 
+use http::{Method, StatusCode};
+
 use crate::berth::Place;
 use crate::installation::Installation;
 
@@ -33,4 +35,15 @@ fn a_data_folder_that_was_there_let_everybody_read_the_database() {
         let mode = std::fs::metadata(folder.join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{name} has mode {mode:o}");
     }
+}
+
+#[tokio::test]
+async fn a_method_that_is_not_allowed_had_no_error_code_for_sdks() {
+    let installation = Installation::start();
+    let answer = installation
+        .signed(Method::PUT, "/v2/manage/namespaces/group", "{}")
+        .await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(answer.header("allow"), "GET,HEAD,DELETE");
+    assert!(answer.json()["error_code"].is_string(), "{answer:?}");
 }
