@@ -41,6 +41,16 @@ impl FileStore {
             layout: Arc::new(layout),
         })
     }
+
+    /// The id of the registry whose blobs these are; `id` from now on when none was noted yet.
+    pub async fn registry_id(&self, id: &str) -> Result<String, Error> {
+        let (layout, id) = (Arc::clone(&self.layout), id.to_owned());
+        blocking(move || {
+            let noted = layout.registry_id(&id);
+            noted.map_err(|source| Error::from_io("note whose blobs these are", source))
+        })
+        .await
+    }
 }
 
 #[async_trait]

@@ -6,9 +6,13 @@ use std::sync::Arc;
 use berth_blob::FileStore;
 use berth_metadata::Metadata;
 
+use crate::account::new_id;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::{IdentitySettings, Registry};
+
+/// The instance value that names the registry; its storage carries it too.
+const REGISTRY_ID: &str = "registry_id";
 
 /// Where a registry keeps what it knows, and the bounds it keeps.
 #[derive(Clone, Debug)]
@@ -28,7 +32,7 @@ impl Registry {
     pub async fn open(settings: Settings) -> Result<Self, Error> {
         let metadata = Metadata::open(&settings.database).await.map_err(|source| {
             Error::internal(
-                format!("opening the database {}", without_password(&settings.database)),
+                format!("opening the database {}", without_secrets(&settings.database)),
                 source,
             )
         })?;
@@ -38,6 +42,7 @@ impl Registry {
                 source,
             )
         })?;
+        belongs_together(&metadata, &blobs, &settings).await?;
         Self::new(metadata, Arc::new(blobs), settings.limits, &settings.identity).await
     }
 
@@ -54,7 +59,49 @@ impl Registry {
     }
 }
 
-/// A database's address as it may be logged.
-fn without_password(url: &str) -> &str {
+/// Refuses a storage folder that another database knows the blobs of: the upkeep deletes blobs that no row names.
+async fn belongs_together(metadata: &Metadata, blobs: &FileStore, settings: &Settings) -> Result<(), Error> {
+    let id = match metadata.instance_value(REGISTRY_ID).await? {
+        Some(id) => id,
+        None => {
+            metadata
+                .set_instance_value_if_absent(REGISTRY_ID, &new_id())
+                .await?
+        }
+    };
+    if blobs.registry_id(&id).await? == id {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "the blobs in {} belong to another registry than the database {}: start with the database that knows them, or \
+         choose another folder for blobs (setting storage)",
+        settings.storage.display(),
+        without_secrets(&settings.database)
+    )))
+}
+
+/// A database's address as it may be logged; its parameters may hold a password too.
+fn without_secrets(url: &str) -> &str {
+    let url = url.split_once('?').map_or(url, |(place, _)| place);
     url.rsplit_once('@').map_or(url, |(_, place)| place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("sqlite:///data/berth.db", "sqlite:///data/berth.db"),
+            ("postgres://berth:hush@host:5432/berth", "host:5432/berth"),
+            ("postgres://berth:hu@sh@host/berth?sslmode=require", "host/berth"),
+            (
+                "postgres://host/berth?user=berth&password=hu@sh",
+                "postgres://host/berth",
+            ),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,11 +12,14 @@ use berth_oci::Digest;
 use crate::Error;
 
 const ALGORITHMS: [(&str, usize); 2] = [("sha256", 64), ("sha512", 128)];
+/// The file below the root that says whose blobs these are.
+const REGISTRY_ID: &str = "registry-id";
 const ID_LENGTH_MAX: usize = 128;
 
 /// The folders of one store: `blobs/<algorithm>/<first two digits>/<hex>.<upload id>` and `uploads/<upload id>`.
 #[derive(Debug)]
 pub(super) struct Layout {
+    root: PathBuf,
     blobs: PathBuf,
     uploads: PathBuf,
     /// Folders of blobs that are known to survive a power failure.
@@ -39,10 +42,28 @@ impl Layout {
             sync_dir(parent)?;
         }
         Ok(Self {
+            root: root.to_owned(),
             blobs,
             uploads,
             durable: Mutex::default(),
         })
+    }
+
+    /// The id of the registry that was noted first: this one, when there was none.
+    pub(super) fn registry_id(&self, id: &str) -> io::Result<String> {
+        let path = self.root.join(REGISTRY_ID);
+        match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            noted => return Ok(noted?.trim().to_owned()),
+        }
+        // Whole or not at all: a short note would shut the owner out.
+        let draft = self.root.join(format!(".{REGISTRY_ID}"));
+        let mut file = File::create(&draft)?;
+        writeln!(file, "{id}")?;
+        file.sync_all()?;
+        fs::rename(&draft, &path)?;
+        sync_dir(&self.root)?;
+        Ok(id.to_owned())
     }
 
     /// Creates the folder where the blob `path` goes, when it is new, and makes that durable once.

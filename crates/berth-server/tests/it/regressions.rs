@@ -47,3 +47,16 @@ async fn a_method_that_is_not_allowed_had_no_error_code_for_sdks() {
     assert_eq!(answer.header("allow"), "GET,HEAD,DELETE");
     assert!(answer.json()["error_code"].is_string(), "{answer:?}");
 }
+
+#[test]
+fn a_fresh_database_would_have_deleted_the_blobs_of_another() {
+    let place = Place::new();
+    place.serve(&[]).stop();
+    for name in ["berth.db", "berth.db-wal", "berth.db-shm"] {
+        // After a clean end there may be no log.
+        let _ = std::fs::remove_file(place.0.path().join("data").join(name));
+    }
+    let ended = place.run(&["serve", "--listen", "127.0.0.1:0"], &[]);
+    assert!(!ended.status.success());
+    assert!(ended.err.contains("belong to another registry"), "{}", ended.err);
+}
