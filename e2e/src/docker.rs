@@ -1,11 +1,13 @@
 //! docker: a daemon of the test's own on a private socket, and the docker command that talks to it.
 
 use std::ops::Deref;
+use std::path::Path;
 use std::process::Command;
 
 use crate::client::Client;
 use crate::daemon::Daemon;
 use crate::home::Home;
+use crate::network::Network;
 
 /// A docker daemon with its own images, and its client with its own logins.
 #[derive(Debug)]
@@ -19,9 +21,21 @@ pub struct Docker {
 impl Docker {
     /// Starts the daemon and waits until it answers.
     pub fn start() -> Self {
+        Self::start_by(Command::new("dockerd"))
+    }
+
+    /// Starts the daemon in a network, with `certs` in place of `/etc/docker/certs.d`.
+    pub fn start_in(network: &Network, certs: &Path) -> Self {
+        let mut command = network.command("unshare");
+        let script =
+            "mkdir -p /etc/docker/certs.d && mount --bind \"$0\" /etc/docker/certs.d && exec dockerd \"$@\"";
+        command.args(["--mount", "bash", "-c", script]).arg(certs);
+        Self::start_by(command)
+    }
+
+    fn start_by(mut command: Command) -> Self {
         let home = Home::new("dockerd");
         let socket = format!("unix://{}", home.join("sock").display());
-        let mut command = Command::new("dockerd");
         command
             .args(["--iptables=false", "--bridge=none", "--storage-driver=overlay2"])
             .arg("--config-file")

@@ -16,6 +16,7 @@ pub mod docker;
 pub mod home;
 pub mod image;
 pub mod login;
+pub mod network;
 pub mod peer;
 pub mod python;
 pub mod sample;

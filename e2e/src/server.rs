@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
@@ -13,6 +14,7 @@ use crate::client::curl;
 use crate::daemon::Daemon;
 use crate::home::Home;
 use crate::login::{AccessKey, Login, Request};
+use crate::network::Network;
 
 /// The first account, which the first start makes.
 pub const ACCOUNT: &str = "berth";
@@ -44,10 +46,21 @@ pub struct Server {
     home: Home,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where the server listens, and how.
+#[derive(Clone, Debug)]
 enum Transport {
     Plain,
     Tls,
+    TlsIn(Rc<Network>),
+}
+
+impl Transport {
+    fn host(&self) -> &'static str {
+        match self {
+            Self::Plain | Self::Tls => "127.0.0.1",
+            Self::TlsIn(_) => Network::ADDRESS,
+        }
+    }
 }
 
 impl Server {
@@ -59,15 +72,24 @@ impl Server {
     /// Starts a fresh registry over TLS, with a certificate of `berth tls self-signed`.
     pub fn start_with_tls() -> Self {
         let home = Home::new("berth");
-        make_certificate(&home);
-        Self::start_in(home, Transport::Tls)
+        let transport = Transport::Tls;
+        make_certificate(&home, &transport);
+        Self::start_in(home, transport)
+    }
+
+    /// The same at the one address of a network.
+    pub fn start_with_tls_in(network: &Rc<Network>) -> Self {
+        let home = Home::new("berth");
+        let transport = Transport::TlsIn(Rc::clone(network));
+        make_certificate(&home, &transport);
+        Self::start_in(home, transport)
     }
 
     fn start_in(home: Home, transport: Transport) -> Self {
         // Moved by `advance_clock`; the server's clock is read through this file.
         home.write("clock", "+0");
         let port = free_port();
-        let daemon = spawn(&home, transport, port);
+        let daemon = spawn(&home, &transport, port);
         let mut server = Self {
             port,
             transport,
@@ -85,12 +107,12 @@ impl Server {
 
     /// Replaces the authority and the server's certificate under the running server.
     pub fn renew_certificate(&self) {
-        make_certificate(&self.home);
+        make_certificate(&self.home, &self.transport);
     }
 
-    /// `127.0.0.1:<port>`, as it stands in image names.
+    /// `<host>:<port>`, as it stands in image names.
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("{}:{}", self.transport.host(), self.port)
     }
 
     /// The full name of an image of this registry.
@@ -269,23 +291,26 @@ impl Server {
     }
 
     fn start_again(&mut self) {
-        self.daemon = spawn(&self.home, self.transport, self.port);
+        self.daemon = spawn(&self.home, &self.transport, self.port);
         self.await_ready();
     }
 
     fn await_ready(&mut self) {
-        let curl = curl();
+        let curl = match &self.transport {
+            Transport::Plain | Transport::Tls => curl(),
+            Transport::TlsIn(network) => network.client("curl"),
+        };
         let authority = self.authority();
         let authority = authority.to_string_lossy();
-        let mut arguments = vec!["--fail"];
+        let mut arguments = vec!["--silent", "--fail"];
         let scheme = match self.transport {
             Transport::Plain => "http",
-            Transport::Tls => {
+            Transport::Tls | Transport::TlsIn(_) => {
                 arguments.extend(["--cacert", &authority]);
                 "https"
             }
         };
-        let ready = format!("{scheme}://127.0.0.1:{}/readyz", self.port);
+        let ready = format!("{scheme}://{}/readyz", self.address());
         arguments.push(&ready);
         self.daemon.wait_until(|| curl.run(&arguments).success);
     }
@@ -323,15 +348,18 @@ fn text(answer: &Value, field: &str) -> String {
         .to_owned()
 }
 
-fn spawn(home: &Home, transport: Transport, port: u16) -> Daemon {
-    let mut command = berth(home);
-    command
+fn spawn(home: &Home, transport: &Transport, port: u16) -> Daemon {
+    let mut command = match transport {
+        Transport::Plain | Transport::Tls => Command::new(binary()),
+        Transport::TlsIn(network) => network.command(binary()),
+    };
+    settings(&mut command, home)
         .arg("serve")
-        .env("BERTH_LISTEN", format!("127.0.0.1:{port}"))
+        .env("BERTH_LISTEN", format!("{}:{port}", transport.host()))
         .env("LD_PRELOAD", faketime())
         .env("FAKETIME_TIMESTAMP_FILE", home.join("clock"))
         .env("FAKETIME_NO_CACHE", "1");
-    if transport == Transport::Tls {
+    if !matches!(transport, Transport::Plain) {
         command
             .env("BERTH_TLS_CERTIFICATE", home.join("tls/server.crt"))
             .env("BERTH_TLS_KEY", home.join("tls/server.key"));
@@ -339,9 +367,9 @@ fn spawn(home: &Home, transport: Transport, port: u16) -> Daemon {
     Daemon::spawn("berth", &mut command, &home.join("log"))
 }
 
-fn make_certificate(home: &Home) {
+fn make_certificate(home: &Home, transport: &Transport) {
     let output = berth(home)
-        .args(["tls", "self-signed", "--force", "--host", "127.0.0.1"])
+        .args(["tls", "self-signed", "--force", "--host", transport.host()])
         .arg("--directory")
         .arg(home.join("tls"))
         .output()
@@ -353,6 +381,11 @@ fn make_certificate(home: &Home) {
 /// `berth` with the settings of an unattended first start.
 fn berth(home: &Home) -> Command {
     let mut command = Command::new(binary());
+    settings(&mut command, home);
+    command
+}
+
+fn settings<'a>(command: &'a mut Command, home: &Home) -> &'a mut Command {
     command
         .current_dir(home.path())
         .env("BERTH_DATA_DIR", home.join("data"))
@@ -361,8 +394,7 @@ fn berth(home: &Home) -> Command {
         .env("BERTH_ADMIN_USER", ADMIN)
         .env("BERTH_ADMIN_PASSWORD", ADMIN_PASSWORD)
         .env("BERTH_ADMIN_AK", ADMIN_AK)
-        .env("BERTH_ADMIN_SK", ADMIN_SK);
-    command
+        .env("BERTH_ADMIN_SK", ADMIN_SK)
 }
 
 /// `BERTH_BIN`, or the binary that cargo built beside this test.

@@ -1,12 +1,16 @@
 //! TLS with a local authority: clients that trust it push and pull, others refuse the server.
 
 use std::fs;
+use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use e2e::client::{Client, Outcome, crane, oras, podman, skopeo};
+use e2e::client::{Client, Outcome, crane, log_in, oras, podman, skopeo};
 use e2e::containerd::Containerd;
+use e2e::docker::Docker;
+use e2e::home::Home;
 use e2e::login::Login;
+use e2e::network::Network;
 use e2e::sample::{self, TAG};
 use e2e::server::Server;
 
@@ -58,6 +62,26 @@ fn clients_that_trust_the_authority_push_and_pull() {
     let fetch = ["manifest", "fetch", "-u", &login.user, "-p", &login.password];
     client.refused(UNTRUSTED, &[&fetch[..], &[&image]].concat());
     client.ok(&[&fetch[..], &["--ca-file", &authority, &image]].concat());
+}
+
+#[test]
+fn docker_trusts_the_authority_where_berth_says_that_it_looks() {
+    let network = Rc::new(Network::new());
+    let server = Server::start_with_tls_in(&network);
+    server.create_organization("team");
+    let certs = Home::new("certs");
+    let docker = Docker::start_in(&network, certs.path());
+    let login = server.long_term_login();
+    log_in(&docker, &server.address(), &login).refused(UNTRUSTED);
+
+    let folder = certs.folder(server.address());
+    fs::copy(server.authority(), folder.join("ca.crt")).unwrap();
+    log_in(&docker, &server.address(), &login).ok();
+    let image = server.image("team/secret:1");
+    let tar = sample::busybox_tar(docker.home());
+    docker.ok(&["import", &tar.to_string_lossy(), &image]);
+    let pushed = docker.push(&image);
+    assert_eq!(docker.pull(&image), pushed);
 }
 
 #[test]
