@@ -123,6 +123,20 @@ impl Registry {
         Ok(())
     }
 
+    /// Changes where a user may log in; logins made before follow from their next request on.
+    pub async fn set_access(
+        &self,
+        caller: &Caller,
+        account: &str,
+        user: &str,
+        access: AccessType,
+    ) -> Result<(), Error> {
+        caller.require_administrator(account)?;
+        let user = self.user(account, user).await?;
+        self.metadata.set_user_access(&user.id, access).await?;
+        Ok(())
+    }
+
     /// Deletes a user with their keys, logins and rights.
     pub async fn delete_user(&self, caller: &Caller, account: &str, user: &str) -> Result<(), Error> {
         caller.require_administrator(account)?;

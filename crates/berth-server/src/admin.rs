@@ -19,14 +19,26 @@ use table::Table;
 /// The arguments of `berth admin`.
 #[derive(Debug, Args)]
 pub(crate) struct AdminArgs {
-    /// File with settings [default: berth.toml, if it is there] [variable: `BERTH_CONFIG`]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "File with settings [variable: BERTH_CONFIG]"
+    )]
     config: Option<PathBuf>,
-    /// Folder of the server's data [variable: `BERTH_DATA_DIR`]
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        help = "Folder of the server's data [variable: BERTH_DATA_DIR]"
+    )]
     data_dir: Option<String>,
-    /// Where the metadata are kept [variable: `BERTH_DATABASE`]
-    #[arg(long, global = true, value_name = "DATABASE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DATABASE",
+        help = "Where the metadata are kept [variable: BERTH_DATABASE]"
+    )]
     database: Option<String>,
     /// How the answer is printed
     #[arg(long, global = true, value_enum, default_value_t = Output::Table)]

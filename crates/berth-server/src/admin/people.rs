@@ -58,6 +58,14 @@ pub(super) enum UserVerb {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Change where a user may log in
+    SetAccess {
+        /// The user, ACCOUNT/NAME
+        user: Person,
+        /// Where the user may log in
+        #[arg(value_enum)]
+        access: Access,
+    },
     /// List the users of an account
     List {
         /// The account's name
@@ -96,13 +104,23 @@ pub(super) struct NewUser {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Access {
+pub(super) enum Access {
     /// In the console only
     Console,
     /// With access keys, login commands and clients only
     Programmatic,
     /// Everywhere
     Both,
+}
+
+impl From<Access> for AccessType {
+    fn from(access: Access) -> Self {
+        match access {
+            Access::Console => Self::Console,
+            Access::Programmatic => Self::Programmatic,
+            Access::Both => Self::Both,
+        }
+    }
 }
 
 pub(super) async fn user(registry: &Registry, verb: UserVerb) -> Result<Table, Failure> {
@@ -116,6 +134,16 @@ pub(super) async fn user(registry: &Registry, verb: UserVerb) -> Result<Table, F
             Ok(Table::one(
                 &["user", "password"],
                 [json!(user.to_string()), shown],
+            ))
+        }
+        UserVerb::SetAccess { user, access } => {
+            let access = AccessType::from(access);
+            registry
+                .set_access(OPERATOR, &user.account, &user.name, access)
+                .await?;
+            Ok(Table::one(
+                &["user", "access"],
+                [json!(user.to_string()), json!(access.as_str())],
             ))
         }
         UserVerb::List { account } => {
@@ -152,11 +180,7 @@ async fn create_user(registry: &Registry, new: NewUser) -> Result<Table, Failure
     let person = NewPerson {
         name: new.user.name,
         password: Some(password),
-        access: match new.access {
-            Access::Console => AccessType::Console,
-            Access::Programmatic => AccessType::Programmatic,
-            Access::Both => AccessType::Both,
-        },
+        access: new.access.into(),
         administrator: new.administrator,
     };
     let user = registry.create_user(OPERATOR, &new.user.account, person).await?;

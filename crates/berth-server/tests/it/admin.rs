@@ -37,6 +37,10 @@ async fn what_admin_makes_the_running_server_knows_at_once() {
     assert_eq!(ping("mary", &user["password"]).await, StatusCode::UNAUTHORIZED);
     assert_eq!(ping(&name, &key["login_key"]).await, StatusCode::UNAUTHORIZED);
     installation.admin(&["user", "enable", "berth/mary"]);
+    installation.admin(&["user", "set-access", "berth/mary", "console"]);
+    assert_eq!(ping(&name, &key["login_key"]).await, StatusCode::FORBIDDEN);
+    installation.admin(&["user", "set-access", "berth/mary", "both"]);
+    assert_eq!(ping(&name, &key["login_key"]).await, StatusCode::OK);
     let reset = installation.admin(&["user", "reset-password", "berth/mary"]);
     assert_eq!(ping("mary", &user["password"]).await, StatusCode::UNAUTHORIZED);
     assert_eq!(ping("mary", &reset["password"]).await, StatusCode::OK);
