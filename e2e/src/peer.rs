@@ -117,7 +117,15 @@ impl Peer {
             Self::Skopeo(client) => client.run(&["copy", "--dest-tls-verify=false", &from, &to]),
             Self::Oras(client) => {
                 let from = layout.name(TAG);
-                client.run(&["copy", "--from-oci-layout", "--to-plain-http", &from, image])
+                // One at a time: oras 1.2 panics now and then when several of its transfers are refused at once.
+                client.run(&[
+                    "copy",
+                    "--concurrency=1",
+                    "--from-oci-layout",
+                    "--to-plain-http",
+                    &from,
+                    image,
+                ])
             }
             Self::Crane(client) => client.run(&["push", &layout.path().to_string_lossy(), image]),
         }
