@@ -255,7 +255,10 @@ pub(crate) async fn nobody_has_a_name_with_a_zero_byte(world: World) {
     let metadata = &world.metadata;
     let user = world.user(&world.account().await).await;
     let name = format!("{}\0", user.name);
-    assert_eq!(metadata.user_by_name(&user.account_name, &name).await.unwrap(), None);
+    assert_eq!(
+        metadata.user_by_name(&user.account_name, &name).await.unwrap(),
+        None
+    );
     assert_eq!(metadata.user_by_id("\0").await.unwrap(), None);
     assert_eq!(metadata.access_key("AK\0").await.unwrap(), None);
     assert_eq!(metadata.temporary_login("AK\0").await.unwrap(), None);
