@@ -117,9 +117,20 @@ impl Registry {
             .claim_upload(caller, repository, id, (chunk.range, chunk.length))
             .await?;
         let registry = Arc::clone(self);
-        self.uploads
+        let (range, before) = (chunk.range, offset(&row));
+        let now = self
+            .uploads
             .run(async move { registry.append(turn, row, chunk.body).await })
-            .await
+            .await?;
+        match range {
+            // Only a body without a length can differ from its range here.
+            Some(range) if now - before != range.len() => Err(Error::SizeInvalid(format!(
+                "Content-Range announces {} bytes and {} came; the upload has {now} bytes now",
+                range.len(),
+                now - before
+            ))),
+            _ => Ok(now),
+        }
     }
 
     /// Ends an upload: last bytes if any, digest compared, blob durable and readable.
@@ -236,25 +247,30 @@ impl Registry {
     async fn append(&self, turn: Turn, row: UploadRow, body: ByteStream) -> Result<u64, Error> {
         let hasher = resume(&row)?;
         let (upload, hasher, outcome) = self.receive(&row, hasher, turn.guard(body)).await?;
-        let moved = upload.offset > offset(&row);
-        if moved {
-            let save = SaveUpload {
-                id: row.id,
-                expected_offset: row.offset,
-                offset: as_i64(upload.offset),
-                hash_state: hasher.state(),
-                backend: upload.backend,
-                now: now_ms(),
-            };
-            self.metadata
-                .save_upload(save)
-                .await
-                .map_err(|error| match error {
-                    berth_metadata::Error::Conflict(_) => Error::UploadUnknown,
-                    error => error.into(),
-                })?;
-        }
+        self.save(&row, &upload, &hasher).await?;
         outcome.map(|()| upload.offset)
+    }
+
+    /// Notes how far an upload came.
+    async fn save(&self, row: &UploadRow, upload: &Upload, hasher: &Hasher) -> Result<(), Error> {
+        if upload.offset <= offset(row) {
+            return Ok(());
+        }
+        let save = SaveUpload {
+            id: row.id.clone(),
+            expected_offset: row.offset,
+            offset: as_i64(upload.offset),
+            hash_state: hasher.state(),
+            backend: upload.backend.clone(),
+            now: now_ms(),
+        };
+        self.metadata
+            .save_upload(save)
+            .await
+            .map_err(|error| match error {
+                berth_metadata::Error::Conflict(_) => Error::UploadUnknown,
+                error => error.into(),
+            })
     }
 
     /// Writes and hashes a body. The outcome inside says whether the body came whole; what came is kept.
@@ -320,6 +336,7 @@ impl Registry {
         body: Option<ByteStream>,
     ) -> Result<(), Error> {
         let mut hasher = resume(&row)?;
+        let announced = hasher.algorithm();
         if row.offset == 0 && hasher.algorithm() != digest.algorithm() {
             hasher = Hasher::new(digest.algorithm());
         }
@@ -331,6 +348,9 @@ impl Registry {
             },
             Some(body) => {
                 let (upload, received, outcome) = self.receive(&row, hasher, body).await?;
+                if outcome.is_err() && received.algorithm() == announced {
+                    self.save(&row, &upload, &received).await?;
+                }
                 outcome?;
                 hasher = received;
                 upload
