@@ -150,22 +150,36 @@ impl Asked<'_> {
         self.parts.headers.get(name)?.to_str().ok()
     }
 
-    /// The entity tags of an `If-Match` or `If-None-Match` header, without quotes and weakness.
-    fn entity_tags(&self, name: http::HeaderName) -> Option<Vec<String>> {
+    /// The entity tags of an `If-Match` or `If-None-Match` header.
+    fn entity_tags(&self, name: http::HeaderName) -> Option<Vec<EntityTag>> {
         let mut values = self.parts.headers.get_all(name).iter().peekable();
         values.peek()?;
         let tags = values
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','));
-        Some(
-            tags.map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"').to_owned())
-                .collect(),
-        )
+        Some(tags.map(EntityTag::of).collect())
     }
 
     /// Whether the client says that it has this digest already.
     fn has_already(&self, digest: &str) -> bool {
         self.entity_tags(http::header::IF_NONE_MATCH)
-            .is_some_and(|tags| tags.iter().any(|tag| tag == "*" || tag == digest))
+            .is_some_and(|tags| tags.iter().any(|tag| tag.value == "*" || tag.value == digest))
+    }
+}
+
+/// One of the tags in `If-Match` or `If-None-Match`, or `*` (RFC 9110 section 8.8.3).
+struct EntityTag {
+    value: String,
+    weak: bool,
+}
+
+impl EntityTag {
+    fn of(text: &str) -> Self {
+        let text = text.trim();
+        let after = text.strip_prefix("W/");
+        Self {
+            value: after.unwrap_or(text).trim_matches('"').to_owned(),
+            weak: after.is_some(),
+        }
     }
 }

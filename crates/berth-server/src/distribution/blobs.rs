@@ -10,6 +10,7 @@ use http::header::{
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::Asked;
+use super::error;
 use super::manifests::{DIGEST, IMMUTABLE, text};
 
 /// end-2, GET.
@@ -28,12 +29,7 @@ pub(super) async fn get(
         .open_blob(asked.caller, repository, digest, range)
         .await?
     {
-        BlobRead::Unsatisfiable(size) => Ok((
-            StatusCode::RANGE_NOT_SATISFIABLE,
-            described(digest),
-            [(CONTENT_RANGE, format!("bytes */{size}"))],
-        )
-            .into_response()),
+        BlobRead::Unsatisfiable(size) => Ok(error::outside(size)),
         BlobRead::Opened(blob) => {
             let body = Body::from_stream(blob.stream);
             Ok(match blob.part {

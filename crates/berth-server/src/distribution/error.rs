@@ -3,7 +3,9 @@
 use axum::response::{IntoResponse, Response};
 use berth_oci::{Endpoint, EndpointError, ErrorBody, ErrorCode, ErrorEntry};
 use berth_registry::Error;
-use http::header::{ALLOW, CONTENT_TYPE, ETAG, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CONTENT_RANGE, CONTENT_TYPE, ETAG, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
@@ -18,6 +20,7 @@ pub(super) struct Refused<'a> {
     parts: &'a Parts,
     scope: Option<String>,
     path: String,
+    puts_manifest: bool,
 }
 
 impl<'a> Refused<'a> {
@@ -27,12 +30,18 @@ impl<'a> Refused<'a> {
             parts,
             scope: scope(endpoint),
             path: parts.uri.path().to_owned(),
+            puts_manifest: matches!(endpoint, Endpoint::PutManifest { .. }),
         }
     }
 
     /// The answer to an error, logged here if nobody else can act on it.
     pub(super) fn answer(&self, error: &Error) -> Response {
-        let (status, code) = status(error);
+        let (status, code) = match (status(error), error) {
+            ((status, _), Error::BodyInterrupted(_)) if self.puts_manifest => {
+                (status, ErrorCode::ManifestInvalid)
+            }
+            (found, _) => found,
+        };
         if status.is_server_error() {
             tracing::error!(
                 path = self.path,
@@ -97,6 +106,15 @@ pub(super) fn endpoint(error: &EndpointError) -> Response {
         error => ErrorBody::one(error.code(), error.to_string(), None),
     };
     respond(status, headers, &body)
+}
+
+/// The answer to a range that begins beyond the end of a blob of `size` bytes (RFC 9110 section 15.5.17).
+pub(super) fn outside(size: u64) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_RANGE, text(&format!("bytes */{size}")));
+    let message = format!("the range lies outside the blob, which has {size} bytes");
+    let body = ErrorBody::one(ErrorCode::RangeInvalid, message, None);
+    respond(StatusCode::RANGE_NOT_SATISFIABLE, headers, &body)
 }
 
 fn scope(endpoint: &Endpoint) -> Option<String> {

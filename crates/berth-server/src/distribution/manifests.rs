@@ -89,8 +89,9 @@ pub(super) async fn put(
     if let Some(subject) = stored.subject {
         headers.insert(SUBJECT, text(subject.as_ref()));
     }
-    for tag in &stored.tags {
-        headers.append(TAG, text(tag));
+    if !stored.tags.is_empty() {
+        // In one header: some clients give up at a hundred of them.
+        headers.insert(TAG, text(&stored.tags.join(", ")));
     }
     Ok(response)
 }
@@ -111,18 +112,20 @@ pub(super) async fn delete(
 
 /// What the tag must name, as `If-Match` and `If-None-Match: *` say (RFC 9110 section 13.1).
 fn condition(asked: &Asked<'_>) -> Option<Condition> {
-    if let Some(digests) = asked.entity_tags(IF_MATCH) {
-        let any = digests.iter().any(|digest| digest == "*");
+    if let Some(tags) = asked.entity_tags(IF_MATCH) {
+        let any = tags.iter().any(|tag| tag.value == "*");
+        // The comparison is strong here: a weak tag matches nothing.
+        let strong = tags.into_iter().filter(|tag| !tag.weak);
         return Some(if any {
             Condition::Anything
         } else {
-            Condition::OneOf(digests)
+            Condition::OneOf(strong.map(|tag| tag.value).collect())
         });
     }
     asked
         .entity_tags(IF_NONE_MATCH)?
         .iter()
-        .any(|digest| digest == "*")
+        .any(|tag| tag.value == "*")
         .then_some(Condition::Nothing)
 }
 
