@@ -2,7 +2,8 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -73,16 +74,21 @@ impl Place {
         let address = loop {
             let start = said.len();
             assert_ne!(log.read_line(&mut said).unwrap(), 0, "the server ended: {said}");
-            let line: serde_json::Value = serde_json::from_str(&said[start..]).unwrap();
+            let line: serde_json::Value =
+                serde_json::from_str(&said[start..]).unwrap_or_else(|_| panic!("the server says {said}"));
             if line["message"] == "listening" {
                 break line["address"].as_str().unwrap().parse().unwrap();
             }
         };
+        // Read all the time: a server whose log nobody takes stands still.
+        let rest = std::thread::spawn(move || {
+            log.read_to_string(&mut said).unwrap();
+            said
+        });
         Server {
             child,
             address,
-            said,
-            log,
+            log: Some(rest),
         }
     }
 }
@@ -91,8 +97,7 @@ impl Place {
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    said: String,
-    log: BufReader<ChildStderr>,
+    log: Option<JoinHandle<String>>,
 }
 
 impl Server {
@@ -102,8 +107,8 @@ impl Server {
 
     /// Waits for the end, which somebody must have asked for. The texts are those of the whole run.
     pub(crate) fn end(mut self) -> Ended {
-        let (mut out, mut err) = (String::new(), std::mem::take(&mut self.said));
-        self.log.read_to_string(&mut err).unwrap();
+        let err = self.log.take().unwrap().join().unwrap();
+        let mut out = String::new();
         self.child
             .stdout
             .take()

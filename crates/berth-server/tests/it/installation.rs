@@ -14,7 +14,8 @@ pub(crate) const ACCESS_KEY_ID: &str = "AKEXAMPLE0001";
 pub(crate) const SECRET_KEY: &str = "SKexampleSecret0001";
 /// hex(HMAC-SHA256(key = SK, message = AK)), as openssl computes it.
 pub(crate) const LOGIN_KEY: &str = "50e8d05e959cb9a7cc1cc5ebc12406f96673b34b23750610eb19493668007d3e";
-const VARIABLES: &[(&str, &str)] = &[
+/// The settings of such a server.
+pub(crate) const VARIABLES: &[(&str, &str)] = &[
     ("BERTH_ADMIN_PASSWORD", PASSWORD),
     ("BERTH_ADMIN_AK", ACCESS_KEY_ID),
     ("BERTH_ADMIN_SK", SECRET_KEY),

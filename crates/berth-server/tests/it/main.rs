@@ -5,11 +5,16 @@
 )]
 
 mod admin;
+mod authorization_coverage;
 mod berth;
+mod client;
 mod command_line;
+mod content;
+mod distribution;
 mod installation;
 mod manage;
 mod regressions;
 mod restart;
 mod serve;
 mod token;
+mod world;

@@ -1,0 +1,14 @@
+//! The distribution API over real requests, clause by clause of the specification's main branch.
+
+mod blobs;
+mod chunks;
+mod conditions;
+mod deletes;
+mod lists;
+mod manifests;
+mod mounts;
+mod names;
+mod pulls;
+mod races;
+mod referrers;
+mod uploads;

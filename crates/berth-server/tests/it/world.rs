@@ -1,0 +1,179 @@
+//! A running server with people: an account with an administrator and an organization, a second account, and users with
+//! rights, made beside the server as `berth admin` makes them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use berth_metadata::Metadata;
+use berth_registry::{
+    AccessKeyPair, AccessType, Caller, IdentitySettings, Limits, NewPerson, Permission, Registry, Settings,
+};
+
+use crate::berth::{Place, Server};
+use crate::client::Client;
+use crate::installation::{ACCESS_KEY_ID, LOGIN_KEY, VARIABLES, basic};
+
+/// The account and its organization.
+pub(crate) const ACCOUNT: &str = "berth";
+pub(crate) const TEAM: &str = "team";
+/// An account that has no right on anything of the first one.
+const ELSEWHERE: &str = "elsewhere";
+
+/// The server and all its data.
+pub(crate) struct World {
+    server: Option<Server>,
+    flags: Vec<String>,
+    pub(crate) place: Place,
+    /// The rows, for what no request makes yet.
+    pub(crate) metadata: Metadata,
+    registry: Registry,
+    /// The administrator of the account.
+    pub(crate) admin: Client,
+}
+
+/// An access key's long-term login, as its `Authorization` header.
+fn login_of(pair: &AccessKeyPair) -> String {
+    basic(&format!("local@{}", pair.access_key_id), &pair.login_key())
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// A server with more flags.
+    pub(crate) async fn start_with(flags: &[&str]) -> Self {
+        let place = Place::new();
+        let server = serve(&place, flags);
+        let data = place.0.path().join("data");
+        let database = format!("sqlite://{}", data.join("berth.db").display());
+        let registry = Registry::open(Settings {
+            database: database.clone(),
+            storage: data.join("storage"),
+            limits: Limits::default(),
+            identity: IdentitySettings {
+                master_key_file: data.join("master.key"),
+                region: "local".to_owned(),
+                token_ttl: Duration::from_mins(15),
+                temporary_login_ttl: Duration::from_hours(24),
+            },
+        });
+        let registry = registry.await.unwrap();
+        let team = TEAM.parse().unwrap();
+        registry
+            .create_organization_for(&Caller::System, &team, ACCOUNT, "admin")
+            .await
+            .unwrap();
+        registry.create_account(&Caller::System, ELSEWHERE).await.unwrap();
+        let admin = Client {
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            url: format!("http://{}", server.address),
+            authorization: Some(basic(&format!("local@{ACCESS_KEY_ID}"), LOGIN_KEY)),
+        };
+        Self {
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            server: Some(server),
+            place,
+            metadata: Metadata::open(&database).await.unwrap(),
+            registry,
+            admin,
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.as_ref().unwrap().address
+    }
+
+    /// Ends the server as an operator does, and starts it again; clients made before find it no more.
+    pub(crate) fn restart(&mut self) {
+        let ended = self.server.take().unwrap().stop();
+        assert!(ended.status.success(), "{}", ended.err);
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        let server = serve(&self.place, &flags);
+        self.admin.url = format!("http://{}", server.address);
+        self.server = Some(server);
+    }
+
+    /// A user of the account with this right on the organization, logged in by an access key.
+    pub(crate) async fn member(&self, name: &str, permission: Permission) -> Client {
+        let (user_id, pair) = self.person(ACCOUNT, name).await;
+        let organization = self.metadata.organization(TEAM).await.unwrap().unwrap();
+        self.metadata
+            .add_organization_grants(organization.id, &[(user_id, permission)])
+            .await
+            .unwrap();
+        self.admin.with(&login_of(&pair))
+    }
+
+    /// A user of another account, without any right here.
+    pub(crate) async fn stranger(&self) -> Client {
+        let (_, pair) = self.person(ELSEWHERE, "stranger").await;
+        self.admin.with(&login_of(&pair))
+    }
+
+    /// A user with a key; answers the user's id and the key.
+    pub(crate) async fn person(&self, account: &str, name: &str) -> (String, AccessKeyPair) {
+        let person = NewPerson {
+            name: name.to_owned(),
+            password: None,
+            access: AccessType::Programmatic,
+            administrator: false,
+        };
+        let user = self.registry.create_user(&Caller::System, account, person);
+        let user = user.await.unwrap();
+        let pair = self.registry.create_access_key(&Caller::System, account, name);
+        (user.id, pair.await.unwrap())
+    }
+
+    /// A second organization of the account, in which only its administrator has rights.
+    pub(crate) async fn organization(&self, name: &str) {
+        self.registry
+            .create_organization_for(&Caller::System, &name.parse().unwrap(), ACCOUNT, "admin")
+            .await
+            .unwrap();
+    }
+
+    /// Lets everybody pull from a repository.
+    pub(crate) async fn publish(&self, repository: &str) {
+        let found = self.metadata.repository(repository).await.unwrap().unwrap();
+        assert!(
+            self.metadata
+                .set_repository_public(found.id, true, 0)
+                .await
+                .unwrap()
+        );
+    }
+
+    /// The same client with a token for these scopes, separated by spaces, in place of its login.
+    pub(crate) async fn token(&self, client: &Client, scopes: &str) -> Client {
+        let query: String = form_urlencoded::Serializer::new(String::new())
+            .append_pair("service", "berth")
+            .append_pair("scope", scopes)
+            .finish();
+        let answer = client.ask(format!("GET /token?{query}")).await.is(200);
+        client.with(&format!("Bearer {}", answer.json()["token"].as_str().unwrap()))
+    }
+
+    /// Every file that holds bytes of blobs or uploads.
+    pub(crate) fn stored_files(&self) -> Vec<PathBuf> {
+        let storage = self.place.0.path().join("data/storage");
+        let mut folders = vec![storage.join("blobs"), storage.join("uploads")];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten() {
+                let entry = entry.unwrap();
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    files.push(entry.path());
+                }
+            }
+        }
+        files
+    }
+}
+
+fn serve(place: &Place, flags: &[&str]) -> Server {
+    place.serve_with(flags, VARIABLES)
+}
