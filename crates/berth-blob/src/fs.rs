@@ -167,7 +167,8 @@ fn publish(layout: &Layout, from: &Path, to: &Path, length: u64) -> Result<(), E
     }
     layout.prepare(to).map_err(failed)?;
     if claimed.is_some() {
-        fs::rename(from, to).map_err(failed)?;
+        // The folder is there: what can be missing is the upload, aborted by another process.
+        fs::rename(from, to).map_err(|source| missing("commit a blob", source))?;
     }
     let shard = to.parent().expect("a blob lies in a folder");
     layout::sync_dir(shard).map_err(failed)

@@ -92,7 +92,7 @@ impl crate::Metadata {
         Ok(names)
     }
 
-    /// The one row that a reading statement answers.
+    /// The one row that a reading statement answers; a text that no database can hold is nowhere.
     pub(crate) async fn find<T>(
         &self,
         doing: &str,
@@ -104,6 +104,9 @@ impl crate::Metadata {
             .await
             .map_err(Failure::from);
         let read = row.and_then(|row| row.as_ref().map(read).transpose());
+        if read.as_ref().is_err_and(Failure::is_zero_byte) {
+            return Ok(None);
+        }
         read.map_err(|failure| failure.into_error(doing))
     }
 

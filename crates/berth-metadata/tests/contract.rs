@@ -72,6 +72,7 @@ contract! {
     people::a_group_makes_its_members_administrators,
     people::a_deleted_user_takes_its_keys_and_grants_along,
     people::access_keys_come_with_their_user,
+    people::nobody_has_a_name_with_a_zero_byte,
     people::temporary_logins_end_with_the_key_they_were_made_with,
     people::the_registry_is_bootstrapped_once,
     people::replicas_agree_on_signing_keys_and_instance_values,

@@ -163,6 +163,7 @@ impl Registry {
 fn checked(wanted: &[WantedGrant]) -> Result<Vec<(String, Permission)>, Error> {
     let distinct: BTreeSet<&String> = wanted.iter().map(|grant| &grant.user_id).collect();
     check_number(distinct.len(), wanted.len())?;
+    wanted.iter().try_for_each(|grant| check_id(&grant.user_id))?;
     let pair = |grant: &WantedGrant| (grant.user_id.clone(), grant.permission);
     Ok(wanted.iter().map(pair).collect())
 }
@@ -173,6 +174,14 @@ fn check_number(distinct: usize, given: usize) -> Result<(), Error> {
     }
     if !(1..=GRANTS_MAX).contains(&given) {
         return Err(Error::Invalid(format!("a request names 1 to {GRANTS_MAX} users")));
+    }
+    Ok(())
+}
+
+/// Not every database takes a zero byte, so that no user has it in their id.
+fn check_id(user_id: &str) -> Result<(), Error> {
+    if user_id.contains('\0') {
+        return Err(unknown_user(user_id));
     }
     Ok(())
 }

@@ -71,3 +71,20 @@ fn stalls_after(bytes: &[u8]) -> ByteStream {
         .chain(stream::pending())
         .boxed()
 }
+
+/// Cancelled by another server in the middle of its end, the upload is gone; nothing is broken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_is_aborted_while_it_is_committed_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path()).unwrap();
+    let digest = Digest::of(Algorithm::Sha256, b"bytes");
+    for round in 0..300 {
+        let mut upload = Upload::new(format!("u{round}"));
+        store.append(&mut upload, body(b"bytes", 5)).await.unwrap();
+        let (other, aborted) = (store.clone(), upload.clone());
+        let abort = tokio::spawn(async move { other.abort(&aborted).await });
+        let committed = store.commit(&upload, &digest).await;
+        abort.await.unwrap().unwrap();
+        assert!(matches!(committed, Ok(_) | Err(Error::NotFound)), "{committed:?}");
+    }
+}

@@ -75,6 +75,13 @@ impl Failure {
         }
     }
 
+    /// Whether a value holds a zero byte, which SQLite compares like any other and PostgreSQL refuses to read.
+    pub(crate) fn is_zero_byte(&self) -> bool {
+        let Failure::Sql(error) = self else { return false };
+        // character_not_in_repertoire
+        matches!(code(error), Some(Code::Postgres(state)) if state == "22021")
+    }
+
     fn kind(&self) -> Option<ErrorKind> {
         match self {
             Failure::Sql(sqlx::Error::Database(error)) => Some(error.kind()),

@@ -250,6 +250,20 @@ pub(crate) async fn access_keys_come_with_their_user(world: World) {
     assert_eq!(metadata.access_key(&key.access_key_id).await.unwrap(), None);
 }
 
+/// A stranger's login name goes into a question as it came.
+pub(crate) async fn nobody_has_a_name_with_a_zero_byte(world: World) {
+    let metadata = &world.metadata;
+    let user = world.user(&world.account().await).await;
+    let name = format!("{}\0", user.name);
+    assert_eq!(
+        metadata.user_by_name(&user.account_name, &name).await.unwrap(),
+        None
+    );
+    assert_eq!(metadata.user_by_id("\0").await.unwrap(), None);
+    assert_eq!(metadata.access_key("AK\0").await.unwrap(), None);
+    assert_eq!(metadata.temporary_login("AK\0").await.unwrap(), None);
+}
+
 pub(crate) async fn temporary_logins_end_with_the_key_they_were_made_with(world: World) {
     let metadata = &world.metadata;
     let user = world.user(&world.account().await).await;
