@@ -16,7 +16,7 @@ fn a_layer_of_two_gib_arrives_whole_everywhere() {
     let login = server.long_term_login();
     let layout = sample::large_image(2048);
     let image = server.image("team/large:1");
-    let digest = layout.digest(sample::TAG);
+    let digest = layout.digest(sample::TAG).to_owned();
 
     let client = skopeo();
     log_in(&client, &server.address(), &login).ok();
@@ -29,6 +29,9 @@ fn a_layer_of_two_gib_arrives_whole_everywhere() {
         &from,
         &to,
     ]);
+
+    // Its 2 GiB are not needed any more.
+    drop(layout);
 
     let client = crane();
     log_in(&client, &server.address(), &login).ok();
