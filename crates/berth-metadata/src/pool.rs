@@ -72,7 +72,7 @@ impl Pool {
             + 'static,
     {
         match self {
-            Pool::Sqlite(sqlite) => sqlite.write(doing, durability, input, body).await,
+            Pool::Sqlite(sqlite) => sqlite.writes().write(doing, durability, input, body).await,
             Pool::Postgres(postgres) => postgres.write(doing, durability, input, body).await,
         }
     }

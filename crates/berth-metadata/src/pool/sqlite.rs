@@ -2,9 +2,8 @@
 
 use super::failure::Failure;
 use super::group_commit::{self, Queue, connect_writer};
-use super::{Durability, migrate};
+use super::migrate;
 use crate::error::Error;
-use futures_util::future::BoxFuture;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
 use std::str::FromStr;
@@ -23,7 +22,7 @@ const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA
 #[derive(Clone, Debug)]
 pub(crate) struct Sqlite {
     reads: AnyPool,
-    pub(super) queue: Queue,
+    queue: Queue,
 }
 
 impl Sqlite {
@@ -59,22 +58,9 @@ impl Sqlite {
         &self.reads
     }
 
-    pub(super) async fn write<I, T, F>(
-        &self,
-        doing: &'static str,
-        durability: Durability,
-        input: I,
-        body: F,
-    ) -> Result<T, Error>
-    where
-        I: Send + Sync + 'static,
-        T: Send + 'static,
-        F: for<'a> Fn(&'a mut AnyConnection, &'a I) -> BoxFuture<'a, Result<T, Failure>>
-            + Send
-            + Sync
-            + 'static,
-    {
-        self.queue.write(doing, durability, input, body).await
+    /// The way to the one connection that writes.
+    pub(super) fn writes(&self) -> &Queue {
+        &self.queue
     }
 
     pub(super) async fn close(&self) {

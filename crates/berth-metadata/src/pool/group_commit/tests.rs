@@ -92,6 +92,7 @@ impl Notes {
 
     async fn write(&self, body: Body, text: &str) -> Result<(), Error> {
         self.sqlite
+            .writes()
             .write("note", Durability::Durable, text.to_owned(), body)
             .await
     }
@@ -125,12 +126,15 @@ impl Notes {
 
     /// What `PRAGMA synchronous` says within a write.
     async fn synchronous(&self, durability: Durability) -> i64 {
-        let write = self.sqlite.write("read a setting", durability, (), |tx, ()| {
-            Box::pin(async move {
-                let row = sqlx::query("PRAGMA synchronous").fetch_one(tx).await?;
-                Ok(row.try_get::<i64, _>(0)?)
-            })
-        });
+        let write = self
+            .sqlite
+            .writes()
+            .write("read a setting", durability, (), |tx, ()| {
+                Box::pin(async move {
+                    let row = sqlx::query("PRAGMA synchronous").fetch_one(tx).await?;
+                    Ok(row.try_get::<i64, _>(0)?)
+                })
+            });
         write.await.unwrap()
     }
 }
@@ -275,7 +279,7 @@ async fn closing_answers_what_is_queued() {
     let notes = Notes::open().await;
     let (results, ()) = tokio::join!(notes.batch(&[(GOOD, "a"), (GOOD, "b")]), async {
         tokio::time::sleep(Duration::from_millis(60)).await;
-        notes.sqlite.queue.close().await;
+        notes.sqlite.writes().close().await;
     });
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     assert_eq!(notes.notes().await, ["a", "b"]);
