@@ -3,16 +3,17 @@
 
 mod active;
 mod bounded;
+mod finish;
 mod hashing;
+mod receive;
 mod row;
 
 use std::sync::Arc;
 
 use berth_blob::{ByteStream, Upload};
-use berth_metadata::{Conflict, FinishUpload, SaveUpload, UploadRow};
+use berth_metadata::UploadRow;
 use berth_oci::endpoint::StartUpload;
 use berth_oci::{Algorithm, ContentRange, Digest, Hasher, RepositoryName};
-use futures_util::StreamExt as _;
 use uuid::Uuid;
 
 pub(crate) use active::ActiveUploads;
@@ -22,8 +23,7 @@ use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::error::Error;
 use active::Turn;
-use bounded::{bounded, is_oversized};
-use row::{as_i64, offset, resume};
+use row::offset;
 
 /// How an upload request was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -242,173 +242,5 @@ impl Registry {
             });
         }
         Ok(())
-    }
-
-    async fn append(&self, turn: Turn, row: UploadRow, body: ByteStream) -> Result<u64, Error> {
-        let hasher = resume(&row)?;
-        let (upload, hasher, outcome) = self.receive(&row, hasher, turn.guard(body)).await?;
-        self.save(&row, &upload, &hasher).await?;
-        outcome.map(|()| upload.offset)
-    }
-
-    /// Notes how far an upload came.
-    async fn save(&self, row: &UploadRow, upload: &Upload, hasher: &Hasher) -> Result<(), Error> {
-        if upload.offset <= offset(row) {
-            return Ok(());
-        }
-        let save = SaveUpload {
-            id: row.id.clone(),
-            expected_offset: row.offset,
-            offset: as_i64(upload.offset),
-            hash_state: hasher.state(),
-            backend: upload.backend.clone(),
-            now: now_ms(),
-        };
-        self.metadata
-            .save_upload(save)
-            .await
-            .map_err(|error| match error {
-                berth_metadata::Error::Conflict(_) => Error::UploadUnknown,
-                error => error.into(),
-            })
-    }
-
-    /// Writes and hashes a body. The outcome inside says whether the body came whole; what came is kept.
-    async fn receive(
-        &self,
-        row: &UploadRow,
-        hasher: Hasher,
-        body: ByteStream,
-    ) -> Result<(Upload, Hasher, Result<(), Error>), Error> {
-        let mut upload = Upload {
-            key: row.id.clone(),
-            offset: offset(row),
-            backend: row.backend.clone(),
-        };
-        let body = bounded(
-            body,
-            self.limits.blob_bytes_max - upload.offset.min(self.limits.blob_bytes_max),
-        );
-        let (body, ended) = self.uploads.hashing.beside(hasher, body);
-        let outcome = match self.blobs.append(&mut upload, body).await {
-            Ok(()) => Ok(()),
-            Err(berth_blob::Error::Body(source)) if is_oversized(&source) => {
-                self.discard_upload(&row.id).await?;
-                return Err(Error::TooLarge {
-                    what: "the blob",
-                    max: self.limits.blob_bytes_max,
-                });
-            }
-            Err(berth_blob::Error::Body(source)) => Err(Error::BodyInterrupted(source)),
-            Err(berth_blob::Error::NotFound) => {
-                self.discard_upload(&row.id).await?;
-                return Err(Error::UploadUnknown);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let hasher = ended
-            .await
-            .map_err(|gone| Error::internal("hashing an upload", gone))?;
-        Ok((upload, hasher, outcome))
-    }
-
-    /// Runs the end of an upload to its end even when the client hangs up; the turn is kept until then.
-    async fn finish(
-        self: &Arc<Self>,
-        row: UploadRow,
-        digest: Digest,
-        (body, turn): (Option<ByteStream>, Option<Turn>),
-    ) -> Result<(), Error> {
-        let registry = Arc::clone(self);
-        self.uploads
-            .run(async move {
-                let finished = registry.finish_row(row, &digest, body).await;
-                drop(turn);
-                finished
-            })
-            .await
-    }
-
-    async fn finish_row(
-        &self,
-        row: UploadRow,
-        digest: &Digest,
-        body: Option<ByteStream>,
-    ) -> Result<(), Error> {
-        let mut hasher = resume(&row)?;
-        let announced = hasher.algorithm();
-        if row.offset == 0 && hasher.algorithm() != digest.algorithm() {
-            hasher = Hasher::new(digest.algorithm());
-        }
-        let upload = match body {
-            None => Upload {
-                key: row.id.clone(),
-                offset: offset(&row),
-                backend: row.backend.clone(),
-            },
-            Some(body) => {
-                let (upload, received, outcome) = self.receive(&row, hasher, body).await?;
-                if outcome.is_err() && received.algorithm() == announced {
-                    self.save(&row, &upload, &received).await?;
-                }
-                outcome?;
-                hasher = received;
-                upload
-            }
-        };
-        if hasher.algorithm() == digest.algorithm() && hasher.finish() != *digest {
-            self.discard_upload(&row.id).await?;
-            return Err(Error::DigestMismatch {
-                expected: digest.clone(),
-                found: hasher.finish(),
-            });
-        }
-        let key = self
-            .blobs
-            .commit(&upload, digest)
-            .await
-            .map_err(|error| match error {
-                berth_blob::Error::NotFound => Error::UploadUnknown,
-                error => error.into(),
-            })?;
-        if hasher.algorithm() != digest.algorithm() {
-            self.rehash(&row.id, &key, upload.offset, digest).await?;
-        }
-        let finish = FinishUpload {
-            upload_id: Some(row.id),
-            repository_id: row.repository_id,
-            digest: digest.to_string(),
-            size: as_i64(upload.offset),
-            key,
-            now: now_ms(),
-        };
-        let repository_id = finish.repository_id;
-        match self.metadata.finish_upload(finish).await {
-            // Ended by another replica, a sweep or a cancellation: what counts is whether the blob is there.
-            Err(berth_metadata::Error::Conflict(Conflict::UploadGone)) => {
-                let linked = self.metadata.linked_blob(repository_id, digest.as_str()).await?;
-                linked.map(drop).ok_or(Error::UploadUnknown)
-            }
-            finished => Ok(finished.map(drop)?),
-        }
-    }
-
-    /// Reads a stored blob back: only for a digest whose algorithm was not announced before its chunks came.
-    async fn rehash(&self, upload_id: &str, key: &str, size: u64, digest: &Digest) -> Result<(), Error> {
-        let mut hasher = Hasher::new(digest.algorithm());
-        let mut stream = self.blobs.open(key, 0..size).await?;
-        while let Some(chunk) = stream.next().await {
-            hasher.update(&chunk.map_err(|source| Error::internal("reading an upload back", source))?);
-        }
-        let found = hasher.finish();
-        if found == *digest {
-            return Ok(());
-        }
-        self.metadata.delete_upload(upload_id).await?;
-        self.blobs.delete(key).await?;
-        Err(Error::DigestMismatch {
-            expected: digest.clone(),
-            found,
-        })
     }
 }
