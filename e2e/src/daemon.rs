@@ -67,9 +67,19 @@ impl Daemon {
 
     /// Sends SIGTERM and does not wait.
     pub fn ask_to_stop(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends a signal and does not wait.
+    pub fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).expect("process ids fit into 31 bits");
         let pid = Pid::from_raw(id).expect("a child's process id is not zero");
-        kill_process(pid, Signal::TERM).expect("a child can be signalled");
+        kill_process(pid, signal).expect("a child can be signalled");
+    }
+
+    /// The process's id.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for the end of the process; panics with the log when it does not end.

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::client::curl;
@@ -85,6 +86,11 @@ impl Server {
         Self::start_in(home, transport)
     }
 
+    /// Starts a fresh registry with its data in the folder `data` of this home, which may be a mount.
+    pub fn start_at(home: Home) -> Self {
+        Self::start_in(home, Transport::Plain)
+    }
+
     fn start_in(home: Home, transport: Transport) -> Self {
         // Moved by `advance_clock`; the server's clock is read through this file.
         home.write("clock", "+0");
@@ -145,6 +151,21 @@ impl Server {
             self.daemon.log()
         );
         self.start_again();
+    }
+
+    /// Sends SIGKILL, without waiting for the end.
+    pub fn kill(&self) {
+        self.daemon.signal(Signal::KILL);
+    }
+
+    /// Waits for the end of a server that was killed.
+    pub fn wait_after_kill(&mut self) {
+        self.daemon.wait();
+    }
+
+    /// The id of the server's process.
+    pub fn process_id(&self) -> u32 {
+        self.daemon.process_id()
     }
 
     /// Kills the server with SIGKILL and starts it again on the same data and port.
@@ -290,7 +311,8 @@ impl Server {
         curl().ok(&arguments)
     }
 
-    fn start_again(&mut self) {
+    /// Starts a server that has ended again, on the same data and port.
+    pub fn start_again(&mut self) {
         self.daemon = spawn(&self.home, &self.transport, self.port);
         self.await_ready();
     }
