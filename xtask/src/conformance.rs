@@ -2,6 +2,7 @@
 //! The suite's binary is given by path: it is not part of this repository, and how it is built is not known here.
 
 use std::error::Error;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -186,7 +187,7 @@ impl Server {
             address,
             password,
         };
-        server.wait_until_open()?;
+        server.wait_until_ready()?;
         let made = Command::new(binary)
             .args(["admin", "org", "create", ORGANIZATION, "--account", "berth"])
             .env("BERTH_DATA_DIR", &data)
@@ -200,18 +201,34 @@ impl Server {
         }
     }
 
-    fn wait_until_open(&mut self) -> Outcome<()> {
+    fn wait_until_ready(&mut self) -> Outcome<()> {
         let begun = Instant::now();
         while begun.elapsed() < START_LIMIT {
             if let Some(status) = self.process.try_wait()? {
                 return Err(format!("berth ended at once: {status}").into());
             }
-            if TcpStream::connect(&self.address).is_ok() {
+            if self.is_ready() {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Err("berth does not listen".into())
+        Err("berth is not ready in time".into())
+    }
+
+    /// Whether `/readyz` says so: before it does, the first account may not be there.
+    fn is_ready(&self) -> bool {
+        let ask = || -> std::io::Result<String> {
+            let mut connection = TcpStream::connect(&self.address)?;
+            let address = &self.address;
+            write!(
+                connection,
+                "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+            )?;
+            let mut answer = String::new();
+            connection.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
 }
 
