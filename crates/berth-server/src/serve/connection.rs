@@ -26,6 +26,10 @@ use crate::body::{Drained, StallTimeout};
 /// How long a connection that has not asked yet is kept when the server stops.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
+/// Bytes that one read of a connection takes at most. Chunks of an upload are cut out of these buffers and live until they
+/// are hashed and written, so this bounds the memory of each upload.
+const READ_BUFFER_MAX: usize = 256 << 10;
+
 /// What all connections share.
 pub(super) struct Shared {
     pub(super) router: Router,
@@ -105,7 +109,8 @@ fn protocol(timeouts: &Timeouts) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(timeouts.header);
+        .header_read_timeout(timeouts.header)
+        .max_buf_size(READ_BUFFER_MAX);
     // Windows that keep one upload at full speed over a link with 50 ms; a ping finds peers that vanished.
     builder
         .http2()
