@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::serve::{Certificate, Phases, Server, Timeouts, TlsError};
 use crate::state::AppState;
 use crate::unknown_path::not_found;
-use crate::{console, distribution, first_start, health, manage, token};
+use crate::{api, console, distribution, first_start, health, token};
 
 /// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -150,11 +150,10 @@ pub(crate) fn router(state: AppState) -> Router {
         }
     };
     Router::new()
-        .route("/", get(console::welcome))
         .route("/welcome.css", get(console::style))
         .merge(health::routes(ready))
         .merge(token::routes())
-        .merge(manage::routes())
+        .merge(api::routes())
         .merge(distribution::routes())
         .fallback(not_found)
         .with_state(state)

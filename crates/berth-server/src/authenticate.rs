@@ -98,7 +98,7 @@ pub(crate) async fn basic_caller(app: &AppState, parts: &Parts) -> Result<Caller
 }
 
 /// The caller of a management request: who signed it.
-pub(crate) async fn signed_caller(app: &AppState, parts: &Parts, body: &Bytes) -> Result<Caller, Error> {
+pub(crate) async fn management_caller(app: &AppState, parts: &Parts, body: &Bytes) -> Result<Caller, Error> {
     let Shown::Signature(authorization) = Shown::of(&parts.headers) else {
         return Err(Error::Unauthenticated);
     };

@@ -1,50 +1,40 @@
 //! The page that a browser gets at `/`: what this is and how to begin. No script, nothing from elsewhere.
 
-use axum::extract::{Query, State};
 use axum::response::{Html, IntoResponse, Response};
 use http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
-use serde::Deserialize;
 
 use crate::origin::Origin;
 use crate::state::AppState;
-use crate::unknown_path::not_found;
 
 /// Everything is forbidden but the page's own style sheet.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-#[derive(Debug, Deserialize)]
-pub(crate) struct Choice {
-    lang: Option<String>,
+/// Whether who asks for `/` is a browser.
+pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
-/// `GET /`: the page for browsers, 404 for everybody else.
-pub(crate) async fn welcome(
-    State(state): State<AppState>,
-    origin: Origin,
-    Query(choice): Query<Choice>,
-    headers: HeaderMap,
-    uri: http::Uri,
-) -> Response {
-    let accepts_html = headers
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|a| a.contains("text/html"));
-    if !accepts_html {
-        return not_found(uri).await;
-    }
-    let page = if is_chinese(choice.lang.as_deref(), &headers) {
+/// `GET /` for browsers; `?lang=` chooses the language.
+pub(crate) fn welcome(app: &AppState, parts: &Parts) -> Response {
+    let origin = Origin::of(parts, &app.settings);
+    let query = parts.uri.query().unwrap_or_default();
+    let choice = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "lang");
+    let choice = choice.as_ref().map(|(_, language)| language.as_ref());
+    let page = if is_chinese(choice, &parts.headers) {
         include_str!("console/welcome.zh.html")
     } else {
         include_str!("console/welcome.en.html")
     };
     let filled = page
         .replace("{host}", origin.host())
-        .replace("{region}", &state.settings.region.0)
+        .replace("{region}", &app.settings.region.0)
         .replace("{version}", env!("CARGO_PKG_VERSION"));
     let headers = [
         (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),

@@ -1,6 +1,7 @@
 //! The `berth` binary: a container image registry with everything in it.
 
 mod admin;
+mod api;
 mod app;
 mod authenticate;
 mod body;

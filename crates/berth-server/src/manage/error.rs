@@ -2,15 +2,19 @@
 //! older top-level names beside it, so that every SDK and Terraform read it).
 
 use axum::Json;
+use axum::extract::Request;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use berth_registry::Error;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Method, StatusCode, Uri};
-use serde_json::json;
+use serde::Serialize;
+use tower_http::request_id::RequestId;
+use utoipa::ToSchema;
 
 /// What the refused operation was about; it chooses among the codes of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     /// An organisation.
     Organization,
     /// A right on an organisation.
@@ -19,9 +23,9 @@ pub(super) enum Subject {
     Other,
 }
 
-/// A refused request.
-#[derive(Debug)]
-pub(super) struct Refused {
+/// A refused request. Its body is written by [`name_request`], which knows the request's id.
+#[derive(Clone, Debug)]
+pub(crate) struct Refused {
     status: StatusCode,
     code: String,
     message: String,
@@ -45,7 +49,7 @@ impl Refused {
         }
     }
 
-    pub(super) fn body_too_large() -> Self {
+    pub(crate) fn body_too_large() -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "4131001",
@@ -53,7 +57,7 @@ impl Refused {
         )
     }
 
-    pub(super) fn body_broken_off() -> Self {
+    pub(crate) fn body_broken_off() -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
             "4000014",
@@ -61,7 +65,7 @@ impl Refused {
         )
     }
 
-    pub(super) fn body_malformed(error: &serde_json::Error) -> Self {
+    pub(crate) fn body_malformed(error: &serde_json::Error) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
             "4001018",
@@ -69,12 +73,12 @@ impl Refused {
         )
     }
 
-    pub(super) fn invalid(code: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(code: &str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
     /// The refusal of an operation on `subject`.
-    pub(super) fn of(subject: Subject, error: Error) -> Self {
+    pub(crate) fn of(subject: Subject, error: Error) -> Self {
         let (status, code) = status_and_code(subject, &error);
         if status.is_server_error() {
             tracing::error!(
@@ -155,35 +159,96 @@ fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &'static str
     }
 }
 
+/// The body of a refusal: the newest of the service's forms, and the older ones beside it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RefusalBody {
+    errors: [RefusalEntry; 1],
+    /// The published code, such as `SVCSTG.SWR.4040058`.
+    error_code: String,
+    /// What is wrong, for a person.
+    error_msg: String,
+    details: [RefusalDetail; 1],
+    #[serde(rename = "errorCode")]
+    error_code_camel: String,
+    #[serde(rename = "errorMessage")]
+    error_message: String,
+    /// The id of the request, as in the header `X-Request-Id`; the server's log has it too.
+    request_id: String,
+}
+
+/// The refusal in the form with `errors`.
+#[derive(Serialize, ToSchema)]
+struct RefusalEntry {
+    #[serde(rename = "errorCode")]
+    code: String,
+    #[serde(rename = "errorMessage")]
+    message: String,
+    /// Who was recognised, which rule said no, and what helps.
+    detail: String,
+}
+
+/// The detail of a refusal.
+#[derive(Serialize, ToSchema)]
+struct RefusalDetail {
+    error_code: String,
+    error_msg: String,
+}
+
+impl Refused {
+    fn body(&self, request_id: &str) -> RefusalBody {
+        let (code, message, detail) = (&self.code, &self.message, &self.detail);
+        RefusalBody {
+            errors: [RefusalEntry {
+                code: code.clone(),
+                message: message.clone(),
+                detail: detail.clone(),
+            }],
+            error_code: code.clone(),
+            error_msg: message.clone(),
+            details: [RefusalDetail {
+                error_code: code.clone(),
+                error_msg: detail.clone(),
+            }],
+            error_code_camel: code.clone(),
+            error_message: message.clone(),
+            request_id: request_id.to_owned(),
+        }
+    }
+}
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let Self {
-            status,
-            code,
-            message,
-            detail,
-            retry_after_seconds,
-        } = self;
-        let body = json!({
-            "errors": [{ "errorCode": code, "errorMessage": message, "detail": detail }],
-            "error_code": code,
-            "error_msg": message,
-            "details": [{ "error_code": code, "error_msg": detail }],
-            "errorCode": code,
-            "errorMessage": message,
-        });
-        let mut response = (status, Json(body)).into_response();
-        if let Some(seconds) = retry_after_seconds {
+        let mut response = self.status.into_response();
+        if let Some(seconds) = self.retry_after_seconds {
             response
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        response.extensions_mut().insert(self);
         response
     }
 }
 
+/// Writes the bodies of refusals, with the id of the request that each was.
+pub(crate) async fn name_request(request: Request, next: Next) -> Response {
+    let id = request.extensions().get::<RequestId>().cloned();
+    let mut response = next.run(request).await;
+    let Some(refused) = response.extensions_mut().remove::<Refused>() else {
+        return response;
+    };
+    let id = id.as_ref().and_then(|id| id.header_value().to_str().ok());
+    let (parts, _) = response.into_parts();
+    let (mut head, body) = Json(refused.body(id.unwrap_or_default()))
+        .into_response()
+        .into_parts();
+    head.status = parts.status;
+    head.headers.extend(parts.headers);
+    head.extensions = parts.extensions;
+    Response::from_parts(head, body)
+}
+
 /// The answer for a method that a path does not have; its `Allow` header is the router's.
-pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+pub(crate) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     Refused::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "4050000",
@@ -193,7 +258,7 @@ pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
 }
 
 /// The answer for a path below the API's that leads nowhere.
-pub(super) async fn unknown_path(uri: Uri) -> Response {
+pub(crate) async fn unknown_path(uri: Uri) -> Response {
     Refused::new(
         StatusCode::NOT_FOUND,
         "4040083",

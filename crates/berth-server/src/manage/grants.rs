@@ -2,36 +2,73 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
 use berth_registry::{Caller, Grant, GrantPlace, Permission, WantedGrant};
 use http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::error::{Refused, Subject};
-use super::organizations::parse;
-use super::signed::Signed;
+use super::call::Call;
+use super::error::{RefusalBody, Refused, Subject};
+use super::names::InOrganization;
+use super::wire::{Auth, Nothing};
 use crate::state::AppState;
 
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(show, create, update, delete))
+}
+
 /// A right as clients send it; the user's name is for people and not looked at.
-#[derive(Deserialize)]
-struct UserAuth {
+#[derive(Deserialize, ToSchema)]
+struct WantedAuth {
+    /// 32 hex digits.
     user_id: String,
+    /// For people; not looked at.
+    #[serde(default)]
+    #[expect(dead_code, reason = "clients send it")]
+    user_name: Option<String>,
+    /// 7 manage, 3 write, 1 read.
     auth: i64,
 }
 
-pub(super) async fn show(
+/// A user's right.
+#[derive(Serialize, ToSchema)]
+struct UserAuth {
+    user_id: String,
+    user_name: String,
+    /// 7 manage, 3 write, 1 read.
+    auth: Auth,
+}
+
+/// The rights on an organization.
+#[derive(Serialize, ToSchema)]
+struct NamespaceAuth {
+    id: i64,
+    /// The organization's name.
+    name: String,
+    creator_name: String,
+    /// The caller's own right.
+    self_auth: UserAuth,
+    /// Everybody else's.
+    others_auths: Vec<UserAuth>,
+}
+
+/// Show who has rights on an organization
+#[utoipa::path(get, path = "/v2/manage/namespaces/{namespace}/access", operation_id = "show_namespace_auth",
+    tag = "rights", params(InOrganization),
+    responses((status = 200, body = NamespaceAuth), (status = 404, body = RefusalBody)))]
+async fn show(
     State(app): State<AppState>,
-    Path(namespace): Path<String>,
-    request: Signed,
-) -> Result<Json<Value>, Refused> {
-    let name = parse(&namespace)?;
+    Path(place): Path<InOrganization>,
+    call: Call,
+) -> Result<Json<NamespaceAuth>, Refused> {
     let (view, grants) = app
         .registry
-        .organization_grants(&request.caller, &name)
+        .organization_grants(&call.caller, &place.name()?)
         .await
         .map_err(refused)?;
-    let Caller::User(user) = &request.caller else {
+    let Caller::User(user) = &call.caller else {
         return Err(refused(berth_registry::Error::Unauthenticated));
     };
     let own = Grant {
@@ -40,61 +77,74 @@ pub(super) async fn show(
         permission: view.permission,
     };
     let others = grants.iter().filter(|grant| grant.user_id != own.user_id);
-    Ok(Json(json!({
-        "id": view.organization.id,
-        "name": view.organization.name,
-        "creator_name": view.organization.creator_name,
-        "self_auth": document(&own),
-        "others_auths": others.map(document).collect::<Vec<_>>(),
-    })))
+    Ok(Json(NamespaceAuth {
+        id: view.organization.id,
+        name: view.organization.name,
+        creator_name: view.organization.creator_name,
+        self_auth: document(&own),
+        others_auths: others.map(document).collect(),
+    }))
 }
 
-pub(super) async fn create(
+/// Give users a right on an organization
+///
+/// All or none; who has a right already keeps it and fails the call.
+#[utoipa::path(post, path = "/v2/manage/namespaces/{namespace}/access", operation_id = "create_namespace_auth",
+    tag = "rights", params(InOrganization), request_body = Vec<WantedAuth>,
+    responses((status = 200, body = Nothing), (status = 404, body = RefusalBody), (status = 409, body = RefusalBody)))]
+async fn create(
     State(app): State<AppState>,
-    Path(namespace): Path<String>,
-    request: Signed,
-) -> Result<Response, Refused> {
-    let (place, wanted) = (place(&namespace)?, wanted(&request)?);
+    Path(place): Path<InOrganization>,
+    call: Call,
+) -> Result<Json<Nothing>, Refused> {
+    let (place, wanted) = (GrantPlace::Organization(place.name()?), wanted(&call)?);
     app.registry
-        .add_grants(&request.caller, &place, &wanted)
+        .add_grants(&call.caller, &place, &wanted)
         .await
         .map_err(refused)?;
-    Ok(Json(json!({})).into_response())
+    Ok(Json(Nothing {}))
 }
 
-pub(super) async fn update(
+/// Change rights on an organization
+#[utoipa::path(patch, path = "/v2/manage/namespaces/{namespace}/access", operation_id = "update_namespace_auth",
+    tag = "rights", params(InOrganization), request_body = Vec<WantedAuth>,
+    responses((status = 201, body = Nothing), (status = 404, body = RefusalBody)))]
+async fn update(
     State(app): State<AppState>,
-    Path(namespace): Path<String>,
-    request: Signed,
-) -> Result<Response, Refused> {
-    let (place, wanted) = (place(&namespace)?, wanted(&request)?);
+    Path(place): Path<InOrganization>,
+    call: Call,
+) -> Result<(StatusCode, Json<Nothing>), Refused> {
+    let (place, wanted) = (GrantPlace::Organization(place.name()?), wanted(&call)?);
     app.registry
-        .update_grants(&request.caller, &place, &wanted)
+        .update_grants(&call.caller, &place, &wanted)
         .await
         .map_err(refused)?;
-    Ok((StatusCode::CREATED, Json(json!({}))).into_response())
+    Ok((StatusCode::CREATED, Json(Nothing {})))
 }
 
-pub(super) async fn delete(
+/// Take rights on an organization away
+///
+/// The body names the users by id.
+#[utoipa::path(delete, path = "/v2/manage/namespaces/{namespace}/access", operation_id = "delete_namespace_auth",
+    tag = "rights", params(InOrganization), request_body = Vec<String>,
+    responses((status = 204), (status = 404, body = RefusalBody)))]
+async fn delete(
     State(app): State<AppState>,
-    Path(namespace): Path<String>,
-    request: Signed,
+    Path(place): Path<InOrganization>,
+    call: Call,
 ) -> Result<StatusCode, Refused> {
-    let (place, user_ids) = (place(&namespace)?, request.json::<Vec<String>>()?);
+    let place = GrantPlace::Organization(place.name()?);
+    let user_ids: Vec<String> = call.json()?;
     app.registry
-        .remove_grants(&request.caller, &place, &user_ids)
+        .remove_grants(&call.caller, &place, &user_ids)
         .await
         .map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn place(namespace: &str) -> Result<GrantPlace, Refused> {
-    parse(namespace).map(GrantPlace::Organization)
-}
-
-fn wanted(request: &Signed) -> Result<Vec<WantedGrant>, Refused> {
-    let sent: Vec<UserAuth> = request.json()?;
-    let grant = |sent: UserAuth| {
+fn wanted(call: &Call) -> Result<Vec<WantedGrant>, Refused> {
+    let sent: Vec<WantedAuth> = call.json()?;
+    let grant = |sent: WantedAuth| {
         let permission = Permission::from_bits(sent.auth)
             .ok_or_else(|| Refused::invalid("4001065", "auth is 7 (manage), 3 (write) or 1 (read)"))?;
         Ok(WantedGrant {
@@ -109,6 +159,10 @@ fn refused(error: berth_registry::Error) -> Refused {
     Refused::of(Subject::Grant, error)
 }
 
-fn document(grant: &Grant) -> Value {
-    json!({ "user_id": grant.user_id, "user_name": grant.user_name, "auth": grant.permission.bits() })
+fn document(grant: &Grant) -> UserAuth {
+    UserAuth {
+        user_id: grant.user_id.clone(),
+        user_name: grant.user_name.clone(),
+        auth: Auth(grant.permission),
+    }
 }

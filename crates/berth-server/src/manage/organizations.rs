@@ -2,133 +2,148 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use berth_oci::OrganizationName;
 use berth_registry::{ListedFor, OrganizationView};
 use http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::error::{Refused, Subject};
-use super::signed::Signed;
+use super::call::Call;
+use super::error::{RefusalBody, Refused, Subject};
+use super::listing::{Listing, Matching};
+use super::names::{InOrganization, organization};
+use super::wire::{Auth, Nothing};
 use crate::state::AppState;
 
-#[derive(Deserialize)]
-struct Create {
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(create, list))
+        .routes(routes!(show, delete))
+}
+
+/// An organization to create.
+#[derive(Deserialize, ToSchema)]
+struct CreateNamespace {
+    /// 1 to 64 characters: lower-case letters, digits, `.`, `_` and `-`, beginning with a letter.
+    #[schema(example = "group", min_length = 1, max_length = 64)]
     namespace: String,
 }
 
-pub(super) async fn create(State(app): State<AppState>, request: Signed) -> Result<Response, Refused> {
-    let wanted: Create = request.json()?;
-    let name = parse(&wanted.namespace)?;
-    app.registry
-        .create_organization(&request.caller, &name)
-        .await
-        .map_err(refused)?;
-    Ok((StatusCode::CREATED, Json(json!({}))).into_response())
+/// An organization.
+#[derive(Serialize, ToSchema)]
+struct Namespace {
+    id: i64,
+    name: String,
+    /// The user who created it.
+    creator_name: String,
+    /// What the caller may do: 7 manage, 3 write, 1 read.
+    auth: Auth,
 }
 
-pub(super) async fn list(State(app): State<AppState>, request: Signed) -> Result<Json<Value>, Refused> {
-    let filter = Filter::of(&request)?;
+/// Organizations.
+#[derive(Serialize, ToSchema)]
+struct Namespaces {
+    namespaces: Vec<Namespace>,
+}
+
+/// Create an organization
+///
+/// Its creator manages it. The name is unique across all accounts.
+#[utoipa::path(post, path = "/v2/manage/namespaces", operation_id = "create_namespace", tag = "organizations",
+    request_body = CreateNamespace,
+    responses((status = 201, body = Nothing), (status = 409, body = RefusalBody)))]
+async fn create(State(app): State<AppState>, call: Call) -> Result<(StatusCode, Json<Nothing>), Refused> {
+    let wanted: CreateNamespace = call.json()?;
+    let name = organization(&wanted.namespace)?;
+    app.registry
+        .create_organization(&call.caller, &name)
+        .await
+        .map_err(refused)?;
+    Ok((StatusCode::CREATED, Json(Nothing {})))
+}
+
+/// List organizations
+///
+/// Those that the caller has a permission on; with the filter `mode::visible` also those where the caller only has a
+/// permission on an image.
+#[utoipa::path(get, path = "/v2/manage/namespaces", operation_id = "list_namespaces", tag = "organizations",
+    params(
+        ("namespace" = Option<String>, Query, description = "The name of the one wanted"),
+        ("filter" = Option<String>, Query, description = "`namespace::<part of the name>|mode::visible`")),
+    responses((status = 200, body = Namespaces)))]
+async fn list(State(app): State<AppState>, call: Call) -> Result<Json<Namespaces>, Refused> {
+    let listing = Listing::of(&call, &["namespace", "mode"], &[])?;
+    let listed_for = match listing.value("mode") {
+        None => ListedFor::Permitted,
+        Some("visible") => ListedFor::Visible,
+        Some(_) => {
+            return Err(Refused::invalid(
+                "4001035",
+                "the filter's mode is visible, or left out",
+            ));
+        }
+    };
     let found = app
         .registry
-        .list_organizations(&request.caller, filter.listed_for)
+        .list_organizations(&call.caller, listed_for)
         .await
         .map_err(refused)?;
-    let shown = found.iter().filter(|view| filter.passes(&view.organization.name));
-    Ok(Json(
-        json!({ "namespaces": shown.map(document).collect::<Vec<_>>() }),
-    ))
+    let wanted = listing.matching("namespace");
+    let shown = found.iter().filter(|view| match &wanted {
+        None => true,
+        Some(Matching::Exact(name)) => view.organization.name == *name,
+        Some(Matching::Part(part)) => view.organization.name.contains(part.as_str()),
+    });
+    Ok(Json(Namespaces {
+        namespaces: shown.map(document).collect(),
+    }))
 }
 
-pub(super) async fn show(
+/// Show an organization
+#[utoipa::path(get, path = "/v2/manage/namespaces/{namespace}", operation_id = "show_namespace", tag = "organizations",
+    params(InOrganization),
+    responses((status = 200, body = Namespace), (status = 404, body = RefusalBody)))]
+async fn show(
     State(app): State<AppState>,
-    Path(namespace): Path<String>,
-    request: Signed,
-) -> Result<Json<Value>, Refused> {
-    let name = parse(&namespace)?;
+    Path(place): Path<InOrganization>,
+    call: Call,
+) -> Result<Json<Namespace>, Refused> {
     let view = app
         .registry
-        .organization(&request.caller, &name)
+        .organization(&call.caller, &place.name()?)
         .await
         .map_err(refused)?;
     Ok(Json(document(&view)))
 }
 
-pub(super) async fn delete(
+/// Delete an organization
+///
+/// It must hold no image any more.
+#[utoipa::path(delete, path = "/v2/manage/namespaces/{namespace}", operation_id = "delete_namespaces",
+    tag = "organizations", params(InOrganization),
+    responses((status = 204), (status = 404, body = RefusalBody), (status = 406, body = RefusalBody)))]
+async fn delete(
     State(app): State<AppState>,
-    Path(namespace): Path<String>,
-    request: Signed,
+    Path(place): Path<InOrganization>,
+    call: Call,
 ) -> Result<StatusCode, Refused> {
-    let name = parse(&namespace)?;
     app.registry
-        .delete_organization(&request.caller, &name)
+        .delete_organization(&call.caller, &place.name()?)
         .await
         .map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// A name in a path or a body.
-pub(super) fn parse(namespace: &str) -> Result<OrganizationName, Refused> {
-    namespace
-        .parse()
-        .map_err(|error: berth_oci::NameError| Refused::invalid("4001008", error.to_string()))
 }
 
 fn refused(error: berth_registry::Error) -> Refused {
     Refused::of(Subject::Organization, error)
 }
 
-fn document(view: &OrganizationView) -> Value {
-    json!({
-        "id": view.organization.id,
-        "name": view.organization.name,
-        "creator_name": view.organization.creator_name,
-        "auth": view.permission.bits(),
-    })
-}
-
-/// Which organisations a list shows.
-struct Filter {
-    part: Option<String>,
-    name: Option<String>,
-    listed_for: ListedFor,
-}
-
-impl Filter {
-    /// The packed `filter` parameter (`namespace::a|mode::visible`) wins over the plain one.
-    fn of(request: &Signed) -> Result<Self, Refused> {
-        let Some(packed) = request.query("filter").filter(|packed| !packed.is_empty()) else {
-            let name = request.query("namespace").filter(|name| !name.is_empty());
-            return Ok(Self {
-                part: None,
-                name,
-                listed_for: ListedFor::Permitted,
-            });
-        };
-        let mut filter = Self {
-            part: None,
-            name: None,
-            listed_for: ListedFor::Permitted,
-        };
-        for pair in packed.split('|') {
-            match pair.split_once("::") {
-                Some(("namespace", part)) => filter.part = Some(part.to_owned()),
-                Some(("mode", "visible")) => filter.listed_for = ListedFor::Visible,
-                Some(("mode", "")) => {}
-                _ => {
-                    return Err(Refused::invalid(
-                        "4001035",
-                        format!("the filter does not know '{pair}'"),
-                    ));
-                }
-            }
-        }
-        Ok(filter)
-    }
-
-    fn passes(&self, name: &str) -> bool {
-        self.name.as_ref().is_none_or(|wanted| wanted == name)
-            && self.part.as_ref().is_none_or(|part| name.contains(part.as_str()))
+fn document(view: &OrganizationView) -> Namespace {
+    Namespace {
+        id: view.organization.id,
+        name: view.organization.name.clone(),
+        creator_name: view.organization.creator_name.clone(),
+        auth: Auth(view.permission),
     }
 }

@@ -1,5 +1,7 @@
 //! Temporary docker logins (operation 50, `create_secret`).
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -8,35 +10,63 @@ use base64::engine::general_purpose::STANDARD;
 use berth_registry::WantedLogin;
 use http::header::CACHE_CONTROL;
 use http::{HeaderName, HeaderValue};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use time::OffsetDateTime;
 use time::macros::format_description;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::call::Call;
 use super::error::{Refused, Subject};
-use super::signed::Signed;
-use crate::origin::Origin;
 use crate::state::AppState;
 
 const LOGIN_HEADER: HeaderName = HeaderName::from_static("x-swr-dockerlogin");
 const EXPIRY_HEADER: HeaderName = HeaderName::from_static("x-swr-expireat");
 
-pub(super) async fn create(State(app): State<AppState>, request: Signed) -> Result<Response, Refused> {
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(create))
+}
+
+/// A login, as a part of docker's config.json.
+#[derive(Serialize, ToSchema)]
+struct Auths {
+    /// By registry host.
+    auths: BTreeMap<String, HostAuth>,
+}
+
+/// The login at one host.
+#[derive(Serialize, ToSchema)]
+struct HostAuth {
+    /// User name and password with a colon between, in base64.
+    auth: String,
+}
+
+/// Make a temporary docker login
+///
+/// The header `X-Swr-Dockerlogin` is the command to run, `X-Swr-Expireat` when the login ends.
+#[utoipa::path(post, path = "/v2/manage/utils/secret", operation_id = "create_secret", tag = "logins",
+    params(
+        ("projectname" = Option<String>, Query, description = "The project, which is the region's name"),
+        ("duration_seconds" = Option<i64>, Query, description = "How long the login is good for, 900 to 86400")),
+    responses((status = 200, body = Auths, headers(
+        ("X-Swr-Dockerlogin" = String, description = "The command to run"),
+        ("X-Swr-Expireat" = String, description = "When the login ends, RFC 3339")))))]
+async fn create(State(app): State<AppState>, call: Call) -> Result<Response, Refused> {
     let wanted = WantedLogin {
-        project: request.query("projectname").filter(|project| !project.is_empty()),
-        duration_seconds: duration(&request)?,
+        project: call.query("projectname"),
+        duration_seconds: duration(&call)?,
     };
     let login = app
         .registry
-        .create_secret(&request.caller, &wanted)
+        .create_secret(&call.caller, &wanted)
         .await
         .map_err(|error| Refused::of(Subject::Other, error))?;
-    let origin = Origin::of(&request.parts, &app.settings);
-    let host = origin.host();
+    let host = call.origin.host();
     let command = format!("docker login -u {} -p {} {host}", login.user, login.key);
-    let mut auths = Map::new();
     let auth = STANDARD.encode(format!("{}:{}", login.user, login.key));
-    auths.insert(host.to_owned(), json!({ "auth": auth }));
-    let mut response = Json(json!({ "auths": Value::Object(auths) })).into_response();
+    let auths = BTreeMap::from([(host.to_owned(), HostAuth { auth })]);
+    let mut response = Json(Auths { auths }).into_response();
     let headers = response.headers_mut();
     headers.insert(LOGIN_HEADER, plain(command));
     headers.insert(EXPIRY_HEADER, plain(expiry(login.expires_at)));
@@ -44,10 +74,8 @@ pub(super) async fn create(State(app): State<AppState>, request: Signed) -> Resu
     Ok(response)
 }
 
-fn duration(request: &Signed) -> Result<Option<i64>, Refused> {
-    let given = request
-        .query("duration_seconds")
-        .filter(|given| !given.is_empty());
+fn duration(call: &Call) -> Result<Option<i64>, Refused> {
+    let given = call.query("duration_seconds").filter(|given| !given.is_empty());
     given
         .map(|given| {
             given

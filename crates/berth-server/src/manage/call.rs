@@ -1,4 +1,4 @@
-//! The extractor of signed requests: reads the body whole, because the signature covers it, and names the caller.
+//! The extractor of management calls: reads the body whole, because a signature covers it, and names the caller.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -9,19 +9,24 @@ use serde::de::DeserializeOwned;
 
 use super::error::Refused;
 use crate::authenticate;
+use crate::origin::Origin;
 use crate::state::AppState;
 
 /// The largest body of this API is a list of a hundred users.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// A request whose signature was right.
-pub(super) struct Signed {
-    pub(super) caller: Caller,
-    pub(super) parts: Parts,
+/// A request of somebody who proved who they are.
+pub(crate) struct Call {
+    /// Who calls.
+    pub(crate) caller: Caller,
+    /// Where the call came from, and this server's address as the client knows it.
+    pub(crate) origin: Origin,
+    /// The rest of the request.
+    pub(crate) parts: Parts,
     body: Bytes,
 }
 
-impl FromRequest<AppState> for Signed {
+impl FromRequest<AppState> for Call {
     type Rejection = Refused;
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self, Refused> {
@@ -33,23 +38,29 @@ impl FromRequest<AppState> for Signed {
             }
             Err(_) => return Err(Refused::body_broken_off()),
         };
-        let caller = authenticate::signed_caller(app, &parts, &body).await?;
-        Ok(Self { caller, parts, body })
+        let caller = authenticate::management_caller(app, &parts, &body).await?;
+        Ok(Self {
+            caller,
+            origin: Origin::of(&parts, &app.settings),
+            parts,
+            body,
+        })
     }
 }
 
-impl Signed {
+impl Call {
     /// The body as JSON of the wanted form, whatever its content type says.
-    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Refused> {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Refused> {
         serde_json::from_slice(&self.body).map_err(|error| Refused::body_malformed(&error))
     }
 
-    /// A parameter of the query, decoded.
-    pub(super) fn query(&self, name: &str) -> Option<String> {
+    /// A parameter of the query, decoded; an empty one is as good as none.
+    pub(crate) fn query(&self, name: &str) -> Option<String> {
         let query = self.parts.uri.query().unwrap_or_default();
         let mut pairs = form_urlencoded::parse(query.as_bytes());
         pairs
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
+            .filter(|value| !value.is_empty())
     }
 }

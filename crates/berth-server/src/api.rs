@@ -1,0 +1,136 @@
+//! The APIs that have a document: their routes, made of the same declarations as the document (`OpenAPI` 3.1), so that
+//! neither can have what the other lacks. Knows no operation; adds what all of them have in common.
+
+mod page;
+mod refusals;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use utoipa::OpenApi as _;
+use utoipa::openapi::server::ServerBuilder;
+use utoipa::openapi::{OpenApi, security};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::manage;
+use crate::manage::error;
+use crate::origin::Origin;
+use crate::state::AppState;
+
+/// Where the document is.
+pub(crate) const DOCUMENT_PATH: &str = "/openapi.json";
+/// Where people read it.
+pub(crate) const PAGE_PATH: &str = "/api-docs";
+/// The page has no script, and its style is in it.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What the document says of itself.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Berth management API",
+        description = "The API of SWR's basic edition, which its SDKs and scripts speak, and the calls that Berth adds to it. \
+            Those are marked with `x-berth-extension`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+        contact(name = "The operator of this registry")
+    ),
+    tags(
+        (name = "versions", description = "Versions of the API"),
+        (name = "organizations", description = "Organizations, which the API calls namespaces"),
+        (name = "repositories", description = "Images"),
+        (name = "tags", description = "The versions of an image, what is in them, and where their tags were before"),
+        (name = "rights", description = "Who may do what with an organization or an image"),
+        (name = "sharing", description = "Images that other accounts may pull"),
+        (name = "sync", description = "Copies of images in other regions"),
+        (name = "triggers", description = "What a push sets off"),
+        (name = "retention", description = "Which tags are kept, and for how long"),
+        (name = "registrations", description = "Clusters, regions and mirrors that triggers, sync and pulls use"),
+        (name = "logins", description = "Logins for docker and its like"),
+        (name = "quotas", description = "How much there may be of something, and what this registry can do"),
+        (name = "statistics", description = "What was pulled, pushed and stored"),
+        (name = "search", description = "Everything that the caller may see, by name"),
+        (name = "audit", description = "Who did what"),
+        (name = "sessions", description = "Signing in to the console"),
+        (name = "iam", description = "Tokens, projects, users, groups and access keys, as IAM has them")
+    )
+)]
+struct Document;
+
+/// The routes of the documented APIs, the document, and its page.
+pub(crate) fn routes() -> Router<AppState> {
+    let (operations, document) = operations();
+    let page: Arc<str> = page::of(&document).into();
+    let document = Arc::new(document);
+    operations
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .merge(manage::dead_ends())
+        .layer(middleware::from_fn(error::name_request))
+        .route(
+            DOCUMENT_PATH,
+            get(move |State(_): State<AppState>, origin: Origin| answer(document, origin)),
+        )
+        .route(PAGE_PATH, get(move || show(page)))
+}
+
+/// The operations of all documented APIs with their document.
+fn operations() -> (Router<AppState>, OpenApi) {
+    let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(manage::operations())
+        .split_for_parts();
+    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+    add_security(&mut document);
+    refusals::add(&mut document);
+    (router, document)
+}
+
+fn add_security(document: &mut OpenApi) {
+    let key = |name: &str, description: &str| {
+        let value = security::ApiKeyValue::with_description(name, description);
+        security::SecurityScheme::ApiKey(security::ApiKey::Header(value))
+    };
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(
+        "signature",
+        key(
+            "Authorization",
+            "A request signed with an access key: `SDK-HMAC-SHA256 Access=..., SignedHeaders=..., Signature=...` with \
+             the header `X-Sdk-Date`, as the SDKs make it",
+        ),
+    );
+    components.add_security_scheme(
+        "token",
+        key(
+            "X-Auth-Token",
+            "A token from `POST /v3/auth/tokens`, good for 24 hours",
+        ),
+    );
+    document.security = Some(vec![
+        security::SecurityRequirement::new("signature", Vec::<String>::new()),
+        security::SecurityRequirement::new("token", Vec::<String>::new()),
+    ]);
+}
+
+/// The document, with this server's address as its client knows it.
+async fn answer(document: Arc<OpenApi>, origin: Origin) -> Response {
+    let mut document = OpenApi::clone(&document);
+    document.servers = Some(vec![ServerBuilder::new().url(origin.url).build()]);
+    let headers = [(CACHE_CONTROL, "no-cache"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (headers, Json(document)).into_response()
+}
+
+async fn show(page: Arc<str>) -> Response {
+    let headers = [
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    (headers, Html(page.to_string())).into_response()
+}
+
+#[cfg(test)]
+mod tests;
