@@ -92,8 +92,31 @@ pub struct Standing {
     pub shared: bool,
 }
 
+/// What grants are on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantTarget {
+    /// The organisation of that id, with all its repositories.
+    Organization(i64),
+    /// The repository of that id.
+    Repository(i64),
+}
+
+impl GrantTarget {
+    fn id(self) -> i64 {
+        match self {
+            GrantTarget::Organization(id) | GrantTarget::Repository(id) => id,
+        }
+    }
+
+    fn statements(self) -> &'static Statements {
+        match self {
+            GrantTarget::Organization(_) => &ON_ORGANIZATION,
+            GrantTarget::Repository(_) => &ON_REPOSITORY,
+        }
+    }
+}
+
 /// The statements over one kind of thing that is granted on.
-#[derive(Clone, Copy)]
 struct Statements {
     list: &'static str,
     add: &'static str,
@@ -118,66 +141,84 @@ const ON_REPOSITORY: Statements = Statements {
 };
 
 impl Metadata {
-    /// The grants on an organisation by user id.
-    pub async fn organization_grants(&self, organization_id: i64) -> Result<Vec<Grant>, Error> {
-        self.list_grants(ON_ORGANIZATION, organization_id).await
+    /// The grants on an organisation or a repository itself by user id.
+    pub async fn grants(&self, on: GrantTarget) -> Result<Vec<Grant>, Error> {
+        let statement = sqlx::query(on.statements().list).bind(on.id());
+        self.list("list grants", statement, grant).await
     }
 
-    /// Adds grants on an organisation, all or none; [`Conflict::GrantExists`], [`Conflict::UserGone`] when a user or
-    /// the organisation does not exist.
-    pub async fn add_organization_grants(
-        &self,
-        organization_id: i64,
-        grants: &[(String, Permission)],
-    ) -> Result<(), Error> {
-        self.add_grants(ON_ORGANIZATION, organization_id, grants).await
+    /// Adds grants, all or none; [`Conflict::GrantExists`], [`Conflict::UserGone`] when a user or the target does not
+    /// exist.
+    pub async fn add_grants(&self, on: GrantTarget, grants: &[(String, Permission)]) -> Result<(), Error> {
+        self.pool
+            .write(
+                "add grants",
+                Durability::Durable,
+                grants.to_vec(),
+                move |tx, grants| {
+                    Box::pin(async move {
+                        for (user_id, permission) in grants {
+                            let exists = Conflict::GrantExists {
+                                user_id: user_id.clone(),
+                            };
+                            let add = sqlx::query(on.statements().add)
+                                .bind(on.id())
+                                .bind(user_id.clone())
+                                .bind(permission.bits());
+                            change(tx, add)
+                                .await
+                                .unique(exists)
+                                .reference(Conflict::UserGone)?;
+                        }
+                        Ok(())
+                    })
+                },
+            )
+            .await
     }
 
-    /// Changes grants on an organisation, all or none; [`Conflict::GrantMissing`].
-    pub async fn update_organization_grants(
-        &self,
-        organization_id: i64,
-        grants: &[(String, Permission)],
-    ) -> Result<(), Error> {
-        self.update_grants(ON_ORGANIZATION, organization_id, grants).await
+    /// Changes grants, all or none; [`Conflict::GrantMissing`].
+    pub async fn update_grants(&self, on: GrantTarget, grants: &[(String, Permission)]) -> Result<(), Error> {
+        self.pool
+            .write(
+                "change grants",
+                Durability::Durable,
+                grants.to_vec(),
+                move |tx, grants| {
+                    Box::pin(async move {
+                        for (user_id, permission) in grants {
+                            let update = sqlx::query(on.statements().update)
+                                .bind(on.id())
+                                .bind(user_id.clone());
+                            must_change(tx, update.bind(permission.bits()), user_id).await?;
+                        }
+                        Ok(())
+                    })
+                },
+            )
+            .await
     }
 
-    /// Removes the grants of users on an organisation, all or none; [`Conflict::GrantMissing`].
-    pub async fn remove_organization_grants(
-        &self,
-        organization_id: i64,
-        users: &[String],
-    ) -> Result<(), Error> {
-        self.remove_grants(ON_ORGANIZATION, organization_id, users).await
-    }
-
-    /// The grants on a repository by user id.
-    pub async fn repository_grants(&self, repository_id: i64) -> Result<Vec<Grant>, Error> {
-        self.list_grants(ON_REPOSITORY, repository_id).await
-    }
-
-    /// Adds grants on a repository, all or none; [`Conflict::GrantExists`], [`Conflict::UserGone`] when a user or the
-    /// repository does not exist.
-    pub async fn add_repository_grants(
-        &self,
-        repository_id: i64,
-        grants: &[(String, Permission)],
-    ) -> Result<(), Error> {
-        self.add_grants(ON_REPOSITORY, repository_id, grants).await
-    }
-
-    /// Changes grants on a repository, all or none; [`Conflict::GrantMissing`].
-    pub async fn update_repository_grants(
-        &self,
-        repository_id: i64,
-        grants: &[(String, Permission)],
-    ) -> Result<(), Error> {
-        self.update_grants(ON_REPOSITORY, repository_id, grants).await
-    }
-
-    /// Removes the grants of users on a repository, all or none; [`Conflict::GrantMissing`].
-    pub async fn remove_repository_grants(&self, repository_id: i64, users: &[String]) -> Result<(), Error> {
-        self.remove_grants(ON_REPOSITORY, repository_id, users).await
+    /// Removes the grants of users, all or none; [`Conflict::GrantMissing`].
+    pub async fn remove_grants(&self, on: GrantTarget, users: &[String]) -> Result<(), Error> {
+        self.pool
+            .write(
+                "remove grants",
+                Durability::Durable,
+                users.to_vec(),
+                move |tx, users| {
+                    Box::pin(async move {
+                        for user_id in users {
+                            let remove = sqlx::query(on.statements().remove)
+                                .bind(on.id())
+                                .bind(user_id.clone());
+                            must_change(tx, remove, user_id).await?;
+                        }
+                        Ok(())
+                    })
+                },
+            )
+            .await
     }
 
     /// Where a viewer, a user's id and its account's id, stands to an organisation and a repository of it; what does
@@ -199,90 +240,6 @@ impl Metadata {
             .find("find where a caller stands", statement, standing)
             .await?
             .unwrap_or_default())
-    }
-
-    async fn list_grants(&self, on: Statements, id: i64) -> Result<Vec<Grant>, Error> {
-        self.list("list grants", sqlx::query(on.list).bind(id), grant)
-            .await
-    }
-
-    async fn add_grants(
-        &self,
-        on: Statements,
-        id: i64,
-        grants: &[(String, Permission)],
-    ) -> Result<(), Error> {
-        let input = (on, id, grants.to_vec());
-        self.pool
-            .write(
-                "add grants",
-                Durability::Durable,
-                input,
-                |tx, (on, id, grants)| {
-                    Box::pin(async move {
-                        for (user_id, permission) in grants {
-                            let exists = Conflict::GrantExists {
-                                user_id: user_id.clone(),
-                            };
-                            let add = sqlx::query(on.add)
-                                .bind(*id)
-                                .bind(user_id.clone())
-                                .bind(permission.bits());
-                            change(tx, add)
-                                .await
-                                .unique(exists)
-                                .reference(Conflict::UserGone)?;
-                        }
-                        Ok(())
-                    })
-                },
-            )
-            .await
-    }
-
-    async fn update_grants(
-        &self,
-        on: Statements,
-        id: i64,
-        grants: &[(String, Permission)],
-    ) -> Result<(), Error> {
-        let input = (on, id, grants.to_vec());
-        self.pool
-            .write(
-                "change grants",
-                Durability::Durable,
-                input,
-                |tx, (on, id, grants)| {
-                    Box::pin(async move {
-                        for (user_id, permission) in grants {
-                            let update = sqlx::query(on.update).bind(*id).bind(user_id.clone());
-                            must_change(tx, update.bind(permission.bits()), user_id).await?;
-                        }
-                        Ok(())
-                    })
-                },
-            )
-            .await
-    }
-
-    async fn remove_grants(&self, on: Statements, id: i64, users: &[String]) -> Result<(), Error> {
-        let input = (on, id, users.to_vec());
-        self.pool
-            .write(
-                "remove grants",
-                Durability::Durable,
-                input,
-                |tx, (on, id, users)| {
-                    Box::pin(async move {
-                        for user_id in users {
-                            let remove = sqlx::query(on.remove).bind(*id).bind(user_id.clone());
-                            must_change(tx, remove, user_id).await?;
-                        }
-                        Ok(())
-                    })
-                },
-            )
-            .await
     }
 }
 

@@ -30,7 +30,7 @@ mod viewer;
 pub use accounts::Account;
 pub use blobs::{BlobRow, LinkedBlob, UnlinkOutcome};
 pub use error::{Conflict, Error};
-pub use grants::{Grant, OrganizationFacts, Permission, RepositoryFacts, Standing};
+pub use grants::{Grant, GrantTarget, OrganizationFacts, Permission, RepositoryFacts, Standing};
 pub use groups::Group;
 pub use instance::FirstAccount;
 pub use keys::{AccessKey, TemporaryLogin};

@@ -62,6 +62,8 @@ pub enum Action {
     EditRepository,
     /// Change who may do what with a repository.
     ManageRepository,
+    /// See who may do what with a repository, and whom it is shared with.
+    ReadRights,
     /// See that the organisation exists, and its settings.
     ReadOrganization,
     /// Delete the organisation or change who may do what in it.
@@ -91,7 +93,7 @@ pub enum Refusal {
 impl Action {
     fn needs(self) -> Permission {
         match self {
-            Self::Pull | Self::ReadOrganization => Permission::Read,
+            Self::Pull | Self::ReadRights | Self::ReadOrganization => Permission::Read,
             Self::Push | Self::EditRepository => Permission::Write,
             Self::Delete | Self::ManageRepository | Self::ManageOrganization => Permission::Manage,
         }
@@ -104,6 +106,7 @@ impl Action {
             Self::Delete => Some(ScopeAction::Delete),
             Self::EditRepository
             | Self::ManageRepository
+            | Self::ReadRights
             | Self::ReadOrganization
             | Self::ManageOrganization => None,
         }
@@ -250,6 +253,16 @@ impl Caller {
     }
 }
 
+/// A repository that is there, and what the caller holds on it.
+pub(crate) struct Held {
+    /// The repository's id.
+    pub(crate) id: i64,
+    /// The account it belongs to.
+    pub(crate) account_id: String,
+    /// The stronger of the caller's rights on the organisation and on the repository.
+    pub(crate) permission: Permission,
+}
+
 impl Registry {
     /// Lets `action` on a repository pass, or says why not; the standing tells which rows it is about.
     pub(crate) async fn require(
@@ -270,6 +283,41 @@ impl Registry {
         };
         decision.map_err(|refusal| refuse(refusal, caller, name.organization().as_str(), Some(name)))?;
         Ok(standing)
+    }
+
+    /// Lets an `action` that needs a right pass, on a repository that is there. `RepositoryUnknown` for one that is not,
+    /// and for one that the caller may not know of.
+    pub(crate) async fn require_held(
+        &self,
+        caller: &Caller,
+        action: Action,
+        name: &RepositoryName,
+    ) -> Result<Held, Error> {
+        let standing = self
+            .standing(caller, name.organization().as_str(), Some(name.image().as_str()))
+            .await?;
+        let decision = decide(caller, action, &standing);
+        let (Some(organization), Some(repository)) = (&standing.organization, standing.repository) else {
+            return Err(match decision {
+                Err(Refusal::Unauthenticated) => Error::Unauthenticated,
+                _ => Error::RepositoryUnknown(name.to_string()),
+            });
+        };
+        match decision {
+            Err(Refusal::Hidden) => return Err(Error::RepositoryUnknown(name.to_string())),
+            Ok(()) if !in_scope(caller, action, name, &standing) => Err(Refusal::Scope),
+            decision => decision,
+        }
+        .map_err(|refusal| refuse(refusal, caller, name.organization().as_str(), Some(name)))?;
+        let permission = match caller {
+            Caller::User(user) => held(user, action, &standing),
+            Caller::Anonymous | Caller::System => Some(Permission::Manage),
+        };
+        Ok(Held {
+            id: repository.id,
+            account_id: organization.account_id.clone(),
+            permission: permission.unwrap_or(Permission::Read),
+        })
     }
 
     /// Lets `action` on an organisation pass, or says why not.

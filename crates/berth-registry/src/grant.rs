@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use berth_metadata::{Conflict, Grant, Permission};
+use berth_metadata::{Conflict, Grant, GrantTarget, Permission};
 use berth_oci::{NameError, OrganizationName, RepositoryName};
 
 use crate::access::{Action, Caller};
@@ -53,10 +53,21 @@ impl fmt::Display for GrantPlace {
     }
 }
 
-/// The row that rights hang on, and the account whose users may have them.
-enum PlaceRow {
-    Organization { id: i64, account_id: String },
-    Repository { id: i64, account_id: String },
+/// What rights hang on, and the account whose users may have them.
+struct Place {
+    target: GrantTarget,
+    account_id: String,
+}
+
+/// An image, the caller's permission on it, and who else has a right on the image itself.
+#[derive(Clone, Debug)]
+pub struct RepositoryGrants {
+    /// The image's id.
+    pub id: i64,
+    /// What the caller may do: the stronger of the rights on the organisation and on the image.
+    pub permission: Permission,
+    /// The rights on the image itself by user id; those that come with the organisation are not among them.
+    pub grants: Vec<Grant>,
 }
 
 impl Registry {
@@ -67,16 +78,29 @@ impl Registry {
         name: &OrganizationName,
     ) -> Result<(OrganizationView, Vec<Grant>), Error> {
         let view = self.organization(caller, name).await?;
-        let grants = self.metadata.organization_grants(view.organization.id).await?;
+        let target = GrantTarget::Organization(view.organization.id);
+        let grants = self.metadata.grants(target).await?;
         Ok((view, grants))
+    }
+
+    /// An image, the caller's permission on it, and the rights of everybody who has one on the image itself.
+    pub async fn repository_grants(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+    ) -> Result<RepositoryGrants, Error> {
+        let held = self.require_held(caller, Action::ReadRights, name).await?;
+        Ok(RepositoryGrants {
+            id: held.id,
+            permission: held.permission,
+            grants: self.metadata.grants(GrantTarget::Repository(held.id)).await?,
+        })
     }
 
     /// Who has a right on a place itself; for who manages it.
     pub async fn list_grants(&self, caller: &Caller, place: &GrantPlace) -> Result<Vec<Grant>, Error> {
-        Ok(match self.managed_place(caller, place).await? {
-            PlaceRow::Organization { id, .. } => self.metadata.organization_grants(id).await?,
-            PlaceRow::Repository { id, .. } => self.metadata.repository_grants(id).await?,
-        })
+        let found = self.managed_place(caller, place).await?;
+        Ok(self.metadata.grants(found.target).await?)
     }
 
     /// Gives users a right they do not have yet, all or none; `Exists` when one has a right already.
@@ -86,20 +110,17 @@ impl Registry {
         place: &GrantPlace,
         wanted: &[WantedGrant],
     ) -> Result<(), Error> {
-        let row = self.managed_place(caller, place).await?;
+        let found = self.managed_place(caller, place).await?;
         let pairs = checked(wanted)?;
-        let (PlaceRow::Organization { account_id, .. } | PlaceRow::Repository { account_id, .. }) = &row;
+        check_not_oneself(caller, found.target, wanted)?;
         for grant in wanted {
             let user = self.metadata.user_by_id(&grant.user_id).await?;
             // Users of other accounts do not exist for this one.
-            if user.is_none_or(|user| user.account_id != *account_id) {
+            if user.is_none_or(|user| user.account_id != found.account_id) {
                 return Err(unknown_user(&grant.user_id));
             }
         }
-        let added = match row {
-            PlaceRow::Organization { id, .. } => self.metadata.add_organization_grants(id, &pairs).await,
-            PlaceRow::Repository { id, .. } => self.metadata.add_repository_grants(id, &pairs).await,
-        };
+        let added = self.metadata.add_grants(found.target, &pairs).await;
         added.map_err(|error| conflict(error, place))
     }
 
@@ -110,12 +131,10 @@ impl Registry {
         place: &GrantPlace,
         wanted: &[WantedGrant],
     ) -> Result<(), Error> {
-        let row = self.managed_place(caller, place).await?;
+        let found = self.managed_place(caller, place).await?;
         let pairs = checked(wanted)?;
-        let updated = match row {
-            PlaceRow::Organization { id, .. } => self.metadata.update_organization_grants(id, &pairs).await,
-            PlaceRow::Repository { id, .. } => self.metadata.update_repository_grants(id, &pairs).await,
-        };
+        check_not_oneself(caller, found.target, wanted)?;
+        let updated = self.metadata.update_grants(found.target, &pairs).await;
         updated.map_err(|error| conflict(error, place))
     }
 
@@ -126,38 +145,46 @@ impl Registry {
         place: &GrantPlace,
         user_ids: &[String],
     ) -> Result<(), Error> {
-        let row = self.managed_place(caller, place).await?;
+        let found = self.managed_place(caller, place).await?;
         let distinct: BTreeSet<&String> = user_ids.iter().collect();
         check_number(distinct.len(), user_ids.len())?;
-        let removed = match row {
-            PlaceRow::Organization { id, .. } => self.metadata.remove_organization_grants(id, user_ids).await,
-            PlaceRow::Repository { id, .. } => self.metadata.remove_repository_grants(id, user_ids).await,
-        };
+        let removed = self.metadata.remove_grants(found.target, user_ids).await;
         removed.map_err(|error| conflict(error, place))
     }
 
-    /// The place, if the caller may change rights there.
-    async fn managed_place(&self, caller: &Caller, place: &GrantPlace) -> Result<PlaceRow, Error> {
+    /// The place, if the caller may change rights there: who manages it. (OTC's guide lets who may write to the
+    /// organisation grant on its images as well; a writer could so have a friend manage what they may not. SWR's own
+    /// guide says manage.)
+    async fn managed_place(&self, caller: &Caller, place: &GrantPlace) -> Result<Place, Error> {
         match place {
             GrantPlace::Organization(name) => {
                 let facts = self.managed_organization(caller, name).await?;
-                Ok(PlaceRow::Organization {
-                    id: facts.id,
+                Ok(Place {
+                    target: GrantTarget::Organization(facts.id),
                     account_id: facts.account_id,
                 })
             }
             GrantPlace::Repository(name) => {
-                let standing = self.require(caller, Action::ManageRepository, name).await?;
-                match (standing.organization, standing.repository) {
-                    (Some(organization), Some(repository)) => Ok(PlaceRow::Repository {
-                        id: repository.id,
-                        account_id: organization.account_id,
-                    }),
-                    _ => Err(Error::RepositoryUnknown(name.to_string())),
-                }
+                let held = self.require_held(caller, Action::ManageRepository, name).await?;
+                Ok(Place {
+                    target: GrantTarget::Repository(held.id),
+                    account_id: held.account_id,
+                })
             }
         }
     }
+}
+
+/// On an image, rights are for others (the management API's rule): who may grant there has them all already.
+fn check_not_oneself(caller: &Caller, target: GrantTarget, wanted: &[WantedGrant]) -> Result<(), Error> {
+    let own = caller.user_id();
+    let names_oneself = wanted.iter().any(|grant| Some(grant.user_id.as_str()) == own);
+    if names_oneself && matches!(target, GrantTarget::Repository(_)) {
+        return Err(Error::Invalid(
+            "rights on an image are granted to others, not to oneself".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 fn checked(wanted: &[WantedGrant]) -> Result<Vec<(String, Permission)>, Error> {

@@ -41,7 +41,7 @@ pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
 pub use clock::now_ms;
 pub use error::{Denial, Error};
-pub use grant::{GrantPlace, WantedGrant};
+pub use grant::{GrantPlace, RepositoryGrants, WantedGrant};
 pub use group::GroupRole;
 pub use identity::{IdentitySettings, Presented, time_text};
 pub use key::AccessKeyPair;

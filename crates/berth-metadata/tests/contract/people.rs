@@ -2,7 +2,7 @@
 
 use crate::world::{World, conflict, id, name, new_organization, new_user};
 use berth_metadata::{
-    AccessKey, AccessType, Account, Conflict, FirstAccount, Group, SigningKeyRow, TemporaryLogin,
+    AccessKey, AccessType, Account, Conflict, FirstAccount, GrantTarget, Group, SigningKeyRow, TemporaryLogin,
 };
 use futures_util::future::join_all;
 
@@ -205,7 +205,13 @@ pub(crate) async fn a_deleted_user_takes_its_keys_and_grants_along(world: World)
     assert!(metadata.delete_user(&user.id).await.unwrap());
     assert!(!metadata.delete_user(&user.id).await.unwrap());
     assert_eq!(metadata.access_key(&key.access_key_id).await.unwrap(), None);
-    assert_eq!(metadata.organization_grants(organization.id).await.unwrap(), []);
+    assert_eq!(
+        metadata
+            .grants(GrantTarget::Organization(organization.id))
+            .await
+            .unwrap(),
+        []
+    );
     let kept = metadata.organization(&organization.name).await.unwrap().unwrap();
     assert_eq!(
         kept.creator_name, user.name,

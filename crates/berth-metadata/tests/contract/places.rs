@@ -2,8 +2,8 @@
 
 use crate::world::{World, conflict, digest, id, manifest, name, new_organization, new_repository, tagged};
 use berth_metadata::{
-    Conflict, Grant, NewOrganization, OrganizationFacts, OrganizationsPage, Permission, Repository,
-    RepositoryFacts, Standing, User, Viewer,
+    Conflict, Grant, GrantTarget, NewOrganization, OrganizationFacts, OrganizationsPage, Permission,
+    Repository, RepositoryFacts, Standing, User, Viewer,
 };
 use futures_util::future::join_all;
 
@@ -38,7 +38,7 @@ pub(crate) async fn organization_names_are_unique_across_accounts(world: World) 
         conflict(metadata.create_organization(nobody).await),
         Conflict::UserGone
     );
-    let grants = metadata.organization_grants(made.id).await.unwrap();
+    let grants = metadata.grants(GrantTarget::Organization(made.id)).await.unwrap();
     let expected = Grant {
         user_id: one.id,
         user_name: one.name,
@@ -98,12 +98,18 @@ pub(crate) async fn organizations_are_listed_by_permission(world: World) {
         );
     }
     metadata
-        .add_organization_grants(ids[0], &[(user.id.clone(), Permission::Read)])
+        .add_grants(
+            GrantTarget::Organization(ids[0]),
+            &[(user.id.clone(), Permission::Read)],
+        )
         .await
         .unwrap();
     let repository = world.repository_in(ids[1], "image").await;
     metadata
-        .add_repository_grants(repository.id, &[(user.id.clone(), Permission::Write)])
+        .add_grants(
+            GrantTarget::Repository(repository.id),
+            &[(user.id.clone(), Permission::Write)],
+        )
         .await
         .unwrap();
     let stranger = world.user(&world.account().await).await;
@@ -192,7 +198,12 @@ pub(crate) async fn grants_on_a_repository_change_all_or_none(world: World) {
     let missing = Conflict::GrantMissing {
         user_id: two.id.clone(),
     };
-    let granted = async || metadata.repository_grants(repository).await.unwrap();
+    let granted = async || {
+        metadata
+            .grants(GrantTarget::Repository(repository))
+            .await
+            .unwrap()
+    };
     let grant = |permission| Grant {
         user_id: one.id.clone(),
         user_name: one.name.clone(),
@@ -200,30 +211,34 @@ pub(crate) async fn grants_on_a_repository_change_all_or_none(world: World) {
     };
 
     metadata
-        .add_repository_grants(repository, &[read(&one)])
+        .add_grants(GrantTarget::Repository(repository), &[read(&one)])
         .await
         .unwrap();
     let added = metadata
-        .add_repository_grants(repository, &[read(&two), write(&one)])
+        .add_grants(GrantTarget::Repository(repository), &[read(&two), write(&one)])
         .await;
     assert_eq!(conflict(added), exists);
     let changed = metadata
-        .update_repository_grants(repository, &[write(&one), read(&two)])
+        .update_grants(GrantTarget::Repository(repository), &[write(&one), read(&two)])
         .await;
     assert_eq!(conflict(changed), missing);
     let users = [one.id.clone(), two.id.clone()];
     assert_eq!(
-        conflict(metadata.remove_repository_grants(repository, &users).await),
+        conflict(
+            metadata
+                .remove_grants(GrantTarget::Repository(repository), &users)
+                .await
+        ),
         missing
     );
     assert_eq!(granted().await, [grant(Permission::Read)]);
     metadata
-        .update_repository_grants(repository, &[write(&one)])
+        .update_grants(GrantTarget::Repository(repository), &[write(&one)])
         .await
         .unwrap();
     assert_eq!(granted().await, [grant(Permission::Write)]);
     metadata
-        .remove_repository_grants(repository, &users[..1])
+        .remove_grants(GrantTarget::Repository(repository), &users[..1])
         .await
         .unwrap();
     assert_eq!(granted().await, []);
@@ -239,11 +254,17 @@ pub(crate) async fn grants_on_an_organization_change_all_or_none(world: World) {
     );
     let read = |user_id: &str| (user_id.to_owned(), Permission::Read);
     let nobody = metadata
-        .add_organization_grants(organization, &[read(&one.id), read(&id())])
+        .add_grants(
+            GrantTarget::Organization(organization),
+            &[read(&one.id), read(&id())],
+        )
         .await;
     assert_eq!(conflict(nobody), Conflict::UserGone);
     let twice = metadata
-        .add_organization_grants(organization, &[read(&one.id), read(&owner.id)])
+        .add_grants(
+            GrantTarget::Organization(organization),
+            &[read(&one.id), read(&owner.id)],
+        )
         .await;
     assert_eq!(
         conflict(twice),
@@ -253,16 +274,16 @@ pub(crate) async fn grants_on_an_organization_change_all_or_none(world: World) {
     );
     let write = (two.id.clone(), Permission::Write);
     metadata
-        .add_organization_grants(organization, &[read(&one.id), write])
+        .add_grants(GrantTarget::Organization(organization), &[read(&one.id), write])
         .await
         .unwrap();
     metadata
-        .update_organization_grants(organization, &[read(&two.id)])
+        .update_grants(GrantTarget::Organization(organization), &[read(&two.id)])
         .await
         .unwrap();
     let removed = [owner.id, two.id];
     metadata
-        .remove_organization_grants(organization, &removed)
+        .remove_grants(GrantTarget::Organization(organization), &removed)
         .await
         .unwrap();
     let left = Grant {
@@ -270,9 +291,15 @@ pub(crate) async fn grants_on_an_organization_change_all_or_none(world: World) {
         user_name: one.name,
         permission: Permission::Read,
     };
-    assert_eq!(metadata.organization_grants(organization).await.unwrap(), [left]);
+    assert_eq!(
+        metadata
+            .grants(GrantTarget::Organization(organization))
+            .await
+            .unwrap(),
+        [left]
+    );
     let again = metadata
-        .remove_organization_grants(organization, &removed[1..])
+        .remove_grants(GrantTarget::Organization(organization), &removed[1..])
         .await;
     assert_eq!(
         conflict(again),
@@ -341,12 +368,12 @@ pub(crate) async fn a_standing_tells_the_permissions(world: World) {
     let writer = scene.world.user(&scene.owner.account_id).await;
     let read = (reader.id.clone(), Permission::Read);
     metadata
-        .add_organization_grants(scene.organization, &[read])
+        .add_grants(GrantTarget::Organization(scene.organization), &[read])
         .await
         .unwrap();
     let write = (writer.id.clone(), Permission::Write);
     metadata
-        .add_repository_grants(scene.repository, &[write])
+        .add_grants(GrantTarget::Repository(scene.repository), &[write])
         .await
         .unwrap();
     let on_organization = |permission| Standing {
@@ -448,7 +475,10 @@ pub(crate) async fn lists_show_what_the_viewer_may_read(world: World) {
     metadata.set_repository_public(public.id, true, 1).await.unwrap();
     let granted = world.user(&owner.account_id).await;
     metadata
-        .add_repository_grants(elsewhere.id, &[(granted.id.clone(), Permission::Read)])
+        .add_grants(
+            GrantTarget::Repository(elsewhere.id),
+            &[(granted.id.clone(), Permission::Read)],
+        )
         .await
         .unwrap();
     let guest = world.user(&world.account().await).await;

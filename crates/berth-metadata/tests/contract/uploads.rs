@@ -2,8 +2,8 @@
 
 use crate::world::{World, conflict, digest, finish, id, manifest, new_upload};
 use berth_metadata::{
-    BlobRow, Conflict, FinishOutcome, FinishUpload, LinkedBlob, Permission, ReclaimRow, SaveUpload,
-    UnlinkOutcome, UploadRow, Viewer,
+    BlobRow, Conflict, FinishOutcome, FinishUpload, GrantTarget, LinkedBlob, Permission, ReclaimRow,
+    SaveUpload, UnlinkOutcome, UploadRow, Viewer,
 };
 
 const FRESH: FinishOutcome = FinishOutcome {
@@ -275,7 +275,10 @@ pub(crate) async fn a_readable_blob_is_found_for_those_who_may_read_it(world: Wo
     check(Some(user(&colleague, true)), true).await;
     check(Some(user(&guest, true)), false).await;
     metadata
-        .add_repository_grants(repository, &[(colleague.id.clone(), Permission::Read)])
+        .add_grants(
+            GrantTarget::Repository(repository),
+            &[(colleague.id.clone(), Permission::Read)],
+        )
         .await
         .unwrap();
     check(Some(user(&colleague, false)), true).await;

@@ -64,7 +64,7 @@ fn permission_of(word: &str) -> Permission {
 }
 
 /// One letter per action in the order pull, push, delete, read organisation, manage organisation,
-/// edit repository, manage repository:
+/// edit repository, manage repository, read rights:
 /// `+` allowed, `a` log in first, `h` hidden, `u` organisation unknown, `r` `w` `m` the permission needed.
 fn row(caller: &Caller, words: &str) -> String {
     let standing = standing(words);
@@ -76,6 +76,7 @@ fn row(caller: &Caller, words: &str) -> String {
         Action::ManageOrganization,
         Action::EditRepository,
         Action::ManageRepository,
+        Action::ReadRights,
     ];
     let letter = |action| match decide(caller, action, &standing) {
         Ok(()) => '+',
@@ -99,84 +100,89 @@ fn every_caller_at_every_place() {
     let stranger = user("other-account", false);
     let foreign_administrator = user("other-account", true);
     let table: &[(&str, &Caller, &str, &str)] = &[
-        ("anonymous, nothing there", &anonymous, "", "aaaaaaa"),
-        ("anonymous, private", &anonymous, "org image", "aaaaaaa"),
-        ("anonymous, public", &anonymous, "org public", "+aaaaaa"),
-        ("member, no organization", &member, "", "huhhhhh"),
-        ("member without rights", &member, "org", "hhhhhhh"),
-        ("member without rights, private", &member, "org image", "hhhhhhh"),
-        ("member without rights, public", &member, "org public", "+wmhhwm"),
+        ("anonymous, nothing there", &anonymous, "", "aaaaaaaa"),
+        ("anonymous, private", &anonymous, "org image", "aaaaaaaa"),
+        ("anonymous, public", &anonymous, "org public", "+aaaaaaa"),
+        ("member, no organization", &member, "", "huhhhhhh"),
+        ("member without rights", &member, "org", "hhhhhhhh"),
+        ("member without rights, private", &member, "org image", "hhhhhhhh"),
+        ("member without rights, public", &member, "org public", "+wmhhwmr"),
         (
             "reader of the organization",
             &member,
             "org image org=read",
-            "+wm+mwm",
+            "+wm+mwm+",
         ),
-        ("reader, image not there yet", &member, "org org=read", "+wm+mwm"),
+        ("reader, image not there yet", &member, "org org=read", "+wm+mwm+"),
         (
             "writer of the organization",
             &member,
             "org image org=write",
-            "++m+m+m",
+            "++m+m+m+",
         ),
-        ("writer creates images", &member, "org org=write", "++m+m+m"),
+        ("writer creates images", &member, "org org=write", "++m+m+m+"),
         (
             "manager of the organization",
             &member,
             "org image org=manage",
-            "+++++++",
+            "++++++++",
         ),
-        ("reader of the image", &member, "org image image=read", "+wmhhwm"),
-        ("writer of the image", &member, "org image image=write", "++mhh+m"),
+        ("reader of the image", &member, "org image image=read", "+wmhhwm+"),
+        (
+            "writer of the image",
+            &member,
+            "org image image=write",
+            "++mhh+m+",
+        ),
         (
             "manager of the image",
             &member,
             "org image image=manage",
-            "+++hh++",
+            "+++hh+++",
         ),
         (
             "the stronger right holds: image",
             &member,
             "org image org=read image=manage",
-            "++++m++",
+            "++++m+++",
         ),
         (
             "the stronger right holds: organization",
             &member,
             "org image org=manage image=read",
-            "+++++++",
+            "++++++++",
         ),
-        ("administrator, no organization", &administrator, "", "huhhhhh"),
-        ("administrator, unlisted", &administrator, "org", "+++++++"),
+        ("administrator, no organization", &administrator, "", "huhhhhhh"),
+        ("administrator, unlisted", &administrator, "org", "++++++++"),
         (
             "administrator, unlisted, private",
             &administrator,
             "org image",
-            "+++++++",
+            "++++++++",
         ),
-        ("stranger, private", &stranger, "org image", "hhhhhhh"),
-        ("stranger, public", &stranger, "org public", "+wmhhwm"),
-        ("stranger, shared", &stranger, "org image shared", "+wmhhwm"),
+        ("stranger, private", &stranger, "org image", "hhhhhhhh"),
+        ("stranger, public", &stranger, "org public", "+wmhhwmr"),
+        ("stranger, shared", &stranger, "org image shared", "+wmhhwmr"),
         (
             "stranger with a right of their own",
             &stranger,
             "org image org=write",
-            "++m+m+m",
+            "++m+m+m+",
         ),
         (
             "administrator of another account",
             &foreign_administrator,
             "org image",
-            "hhhhhhh",
+            "hhhhhhhh",
         ),
         (
             "administrator of another account, shared",
             &foreign_administrator,
             "org image shared",
-            "+wmhhwm",
+            "+wmhhwmr",
         ),
-        ("the system", &Caller::System, "", "+++++++"),
-        ("the system, private", &Caller::System, "org image", "+++++++"),
+        ("the system", &Caller::System, "", "++++++++"),
+        ("the system, private", &Caller::System, "org image", "++++++++"),
     ];
     let wrong: Vec<String> = table
         .iter()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use berth_blob::{BlobStore, ByteStream, FileStore};
 use berth_metadata::{
-    AccessKey, AccessType, Account, FirstAccount, Metadata, NewOrganization, NewUser, Permission,
+    AccessKey, AccessType, Account, FirstAccount, GrantTarget, Metadata, NewOrganization, NewUser, Permission,
 };
 use berth_oci::endpoint::StartUpload;
 use berth_oci::{Algorithm, Digest, RangeRequest, RepositoryName};
@@ -147,7 +147,7 @@ impl TestRegistry {
             .expect("the organization");
         let grants = [(MEMBER.to_owned(), permission)];
         self.metadata
-            .add_organization_grants(team.id, &grants)
+            .add_grants(GrantTarget::Organization(team.id), &grants)
             .await
             .expect("a grant");
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use berth_metadata::Metadata;
+use berth_metadata::{GrantTarget, Metadata};
 use berth_registry::{
     AccessKeyPair, AccessType, Caller, IdentitySettings, Limits, NewPerson, Permission, Registry, Settings,
 };
@@ -100,7 +100,10 @@ impl World {
         let (user_id, pair) = self.person(ACCOUNT, name).await;
         let organization = self.metadata.organization(TEAM).await.unwrap().unwrap();
         self.metadata
-            .add_organization_grants(organization.id, &[(user_id, permission)])
+            .add_grants(
+                GrantTarget::Organization(organization.id),
+                &[(user_id, permission)],
+            )
             .await
             .unwrap();
         self.admin.with(&login_of(&pair))

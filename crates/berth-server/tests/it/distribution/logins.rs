@@ -1,5 +1,6 @@
 //! Logins at the distribution API: what ends them, and that a token never outlives what it was made with.
 
+use berth_metadata::GrantTarget;
 use berth_registry::{AccessKeyPair, Permission};
 
 use crate::content::digest;
@@ -17,7 +18,10 @@ async fn a_deleted_or_disabled_key_ends_every_login_at_the_next_request() {
         let organization = world.metadata.organization("team").await.unwrap().unwrap();
         world
             .metadata
-            .add_organization_grants(organization.id, &[(user_id, Permission::Write)])
+            .add_grants(
+                GrantTarget::Organization(organization.id),
+                &[(user_id, Permission::Write)],
+            )
             .await
             .unwrap();
         let by_key = world.admin.with(&basic(
