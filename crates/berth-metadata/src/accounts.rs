@@ -81,6 +81,28 @@ impl Metadata {
     }
 }
 
+/// Locks an account until the transaction ends, for one more of what `count` counts; [`Conflict::AccountGone`],
+/// [`Conflict::TooMany`] when there are `limit` already.
+pub(crate) async fn lock_below(
+    tx: &mut AnyConnection,
+    account_id: &str,
+    count: &'static str,
+    limit: i64,
+) -> Result<(), Failure> {
+    const LOCK: &str = "UPDATE accounts SET name = name WHERE id = $1";
+    if change(tx, sqlx::query(LOCK).bind(account_id.to_owned())).await? == 0 {
+        return Err(Conflict::AccountGone.into());
+    }
+    let counted = sqlx::query(count)
+        .bind(account_id.to_owned())
+        .fetch_one(tx)
+        .await?;
+    if counted.try_get::<i64, _>(0)? >= limit {
+        return Err(Conflict::TooMany.into());
+    }
+    Ok(())
+}
+
 /// Inserts the account's row.
 pub(crate) async fn insert(tx: &mut AnyConnection, account: &Account) -> Result<(), Failure> {
     const INSERT: &str = "INSERT INTO accounts (id, name, created_at) VALUES ($1, $2, $3)";

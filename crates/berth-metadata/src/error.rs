@@ -96,6 +96,18 @@ pub enum Conflict {
     /// The repository does not exist (any more).
     #[error("the repository does not exist")]
     RepositoryGone,
+    /// The place has something of that name or kind already.
+    #[error("it exists already")]
+    Taken,
+    /// The place has as many of these as allowed.
+    #[error("there are as many as allowed")]
+    TooMany,
+    /// Something else needs it.
+    #[error("it is in use")]
+    InUse,
+    /// Another request changed it first.
+    #[error("it was changed meanwhile")]
+    Changed,
     /// Another request moved the upload first.
     #[error("the upload is at offset {offset} now")]
     UploadMoved {

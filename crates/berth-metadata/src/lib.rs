@@ -6,29 +6,37 @@
 
 mod accounts;
 mod blobs;
+mod clusters;
 mod error;
 mod grants;
 mod groups;
 mod instance;
 mod keys;
 mod manifests;
+mod mirrors;
 mod organizations;
 #[cfg(test)]
 mod plans;
 mod pool;
 mod reclaim;
+mod regions;
 mod repositories;
 mod repository_lock;
+mod retentions;
 mod secrets;
 mod shares;
 mod sql;
+mod sync_jobs;
+mod sync_rules;
 mod tags;
+mod triggers;
 mod uploads;
 mod users;
 mod viewer;
 
 pub use accounts::Account;
 pub use blobs::{BlobRow, LinkedBlob, UnlinkOutcome};
+pub use clusters::Cluster;
 pub use error::{Conflict, Error};
 pub use grants::{Grant, GrantTarget, OrganizationFacts, Permission, RepositoryFacts, Standing};
 pub use groups::Group;
@@ -37,11 +45,17 @@ pub use keys::{AccessKey, TemporaryLogin};
 pub use manifests::{
     ManifestDescriptor, ManifestRow, MissingReferences, PutManifest, PutOutcome, Referrer, ReferrersPage,
 };
+pub use mirrors::Mirror;
 pub use organizations::{ListedOrganization, NewOrganization, Organization, OrganizationsPage};
 pub use reclaim::ReclaimRow;
+pub use regions::Region;
 pub use repositories::{NewRepository, Repository};
+pub use retentions::{NewRetention, RetentionDeletion, RetentionLogRow, RetentionRow};
 pub use secrets::SigningKeyRow;
+pub use sync_jobs::{HistoryOrder, NewSyncJobs, SyncJob};
+pub use sync_rules::{SyncRule, WantedSyncRule};
 pub use tags::{Expected, TagMove};
+pub use triggers::{NewTrigger, TriggerRow, TriggerRun};
 pub use uploads::{FinishOutcome, FinishUpload, SaveUpload, UploadRow};
 pub use users::{AccessType, NewUser, User};
 pub use viewer::Viewer;

@@ -1,7 +1,9 @@
 //! That the statements which must stay fast use an index, on both databases, in the midst of many rows.
 
 use crate::Metadata;
-use crate::{blobs, grants, manifests, reclaim, repositories, tags, uploads};
+use crate::{
+    blobs, grants, manifests, reclaim, repositories, retentions, sync_jobs, tags, triggers, uploads,
+};
 use sqlx::{AssertSqlSafe, Connection, Row};
 
 #[path = "../tests/contract/postgres.rs"]
@@ -30,6 +32,20 @@ const ROWS: &str = "
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
     INSERT INTO reclaim SELECT 'old' || n, 'sha256:x', 1, n
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
+    INSERT INTO retention_log (repository_id, retention_id, rule, tag, digest, at)
+        SELECT CASE WHEN n % 2 = 0 THEN 7 ELSE n END, 1, '{}', 'tag', 'sha256:1', 1
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20000) SELECT n FROM c) AS c;
+    INSERT INTO triggers (id, repository_id, name, kind, condition, enabled, mode, cluster, namespace, workload_kind,
+            workload, container, creator_id, creator_name, created_at)
+        SELECT n, n, 'roll', 'all', '.*', 1, 'cci', NULL, 'a', 'deployments', 'web', '', 'user', 'user', 1
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000) SELECT n FROM c) AS c;
+    INSERT INTO trigger_history (trigger_id, tag, succeeded, detail, at) 
+        SELECT CASE WHEN n % 2 = 0 THEN 7 ELSE n % 100 + 1 END, 'tag', 1, '', 1
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20000) SELECT n FROM c) AS c;
+    INSERT INTO sync_jobs (repository_id, tag, region, region_id, remote_organization, overwrite, status, operator_id,
+            operator_name, created_at, updated_at)
+        SELECT CASE WHEN n % 2 = 0 THEN 7 ELSE n END, 'tag', NULL, 'east', 'a', 0, 'success', 'user', 'user', 1, 1
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20000) SELECT n FROM c) AS c;
     INSERT INTO uploads SELECT 'upload' || n, 7, NULL, 'sha256', 0, NO_BYTES, '', 1, n
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;";
 
@@ -73,6 +89,10 @@ const STATEMENTS: &[(&str, &[&str], usize)] = &[
     (uploads::FIND, &["7", "'upload5'"], 1),
     (uploads::EXPIRED, &["5000", "100"], 100),
     (reclaim::TAKE, &["100"], 100),
+    (retentions::LOG, &["7", "100", "5000"], 100),
+    (triggers::HISTORY, &["7", "100"], 100),
+    (sync_jobs::NEWEST_FIRST, &["7", "100", "5000"], 100),
+    (sync_jobs::OLDEST_FIRST, &["7", "100", "5000"], 100),
 ];
 
 /// The statement with its values in place of the markers.
@@ -167,6 +187,9 @@ async fn postgres_searches_and_never_sorts() {
             "blob_links",
             "uploads",
             "reclaim",
+            "retention_log",
+            "trigger_history",
+            "sync_jobs",
         ];
         let scans = plan.lines().filter(|line| {
             line.split_once("Seq Scan on ")

@@ -9,10 +9,14 @@
 mod content;
 #[path = "contract/opening.rs"]
 mod opening;
+#[path = "contract/outside.rs"]
+mod outside;
 #[path = "contract/people.rs"]
 mod people;
 #[path = "contract/places.rs"]
 mod places;
+#[path = "contract/policies.rs"]
+mod policies;
 #[path = "contract/postgres.rs"]
 mod postgres;
 #[path = "contract/properties.rs"]
@@ -108,6 +112,16 @@ contract! {
     content::a_deleted_manifest_takes_its_tags_along,
     content::a_deleted_tag_leaves_its_manifest,
     content::long_lists_of_references_are_stored_whole,
+    outside::clusters_belong_to_one_account,
+    outside::a_cluster_with_triggers_is_not_deleted,
+    outside::regions_belong_to_one_account,
+    outside::a_deleted_region_cancels_what_waits_for_it,
+    outside::an_organization_is_one_mirror_at_most,
+    policies::triggers_are_kept_with_their_history,
+    policies::a_repository_has_one_retention_and_a_log,
+    policies::a_rule_with_the_same_destination_is_replaced,
+    policies::a_copy_that_waits_is_not_queued_twice,
+    policies::a_deleted_repository_takes_its_policies_along,
     races::one_of_many_wins_each_move_of_a_tag,
     races::many_finish_the_same_digest_at_once,
     races::no_manifest_names_an_unlinked_blob,

@@ -12,11 +12,18 @@ pub(super) struct Step {
 }
 
 /// Every step, oldest first. Steps that were released are never changed.
-pub(super) const STEPS: &[Step] = &[Step {
-    name: "0001_registry",
-    sqlite: include_str!("../../migrations/sqlite/0001_registry.sql"),
-    postgres: include_str!("../../migrations/postgres/0001_registry.sql"),
-}];
+pub(super) const STEPS: &[Step] = &[
+    Step {
+        name: "0001_registry",
+        sqlite: include_str!("../../migrations/sqlite/0001_registry.sql"),
+        postgres: include_str!("../../migrations/postgres/0001_registry.sql"),
+    },
+    Step {
+        name: "0005_policies",
+        sqlite: include_str!("../../migrations/sqlite/0005_policies.sql"),
+        postgres: include_str!("../../migrations/postgres/0005_policies.sql"),
+    },
+];
 
 /// Applies the missing steps, taking the text of each by `dialect`. The caller holds a transaction that excludes
 /// every other migration.

@@ -1,0 +1,154 @@
+//! Clusters that an account's triggers act on. Knows no cryptography: tokens arrive sealed.
+
+use crate::Metadata;
+use crate::accounts;
+use crate::error::{Conflict, Error};
+use crate::pool::{Durability, Failure};
+use crate::sql::{Meaning, change};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+/// A cluster that an account's triggers may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// The row; 0 before it is stored.
+    pub id: i64,
+    /// Whose it is.
+    pub account_id: String,
+    /// The id that triggers name it by.
+    pub cluster_id: String,
+    /// The name that people know it by.
+    pub name: String,
+    /// The address of its API server.
+    pub server: String,
+    /// Certificates in PEM that its server is trusted by; empty for those that the machine trusts.
+    pub certificate_authority: String,
+    /// The bearer token, sealed by the caller.
+    pub token_encrypted: Vec<u8>,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
+    /// Milliseconds since the epoch; grows with each change.
+    pub updated_at: i64,
+}
+
+macro_rules! cluster_columns {
+    () => {
+        "SELECT id, account_id, cluster_id, name, server, certificate_authority, token_encrypted, created_at, \
+         updated_at FROM clusters "
+    };
+}
+
+impl Metadata {
+    /// Stores a cluster, at most `limit` of one account; [`Conflict::Taken`] when the account has one of that id or
+    /// name, [`Conflict::TooMany`], [`Conflict::AccountGone`].
+    pub async fn create_cluster(&self, cluster: Cluster, limit: i64) -> Result<(), Error> {
+        const INSERT: &str = "INSERT INTO clusters (account_id, cluster_id, name, server, certificate_authority, \
+             token_encrypted, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)";
+        const COUNT: &str = "SELECT COUNT(*) FROM clusters WHERE account_id = $1";
+        self.pool
+            .write(
+                "store a cluster",
+                Durability::Durable,
+                cluster,
+                move |tx, cluster| {
+                    Box::pin(async move {
+                        accounts::lock_below(tx, &cluster.account_id, COUNT, limit).await?;
+                        let insert = sqlx::query(INSERT)
+                            .bind(cluster.account_id.clone())
+                            .bind(cluster.cluster_id.clone())
+                            .bind(cluster.name.clone())
+                            .bind(cluster.server.clone())
+                            .bind(cluster.certificate_authority.clone())
+                            .bind(cluster.token_encrypted.clone())
+                            .bind(cluster.created_at);
+                        change(tx, insert).await.unique(Conflict::Taken)?;
+                        Ok(())
+                    })
+                },
+            )
+            .await
+    }
+
+    /// An account's cluster of that id.
+    pub async fn cluster(&self, account_id: &str, cluster_id: &str) -> Result<Option<Cluster>, Error> {
+        const FIND: &str = concat!(cluster_columns!(), "WHERE account_id = $1 AND cluster_id = $2");
+        let statement = sqlx::query(FIND)
+            .bind(account_id.to_owned())
+            .bind(cluster_id.to_owned());
+        self.find("find a cluster", statement, read).await
+    }
+
+    /// An account's clusters by name; [`Metadata::create_cluster`] bounds them.
+    pub async fn list_clusters(&self, account_id: &str) -> Result<Vec<Cluster>, Error> {
+        const LIST: &str = concat!(cluster_columns!(), "WHERE account_id = $1 ORDER BY name");
+        self.list(
+            "list clusters",
+            sqlx::query(LIST).bind(account_id.to_owned()),
+            read,
+        )
+        .await
+    }
+
+    /// Puts `cluster` in the place of the row that was read with it and changed at `read_at`; [`Conflict::Changed`]
+    /// when it is gone or another request changed it since, [`Conflict::Taken`] when its new name is.
+    pub async fn update_cluster(&self, cluster: Cluster, read_at: i64) -> Result<(), Error> {
+        const UPDATE: &str = "UPDATE clusters SET name = $3, server = $4, certificate_authority = $5, \
+             token_encrypted = $6, updated_at = $7 WHERE id = $1 AND updated_at = $2";
+        self.pool
+            .write(
+                "change a cluster",
+                Durability::Durable,
+                cluster,
+                move |tx, cluster| {
+                    Box::pin(async move {
+                        let update = sqlx::query(UPDATE)
+                            .bind(cluster.id)
+                            .bind(read_at)
+                            .bind(cluster.name.clone())
+                            .bind(cluster.server.clone())
+                            .bind(cluster.certificate_authority.clone())
+                            .bind(cluster.token_encrypted.clone())
+                            .bind(cluster.updated_at);
+                        match change(tx, update).await.unique(Conflict::Taken)? {
+                            0 => Err(Conflict::Changed.into()),
+                            _ => Ok(()),
+                        }
+                    })
+                },
+            )
+            .await
+    }
+
+    /// Deletes a cluster, false when the account has none of that id; [`Conflict::InUse`] while a trigger names it.
+    pub async fn delete_cluster(&self, account_id: &str, cluster_id: &str) -> Result<bool, Error> {
+        const DELETE: &str = "DELETE FROM clusters WHERE account_id = $1 AND cluster_id = $2";
+        let input = (account_id.to_owned(), cluster_id.to_owned());
+        self.pool
+            .write(
+                "delete a cluster",
+                Durability::Durable,
+                input,
+                |tx, (account_id, cluster_id)| {
+                    let delete = sqlx::query(DELETE)
+                        .bind(account_id.clone())
+                        .bind(cluster_id.clone());
+                    Box::pin(async move { Ok(change(tx, delete).await.reference(Conflict::InUse)? > 0) })
+                },
+            )
+            .await
+    }
+}
+
+fn read(row: &AnyRow) -> Result<Cluster, Failure> {
+    Ok(Cluster {
+        id: row.try_get("id")?,
+        account_id: row.try_get("account_id")?,
+        cluster_id: row.try_get("cluster_id")?,
+        name: row.try_get("name")?,
+        server: row.try_get("server")?,
+        certificate_authority: row.try_get("certificate_authority")?,
+        token_encrypted: row.try_get("token_encrypted")?,
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
+    })
+}

@@ -1,0 +1,152 @@
+//! Mirrors: organisations that stand for another registry. Knows no cryptography: logins arrive sealed.
+
+use crate::Metadata;
+use crate::accounts;
+use crate::error::{Conflict, Error};
+use crate::pool::{Durability, Failure};
+use crate::sql::{Meaning, change};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+/// A mirror of another registry in one organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirror {
+    /// The row; 0 before it is stored.
+    pub id: i64,
+    /// Whose it is.
+    pub account_id: String,
+    /// Its name.
+    pub name: String,
+    /// The organisation that holds what is fetched.
+    pub organization_id: i64,
+    /// That organisation's name.
+    pub organization: String,
+    /// The mirrored registry as image references name it, such as `docker.io`.
+    pub registry: String,
+    /// The address that it is fetched from.
+    pub url: String,
+    /// What the account logs in there with, sealed by the caller; none for nothing.
+    pub login_encrypted: Option<Vec<u8>>,
+    /// Whether it fetches.
+    pub enabled: bool,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
+    /// Milliseconds since the epoch; grows with each change.
+    pub updated_at: i64,
+}
+
+macro_rules! mirror_columns {
+    () => {
+        "SELECT m.id, m.account_id, m.name, m.organization_id, o.name AS organization, m.registry, m.url, \
+         m.login_encrypted, m.enabled, m.created_at, m.updated_at \
+         FROM mirrors m JOIN organizations o ON o.id = m.organization_id "
+    };
+}
+
+impl Metadata {
+    /// Stores a mirror, at most `limit` of one account; [`Conflict::Taken`] when the account has one of that name or
+    /// the organisation is a mirror already, [`Conflict::TooMany`], [`Conflict::AccountGone`],
+    /// [`Conflict::OrganizationGone`].
+    pub async fn create_mirror(&self, mirror: Mirror, limit: i64) -> Result<(), Error> {
+        const INSERT: &str = "INSERT INTO mirrors (account_id, name, organization_id, registry, url, login_encrypted, \
+             enabled, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
+        const COUNT: &str = "SELECT COUNT(*) FROM mirrors WHERE account_id = $1";
+        self.pool
+            .write(
+                "store a mirror",
+                Durability::Durable,
+                mirror,
+                move |tx, mirror| {
+                    Box::pin(async move {
+                        accounts::lock_below(tx, &mirror.account_id, COUNT, limit).await?;
+                        let insert = sqlx::query(INSERT)
+                            .bind(mirror.account_id.clone())
+                            .bind(mirror.name.clone())
+                            .bind(mirror.organization_id)
+                            .bind(mirror.registry.clone())
+                            .bind(mirror.url.clone())
+                            .bind(mirror.login_encrypted.clone())
+                            .bind(i64::from(mirror.enabled))
+                            .bind(mirror.created_at);
+                        change(tx, insert)
+                            .await
+                            .unique(Conflict::Taken)
+                            .reference(Conflict::OrganizationGone)?;
+                        Ok(())
+                    })
+                },
+            )
+            .await
+    }
+
+    /// An account's mirror of that name.
+    pub async fn mirror(&self, account_id: &str, name: &str) -> Result<Option<Mirror>, Error> {
+        const FIND: &str = concat!(mirror_columns!(), "WHERE m.account_id = $1 AND m.name = $2");
+        let statement = sqlx::query(FIND)
+            .bind(account_id.to_owned())
+            .bind(name.to_owned());
+        self.find("find a mirror", statement, read).await
+    }
+
+    /// An account's mirrors by name; [`Metadata::create_mirror`] bounds them.
+    pub async fn list_mirrors(&self, account_id: &str) -> Result<Vec<Mirror>, Error> {
+        const LIST: &str = concat!(mirror_columns!(), "WHERE m.account_id = $1 ORDER BY m.name");
+        self.list(
+            "list mirrors",
+            sqlx::query(LIST).bind(account_id.to_owned()),
+            read,
+        )
+        .await
+    }
+
+    /// Puts `mirror` in the place of the row that was read with it and changed at `read_at`, all but its name and
+    /// organisation; [`Conflict::Changed`] when it is gone or another request changed it since.
+    pub async fn update_mirror(&self, mirror: Mirror, read_at: i64) -> Result<(), Error> {
+        const UPDATE: &str = "UPDATE mirrors SET registry = $3, url = $4, login_encrypted = $5, enabled = $6, \
+             updated_at = $7 WHERE id = $1 AND updated_at = $2";
+        let statement = move || {
+            sqlx::query(UPDATE)
+                .bind(mirror.id)
+                .bind(read_at)
+                .bind(mirror.registry.clone())
+                .bind(mirror.url.clone())
+                .bind(mirror.login_encrypted.clone())
+                .bind(i64::from(mirror.enabled))
+                .bind(mirror.updated_at)
+        };
+        match self
+            .change("change a mirror", Durability::Durable, statement)
+            .await?
+        {
+            0 => Err(Conflict::Changed.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes a mirror, not what it fetched; false when the account has none of that name.
+    pub async fn delete_mirror(&self, account_id: &str, name: &str) -> Result<bool, Error> {
+        const DELETE: &str = "DELETE FROM mirrors WHERE account_id = $1 AND name = $2";
+        let (account_id, name) = (account_id.to_owned(), name.to_owned());
+        let statement = move || sqlx::query(DELETE).bind(account_id.clone()).bind(name.clone());
+        Ok(self
+            .change("delete a mirror", Durability::Durable, statement)
+            .await?
+            > 0)
+    }
+}
+
+fn read(row: &AnyRow) -> Result<Mirror, Failure> {
+    Ok(Mirror {
+        id: row.try_get("id")?,
+        account_id: row.try_get("account_id")?,
+        name: row.try_get("name")?,
+        organization_id: row.try_get("organization_id")?,
+        organization: row.try_get("organization")?,
+        registry: row.try_get("registry")?,
+        url: row.try_get("url")?,
+        login_encrypted: row.try_get("login_encrypted")?,
+        enabled: row.try_get::<i64, _>("enabled")? != 0,
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
+    })
+}

@@ -1,0 +1,151 @@
+//! Other regions, to which an account's images are sent. Knows no cryptography: logins arrive sealed.
+
+use crate::Metadata;
+use crate::accounts;
+use crate::error::{Conflict, Error};
+use crate::pool::{Durability, Failure};
+use crate::sql::{Meaning, change};
+use sqlx::AnyConnection;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+/// Another region, as an account registered it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// The row; 0 before it is stored.
+    pub id: i64,
+    /// Whose it is.
+    pub account_id: String,
+    /// The region's id.
+    pub region_id: String,
+    /// The address of its registry.
+    pub registry_url: String,
+    /// What the account logs in there with, sealed by the caller; none for nothing.
+    pub login_encrypted: Option<Vec<u8>>,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
+    /// Milliseconds since the epoch; grows with each change.
+    pub updated_at: i64,
+}
+
+macro_rules! region_columns {
+    () => {
+        "SELECT id, account_id, region_id, registry_url, login_encrypted, created_at, updated_at FROM regions "
+    };
+}
+
+impl Metadata {
+    /// Stores a region, at most `limit` of one account; [`Conflict::Taken`] when the account has one of that id,
+    /// [`Conflict::TooMany`], [`Conflict::AccountGone`].
+    pub async fn create_region(&self, region: Region, limit: i64) -> Result<(), Error> {
+        const INSERT: &str = "INSERT INTO regions (account_id, region_id, registry_url, login_encrypted, created_at, \
+             updated_at) VALUES ($1, $2, $3, $4, $5, $5)";
+        const COUNT: &str = "SELECT COUNT(*) FROM regions WHERE account_id = $1";
+        self.pool
+            .write(
+                "store a region",
+                Durability::Durable,
+                region,
+                move |tx, region| {
+                    Box::pin(async move {
+                        accounts::lock_below(tx, &region.account_id, COUNT, limit).await?;
+                        let insert = sqlx::query(INSERT)
+                            .bind(region.account_id.clone())
+                            .bind(region.region_id.clone())
+                            .bind(region.registry_url.clone())
+                            .bind(region.login_encrypted.clone())
+                            .bind(region.created_at);
+                        change(tx, insert).await.unique(Conflict::Taken)?;
+                        Ok(())
+                    })
+                },
+            )
+            .await
+    }
+
+    /// An account's region of that id.
+    pub async fn region(&self, account_id: &str, region_id: &str) -> Result<Option<Region>, Error> {
+        const FIND: &str = concat!(region_columns!(), "WHERE account_id = $1 AND region_id = $2");
+        let statement = sqlx::query(FIND)
+            .bind(account_id.to_owned())
+            .bind(region_id.to_owned());
+        self.find("find a region", statement, read).await
+    }
+
+    /// An account's regions by id; [`Metadata::create_region`] bounds them.
+    pub async fn list_regions(&self, account_id: &str) -> Result<Vec<Region>, Error> {
+        const LIST: &str = concat!(region_columns!(), "WHERE account_id = $1 ORDER BY region_id");
+        self.list(
+            "list regions",
+            sqlx::query(LIST).bind(account_id.to_owned()),
+            read,
+        )
+        .await
+    }
+
+    /// Puts `region` in the place of the row that was read with it and changed at `read_at`; [`Conflict::Changed`]
+    /// when it is gone or another request changed it since.
+    pub async fn update_region(&self, region: Region, read_at: i64) -> Result<(), Error> {
+        const UPDATE: &str = "UPDATE regions SET registry_url = $3, login_encrypted = $4, updated_at = $5 \
+             WHERE id = $1 AND updated_at = $2";
+        let statement = move || {
+            sqlx::query(UPDATE)
+                .bind(region.id)
+                .bind(read_at)
+                .bind(region.registry_url.clone())
+                .bind(region.login_encrypted.clone())
+                .bind(region.updated_at)
+        };
+        match self
+            .change("change a region", Durability::Durable, statement)
+            .await?
+        {
+            0 => Err(Conflict::Changed.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes a region, false when the account has none of that id, and cancels the copies that wait for it;
+    /// [`Conflict::InUse`] while images are sent there automatically.
+    pub async fn delete_region(&self, account_id: &str, region_id: &str, now: i64) -> Result<bool, Error> {
+        let input = (account_id.to_owned(), region_id.to_owned());
+        self.pool
+            .write(
+                "delete a region",
+                Durability::Durable,
+                input,
+                move |tx, (account_id, region_id)| Box::pin(delete(tx, account_id, region_id, now)),
+            )
+            .await
+    }
+}
+
+async fn delete(
+    tx: &mut AnyConnection,
+    account_id: &str,
+    region_id: &str,
+    now: i64,
+) -> Result<bool, Failure> {
+    const CANCEL: &str = "UPDATE sync_jobs SET status = 'cancel', updated_at = $3 WHERE status = 'waiting' \
+         AND region IN (SELECT id FROM regions WHERE account_id = $1 AND region_id = $2)";
+    const DELETE: &str = "DELETE FROM regions WHERE account_id = $1 AND region_id = $2";
+    let of = |statement| {
+        sqlx::query(statement)
+            .bind(account_id.to_owned())
+            .bind(region_id.to_owned())
+    };
+    change(tx, of(CANCEL).bind(now)).await?;
+    Ok(change(tx, of(DELETE)).await.reference(Conflict::InUse)? > 0)
+}
+
+fn read(row: &AnyRow) -> Result<Region, Failure> {
+    Ok(Region {
+        id: row.try_get("id")?,
+        account_id: row.try_get("account_id")?,
+        region_id: row.try_get("region_id")?,
+        registry_url: row.try_get("registry_url")?,
+        login_encrypted: row.try_get("login_encrypted")?,
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
+    })
+}

@@ -1,0 +1,171 @@
+//! Copies of tags to other regions: queued here, and kept with what came of them.
+
+use crate::Metadata;
+use crate::error::{Conflict, Error};
+use crate::pool::{Durability, Failure};
+use crate::sql::{Meaning, change, lists, made, markers};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+use std::collections::BTreeSet;
+
+/// Tags to copy to one destination.
+#[derive(Clone, Debug)]
+pub struct NewSyncJobs {
+    /// The repository that they are in.
+    pub repository_id: i64,
+    /// The tags.
+    pub tags: Vec<String>,
+    /// The row of the region that they go to.
+    pub region: i64,
+    /// That region's id.
+    pub region_id: String,
+    /// The organisation there that receives them.
+    pub remote_organization: String,
+    /// Whether a tag that is there already is replaced.
+    pub overwrite: bool,
+    /// Who asked for it.
+    pub operator_id: String,
+    /// The name of who asked for it, as it was then.
+    pub operator_name: String,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+}
+
+/// A copy of one tag to one destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncJob {
+    /// Grows from job to job.
+    pub id: i64,
+    /// The tag.
+    pub tag: String,
+    /// The region that it goes to, which may be gone.
+    pub region_id: String,
+    /// The organisation there that receives it.
+    pub remote_organization: String,
+    /// Whether a tag that is there already is replaced.
+    pub overwrite: bool,
+    /// SWR's word for how far it is; `waiting` until somebody takes it on.
+    pub status: String,
+    /// Who asked for it.
+    pub operator_id: String,
+    /// The name of who asked for it, as it was then.
+    pub operator_name: String,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
+    /// Milliseconds since the epoch.
+    pub updated_at: i64,
+}
+
+/// Which end of a history comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryOrder {
+    /// The newest first.
+    NewestFirst,
+    /// The oldest first.
+    OldestFirst,
+}
+
+impl Metadata {
+    /// Queues copies of tags and answers those of them that the repository does not hold; a copy that waits already is
+    /// not queued again. [`Conflict::RepositoryGone`] when it or the region is gone.
+    pub async fn create_sync_jobs(&self, new: NewSyncJobs) -> Result<Vec<String>, Error> {
+        self.pool
+            .write("queue copies of tags", Durability::Durable, new, |tx, new| {
+                Box::pin(create(tx, new))
+            })
+            .await
+    }
+
+    /// A page of a repository's copies, and how many there are in all.
+    pub async fn list_sync_jobs(
+        &self,
+        repository_id: i64,
+        order: HistoryOrder,
+        offset: i64,
+        limit: i64,
+    ) -> Result<(Vec<SyncJob>, i64), Error> {
+        let count = sqlx::query(COUNT).bind(repository_id);
+        let total = self
+            .find("count copies of tags", count, |row| Ok(row.try_get(0)?))
+            .await?;
+        let text = match order {
+            HistoryOrder::NewestFirst => NEWEST_FIRST,
+            HistoryOrder::OldestFirst => OLDEST_FIRST,
+        };
+        let page = sqlx::query(text).bind(repository_id).bind(limit).bind(offset);
+        let rows = self.list("list copies of tags", page, job).await?;
+        Ok((rows, total.unwrap_or_default()))
+    }
+}
+
+macro_rules! job_columns {
+    () => {
+        "SELECT id, tag, region_id, remote_organization, overwrite, status, operator_id, operator_name, created_at, \
+         updated_at FROM sync_jobs WHERE repository_id = $1 "
+    };
+}
+
+pub(crate) const COUNT: &str = "SELECT COUNT(*) FROM sync_jobs WHERE repository_id = $1";
+pub(crate) const NEWEST_FIRST: &str = concat!(job_columns!(), "ORDER BY id DESC LIMIT $2 OFFSET $3");
+pub(crate) const OLDEST_FIRST: &str = concat!(job_columns!(), "ORDER BY id LIMIT $2 OFFSET $3");
+
+async fn create(tx: &mut AnyConnection, new: &NewSyncJobs) -> Result<Vec<String>, Failure> {
+    const INSERT: &str = "INSERT INTO sync_jobs (repository_id, tag, region, region_id, remote_organization, \
+         overwrite, status, operator_id, operator_name, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, 'waiting', $7, $8, $9, $9) \
+         ON CONFLICT (repository_id, tag, region, remote_organization) WHERE status = 'waiting' \
+         DO UPDATE SET overwrite = excluded.overwrite";
+    let held = held(tx, new.repository_id, &new.tags).await?;
+    let (held, missing): (Vec<_>, Vec<_>) = new.tags.iter().cloned().partition(|tag| held.contains(tag));
+    for tag in held {
+        let insert = sqlx::query(INSERT)
+            .bind(new.repository_id)
+            .bind(tag)
+            .bind(new.region)
+            .bind(new.region_id.clone())
+            .bind(new.remote_organization.clone())
+            .bind(i64::from(new.overwrite))
+            .bind(new.operator_id.clone())
+            .bind(new.operator_name.clone())
+            .bind(new.now);
+        change(tx, insert).await.reference(Conflict::RepositoryGone)?;
+    }
+    Ok(missing)
+}
+
+/// Which of the tags the repository holds.
+async fn held(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    tags: &[String],
+) -> Result<BTreeSet<String>, Failure> {
+    let mut held = BTreeSet::new();
+    for list in lists(tags) {
+        let text = format!(
+            "SELECT tag FROM tags WHERE repository_id = $1 AND tag IN ({})",
+            markers(2, list.len())
+        );
+        let select = list
+            .into_iter()
+            .fold(made(text).bind(repository_id), sqlx::query::Query::bind);
+        for row in select.fetch_all(&mut *tx).await? {
+            held.insert(row.try_get(0)?);
+        }
+    }
+    Ok(held)
+}
+
+fn job(row: &AnyRow) -> Result<SyncJob, Failure> {
+    Ok(SyncJob {
+        id: row.try_get("id")?,
+        tag: row.try_get("tag")?,
+        region_id: row.try_get("region_id")?,
+        remote_organization: row.try_get("remote_organization")?,
+        overwrite: row.try_get::<i64, _>("overwrite")? != 0,
+        status: row.try_get("status")?,
+        operator_id: row.try_get("operator_id")?,
+        operator_name: row.try_get("operator_name")?,
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
+    })
+}

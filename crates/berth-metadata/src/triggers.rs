@@ -1,0 +1,230 @@
+//! Triggers of repositories, and what came of them. Knows no condition and no cluster's API.
+
+use crate::Metadata;
+use crate::error::{Conflict, Error};
+use crate::pool::{Durability, Failure};
+use crate::repository_lock::lock;
+use crate::sql::{Meaning, change};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+/// A trigger to store.
+#[derive(Clone, Debug)]
+pub struct NewTrigger {
+    /// The repository whose pushes it waits for.
+    pub repository_id: i64,
+    /// Unique in the repository.
+    pub name: String,
+    /// How `condition` is read.
+    pub kind: String,
+    /// Which tags it waits for.
+    pub condition: String,
+    /// Whether it acts.
+    pub enabled: bool,
+    /// What it acts through.
+    pub mode: String,
+    /// The row of the cluster that it acts on; none when its mode has none.
+    pub cluster: Option<i64>,
+    /// The workload's namespace.
+    pub namespace: String,
+    /// The workload's kind.
+    pub workload_kind: String,
+    /// The workload.
+    pub workload: String,
+    /// The container; empty for all of the workload.
+    pub container: String,
+    /// Who made it.
+    pub creator_id: String,
+    /// The name of who made it, as it was then.
+    pub creator_name: String,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+}
+
+/// A repository's trigger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriggerRow {
+    /// Never used again.
+    pub id: i64,
+    /// Unique in the repository.
+    pub name: String,
+    /// How `condition` is read.
+    pub kind: String,
+    /// Which tags it waits for.
+    pub condition: String,
+    /// Whether it acts.
+    pub enabled: bool,
+    /// What it acts through.
+    pub mode: String,
+    /// The cluster's id, empty when the mode has none.
+    pub cluster_id: String,
+    /// The cluster's name, empty when the mode has none.
+    pub cluster_name: String,
+    /// The workload's namespace.
+    pub namespace: String,
+    /// The workload's kind.
+    pub workload_kind: String,
+    /// The workload.
+    pub workload: String,
+    /// The container; empty for all of the workload.
+    pub container: String,
+    /// The name of who made it, as it was then.
+    pub creator_name: String,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
+}
+
+/// One time that a trigger acted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriggerRun {
+    /// The tag that was pushed.
+    pub tag: String,
+    /// Whether the workload was changed.
+    pub succeeded: bool,
+    /// Why it was not.
+    pub detail: String,
+    /// Milliseconds since the epoch.
+    pub at: i64,
+}
+
+macro_rules! trigger_columns {
+    () => {
+        "SELECT t.id, t.name, t.kind, t.condition, t.enabled, t.mode, COALESCE(c.cluster_id, '') AS cluster_id, \
+         COALESCE(c.name, '') AS cluster_name, t.namespace, t.workload_kind, t.workload, t.container, \
+         t.creator_name, t.created_at FROM triggers t LEFT JOIN clusters c ON c.id = t.cluster "
+    };
+}
+
+impl Metadata {
+    /// Stores a trigger, at most `limit` of one repository; [`Conflict::Taken`] when the repository has one of that
+    /// name, [`Conflict::TooMany`], [`Conflict::RepositoryGone`], [`Conflict::Changed`] when the cluster is gone.
+    pub async fn create_trigger(&self, new: NewTrigger, limit: i64) -> Result<(), Error> {
+        const COUNT: &str = "SELECT COUNT(*) FROM triggers WHERE repository_id = $1";
+        self.pool
+            .write("store a trigger", Durability::Durable, new, move |tx, new| {
+                Box::pin(async move {
+                    lock(tx, new.repository_id).await?;
+                    let counted = sqlx::query(COUNT)
+                        .bind(new.repository_id)
+                        .fetch_one(&mut *tx)
+                        .await?;
+                    if counted.try_get::<i64, _>(0)? >= limit {
+                        return Err(Conflict::TooMany.into());
+                    }
+                    change(tx, insert(new))
+                        .await
+                        .unique(Conflict::Taken)
+                        .reference(Conflict::Changed)?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// A repository's trigger of that name.
+    pub async fn trigger(&self, repository_id: i64, name: &str) -> Result<Option<TriggerRow>, Error> {
+        const FIND: &str = concat!(trigger_columns!(), "WHERE t.repository_id = $1 AND t.name = $2");
+        let statement = sqlx::query(FIND).bind(repository_id).bind(name.to_owned());
+        self.find("find a trigger", statement, trigger).await
+    }
+
+    /// A repository's triggers by name; [`Metadata::create_trigger`] bounds them.
+    pub async fn list_triggers(&self, repository_id: i64) -> Result<Vec<TriggerRow>, Error> {
+        const LIST: &str = concat!(trigger_columns!(), "WHERE t.repository_id = $1 ORDER BY t.name");
+        self.list("list triggers", sqlx::query(LIST).bind(repository_id), trigger)
+            .await
+    }
+
+    /// Lets a trigger act or not; false when there is none of that id.
+    pub async fn set_trigger_enabled(&self, id: i64, enabled: bool) -> Result<bool, Error> {
+        const SET: &str = "UPDATE triggers SET enabled = $2 WHERE id = $1";
+        let statement = move || sqlx::query(SET).bind(id).bind(i64::from(enabled));
+        Ok(self
+            .change("enable or disable a trigger", Durability::Durable, statement)
+            .await?
+            > 0)
+    }
+
+    /// Deletes a trigger and its history; false when there is none of that id.
+    pub async fn delete_trigger(&self, id: i64) -> Result<bool, Error> {
+        let statement = move || sqlx::query("DELETE FROM triggers WHERE id = $1").bind(id);
+        Ok(self
+            .change("delete a trigger", Durability::Durable, statement)
+            .await?
+            > 0)
+    }
+
+    /// Notes what came of a trigger; nothing when it is gone.
+    pub async fn log_trigger(&self, trigger_id: i64, run: TriggerRun) -> Result<(), Error> {
+        const INSERT: &str = "INSERT INTO trigger_history (trigger_id, tag, succeeded, detail, at) \
+             SELECT id, $2, $3, $4, $5 FROM triggers WHERE id = $1";
+        let statement = move || {
+            sqlx::query(INSERT)
+                .bind(trigger_id)
+                .bind(run.tag.clone())
+                .bind(i64::from(run.succeeded))
+                .bind(run.detail.clone())
+                .bind(run.at)
+        };
+        self.change("note what came of a trigger", Durability::Durable, statement)
+            .await
+            .map(drop)
+    }
+
+    /// The latest `limit` times that a trigger acted, newest first.
+    pub async fn trigger_history(&self, trigger_id: i64, limit: i64) -> Result<Vec<TriggerRun>, Error> {
+        let statement = sqlx::query(HISTORY).bind(trigger_id).bind(limit);
+        self.list("list what came of a trigger", statement, |row| {
+            Ok(TriggerRun {
+                tag: row.try_get("tag")?,
+                succeeded: row.try_get::<i64, _>("succeeded")? != 0,
+                detail: row.try_get("detail")?,
+                at: row.try_get("at")?,
+            })
+        })
+        .await
+    }
+}
+
+pub(crate) const HISTORY: &str = "SELECT tag, succeeded, detail, at FROM trigger_history WHERE trigger_id = $1 \
+     ORDER BY id DESC LIMIT $2";
+
+fn insert(new: &NewTrigger) -> crate::sql::Statement {
+    const INSERT: &str = "INSERT INTO triggers (repository_id, name, kind, condition, enabled, mode, cluster, \
+         namespace, workload_kind, workload, container, creator_id, creator_name, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    sqlx::query(INSERT)
+        .bind(new.repository_id)
+        .bind(new.name.clone())
+        .bind(new.kind.clone())
+        .bind(new.condition.clone())
+        .bind(i64::from(new.enabled))
+        .bind(new.mode.clone())
+        .bind(new.cluster)
+        .bind(new.namespace.clone())
+        .bind(new.workload_kind.clone())
+        .bind(new.workload.clone())
+        .bind(new.container.clone())
+        .bind(new.creator_id.clone())
+        .bind(new.creator_name.clone())
+        .bind(new.now)
+}
+
+fn trigger(row: &AnyRow) -> Result<TriggerRow, Failure> {
+    Ok(TriggerRow {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        kind: row.try_get("kind")?,
+        condition: row.try_get("condition")?,
+        enabled: row.try_get::<i64, _>("enabled")? != 0,
+        mode: row.try_get("mode")?,
+        cluster_id: row.try_get("cluster_id")?,
+        cluster_name: row.try_get("cluster_name")?,
+        namespace: row.try_get("namespace")?,
+        workload_kind: row.try_get("workload_kind")?,
+        workload: row.try_get("workload")?,
+        container: row.try_get("container")?,
+        creator_name: row.try_get("creator_name")?,
+        created_at: row.try_get("created_at")?,
+    })
+}

@@ -1,0 +1,262 @@
+//! Clusters, regions and mirrors: what an account's administrators register.
+
+use crate::world::{World, conflict, id, name};
+use berth_metadata::{
+    Cluster, Conflict, HistoryOrder, Metadata, Mirror, NewSyncJobs, NewTrigger, Region, WantedSyncRule,
+};
+
+pub(crate) fn cluster(account_id: &str, cluster_id: &str, name: &str) -> Cluster {
+    Cluster {
+        id: 0,
+        account_id: account_id.to_owned(),
+        cluster_id: cluster_id.to_owned(),
+        name: name.to_owned(),
+        server: "https://cluster.example:6443".to_owned(),
+        certificate_authority: "PEM".to_owned(),
+        token_encrypted: vec![1, 0, 255],
+        created_at: 5,
+        updated_at: 5,
+    }
+}
+
+pub(crate) fn region(account_id: &str, region_id: &str) -> Region {
+    Region {
+        id: 0,
+        account_id: account_id.to_owned(),
+        region_id: region_id.to_owned(),
+        registry_url: "https://registry.example".to_owned(),
+        login_encrypted: None,
+        created_at: 5,
+        updated_at: 5,
+    }
+}
+
+/// Stores a region of an account and answers its row.
+pub(crate) async fn region_row(metadata: &Metadata, account_id: &str, region_id: &str) -> i64 {
+    metadata
+        .create_region(region(account_id, region_id), 10)
+        .await
+        .unwrap();
+    metadata.region(account_id, region_id).await.unwrap().unwrap().id
+}
+
+pub(crate) async fn clusters_belong_to_one_account(world: World) {
+    let metadata = &world.metadata;
+    let (mine, other) = (world.account().await, world.account().await);
+    metadata
+        .create_cluster(cluster(&mine, "c1", "west"), 2)
+        .await
+        .unwrap();
+    metadata
+        .create_cluster(cluster(&other, "c1", "west"), 2)
+        .await
+        .unwrap();
+    for (id, name) in [("c1", "east"), ("c2", "west")] {
+        let taken = metadata.create_cluster(cluster(&mine, id, name), 2).await;
+        assert_eq!(conflict(taken), Conflict::Taken, "{id} {name}");
+    }
+    metadata
+        .create_cluster(cluster(&mine, "c2", "east"), 2)
+        .await
+        .unwrap();
+    let third = metadata.create_cluster(cluster(&mine, "c3", "north"), 2).await;
+    assert_eq!(conflict(third), Conflict::TooMany);
+    let nobody = metadata.create_cluster(cluster(&id(), "c1", "west"), 2).await;
+    assert_eq!(conflict(nobody), Conflict::AccountGone);
+    let found = metadata.cluster(&mine, "c1").await.unwrap().unwrap();
+    let stored = cluster(&mine, "c1", "west");
+    assert_eq!(
+        Cluster {
+            id: 0,
+            ..found.clone()
+        },
+        stored
+    );
+    let names: Vec<_> = metadata.list_clusters(&mine).await.unwrap();
+    let names: Vec<_> = names.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["east", "west"]);
+    assert_eq!(metadata.cluster(&other, "c2").await.unwrap(), None);
+
+    let changed = Cluster {
+        token_encrypted: vec![9],
+        name: "south".to_owned(),
+        updated_at: 6,
+        ..found.clone()
+    };
+    metadata.update_cluster(changed.clone(), 5).await.unwrap();
+    assert_eq!(
+        metadata.cluster(&mine, "c1").await.unwrap(),
+        Some(changed.clone())
+    );
+    let late = metadata.update_cluster(found, 5).await;
+    assert_eq!(conflict(late), Conflict::Changed);
+    let taken = Cluster {
+        name: "east".to_owned(),
+        updated_at: 7,
+        ..changed
+    };
+    assert_eq!(conflict(metadata.update_cluster(taken, 6).await), Conflict::Taken);
+
+    assert!(metadata.delete_cluster(&mine, "c1").await.unwrap());
+    assert!(!metadata.delete_cluster(&mine, "c1").await.unwrap());
+    assert!(metadata.cluster(&other, "c1").await.unwrap().is_some());
+}
+
+pub(crate) async fn a_cluster_with_triggers_is_not_deleted(world: World) {
+    let metadata = &world.metadata;
+    let repository = world.repository().await;
+    let account = world.account().await;
+    metadata
+        .create_cluster(cluster(&account, "c1", "west"), 10)
+        .await
+        .unwrap();
+    let row = metadata.cluster(&account, "c1").await.unwrap().unwrap().id;
+    let trigger = NewTrigger {
+        cluster: Some(row),
+        ..crate::policies::new_trigger(repository.id, "roll")
+    };
+    metadata.create_trigger(trigger, 10).await.unwrap();
+    let refused = metadata.delete_cluster(&account, "c1").await;
+    assert_eq!(conflict(refused), Conflict::InUse);
+    let found = metadata.trigger(repository.id, "roll").await.unwrap().unwrap();
+    assert_eq!(
+        (found.cluster_id.as_str(), found.cluster_name.as_str()),
+        ("c1", "west")
+    );
+    assert!(metadata.delete_trigger(found.id).await.unwrap());
+    assert!(metadata.delete_cluster(&account, "c1").await.unwrap());
+}
+
+pub(crate) async fn regions_belong_to_one_account(world: World) {
+    let metadata = &world.metadata;
+    let (mine, other) = (world.account().await, world.account().await);
+    region_row(metadata, &mine, "east").await;
+    region_row(metadata, &other, "east").await;
+    let taken = metadata.create_region(region(&mine, "east"), 10).await;
+    assert_eq!(conflict(taken), Conflict::Taken);
+    let second = metadata.create_region(region(&mine, "west"), 1).await;
+    assert_eq!(conflict(second), Conflict::TooMany);
+    let found = metadata.region(&mine, "east").await.unwrap().unwrap();
+    let changed = Region {
+        login_encrypted: Some(vec![7]),
+        updated_at: 6,
+        ..found.clone()
+    };
+    metadata.update_region(changed.clone(), 5).await.unwrap();
+    assert_eq!(metadata.list_regions(&mine).await.unwrap(), [changed]);
+    assert_eq!(
+        conflict(metadata.update_region(found, 5).await),
+        Conflict::Changed
+    );
+    assert!(metadata.delete_region(&mine, "east", 9).await.unwrap());
+    assert!(!metadata.delete_region(&mine, "east", 9).await.unwrap());
+    assert!(metadata.region(&other, "east").await.unwrap().is_some());
+}
+
+pub(crate) async fn a_deleted_region_cancels_what_waits_for_it(world: World) {
+    let metadata = &world.metadata;
+    let repository = world.repository().await;
+    let account = world.account().await;
+    let region = region_row(metadata, &account, "east").await;
+    crate::policies::tag(metadata, repository.id, "v1").await;
+    let jobs = NewSyncJobs {
+        region,
+        ..crate::policies::new_jobs(repository.id, &["v1"])
+    };
+    metadata.create_sync_jobs(jobs).await.unwrap();
+    let rule = WantedSyncRule {
+        repository_id: repository.id,
+        region,
+        remote_organization: "group".to_owned(),
+        automatic: true,
+        overwrite: false,
+        now: 5,
+    };
+    metadata.put_sync_rule(rule, 10).await.unwrap();
+    let refused = metadata.delete_region(&account, "east", 8).await;
+    assert_eq!(conflict(refused), Conflict::InUse);
+    let waiting = |at: i64, status: &str| (status.to_owned(), at);
+    let jobs = async || {
+        let (jobs, _) = metadata
+            .list_sync_jobs(repository.id, HistoryOrder::NewestFirst, 0, 10)
+            .await
+            .unwrap();
+        jobs.into_iter()
+            .map(|job| (job.status, job.updated_at))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(jobs().await, [waiting(5, "waiting")], "nothing changed");
+    assert!(
+        metadata
+            .delete_sync_rule(repository.id, region, "group")
+            .await
+            .unwrap()
+    );
+    assert!(metadata.delete_region(&account, "east", 8).await.unwrap());
+    assert_eq!(jobs().await, [waiting(8, "cancel")]);
+}
+
+pub(crate) async fn an_organization_is_one_mirror_at_most(world: World) {
+    let metadata = &world.metadata;
+    let account = world.account().await;
+    let user = world.user(&account).await;
+    let (first, second) = (world.organization(&user).await, world.organization(&user).await);
+    let mirror = |name: &str, organization_id| Mirror {
+        id: 0,
+        account_id: account.clone(),
+        name: name.to_owned(),
+        organization_id,
+        organization: String::new(),
+        registry: "docker.io".to_owned(),
+        url: "https://registry-1.docker.io".to_owned(),
+        login_encrypted: None,
+        enabled: true,
+        created_at: 5,
+        updated_at: 5,
+    };
+    metadata.create_mirror(mirror("hub", first), 10).await.unwrap();
+    for (name, organization, limit, expected) in [
+        ("hub", second, 10, Conflict::Taken),
+        ("other", first, 10, Conflict::Taken),
+        ("other", second, 1, Conflict::TooMany),
+        ("other", -1, 10, Conflict::OrganizationGone),
+    ] {
+        let refused = metadata.create_mirror(mirror(name, organization), limit).await;
+        assert_eq!(conflict(refused), expected, "{name} {organization} {limit}");
+    }
+    let found = metadata.mirror(&account, "hub").await.unwrap().unwrap();
+    assert!(found.organization.starts_with("org"));
+    let changed = Mirror {
+        enabled: false,
+        login_encrypted: Some(vec![0]),
+        url: "https://other.example".to_owned(),
+        registry: "other.example".to_owned(),
+        updated_at: 6,
+        ..found.clone()
+    };
+    metadata.update_mirror(changed.clone(), 5).await.unwrap();
+    assert_eq!(metadata.list_mirrors(&account).await.unwrap(), [changed]);
+    assert_eq!(
+        conflict(metadata.update_mirror(found.clone(), 5).await),
+        Conflict::Changed
+    );
+    assert_eq!(
+        metadata.mirror(&world.account().await, "hub").await.unwrap(),
+        None
+    );
+    // The mirror goes with its organisation.
+    assert!(
+        metadata
+            .delete_organization(&found.organization, 9)
+            .await
+            .unwrap()
+    );
+    assert_eq!(metadata.list_mirrors(&account).await.unwrap(), []);
+    metadata
+        .create_mirror(mirror(&name("m"), second), 10)
+        .await
+        .unwrap();
+    let left = metadata.list_mirrors(&account).await.unwrap().remove(0);
+    assert!(metadata.delete_mirror(&account, &left.name).await.unwrap());
+    assert!(!metadata.delete_mirror(&account, &left.name).await.unwrap());
+}

@@ -1,0 +1,389 @@
+//! Triggers, retentions and synchronisation of repositories.
+
+use crate::outside::region_row;
+use crate::world::{World, conflict, digest, manifest, tagged};
+use berth_metadata::{
+    Conflict, HistoryOrder, Metadata, NewRetention, NewSyncJobs, NewTrigger, RetentionDeletion, TriggerRun,
+    WantedSyncRule,
+};
+
+pub(crate) fn new_trigger(repository_id: i64, name: &str) -> NewTrigger {
+    NewTrigger {
+        repository_id,
+        name: name.to_owned(),
+        kind: "all".to_owned(),
+        condition: ".*".to_owned(),
+        enabled: true,
+        mode: "cci".to_owned(),
+        cluster: None,
+        namespace: "default".to_owned(),
+        workload_kind: "deployments".to_owned(),
+        workload: "web".to_owned(),
+        container: String::new(),
+        creator_id: "u".to_owned(),
+        creator_name: "mary".to_owned(),
+        now: 5,
+    }
+}
+
+pub(crate) fn new_jobs(repository_id: i64, tags: &[&str]) -> NewSyncJobs {
+    NewSyncJobs {
+        repository_id,
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        region: 0,
+        region_id: "east".to_owned(),
+        remote_organization: "group".to_owned(),
+        overwrite: false,
+        operator_id: "u".to_owned(),
+        operator_name: "mary".to_owned(),
+        now: 5,
+    }
+}
+
+/// Pushes a manifest under a tag.
+pub(crate) async fn tag(metadata: &Metadata, repository_id: i64, tag: &str) {
+    metadata
+        .put_manifest(tagged(manifest(repository_id, tag, &[]), &[tag]))
+        .await
+        .unwrap();
+}
+
+pub(crate) async fn triggers_are_kept_with_their_history(world: World) {
+    let metadata = &world.metadata;
+    let (repository, other) = (world.repository().await, world.repository().await);
+    for name in ["roll", "other"] {
+        metadata
+            .create_trigger(new_trigger(repository.id, name), 2)
+            .await
+            .unwrap();
+    }
+    metadata
+        .create_trigger(new_trigger(other.id, "roll"), 2)
+        .await
+        .unwrap();
+    let table = [
+        (new_trigger(repository.id, "third"), 2, Conflict::TooMany),
+        (new_trigger(repository.id, "roll"), 10, Conflict::Taken),
+        (new_trigger(-1, "roll"), 10, Conflict::RepositoryGone),
+        (
+            NewTrigger {
+                cluster: Some(-1),
+                ..new_trigger(repository.id, "third")
+            },
+            10,
+            Conflict::Changed,
+        ),
+    ];
+    for (new, limit, expected) in table {
+        let said = format!("{new:?}");
+        assert_eq!(
+            conflict(metadata.create_trigger(new, limit).await),
+            expected,
+            "{said}"
+        );
+    }
+    let names = metadata.list_triggers(repository.id).await.unwrap();
+    let names: Vec<_> = names.iter().map(|trigger| trigger.name.as_str()).collect();
+    assert_eq!(names, ["other", "roll"]);
+    let roll = metadata.trigger(repository.id, "roll").await.unwrap().unwrap();
+    assert!(roll.enabled);
+    assert_eq!((roll.cluster_id.as_str(), roll.cluster_name.as_str()), ("", ""));
+    assert!(metadata.set_trigger_enabled(roll.id, false).await.unwrap());
+    assert!(
+        !metadata
+            .trigger(repository.id, "roll")
+            .await
+            .unwrap()
+            .unwrap()
+            .enabled
+    );
+    assert!(!metadata.set_trigger_enabled(-1, false).await.unwrap());
+
+    let run = |tag: &str, succeeded| TriggerRun {
+        tag: tag.to_owned(),
+        succeeded,
+        detail: "because".to_owned(),
+        at: 7,
+    };
+    assert_eq!(metadata.trigger_history(roll.id, 10).await.unwrap(), []);
+    for (tag, succeeded) in [("v1", true), ("v2", false), ("v3", true)] {
+        metadata.log_trigger(roll.id, run(tag, succeeded)).await.unwrap();
+    }
+    metadata.log_trigger(-1, run("v1", true)).await.unwrap();
+    assert_eq!(
+        metadata.trigger_history(roll.id, 2).await.unwrap(),
+        [run("v3", true), run("v2", false)]
+    );
+    assert!(metadata.delete_trigger(roll.id).await.unwrap());
+    assert!(!metadata.delete_trigger(roll.id).await.unwrap());
+    assert_eq!(metadata.trigger_history(roll.id, 2).await.unwrap(), []);
+    assert_eq!(metadata.trigger(repository.id, "ro\0ll").await.unwrap(), None);
+}
+
+pub(crate) async fn a_repository_has_one_retention_and_a_log(world: World) {
+    let metadata = &world.metadata;
+    let (repository, other) = (world.repository().await, world.repository().await);
+    let new = |repository_id, amount| NewRetention {
+        repository_id,
+        kind: "days".to_owned(),
+        amount,
+        exempt: "[]".to_owned(),
+        now: amount,
+    };
+    assert_eq!(metadata.retention(repository.id).await.unwrap(), None);
+    let first = metadata.create_retention(new(repository.id, 30)).await.unwrap();
+    let again = metadata.create_retention(new(repository.id, 20)).await;
+    assert_eq!(conflict(again), Conflict::Taken);
+    let nowhere = metadata.create_retention(new(-1, 30)).await;
+    assert_eq!(conflict(nowhere), Conflict::RepositoryGone);
+    assert!(
+        metadata
+            .update_retention(first, new(repository.id, 40))
+            .await
+            .unwrap()
+    );
+    let changed = metadata.retention(repository.id).await.unwrap().unwrap();
+    assert_eq!(
+        (changed.amount, changed.created_at, changed.updated_at),
+        (40, 30, 40)
+    );
+    let of_tags = NewRetention {
+        kind: "tags".to_owned(),
+        ..new(repository.id, 7)
+    };
+    assert!(!metadata.update_retention(first, of_tags).await.unwrap());
+    assert!(!metadata.update_retention(first, new(other.id, 7)).await.unwrap());
+    assert_eq!(metadata.retention(repository.id).await.unwrap(), Some(changed));
+
+    for tag in ["v1", "v2", "v3"] {
+        let deletion = RetentionDeletion {
+            repository_id: repository.id,
+            retention_id: first,
+            rule: "{}".to_owned(),
+            tag: tag.to_owned(),
+            digest: digest(tag),
+            at: 50,
+        };
+        metadata.log_retention(deletion).await.unwrap();
+    }
+    assert!(!metadata.delete_retention(other.id, first).await.unwrap());
+    assert!(metadata.delete_retention(repository.id, first).await.unwrap());
+    let second = metadata.create_retention(new(repository.id, 30)).await.unwrap();
+    assert!(second > first, "an id is never used again");
+    for (offset, limit, expected) in [(0, 2, "v3 v2"), (2, 2, "v1"), (3, 2, "")] {
+        let (page, total) = metadata
+            .retention_log(repository.id, offset, limit)
+            .await
+            .unwrap();
+        let tags: Vec<_> = page.iter().map(|row| row.tag.as_str()).collect();
+        assert_eq!((tags.join(" ").as_str(), total), (expected, 3));
+    }
+    assert_eq!(
+        metadata.retention_log(other.id, 0, 10).await.unwrap(),
+        (Vec::new(), 0)
+    );
+}
+
+pub(crate) async fn a_rule_with_the_same_destination_is_replaced(world: World) {
+    let metadata = &world.metadata;
+    let repository = world.repository().await;
+    let account = world.account().await;
+    let (east, west) = (
+        region_row(metadata, &account, "east").await,
+        region_row(metadata, &account, "west").await,
+    );
+    let rule = |region, organization: &str, overwrite, now| WantedSyncRule {
+        repository_id: repository.id,
+        region,
+        remote_organization: organization.to_owned(),
+        automatic: true,
+        overwrite,
+        now,
+    };
+    metadata
+        .put_sync_rule(rule(east, "group", false, 5), 2)
+        .await
+        .unwrap();
+    metadata
+        .put_sync_rule(rule(west, "group", false, 6), 2)
+        .await
+        .unwrap();
+    metadata
+        .put_sync_rule(rule(east, "group", true, 7), 2)
+        .await
+        .unwrap();
+    let third = metadata.put_sync_rule(rule(east, "other", false, 8), 2).await;
+    assert_eq!(conflict(third), Conflict::TooMany);
+    let nowhere = metadata.put_sync_rule(rule(-1, "group", false, 8), 5).await;
+    assert_eq!(conflict(nowhere), Conflict::Changed);
+    let gone = WantedSyncRule {
+        repository_id: -1,
+        ..rule(east, "group", false, 8)
+    };
+    assert_eq!(
+        conflict(metadata.put_sync_rule(gone, 5).await),
+        Conflict::RepositoryGone
+    );
+    let rules = metadata.list_sync_rules(repository.id).await.unwrap();
+    let rules: Vec<_> = rules
+        .iter()
+        .map(|rule| {
+            (
+                rule.region_id.as_str(),
+                rule.overwrite,
+                rule.created_at,
+                rule.updated_at,
+            )
+        })
+        .collect();
+    assert_eq!(rules, [("east", true, 5, 7), ("west", false, 6, 6)]);
+    assert!(
+        !metadata
+            .delete_sync_rule(repository.id, east, "other")
+            .await
+            .unwrap()
+    );
+    assert!(
+        metadata
+            .delete_sync_rule(repository.id, east, "group")
+            .await
+            .unwrap()
+    );
+    assert_eq!(metadata.list_sync_rules(repository.id).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn a_copy_that_waits_is_not_queued_twice(world: World) {
+    let metadata = &world.metadata;
+    let repository = world.repository().await;
+    let account = world.account().await;
+    let region = region_row(metadata, &account, "east").await;
+    for name in ["v1", "v2"] {
+        tag(metadata, repository.id, name).await;
+    }
+    let jobs = |tags: &[&str]| NewSyncJobs {
+        region,
+        ..new_jobs(repository.id, tags)
+    };
+    let missing = metadata
+        .create_sync_jobs(jobs(&["v1", "v3", "V1"]))
+        .await
+        .unwrap();
+    assert_eq!(missing, ["v3", "V1"]);
+    let overwriting = NewSyncJobs {
+        overwrite: true,
+        now: 9,
+        ..jobs(&["v1", "v2"])
+    };
+    assert_eq!(metadata.create_sync_jobs(overwriting).await.unwrap(), [""; 0]);
+    let elsewhere = NewSyncJobs {
+        remote_organization: "other".to_owned(),
+        ..jobs(&["v1"])
+    };
+    metadata.create_sync_jobs(elsewhere).await.unwrap();
+    let gone = NewSyncJobs {
+        region: -1,
+        ..jobs(&["v1"])
+    };
+    assert_eq!(
+        conflict(metadata.create_sync_jobs(gone).await),
+        Conflict::RepositoryGone
+    );
+    for (order, offset, limit, expected) in [
+        (
+            HistoryOrder::OldestFirst,
+            0,
+            10,
+            "v1 group true, v2 group true, v1 other false",
+        ),
+        (HistoryOrder::NewestFirst, 0, 2, "v1 other false, v2 group true"),
+        (HistoryOrder::NewestFirst, 2, 2, "v1 group true"),
+        (HistoryOrder::NewestFirst, 3, 2, ""),
+    ] {
+        let (page, total) = metadata
+            .list_sync_jobs(repository.id, order, offset, limit)
+            .await
+            .unwrap();
+        let page = page.iter().inspect(|job| assert_eq!(job.status, "waiting"));
+        let page = page.map(|job| format!("{} {} {}", job.tag, job.remote_organization, job.overwrite));
+        assert_eq!(
+            (page.collect::<Vec<_>>().join(", ").as_str(), total),
+            (expected, 3)
+        );
+    }
+}
+
+pub(crate) async fn a_deleted_repository_takes_its_policies_along(world: World) {
+    let metadata = &world.metadata;
+    let repository = world.repository().await;
+    let account = world.account().await;
+    let region = region_row(metadata, &account, "east").await;
+    let id = repository.id;
+    tag(metadata, id, "v1").await;
+    metadata
+        .create_trigger(new_trigger(id, "roll"), 10)
+        .await
+        .unwrap();
+    let trigger = metadata.trigger(id, "roll").await.unwrap().unwrap().id;
+    let run = TriggerRun {
+        tag: "v1".to_owned(),
+        succeeded: true,
+        detail: String::new(),
+        at: 1,
+    };
+    metadata.log_trigger(trigger, run).await.unwrap();
+    let retention = NewRetention {
+        repository_id: id,
+        kind: "days".to_owned(),
+        amount: 1,
+        exempt: "[]".to_owned(),
+        now: 1,
+    };
+    let retention_id = metadata.create_retention(retention).await.unwrap();
+    let deletion = RetentionDeletion {
+        repository_id: id,
+        retention_id,
+        rule: "{}".to_owned(),
+        tag: "v1".to_owned(),
+        digest: digest("v1"),
+        at: 1,
+    };
+    metadata.log_retention(deletion.clone()).await.unwrap();
+    let rule = WantedSyncRule {
+        repository_id: id,
+        region,
+        remote_organization: "group".to_owned(),
+        automatic: true,
+        overwrite: true,
+        now: 1,
+    };
+    metadata.put_sync_rule(rule, 10).await.unwrap();
+    metadata
+        .create_sync_jobs(NewSyncJobs {
+            region,
+            ..new_jobs(id, &["v1"])
+        })
+        .await
+        .unwrap();
+    assert!(metadata.delete_repository(id, 9).await.unwrap());
+    assert_eq!(metadata.list_triggers(id).await.unwrap(), []);
+    assert_eq!(metadata.trigger_history(trigger, 10).await.unwrap(), []);
+    assert_eq!(metadata.retention(id).await.unwrap(), None);
+    assert_eq!(metadata.retention_log(id, 0, 10).await.unwrap().1, 0);
+    assert_eq!(metadata.list_sync_rules(id).await.unwrap(), []);
+    assert_eq!(
+        metadata
+            .list_sync_jobs(id, HistoryOrder::NewestFirst, 0, 10)
+            .await
+            .unwrap()
+            .1,
+        0
+    );
+    assert_eq!(
+        conflict(metadata.log_retention(deletion).await),
+        Conflict::RepositoryGone
+    );
+    assert!(
+        metadata.delete_region(&account, "east", 9).await.unwrap(),
+        "nothing needs it"
+    );
+}
