@@ -2,13 +2,22 @@
 
 use berth_metadata::{Account, Conflict};
 
-use crate::access::Caller;
+use crate::access::{Caller, UserCaller};
 use crate::clock::now_ms;
 use crate::{Error, Registry};
 
 const NAME_CHARS_MAX: usize = 64;
 /// Rows the operator's lists read at a time.
 pub(crate) const LIST_PAGE: i64 = 1000;
+
+impl Caller {
+    /// Lets the administrators of an account pass, to what is their own account's.
+    pub(crate) fn require_own_administrator(&self) -> Result<&UserCaller, Error> {
+        let user = self.require_user()?;
+        self.require_administrator(&user.account_name)?;
+        Ok(user)
+    }
+}
 
 impl Registry {
     /// Creates an account; `Exists` when the name is taken. For the operator.
@@ -35,6 +44,12 @@ impl Registry {
             }
             accounts.extend(page);
         }
+    }
+
+    /// The account of that id, which the caller has read from another row.
+    pub(crate) async fn account_by_id(&self, id: &str) -> Result<Account, Error> {
+        let found = self.metadata.account_by_id(id).await?;
+        found.ok_or_else(|| Error::internal("finding the account of an image", id))
     }
 
     /// The account of that name, or `Unknown`.

@@ -113,6 +113,9 @@ pub enum Error {
     /// A thing of that name is there already.
     #[error("{0} already exists")]
     Exists(String),
+    /// A thing cannot be deleted while another needs it; says which and what to do.
+    #[error("{0}")]
+    InUse(String),
     /// An organisation with images cannot be deleted.
     #[error("organization {0} still holds images; delete them first")]
     OrganizationNotEmpty(String),

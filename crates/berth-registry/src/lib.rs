@@ -6,6 +6,7 @@ mod account;
 mod blob;
 mod bootstrap;
 mod clock;
+mod cluster;
 mod error;
 mod grant;
 mod group;
@@ -14,17 +15,24 @@ mod key;
 mod limits;
 mod maintenance;
 mod manifest;
+mod mirror;
 mod open;
 mod organization;
 mod password;
 mod referrers;
+mod region;
+mod remote;
 mod repository;
+mod retention;
 mod seal;
 mod secret;
 mod signer;
+mod sync;
 mod tag;
+mod tag_pattern;
 mod throttle;
 mod token;
+mod trigger;
 mod upload;
 mod user;
 
@@ -35,11 +43,13 @@ use berth_metadata::Metadata;
 
 pub use access::{Action, Caller, Credential, Refusal, UserCaller, decide};
 pub use berth_metadata::{
-    AccessKey, AccessType, Account, Grant, Group, ListedOrganization, Organization, Permission, User,
+    AccessKey, AccessType, Account, Cluster, Grant, Group, HistoryOrder, ListedOrganization, Mirror,
+    Organization, Permission, Region, RetentionLogRow, SyncJob, SyncRule, TriggerRow, TriggerRun, User,
 };
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
 pub use clock::now_ms;
+pub use cluster::{ClusterChange, WantedCluster};
 pub use error::{Denial, Error};
 pub use grant::{GrantPlace, RepositoryGrants, WantedGrant};
 pub use group::GroupRole;
@@ -47,13 +57,19 @@ pub use identity::{IdentitySettings, Presented, time_text};
 pub use key::AccessKeyPair;
 pub use limits::{Limits, MissingReferences};
 pub use manifest::{Condition, PushedManifest, StoredManifest};
+pub use mirror::{MirrorChange, WantedMirror};
 pub use open::Settings;
 pub use organization::{ListedFor, OrganizationView};
+pub use region::{RegionChange, Regions, WantedRegion};
+pub use remote::{LoginChange, RemoteLogin};
 pub use repository::Visibility;
+pub use retention::{Retention, RetentionLog, TagSelector, WantedRetention, WantedRetentionRule};
 pub use secret::{NewTemporaryLogin, WantedLogin};
 pub use signer::SERVICE;
+pub use sync::{Destination, HistoryPage, Synced};
 pub use tag::Listed;
 pub use token::{IssuedToken, TokenCaller};
+pub use trigger::{TriggerCondition, WantedTrigger};
 pub use upload::{Chunk, Started};
 pub use user::{NewPerson, Switch, generate_password};
 

@@ -37,6 +37,16 @@ pub enum Switch {
     Disabled,
 }
 
+impl Caller {
+    /// The user's name within the account; empty for callers who are none.
+    pub(crate) fn user_name(&self) -> &str {
+        match self {
+            Self::User(user) => &user.user_name,
+            Self::Anonymous | Self::System => "",
+        }
+    }
+}
+
 impl Registry {
     /// Creates a user of `account`; `Exists` when the account has one of that name.
     pub async fn create_user(

@@ -1,9 +1,7 @@
 //! Clusters, regions and mirrors: what an account's administrators register.
 
 use crate::world::{World, conflict, id, name};
-use berth_metadata::{
-    Cluster, Conflict, HistoryOrder, Metadata, Mirror, NewSyncJobs, NewTrigger, Region, WantedSyncRule,
-};
+use berth_metadata::{Cluster, Conflict, HistoryOrder, Metadata, Mirror, NewSyncJobs, NewTrigger, Region};
 
 pub(crate) fn cluster(account_id: &str, cluster_id: &str, name: &str) -> Cluster {
     Cluster {
@@ -164,14 +162,7 @@ pub(crate) async fn a_deleted_region_cancels_what_waits_for_it(world: World) {
         ..crate::policies::new_jobs(repository.id, &["v1"])
     };
     metadata.create_sync_jobs(jobs).await.unwrap();
-    let rule = WantedSyncRule {
-        repository_id: repository.id,
-        region,
-        remote_organization: "group".to_owned(),
-        automatic: true,
-        overwrite: false,
-        now: 5,
-    };
+    let rule = crate::policies::new_rule(repository.id, region, "group");
     metadata.put_sync_rule(rule, 10).await.unwrap();
     let refused = metadata.delete_region(&account, "east", 8).await;
     assert_eq!(conflict(refused), Conflict::InUse);

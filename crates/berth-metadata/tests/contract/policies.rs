@@ -40,6 +40,47 @@ pub(crate) fn new_jobs(repository_id: i64, tags: &[&str]) -> NewSyncJobs {
     }
 }
 
+pub(crate) fn new_rule(repository_id: i64, region: i64, organization: &str) -> WantedSyncRule {
+    WantedSyncRule {
+        repository_id,
+        region,
+        remote_organization: organization.to_owned(),
+        automatic: true,
+        overwrite: false,
+        now: 5,
+    }
+}
+
+fn new_retention(repository_id: i64, amount: i64) -> NewRetention {
+    NewRetention {
+        repository_id,
+        kind: "days".to_owned(),
+        amount,
+        exempt: "[]".to_owned(),
+        now: amount,
+    }
+}
+
+fn deletion(repository_id: i64, retention_id: i64, tag: &str) -> RetentionDeletion {
+    RetentionDeletion {
+        repository_id,
+        retention_id,
+        rule: "{}".to_owned(),
+        tag: tag.to_owned(),
+        digest: digest(tag),
+        at: 50,
+    }
+}
+
+fn run(tag: &str, succeeded: bool) -> TriggerRun {
+    TriggerRun {
+        tag: tag.to_owned(),
+        succeeded,
+        detail: "because".to_owned(),
+        at: 7,
+    }
+}
+
 /// Pushes a manifest under a tag.
 pub(crate) async fn tag(metadata: &Metadata, repository_id: i64, tag: &str) {
     metadata
@@ -99,12 +140,6 @@ pub(crate) async fn triggers_are_kept_with_their_history(world: World) {
     );
     assert!(!metadata.set_trigger_enabled(-1, false).await.unwrap());
 
-    let run = |tag: &str, succeeded| TriggerRun {
-        tag: tag.to_owned(),
-        succeeded,
-        detail: "because".to_owned(),
-        at: 7,
-    };
     assert_eq!(metadata.trigger_history(roll.id, 10).await.unwrap(), []);
     for (tag, succeeded) in [("v1", true), ("v2", false), ("v3", true)] {
         metadata.log_trigger(roll.id, run(tag, succeeded)).await.unwrap();
@@ -123,13 +158,7 @@ pub(crate) async fn triggers_are_kept_with_their_history(world: World) {
 pub(crate) async fn a_repository_has_one_retention_and_a_log(world: World) {
     let metadata = &world.metadata;
     let (repository, other) = (world.repository().await, world.repository().await);
-    let new = |repository_id, amount| NewRetention {
-        repository_id,
-        kind: "days".to_owned(),
-        amount,
-        exempt: "[]".to_owned(),
-        now: amount,
-    };
+    let new = new_retention;
     assert_eq!(metadata.retention(repository.id).await.unwrap(), None);
     let first = metadata.create_retention(new(repository.id, 30)).await.unwrap();
     let again = metadata.create_retention(new(repository.id, 20)).await;
@@ -156,15 +185,10 @@ pub(crate) async fn a_repository_has_one_retention_and_a_log(world: World) {
     assert_eq!(metadata.retention(repository.id).await.unwrap(), Some(changed));
 
     for tag in ["v1", "v2", "v3"] {
-        let deletion = RetentionDeletion {
-            repository_id: repository.id,
-            retention_id: first,
-            rule: "{}".to_owned(),
-            tag: tag.to_owned(),
-            digest: digest(tag),
-            at: 50,
-        };
-        metadata.log_retention(deletion).await.unwrap();
+        metadata
+            .log_retention(deletion(repository.id, first, tag))
+            .await
+            .unwrap();
     }
     assert!(!metadata.delete_retention(other.id, first).await.unwrap());
     assert!(metadata.delete_retention(repository.id, first).await.unwrap());
@@ -193,12 +217,9 @@ pub(crate) async fn a_rule_with_the_same_destination_is_replaced(world: World) {
         region_row(metadata, &account, "west").await,
     );
     let rule = |region, organization: &str, overwrite, now| WantedSyncRule {
-        repository_id: repository.id,
-        region,
-        remote_organization: organization.to_owned(),
-        automatic: true,
         overwrite,
         now,
+        ..new_rule(repository.id, region, organization)
     };
     metadata
         .put_sync_rule(rule(east, "group", false, 5), 2)
@@ -324,38 +345,11 @@ pub(crate) async fn a_deleted_repository_takes_its_policies_along(world: World) 
         .await
         .unwrap();
     let trigger = metadata.trigger(id, "roll").await.unwrap().unwrap().id;
-    let run = TriggerRun {
-        tag: "v1".to_owned(),
-        succeeded: true,
-        detail: String::new(),
-        at: 1,
-    };
-    metadata.log_trigger(trigger, run).await.unwrap();
-    let retention = NewRetention {
-        repository_id: id,
-        kind: "days".to_owned(),
-        amount: 1,
-        exempt: "[]".to_owned(),
-        now: 1,
-    };
-    let retention_id = metadata.create_retention(retention).await.unwrap();
-    let deletion = RetentionDeletion {
-        repository_id: id,
-        retention_id,
-        rule: "{}".to_owned(),
-        tag: "v1".to_owned(),
-        digest: digest("v1"),
-        at: 1,
-    };
-    metadata.log_retention(deletion.clone()).await.unwrap();
-    let rule = WantedSyncRule {
-        repository_id: id,
-        region,
-        remote_organization: "group".to_owned(),
-        automatic: true,
-        overwrite: true,
-        now: 1,
-    };
+    metadata.log_trigger(trigger, run("v1", true)).await.unwrap();
+    let retention = metadata.create_retention(new_retention(id, 1)).await.unwrap();
+    let deleted = deletion(id, retention, "v1");
+    metadata.log_retention(deleted.clone()).await.unwrap();
+    let rule = new_rule(id, region, "group");
     metadata.put_sync_rule(rule, 10).await.unwrap();
     metadata
         .create_sync_jobs(NewSyncJobs {
@@ -379,7 +373,7 @@ pub(crate) async fn a_deleted_repository_takes_its_policies_along(world: World) 
         0
     );
     assert_eq!(
-        conflict(metadata.log_retention(deletion).await),
+        conflict(metadata.log_retention(deleted).await),
         Conflict::RepositoryGone
     );
     assert!(

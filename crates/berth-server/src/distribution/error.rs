@@ -164,7 +164,7 @@ fn status(error: &Error) -> (StatusCode, ErrorCode) {
         }
         Error::ReferencesMissing(_) => (StatusCode::NOT_FOUND, ErrorCode::ManifestBlobUnknown),
         Error::TagMoved { .. } => (StatusCode::PRECONDITION_FAILED, ErrorCode::Denied),
-        Error::BlobInUse { .. } | Error::Exists(_) | Error::OrganizationNotEmpty(_) => {
+        Error::BlobInUse { .. } | Error::Exists(_) | Error::InUse(_) | Error::OrganizationNotEmpty(_) => {
             (StatusCode::CONFLICT, ErrorCode::Denied)
         }
         Error::BodyInterrupted(source) if source.kind() == std::io::ErrorKind::TimedOut => {

@@ -132,6 +132,7 @@ fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &'static str
         (Error::Unknown(_), _) => (StatusCode::NOT_FOUND, "4040058"),
         (Error::Exists(_), Subject::Grant) => (StatusCode::CONFLICT, "4090076"),
         (Error::Exists(_), _) => (StatusCode::CONFLICT, "4090060"),
+        (Error::InUse(_), _) => (StatusCode::NOT_ACCEPTABLE, "4060053"),
         (Error::OrganizationNotEmpty(_), _) => (StatusCode::NOT_ACCEPTABLE, "4060074"),
         (Error::OrganizationQuota(_), _) => (StatusCode::BAD_REQUEST, "4000097"),
         (Error::NameInvalid(_), _) => (StatusCode::BAD_REQUEST, "4001008"),
