@@ -70,8 +70,35 @@ pub enum Conflict {
     #[error("the organisation exists already")]
     OrganizationExists,
     /// The user has created as many organisations as allowed.
-    #[error("the quota of organisations is used up")]
-    OrganizationQuota,
+    #[error("the quota of {limit} organisations is used up")]
+    OrganizationQuota {
+        /// How many.
+        limit: i64,
+    },
+    /// The account holds as many repositories as allowed.
+    #[error("the quota of {limit} repositories is used up")]
+    RepositoryQuota {
+        /// How many.
+        limit: i64,
+    },
+    /// The repository has as many tags as allowed.
+    #[error("the quota of {limit} tags is used up")]
+    TagQuota {
+        /// How many.
+        limit: i64,
+    },
+    /// The repository is shared with that account.
+    #[error("the repository is shared with the account already")]
+    ShareExists,
+    /// The repository is shared with as many accounts as allowed.
+    #[error("the repository is shared with as many accounts as allowed")]
+    ShareQuota,
+    /// Everybody may pull from the repository, so that it cannot be shared.
+    #[error("the repository is public")]
+    RepositoryPublic,
+    /// The account's triggers may act on clusters already.
+    #[error("the agency exists already")]
+    AgencyExists,
     /// The organisation holds repositories.
     #[error("the organisation still holds images")]
     OrganizationNotEmpty,

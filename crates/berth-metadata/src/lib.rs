@@ -5,6 +5,7 @@
 //! are checked by its caller. All times are milliseconds since the epoch.
 
 mod accounts;
+mod agencies;
 mod blobs;
 mod clusters;
 mod error;
@@ -18,6 +19,7 @@ mod organizations;
 #[cfg(test)]
 mod plans;
 mod pool;
+mod quotas;
 mod reclaim;
 mod regions;
 mod repositories;
@@ -47,11 +49,13 @@ pub use manifests::{
 };
 pub use mirrors::Mirror;
 pub use organizations::{ListedOrganization, NewOrganization, Organization, OrganizationsPage};
+pub use quotas::Quotas;
 pub use reclaim::ReclaimRow;
 pub use regions::Region;
 pub use repositories::{NewRepository, Repository};
 pub use retentions::{NewRetention, RetentionDeletion, RetentionLogRow, RetentionRow};
 pub use secrets::SigningKeyRow;
+pub use shares::{NewShare, Share, ShareTerms};
 pub use sync_jobs::{HistoryOrder, NewSyncJobs, SyncJob};
 pub use sync_rules::{SyncRule, WantedSyncRule};
 pub use tags::{Expected, TagMove};

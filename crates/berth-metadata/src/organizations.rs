@@ -4,8 +4,8 @@ use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::grants::Permission;
 use crate::pool::{Durability, Failure};
-use crate::repositories;
 use crate::sql::{Meaning, change, first};
+use crate::{quotas, repositories};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -35,7 +35,8 @@ pub struct NewOrganization {
     pub name: String,
     /// The user that creates it, in whose account it is made and who gets permission to manage it.
     pub creator_id: String,
-    /// Organisations that the creator may have created at most, this one included; none for no limit.
+    /// Organisations that the creator may have created at most, this one included, unless its account has a quota of
+    /// its own; none for no limit.
     pub limit: Option<i64>,
     /// Milliseconds since the epoch.
     pub now: i64,
@@ -187,8 +188,9 @@ async fn create(tx: &mut AnyConnection, new: &NewOrganization) -> Result<Organiz
             .bind(new.creator_id.clone())
             .fetch_one(&mut *tx)
             .await?;
+        let limit = quotas::organizations_per_user(tx, &account_id, limit).await?;
         if count.try_get::<i64, _>(0)? >= limit {
-            return Err(Conflict::OrganizationQuota.into());
+            return Err(Conflict::OrganizationQuota { limit }.into());
         }
     }
     let insert = sqlx::query(INSERT)

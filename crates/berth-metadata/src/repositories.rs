@@ -1,12 +1,12 @@
 //! Repositories: what manifests, tags and links to blobs belong to.
 
 use crate::Metadata;
-use crate::blobs;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use crate::repository_lock::lock;
 use crate::sql::{Meaning, Statement, change, in_one_row};
 use crate::viewer::{Viewer, readable};
+use crate::{blobs, quotas};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -69,7 +69,8 @@ pub(crate) const LIST_READABLE: &str = in_one_row!(
 );
 
 impl Metadata {
-    /// The repository of that name, made for a push when missing: it is in no list before its first manifest; [`Conflict::OrganizationGone`].
+    /// The repository of that name, made for a push when missing: it is in no list before its first
+    /// manifest; [`Conflict::OrganizationGone`], [`Conflict::RepositoryQuota`].
     pub async fn ensure_repository(&self, new: NewRepository) -> Result<Repository, Error> {
         if let Some(repository) = self.repository(&new.full_name).await? {
             return Ok(repository);
@@ -77,9 +78,13 @@ impl Metadata {
         self.pool
             .write("create a repository", Durability::Durable, new, |tx, new| {
                 Box::pin(async move {
-                    change(tx, insert(new, false))
+                    if change(tx, insert(new, false))
                         .await
-                        .reference(Conflict::OrganizationGone)?;
+                        .reference(Conflict::OrganizationGone)?
+                        > 0
+                    {
+                        quotas::admit_repository(tx, new.organization_id).await?;
+                    }
                     by_name(tx, &new.full_name)
                         .await?
                         .ok_or_else(|| Conflict::OrganizationGone.into())
@@ -88,7 +93,8 @@ impl Metadata {
             .await
     }
 
-    /// Creates a repository; [`Conflict::RepositoryExists`], [`Conflict::OrganizationGone`].
+    /// Creates a repository; [`Conflict::RepositoryExists`], [`Conflict::OrganizationGone`],
+    /// [`Conflict::RepositoryQuota`].
     pub async fn create_repository(&self, new: NewRepository) -> Result<Repository, Error> {
         self.pool
             .write("create a repository", Durability::Durable, new, |tx, new| {
@@ -100,6 +106,7 @@ impl Metadata {
                     {
                         return Err(Conflict::RepositoryExists.into());
                     }
+                    quotas::admit_repository(tx, new.organization_id).await?;
                     by_name(tx, &new.full_name)
                         .await?
                         .ok_or_else(|| Conflict::OrganizationGone.into())

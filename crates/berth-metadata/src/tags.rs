@@ -3,8 +3,8 @@
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
-use crate::repository_lock;
 use crate::sql::{change, first, in_one_row};
+use crate::{quotas, repository_lock};
 use sqlx::{AnyConnection, Row};
 
 /// What a tag must name for a change to happen (`If-Match`, `If-None-Match: *`).
@@ -131,7 +131,7 @@ pub(crate) struct Target<'a> {
     pub(crate) now: i64,
 }
 
-/// Points a tag, which names `previous`, at a manifest that is stored.
+/// Points a tag, which names `previous`, at a manifest that is stored; [`Conflict::TagQuota`].
 pub(crate) async fn point(
     tx: &mut AnyConnection,
     target: Target<'_>,
@@ -146,6 +146,9 @@ pub(crate) async fn point(
         .bind(target.digest.to_owned())
         .bind(target.now);
     change(tx, point).await?;
+    if previous.is_none() {
+        quotas::admit_tag(tx, target.repository_id).await?;
+    }
     if previous != Some(target.digest) {
         let note = sqlx::query(NOTE)
             .bind(target.repository_id)

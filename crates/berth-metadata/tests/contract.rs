@@ -23,6 +23,8 @@ mod postgres;
 mod properties;
 #[path = "contract/races.rs"]
 mod races;
+#[path = "contract/sharing.rs"]
+mod sharing;
 #[path = "contract/uploads.rs"]
 mod uploads;
 #[path = "contract/world.rs"]
@@ -92,6 +94,14 @@ contract! {
     places::lists_show_what_the_viewer_may_read,
     places::names_are_paged_in_byte_order,
     places::a_deleted_repository_leaves_its_blobs_to_reclaim,
+    sharing::a_share_says_what_it_was_given,
+    sharing::shares_are_of_private_repositories_with_accounts_that_exist,
+    sharing::no_more_shares_than_allowed_at_once,
+    sharing::an_agency_is_made_once,
+    sharing::quotas_are_kept_and_counted,
+    sharing::the_quota_of_an_account_goes_before_the_settings,
+    sharing::the_quota_of_repositories_holds_under_concurrency,
+    sharing::the_quota_of_tags_holds,
     uploads::progress_is_saved_by_one_request_at_a_time,
     uploads::a_finished_upload_is_a_linked_blob,
     uploads::a_blob_that_is_there_keeps_its_key,

@@ -71,7 +71,7 @@ pub enum Action {
 }
 
 /// SWR's text for a caller without the right.
-pub(crate) const NO_PERMISSION: &str = "you do not have the permission";
+pub const NO_PERMISSION: &str = "you do not have the permission";
 /// SWR's text for a push into an organisation that is not there.
 pub(crate) const ORGANIZATION_UNKNOWN: &str = "Image organization does not exist, you should create it first";
 

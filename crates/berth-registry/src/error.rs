@@ -2,6 +2,8 @@
 
 use berth_oci::{Digest, NameError, Reference};
 
+use crate::limits::Quota;
+
 /// A refusal to a caller who is known, told so that they know what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
@@ -119,11 +121,14 @@ pub enum Error {
     /// An organisation with images cannot be deleted.
     #[error("organization {0} still holds images; delete them first")]
     OrganizationNotEmpty(String),
-    /// The quota of organisations is used up.
-    #[error(
-        "you have created {0} organizations, as many as one user may; an administrator can raise the limit"
-    )]
-    OrganizationQuota(u32),
+    /// A quota is used up.
+    #[error("{}", full(*.quota, *.limit))]
+    QuotaExceeded {
+        /// What it is on.
+        quota: Quota,
+        /// How many there may be.
+        limit: i64,
+    },
 
     /// The disk or its quota is full.
     #[error("the registry's storage is full; an operator must free or add space")]
@@ -142,6 +147,26 @@ pub enum Error {
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+fn full(quota: Quota, limit: i64) -> String {
+    match quota {
+        Quota::Organizations => {
+            format!(
+                "you have created {limit} organizations, as many as one user may: the operator can raise the limit"
+            )
+        }
+        Quota::Repositories => {
+            format!(
+                "the account may hold {limit} images, and does: delete some, or have the operator raise the limit"
+            )
+        }
+        Quota::Tags => {
+            format!(
+                "an image may have {limit} tags, and this one has: delete some, or have the operator raise the limit"
+            )
+        }
+    }
 }
 
 fn join(digests: &[String]) -> String {

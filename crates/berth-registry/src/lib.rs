@@ -3,6 +3,7 @@
 
 mod access;
 mod account;
+mod agency;
 mod blob;
 mod bootstrap;
 mod clock;
@@ -19,6 +20,7 @@ mod mirror;
 mod open;
 mod organization;
 mod password;
+mod quota;
 mod referrers;
 mod region;
 mod remote;
@@ -26,6 +28,7 @@ mod repository;
 mod retention;
 mod seal;
 mod secret;
+mod sharing;
 mod signer;
 mod sync;
 mod tag;
@@ -41,10 +44,12 @@ use std::sync::Arc;
 use berth_blob::BlobStore;
 use berth_metadata::Metadata;
 
-pub use access::{Action, Caller, Credential, Refusal, UserCaller, decide};
+pub use access::{Action, Caller, Credential, NO_PERMISSION, Refusal, UserCaller, decide};
+pub use agency::Agency;
 pub use berth_metadata::{
     AccessKey, AccessType, Account, Cluster, Grant, Group, HistoryOrder, ListedOrganization, Mirror,
-    Organization, Permission, Region, RetentionLogRow, SyncJob, SyncRule, TriggerRow, TriggerRun, User,
+    Organization, Permission, Quotas, Region, RetentionLogRow, SyncJob, SyncRule, TriggerRow, TriggerRun,
+    User,
 };
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
@@ -55,16 +60,18 @@ pub use grant::{GrantPlace, RepositoryGrants, WantedGrant};
 pub use group::GroupRole;
 pub use identity::{IdentitySettings, Presented, time_text};
 pub use key::AccessKeyPair;
-pub use limits::{Limits, MissingReferences};
+pub use limits::{Limits, MissingReferences, Quota};
 pub use manifest::{Condition, PushedManifest, StoredManifest};
 pub use mirror::{MirrorChange, WantedMirror};
 pub use open::Settings;
 pub use organization::{ListedFor, OrganizationView};
+pub use quota::QuotaUse;
 pub use region::{RegionChange, Regions, WantedRegion};
 pub use remote::{LoginChange, RemoteLogin};
 pub use repository::Visibility;
 pub use retention::{Retention, RetentionLog, TagSelector, WantedRetention, WantedRetentionRule};
 pub use secret::{NewTemporaryLogin, WantedLogin};
+pub use sharing::{Deadline, ShareView, WantedShare};
 pub use signer::SERVICE;
 pub use sync::{Destination, HistoryPage, Synced};
 pub use tag::Listed;

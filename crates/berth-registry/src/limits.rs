@@ -5,6 +5,17 @@ use std::time::Duration;
 /// What [`Limits::missing_references`] says of a manifest that names content which is not there.
 pub use berth_metadata::MissingReferences;
 
+/// What a quota is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quota {
+    /// Organisations that one user creates.
+    Organizations,
+    /// Images of an account, those included that a first push is making.
+    Repositories,
+    /// Tags of one image.
+    Tags,
+}
+
 /// The bounds the registry keeps; the server fills them from its settings.
 #[derive(Clone, Debug)]
 pub struct Limits {

@@ -12,6 +12,7 @@ use crate::Registry;
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::error::Error;
+use crate::quota;
 
 /// Missing blobs or manifests that a refusal names; a manifest can name tens of thousands.
 const MISSING_NAMED_MAX: usize = 100;
@@ -227,6 +228,6 @@ fn conflict(error: berth_metadata::Error) -> Error {
             Error::ReferencesMissing(missing)
         }
         berth_metadata::Error::Conflict(Conflict::TagMoved { now }) => Error::TagMoved { now },
-        error => error.into(),
+        error => quota::exceeded(error),
     }
 }

@@ -8,6 +8,7 @@ use berth_oci::OrganizationName;
 
 use crate::access::{Action, Caller, UserCaller};
 use crate::clock::now_ms;
+use crate::quota;
 use crate::{Error, Registry};
 
 /// An organisation and what the caller may do in it.
@@ -33,7 +34,7 @@ const LIST_PAGE: i64 = 1000;
 
 impl Registry {
     /// Creates an organisation that the caller manages from then on; `Exists` when any account has one of that name,
-    /// `OrganizationQuota` when the caller has made as many as one user may.
+    /// `QuotaExceeded` when the caller has made as many as one user may.
     pub async fn create_organization(
         &self,
         caller: &Caller,
@@ -76,11 +77,8 @@ impl Registry {
                 berth_metadata::Error::Conflict(Conflict::OrganizationExists) => {
                     Error::Exists(format!("organization '{name}'"))
                 }
-                berth_metadata::Error::Conflict(Conflict::OrganizationQuota) => {
-                    Error::OrganizationQuota(self.limits.organizations_per_user)
-                }
                 berth_metadata::Error::Conflict(Conflict::UserGone) => crate::identity::not_recognised(),
-                other => other.into(),
+                other => quota::exceeded(other),
             })
     }
 

@@ -8,6 +8,7 @@ use crate::Registry;
 use crate::access::{Action, Caller, ORGANIZATION_UNKNOWN};
 use crate::clock::now_ms;
 use crate::error::{Denial, Error};
+use crate::quota;
 use crate::tag::Listed;
 
 /// Who may pull a repository.
@@ -84,7 +85,8 @@ impl Registry {
             creator_id: caller.user_id().unwrap_or_default().to_owned(),
             now: now_ms(),
         };
-        Ok(self.metadata.ensure_repository(new).await?.id)
+        let made = self.metadata.ensure_repository(new).await;
+        Ok(made.map_err(quota::exceeded)?.id)
     }
 }
 

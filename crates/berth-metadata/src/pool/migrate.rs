@@ -19,6 +19,11 @@ pub(super) const STEPS: &[Step] = &[
         postgres: include_str!("../../migrations/postgres/0001_registry.sql"),
     },
     Step {
+        name: "0004_sharing",
+        sqlite: include_str!("../../migrations/sqlite/0004_sharing.sql"),
+        postgres: include_str!("../../migrations/postgres/0004_sharing.sql"),
+    },
+    Step {
         name: "0005_policies",
         sqlite: include_str!("../../migrations/sqlite/0005_policies.sql"),
         postgres: include_str!("../../migrations/postgres/0005_policies.sql"),

@@ -3,7 +3,7 @@
 use crate::world::{World, conflict, digest, id, manifest, name, new_organization, new_repository, tagged};
 use berth_metadata::{
     Conflict, Grant, GrantTarget, NewOrganization, OrganizationFacts, OrganizationsPage, Permission,
-    Repository, RepositoryFacts, Standing, User, Viewer,
+    Repository, RepositoryFacts, ShareTerms, Standing, User, Viewer,
 };
 use futures_util::future::join_all;
 
@@ -69,7 +69,7 @@ pub(crate) async fn the_quota_of_organizations_holds_under_concurrency(world: Wo
     assert!(
         refused
             .into_iter()
-            .all(|result| conflict(result) == Conflict::OrganizationQuota)
+            .all(|result| conflict(result) == Conflict::OrganizationQuota { limit: 5 })
     );
     let colleague = world.user(&user.account_id).await;
     let new = NewOrganization {
@@ -405,32 +405,29 @@ pub(crate) async fn a_standing_tells_a_valid_share(world: World) {
         shared: true,
         ..scene.stranger()
     };
-    let share = async |until| {
-        metadata
-            .share_repository(scene.repository, &guest.account_id, until, 1)
-            .await
+    let terms = |expires_at| ShareTerms {
+        expires_at,
+        ..ShareTerms::default()
     };
+    let account = metadata.account_by_id(&guest.account_id).await.unwrap().unwrap();
     assert_eq!(scene.standing(&guest, 50).await, scene.stranger());
-    share(Some(100)).await.unwrap();
+    scene
+        .world
+        .share(scene.repository, &guest.account_id, Some(100))
+        .await
+        .unwrap();
     assert_eq!(scene.standing(&guest, 99).await, shared);
     assert_eq!(scene.standing(&guest, 100).await, scene.stranger());
-    share(None).await.unwrap();
+    let update = metadata.update_share(scene.repository, &account.name, terms(None), 2);
+    assert!(update.await.unwrap());
     assert_eq!(scene.standing(&guest, i64::MAX).await, shared);
     assert!(
         metadata
-            .unshare_repository(scene.repository, &guest.account_id)
-            .await
-            .unwrap()
-    );
-    assert!(
-        !metadata
-            .unshare_repository(scene.repository, &guest.account_id)
+            .delete_share(scene.repository, &account.name)
             .await
             .unwrap()
     );
     assert_eq!(scene.standing(&guest, 50).await, scene.stranger());
-    let nowhere = metadata.share_repository(-1, &guest.account_id, None, 1).await;
-    assert_eq!(conflict(nowhere), Conflict::RepositoryGone);
 }
 
 pub(crate) async fn a_standing_tells_what_exists(world: World) {
@@ -482,8 +479,8 @@ pub(crate) async fn lists_show_what_the_viewer_may_read(world: World) {
         .await
         .unwrap();
     let guest = world.user(&world.account().await).await;
-    metadata
-        .share_repository(private.id, &guest.account_id, Some(100), 1)
+    world
+        .share(private.id, &guest.account_id, Some(100))
         .await
         .unwrap();
     let full = |repository: &Repository| format!("o{}/{}", repository.organization_id, repository.image);

@@ -282,10 +282,7 @@ pub(crate) async fn a_readable_blob_is_found_for_those_who_may_read_it(world: Wo
         .await
         .unwrap();
     check(Some(user(&colleague, false)), true).await;
-    metadata
-        .share_repository(repository, &guest.account_id, None, 1)
-        .await
-        .unwrap();
+    world.share(repository, &guest.account_id, None).await.unwrap();
     check(Some(user(&guest, false)), true).await;
     metadata.set_repository_public(repository, true, 1).await.unwrap();
     check(None, true).await;

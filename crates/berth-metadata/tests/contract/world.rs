@@ -2,7 +2,7 @@
 
 use berth_metadata::{
     AccessType, Conflict, Error, FinishOutcome, FinishUpload, Metadata, MissingReferences, NewOrganization,
-    NewRepository, NewUser, PutManifest, Repository, UploadRow, User,
+    NewRepository, NewShare, NewUser, PutManifest, Repository, ShareTerms, UploadRow, User,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -87,6 +87,17 @@ impl World {
             .unwrap()
     }
 
+    /// Shares a private repository with an account until a time, for ever when none.
+    pub(crate) async fn share(
+        &self,
+        repository_id: i64,
+        account_id: &str,
+        until: Option<i64>,
+    ) -> Result<(), Error> {
+        let new = new_share(repository_id, account_id, until);
+        self.metadata.create_share(new).await
+    }
+
     /// Starts and finishes an upload of `digest` under `key`.
     pub(crate) async fn push(&self, repository_id: i64, digest: &str, key: &str, now: i64) -> FinishOutcome {
         self.metadata
@@ -97,6 +108,22 @@ impl World {
             .finish_upload(finish(key, repository_id, digest, now))
             .await
             .unwrap()
+    }
+}
+
+pub(crate) fn new_share(repository_id: i64, account_id: &str, expires_at: Option<i64>) -> NewShare {
+    NewShare {
+        repository_id,
+        account_id: account_id.to_owned(),
+        terms: ShareTerms {
+            deadline_at: expires_at,
+            expires_at,
+            description: String::new(),
+        },
+        creator_id: id(),
+        creator_name: name("creator"),
+        limit: 500,
+        now: 1,
     }
 }
 

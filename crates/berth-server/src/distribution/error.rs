@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use berth_oci::{Endpoint, EndpointError, ErrorBody, ErrorCode, ErrorEntry};
-use berth_registry::Error;
+use berth_registry::{Error, NO_PERMISSION};
 use http::header::{
     ALLOW, CONTENT_RANGE, CONTENT_TYPE, ETAG, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
@@ -148,7 +148,7 @@ fn status(error: &Error) -> (StatusCode, ErrorCode) {
         Error::Unauthenticated | Error::BadCredentials { .. } | Error::InsufficientScope(_) => {
             (StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized)
         }
-        Error::Denied(_) | Error::OrganizationQuota(_) => (StatusCode::FORBIDDEN, ErrorCode::Denied),
+        Error::Denied(_) | Error::QuotaExceeded { .. } => (StatusCode::FORBIDDEN, ErrorCode::Denied),
         Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
         Error::RepositoryUnknown(_) | Error::Unknown(_) => (StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
         Error::ManifestUnknown(_) => (StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
@@ -187,6 +187,7 @@ fn body(error: &Error, code: ErrorCode) -> ErrorBody {
         Error::Unauthenticated => authenticate::unauthorized(None),
         Error::BadCredentials { explanation } => authenticate::unauthorized(explanation.as_deref()),
         Error::Denied(denial) => ErrorBody::one(code, denial.text, Some(json!(denial.explanation))),
+        Error::QuotaExceeded { .. } => ErrorBody::one(code, NO_PERMISSION, Some(json!(error.to_string()))),
         Error::NameInvalid(name) => name_invalid(name),
         Error::ReferencesMissing(missing) => ErrorBody {
             errors: missing

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use berth_registry::Error;
+use berth_registry::{Error, Quota};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use serde::Serialize;
@@ -134,7 +134,14 @@ fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &'static str
         (Error::Exists(_), _) => (StatusCode::CONFLICT, "4090060"),
         (Error::InUse(_), _) => (StatusCode::NOT_ACCEPTABLE, "4060053"),
         (Error::OrganizationNotEmpty(_), _) => (StatusCode::NOT_ACCEPTABLE, "4060074"),
-        (Error::OrganizationQuota(_), _) => (StatusCode::BAD_REQUEST, "4000097"),
+        (Error::QuotaExceeded { quota, .. }, _) => (
+            StatusCode::BAD_REQUEST,
+            match quota {
+                Quota::Organizations => "4000097",
+                Quota::Repositories => "4000098",
+                Quota::Tags => "4000099",
+            },
+        ),
         (Error::NameInvalid(_), _) => (StatusCode::BAD_REQUEST, "4001008"),
         (Error::NoSpace, _) => (StatusCode::INSUFFICIENT_STORAGE, "5070070"),
         (Error::ReadOnly | Error::Unavailable, _) => (StatusCode::SERVICE_UNAVAILABLE, "5030000"),
