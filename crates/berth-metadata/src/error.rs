@@ -60,6 +60,12 @@ pub enum Conflict {
     /// The account has a group of that name.
     #[error("the group exists already")]
     GroupExists,
+    /// The group does not exist (any more).
+    #[error("the group does not exist")]
+    GroupGone,
+    /// The account would be left without an enabled administrator.
+    #[error("the account would have no administrator left")]
+    LastAdministrator,
     /// An access key or temporary login of that id exists.
     #[error("the access key exists already")]
     AccessKeyExists,

@@ -19,6 +19,8 @@ pub struct AccessKey {
     pub secret_encrypted: Vec<u8>,
     /// Whether it works now.
     pub enabled: bool,
+    /// What it is for, in somebody's words; may be empty.
+    pub description: String,
     /// Milliseconds since the epoch.
     pub created_at: i64,
     /// Milliseconds since the epoch, none when it was never used.
@@ -38,6 +40,8 @@ pub struct TemporaryLogin {
     pub secret_hash: Vec<u8>,
     /// The access key that it was made with, whose end is its end too.
     pub made_with: Option<String>,
+    /// The fingerprint of the password that it was made with, whose end is its end too.
+    pub password_fingerprint: Option<String>,
     /// The project that its user name begins with.
     pub project: String,
     /// Milliseconds since the epoch.
@@ -60,7 +64,7 @@ impl Metadata {
     pub async fn access_key(&self, access_key_id: &str) -> Result<Option<(AccessKey, User)>, Error> {
         const FIND: &str = concat!(
             "SELECT k.access_key_id, k.user_id, k.secret_encrypted, k.enabled, k.created_at, k.last_used_at, \
-             k.expires_at, ",
+             k.expires_at, k.description, ",
             user_columns!(),
             " FROM access_keys k JOIN users u ON u.id = k.user_id JOIN accounts a ON a.id = u.account_id \
              WHERE k.access_key_id = $1"
@@ -75,7 +79,7 @@ impl Metadata {
     /// The access keys of a user by id.
     pub async fn list_access_keys(&self, user_id: &str) -> Result<Vec<AccessKey>, Error> {
         const LIST: &str = "SELECT access_key_id, user_id, secret_encrypted, enabled, created_at, last_used_at, \
-             expires_at FROM access_keys WHERE user_id = $1 ORDER BY access_key_id";
+             expires_at, description FROM access_keys WHERE user_id = $1 ORDER BY access_key_id";
         self.list(
             "list access keys",
             sqlx::query(LIST).bind(user_id.to_owned()),
@@ -91,6 +95,29 @@ impl Metadata {
         let statement = move || sqlx::query(SET).bind(id.clone()).bind(i64::from(enabled));
         Ok(self
             .change("enable or disable an access key", Durability::Durable, statement)
+            .await?
+            > 0)
+    }
+
+    /// Sets whether a key works and what it is for, each unless absent; false when there is no such key.
+    pub async fn update_access_key(
+        &self,
+        access_key_id: &str,
+        enabled: Option<bool>,
+        description: Option<&str>,
+    ) -> Result<bool, Error> {
+        const SET: &str = "UPDATE access_keys SET enabled = COALESCE($2, enabled), \
+             description = COALESCE($3, description) WHERE access_key_id = $1";
+        let (id, description) = (access_key_id.to_owned(), description.map(str::to_owned));
+        let enabled = enabled.map(i64::from);
+        let statement = move || {
+            sqlx::query(SET)
+                .bind(id.clone())
+                .bind(enabled)
+                .bind(description.clone())
+        };
+        Ok(self
+            .change("change an access key", Durability::Durable, statement)
             .await?
             > 0)
     }
@@ -121,8 +148,8 @@ impl Metadata {
     /// that it is made with is gone.
     pub async fn create_temporary_login(&self, login: TemporaryLogin) -> Result<(), Error> {
         const INSERT: &str = "INSERT INTO temporary_logins \
-             (id, user_id, secret_hash, made_with, project, created_at, expires_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)";
+             (id, user_id, secret_hash, made_with, project, created_at, expires_at, password_fingerprint) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         self.pool
             .write(
                 "create a temporary login",
@@ -137,7 +164,8 @@ impl Metadata {
                             .bind(login.made_with.clone())
                             .bind(login.project.clone())
                             .bind(login.created_at)
-                            .bind(login.expires_at);
+                            .bind(login.expires_at)
+                            .bind(login.password_fingerprint.clone());
                         change(tx, insert)
                             .await
                             .unique(Conflict::AccessKeyExists)
@@ -154,6 +182,7 @@ impl Metadata {
     pub async fn temporary_login(&self, id: &str) -> Result<Option<(TemporaryLogin, User, bool)>, Error> {
         const FIND: &str = concat!(
             "SELECT t.id, t.user_id, t.secret_hash, t.made_with, t.project, t.created_at, t.expires_at, \
+             t.password_fingerprint, \
              COALESCE(k.enabled, 1) AS made_with_enabled, ",
             user_columns!(),
             " FROM temporary_logins t JOIN users u ON u.id = t.user_id JOIN accounts a ON a.id = u.account_id \
@@ -180,8 +209,8 @@ impl Metadata {
 /// Inserts the key's row.
 pub(crate) async fn insert(tx: &mut AnyConnection, key: &AccessKey) -> Result<(), Failure> {
     const INSERT: &str = "INSERT INTO access_keys \
-         (access_key_id, user_id, secret_encrypted, enabled, created_at, last_used_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+         (access_key_id, user_id, secret_encrypted, enabled, created_at, last_used_at, expires_at, description) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let insert = sqlx::query(INSERT)
         .bind(key.access_key_id.clone())
         .bind(key.user_id.clone())
@@ -189,7 +218,8 @@ pub(crate) async fn insert(tx: &mut AnyConnection, key: &AccessKey) -> Result<()
         .bind(i64::from(key.enabled))
         .bind(key.created_at)
         .bind(key.last_used_at)
-        .bind(key.expires_at);
+        .bind(key.expires_at)
+        .bind(key.description.clone());
     change(tx, insert)
         .await
         .unique(Conflict::AccessKeyExists)
@@ -203,6 +233,7 @@ fn access_key(row: &AnyRow) -> Result<AccessKey, Failure> {
         user_id: row.try_get("user_id")?,
         secret_encrypted: row.try_get("secret_encrypted")?,
         enabled: row.try_get::<i64, _>("enabled")? != 0,
+        description: row.try_get("description")?,
         created_at: row.try_get("created_at")?,
         last_used_at: row.try_get("last_used_at")?,
         expires_at: row.try_get("expires_at")?,
@@ -215,6 +246,7 @@ fn temporary_login(row: &AnyRow) -> Result<TemporaryLogin, Failure> {
         user_id: row.try_get("user_id")?,
         secret_hash: row.try_get("secret_hash")?,
         made_with: row.try_get("made_with")?,
+        password_fingerprint: row.try_get("password_fingerprint")?,
         project: row.try_get("project")?,
         created_at: row.try_get("created_at")?,
         expires_at: row.try_get("expires_at")?,

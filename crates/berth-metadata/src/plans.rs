@@ -12,7 +12,8 @@ mod postgres;
 /// 10,000 tags of one repository and 100,000 repositories, as text that both databases run.
 const ROWS: &str = "
     INSERT INTO accounts VALUES ('account', 'account', 1), ('other', 'other', 1);
-    INSERT INTO users SELECT 'user', 'account', 'user', NULL, 'both', 0, 1, 1;
+    INSERT INTO users (id, account_id, name, password_hash, access, administrator, enabled, created_at)
+        SELECT 'user', 'account', 'user', NULL, 'both', 0, 1, 1;
     INSERT INTO organizations (id, name, account_id, creator_id, creator_name, created_at)
         SELECT n, 'org' || n, CASE WHEN n % 10 = 0 THEN 'account' ELSE 'other' END, 'user', 'user', 1
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100) SELECT n FROM c) AS c;

@@ -59,6 +59,8 @@ pub struct User {
     pub own_administrator: bool,
     /// Whether it may sign in at all.
     pub enabled: bool,
+    /// What it is for, in somebody's words; may be empty.
+    pub description: String,
     /// Milliseconds since the epoch.
     pub created_at: i64,
 }
@@ -78,6 +80,8 @@ pub struct NewUser {
     pub access: AccessType,
     /// Whether it is an administrator of the account by itself.
     pub administrator: bool,
+    /// What it is for, in somebody's words; may be empty.
+    pub description: String,
     /// Milliseconds since the epoch.
     pub now: i64,
 }
@@ -87,6 +91,7 @@ macro_rules! user_columns {
     () => {
         "u.id AS user_id, u.account_id, a.name AS account_name, u.name AS user_name, u.password_hash, u.access, \
          u.administrator AS own_administrator, u.enabled AS user_enabled, u.created_at AS user_created_at, \
+         u.description AS user_description, \
          CASE WHEN u.administrator = 1 OR EXISTS (SELECT 1 FROM group_members m \
            JOIN user_groups g ON g.id = m.group_id WHERE m.user_id = u.id AND g.administrator = 1) \
          THEN 1 ELSE 0 END AS administrator"
@@ -204,8 +209,8 @@ impl Metadata {
 /// Inserts the user's row and reads it back.
 pub(crate) async fn insert(tx: &mut AnyConnection, user: &NewUser) -> Result<User, Failure> {
     const INSERT: &str = "INSERT INTO users \
-         (id, account_id, name, password_hash, access, administrator, enabled, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, 1, $7)";
+         (id, account_id, name, password_hash, access, administrator, enabled, created_at, description) \
+         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8)";
     const ACCOUNT: &str = "SELECT name FROM accounts WHERE id = $1";
     let insert = sqlx::query(INSERT)
         .bind(user.id.clone())
@@ -214,7 +219,8 @@ pub(crate) async fn insert(tx: &mut AnyConnection, user: &NewUser) -> Result<Use
         .bind(user.password_hash.clone())
         .bind(user.access.as_str())
         .bind(i64::from(user.administrator))
-        .bind(user.now);
+        .bind(user.now)
+        .bind(user.description.clone());
     change(tx, insert)
         .await
         .unique(Conflict::UserExists)
@@ -234,6 +240,7 @@ pub(crate) async fn insert(tx: &mut AnyConnection, user: &NewUser) -> Result<Use
         administrator: user.administrator,
         own_administrator: user.administrator,
         enabled: true,
+        description: user.description.clone(),
         created_at: user.now,
     })
 }
@@ -250,6 +257,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<User, Failure> {
         administrator: row.try_get::<i64, _>("administrator")? != 0,
         own_administrator: row.try_get::<i64, _>("own_administrator")? != 0,
         enabled: row.try_get::<i64, _>("user_enabled")? != 0,
+        description: row.try_get("user_description")?,
         created_at: row.try_get("user_created_at")?,
     })
 }

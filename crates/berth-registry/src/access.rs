@@ -47,6 +47,10 @@ pub enum Credential {
     AccessKey(String),
     /// A temporary login, by its id.
     TemporaryLogin(String),
+    /// A temporary access key, by its id.
+    TemporaryKey(String),
+    /// A session of the console, by its id.
+    Session(String),
 }
 
 /// What somebody wants to do to a repository or an organisation.
@@ -243,6 +247,8 @@ impl Caller {
                     Credential::Password => "password".into(),
                     Credential::AccessKey(id) => format!("access key {id}"),
                     Credential::TemporaryLogin(id) => format!("temporary login {id}"),
+                    Credential::TemporaryKey(id) => format!("temporary access key {id}"),
+                    Credential::Session(_) => "session of the console".into(),
                 };
                 format!(
                     "you are user '{}' of account '{}' (by {with})",

@@ -62,6 +62,7 @@ impl Registry {
                 password_hash: Some(self.hashed(&password).await?),
                 access: AccessType::Both,
                 administrator: true,
+                description: String::new(),
                 now,
             },
         };

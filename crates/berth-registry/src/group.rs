@@ -33,6 +33,7 @@ impl Registry {
             account_id: account.id,
             name: name.to_owned(),
             administrator: role == GroupRole::Administrators,
+            description: String::new(),
             created_at: now_ms(),
         };
         match self.metadata.create_group(group.clone()).await {

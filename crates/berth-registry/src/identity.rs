@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use berth_metadata::{AccessKey, AccessType, Metadata, SigningKeyRow, TemporaryLogin, User};
+use berth_metadata::{
+    AccessKey, AccessType, Metadata, Session, SigningKeyRow, TemporaryKey, TemporaryLogin, User,
+};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
@@ -26,8 +28,8 @@ use crate::throttle::Throttle;
 pub use login::Presented;
 pub(crate) use login::login_key;
 
-/// SWR's text for a user whose access type does not cover programs.
-const NO_PROGRAMMATIC_ACCESS: &str = "Authenticate Error";
+/// SWR's text for a user whose access type does not cover programs, or the console.
+const NO_ACCESS: &str = "Authenticate Error";
 const CHECK_NAME: &str = "master_key_check";
 const CHECK_CONTEXT: &str = "check of the master key";
 const SIGNING_KEY_CONTEXT: &str = "token signing key";
@@ -95,6 +97,12 @@ impl Identity {
 
     /// The secret key of an access key.
     pub(crate) fn secret_key(&self, key: &AccessKey) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
+        self.master_key
+            .open(&secret_key_context(&key.access_key_id), &key.secret_encrypted)
+    }
+
+    /// The secret key of a temporary access key.
+    fn temporary_secret_key(&self, key: &TemporaryKey) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
         self.master_key
             .open(&secret_key_context(&key.access_key_id), &key.secret_encrypted)
     }
@@ -209,6 +217,10 @@ pub(crate) fn admit_key(key: &AccessKey, user: User, now: i64) -> Result<UserCal
 /// The caller behind a temporary login whose key was right.
 pub(crate) fn admit_temporary(found: (TemporaryLogin, User, bool), now: i64) -> Result<UserCaller, Error> {
     let (login, user, made_with_enabled) = found;
+    let has_ended = login
+        .password_fingerprint
+        .as_deref()
+        .is_some_and(|made_with| !has_password(&user, made_with));
     if login.expires_at <= now {
         return Err(refused_because(format!(
             "this temporary login ended at {}: generate a new login command",
@@ -220,7 +232,46 @@ pub(crate) fn admit_temporary(found: (TemporaryLogin, User, bool), now: i64) -> 
             "the access key that made this temporary login was disabled or deleted".to_owned(),
         ));
     }
+    if has_ended {
+        return Err(refused_because(
+            "the password that made this temporary login was changed".to_owned(),
+        ));
+    }
     admit(user, Credential::TemporaryLogin(login.id))
+}
+
+/// The caller behind a temporary access key that signed a request and came with its token.
+pub(crate) fn admit_temporary_key(found: (TemporaryKey, User, bool), now: i64) -> Result<UserCaller, Error> {
+    let (key, user, made_with_enabled) = found;
+    let password = key.password_fingerprint.as_deref();
+    if key.expires_at <= now {
+        return Err(refused_because(format!(
+            "temporary access key {} ended at {}",
+            key.access_key_id,
+            time_text(key.expires_at)
+        )));
+    }
+    if !made_with_enabled || password.is_some_and(|made_with| !has_password(&user, made_with)) {
+        return Err(refused_because(format!(
+            "temporary access key {} ended with the key or password that made it",
+            key.access_key_id
+        )));
+    }
+    admit(user, Credential::TemporaryKey(key.access_key_id))
+}
+
+/// The caller behind a session of the console.
+pub(crate) fn admit_session(session: &Session, user: User, now: i64) -> Result<UserCaller, Error> {
+    if session.expires_at <= now || !has_password(&user, &session.password_fingerprint) {
+        return Err(refused_because("the session has ended: sign in again".to_owned()));
+    }
+    admit(user, Credential::Session(session.id.clone()))
+}
+
+/// Whether the password is still the one of that fingerprint.
+pub(crate) fn has_password(user: &User, fingerprint: &str) -> bool {
+    let stored = user.password_hash.as_deref();
+    stored.is_some_and(|stored| password_fingerprint(stored) == fingerprint)
 }
 
 /// The rules for users, whatever they came with.
@@ -231,9 +282,19 @@ fn admit(user: User, credential: Credential) -> Result<UserCaller, Error> {
             user.name, user.account_name
         )));
     }
-    if user.access == AccessType::Console {
+    let is_person_at_console = matches!(credential, Credential::Session(_));
+    if user.access == AccessType::Programmatic && is_person_at_console {
         return Err(Error::Denied(Box::new(Denial {
-            text: NO_PROGRAMMATIC_ACCESS,
+            text: NO_ACCESS,
+            explanation: format!(
+                "user '{}' of account '{}' has no console access: an administrator of the account can give it",
+                user.name, user.account_name
+            ),
+        })));
+    }
+    if user.access == AccessType::Console && !is_person_at_console {
+        return Err(Error::Denied(Box::new(Denial {
+            text: NO_ACCESS,
             explanation: format!(
                 "user '{}' of account '{}' has no programmatic access: an administrator of the account can give it",
                 user.name, user.account_name

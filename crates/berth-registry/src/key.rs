@@ -132,6 +132,7 @@ impl Registry {
                 .master_key
                 .seal(&context, pair.secret_key.as_bytes())?,
             enabled: true,
+            description: String::new(),
             created_at: now_ms(),
             last_used_at: None,
             expires_at: None,

@@ -51,6 +51,8 @@ impl Registry {
         self.reclaim().await?;
         let ended = now.saturating_sub(ENDED_LOGINS_KEPT_MS);
         while self.metadata.delete_expired_temporary_logins(ended, STEP).await? > 0 {}
+        while self.metadata.delete_expired_temporary_keys(ended, STEP).await? > 0 {}
+        while self.metadata.delete_expired_sessions(ended, STEP).await? > 0 {}
         Ok(())
     }
 

@@ -3,8 +3,9 @@
 use berth_metadata::{Conflict, TemporaryLogin};
 use sha2::{Digest, Sha256};
 
-use crate::access::{Caller, Credential};
+use crate::access::{Caller, Credential, UserCaller};
 use crate::clock::now_ms;
+use crate::identity::password_fingerprint;
 use crate::key::generate_access_key_id;
 use crate::{Error, Registry};
 
@@ -12,6 +13,11 @@ use crate::{Error, Registry};
 const SECONDS_MIN: i64 = 900;
 /// The longest life.
 const SECONDS_MAX: i64 = 86_400;
+
+/// What stands for the project in the user names of logins by token.
+const BEARER: &str = "bearertoken";
+/// How long a login by token is good for: 12 hours.
+const BEARER_SECONDS: i64 = 12 * 3600;
 
 /// What somebody wants of a temporary login.
 #[derive(Clone, Debug, Default)]
@@ -33,21 +39,36 @@ pub struct NewTemporaryLogin {
     pub expires_at: i64,
 }
 
+/// What a temporary credential hangs on: with any of these it ends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Roots {
+    pub(crate) access_key_id: Option<String>,
+    pub(crate) password_fingerprint: Option<String>,
+    /// Milliseconds since the epoch.
+    pub(crate) ends_at: Option<i64>,
+}
+
 impl Registry {
-    /// A temporary login for the caller; it ends early when the access key it was asked with is disabled or deleted.
+    /// A temporary login for the caller; it ends early when what it was asked with ends: an access key that is disabled
+    /// or deleted, a password that changes.
     pub async fn create_secret(
         &self,
         caller: &Caller,
         wanted: &WantedLogin,
     ) -> Result<NewTemporaryLogin, Error> {
         let user = caller.require_user()?;
-        let made_with = match &user.credential {
-            Credential::AccessKey(id) => Some(id.as_str()),
-            Credential::Password => None,
-            // Otherwise a temporary login could prolong itself for ever.
-            Credential::TemporaryLogin(_) => return Err(Error::Unauthenticated),
-        };
-        self.temporary_login(&user.user_id, made_with, wanted).await
+        let project = self.project_of_login(wanted)?;
+        let roots = self.roots_of(user).await?;
+        self.temporary_login(&user.user_id, roots, project, wanted.duration_seconds)
+            .await
+    }
+
+    /// A temporary login `bearertoken@<id>` for the caller, good for 12 hours (SWR's "enhanced" login).
+    pub async fn create_authorization_token(&self, caller: &Caller) -> Result<NewTemporaryLogin, Error> {
+        let user = caller.require_user()?;
+        let roots = self.roots_of(user).await?;
+        self.temporary_login(&user.user_id, roots, BEARER, Some(BEARER_SECONDS))
+            .await
     }
 
     /// A temporary login for a user, on behalf of an administrator of the account.
@@ -60,38 +81,69 @@ impl Registry {
     ) -> Result<NewTemporaryLogin, Error> {
         caller.require_administrator(account)?;
         let user = self.user(account, user).await?;
-        self.temporary_login(&user.id, None, wanted).await
+        let project = self.project_of_login(wanted)?;
+        self.temporary_login(&user.id, Roots::default(), project, wanted.duration_seconds)
+            .await
+    }
+
+    /// What a credential that the caller makes for themselves must end with.
+    pub(crate) async fn roots_of(&self, user: &UserCaller) -> Result<Roots, Error> {
+        let gone = crate::identity::not_recognised;
+        Ok(match &user.credential {
+            Credential::AccessKey(id) => Roots {
+                access_key_id: Some(id.clone()),
+                ..Roots::default()
+            },
+            Credential::Password | Credential::Session(_) => {
+                let stored = self.metadata.user_by_id(&user.user_id).await?;
+                let hash = stored.and_then(|user| user.password_hash).ok_or_else(gone)?;
+                Roots {
+                    password_fingerprint: Some(password_fingerprint(&hash)),
+                    ..Roots::default()
+                }
+            }
+            Credential::TemporaryKey(id) => {
+                let (key, ..) = self.metadata.temporary_key(id).await?.ok_or_else(gone)?;
+                Roots {
+                    access_key_id: key.made_with,
+                    password_fingerprint: key.password_fingerprint,
+                    ends_at: Some(key.expires_at),
+                }
+            }
+            // Otherwise a temporary login could prolong itself for ever.
+            Credential::TemporaryLogin(_) => return Err(Error::Unauthenticated),
+        })
+    }
+
+    fn project_of_login<'a>(&'a self, wanted: &WantedLogin) -> Result<&'a str, Error> {
+        let region = &self.identity.region;
+        if wanted.project.as_ref().is_some_and(|project| project != region) {
+            return Err(Error::Invalid(format!(
+                "the project of this registry is '{region}'"
+            )));
+        }
+        Ok(region)
     }
 
     async fn temporary_login(
         &self,
         user_id: &str,
-        made_with: Option<&str>,
-        wanted: &WantedLogin,
+        roots: Roots,
+        project: &str,
+        duration_seconds: Option<i64>,
     ) -> Result<NewTemporaryLogin, Error> {
-        let project = wanted.project.as_deref().unwrap_or(&self.identity.region);
-        if project != self.identity.region {
-            return Err(Error::Invalid(format!(
-                "the project of this registry is '{}'",
-                self.identity.region
-            )));
-        }
         let usual = i64::try_from(self.identity.temporary_login_ttl.as_secs()).unwrap_or(SECONDS_MAX);
-        let seconds = wanted.duration_seconds.unwrap_or(usual);
-        if !(SECONDS_MIN..=SECONDS_MAX).contains(&seconds) {
-            return Err(Error::Invalid(format!(
-                "duration_seconds is {SECONDS_MIN} to {SECONDS_MAX}"
-            )));
-        }
         let now = now_ms();
-        let expires_at = now + seconds * 1000;
+        let wanted_end = now + checked_duration(duration_seconds.unwrap_or(usual))? * 1000;
+        let expires_at = wanted_end.min(roots.ends_at.unwrap_or(i64::MAX));
         let id = generate_access_key_id();
         let key = hex::encode(rand::random::<[u8; 32]>());
         let login = TemporaryLogin {
             id: id.clone(),
             user_id: user_id.to_owned(),
             secret_hash: Sha256::digest(key.as_bytes()).to_vec(),
-            made_with: made_with.map(str::to_owned),
+            made_with: roots.access_key_id,
+            password_fingerprint: roots.password_fingerprint,
             project: project.to_owned(),
             created_at: now,
             expires_at,
@@ -111,4 +163,14 @@ impl Registry {
             }
         }
     }
+}
+
+/// The seconds that a temporary credential may be wanted for, 900 to 86400.
+pub(crate) fn checked_duration(seconds: i64) -> Result<i64, Error> {
+    if (SECONDS_MIN..=SECONDS_MAX).contains(&seconds) {
+        return Ok(seconds);
+    }
+    Err(Error::Invalid(format!(
+        "duration_seconds is {SECONDS_MIN} to {SECONDS_MAX}"
+    )))
 }

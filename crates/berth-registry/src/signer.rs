@@ -12,6 +12,8 @@ use crate::Error;
 
 /// The service name of challenges and tokens, and the audience that `verify` demands.
 pub const SERVICE: &str = "berth";
+/// The audience of IAM tokens: neither kind of token stands for the other.
+pub(crate) const IAM: &str = "berth-iam";
 /// How far the clocks of two replicas may differ.
 const LEEWAY_SECONDS: i64 = 60;
 /// Longer texts are no tokens of ours: they are refused before they are hashed or decoded.
@@ -31,8 +33,22 @@ pub(crate) struct Claims {
     /// Which credential asked for the token; `None` for an anonymous caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) credential: Option<CredentialClaim>,
-    /// What was granted, in the shape of the distribution token specification.
+    /// What was granted, in the shape of the distribution token specification; empty in an IAM token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) access: Vec<AccessEntry>,
+    /// What an IAM token is for; `None` in a registry token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<TokenScope>,
+}
+
+/// What an IAM token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenScope {
+    /// The project, that is the region's part of an account.
+    Project,
+    /// The whole account.
+    Domain,
 }
 
 /// The credential a token was made with.
@@ -108,7 +124,7 @@ impl Signer {
             return Err(broken("loading the token signing key", "there is none"));
         };
         let mut validation = Validation::new(Algorithm::ES256);
-        validation.set_audience(&[SERVICE]);
+        validation.set_audience(&[SERVICE, IAM]);
         validation.set_issuer(&[SERVICE]);
         validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
         // Time is checked below, against the caller's clock.
@@ -130,8 +146,9 @@ impl Signer {
         jsonwebtoken::encode(&header, claims, &self.signing).map_err(|error| broken("signing a token", error))
     }
 
-    /// The claims of a token that this installation signed and whose time has come, `None` for anything else.
-    pub(crate) fn verify(&self, token: &str, now: i64) -> Option<Verified> {
+    /// The claims of a token that this installation signed for that audience and whose time has come, `None` for anything
+    /// else.
+    pub(crate) fn verify(&self, token: &str, audience: &str, now: i64) -> Option<Verified> {
         if token.len() > TOKEN_BYTES_MAX {
             return None;
         }
@@ -142,7 +159,7 @@ impl Signer {
             .claims;
         let not_yet = claims.nbf.saturating_sub(LEEWAY_SECONDS) > now / 1000;
         let expires_at = claims.exp.saturating_mul(1000);
-        (!not_yet).then_some(Verified { claims, expires_at })
+        (!not_yet && claims.aud == audience).then_some(Verified { claims, expires_at })
     }
 }
 
@@ -185,6 +202,7 @@ mod tests {
                 name: "group/app".to_owned(),
                 actions: vec!["pull".to_owned()],
             }],
+            scope: None,
         }
     }
 
@@ -196,7 +214,7 @@ mod tests {
     fn a_token_says_what_was_signed() {
         let signer = signer();
         let token = signer.sign(&claims()).unwrap();
-        let verified = signer.verify(&token, NOW).unwrap();
+        let verified = signer.verify(&token, SERVICE, NOW).unwrap();
         assert_eq!(verified.claims, claims());
         assert!(!verified.is_expired(NOW + 899_999));
         assert!(verified.is_expired(NOW + 900_000));
@@ -209,8 +227,33 @@ mod tests {
             .unwrap()
             .sign(&claims())
             .unwrap();
-        assert!(Signer::new(&[new, old]).unwrap().verify(&token, NOW).is_some());
-        assert!(signer().verify(&token, NOW).is_none());
+        assert!(
+            Signer::new(&[new, old])
+                .unwrap()
+                .verify(&token, SERVICE, NOW)
+                .is_some()
+        );
+        assert!(signer().verify(&token, SERVICE, NOW).is_none());
+    }
+
+    #[test]
+    fn a_token_is_good_for_its_own_audience_only() {
+        let signer = signer();
+        for (signed_for, presented_for, good) in [
+            (SERVICE, SERVICE, true),
+            (IAM, IAM, true),
+            (SERVICE, IAM, false),
+            (IAM, SERVICE, false),
+        ] {
+            let token = signer
+                .sign(&Claims {
+                    aud: signed_for.to_owned(),
+                    ..claims()
+                })
+                .unwrap();
+            let verified = signer.verify(&token, presented_for, NOW);
+            assert_eq!(verified.is_some(), good, "{signed_for} as {presented_for}");
+        }
     }
 
     #[test]
@@ -229,11 +272,11 @@ mod tests {
             ("a.b.c".to_owned(), "no token"),
             ("x".repeat(TOKEN_BYTES_MAX + 1), "too long"),
         ] {
-            assert!(signer.verify(&token, NOW).is_none(), "{why}");
+            assert!(signer.verify(&token, SERVICE, NOW).is_none(), "{why}");
         }
         assert!(
             signer
-                .verify(&with(&|claims| claims.nbf = NOW / 1000 + 60), NOW)
+                .verify(&with(&|claims| claims.nbf = NOW / 1000 + 60), SERVICE, NOW)
                 .is_some(),
             "a clock that is a minute ahead"
         );
@@ -252,13 +295,13 @@ mod tests {
                 URL_SAFE_NO_PAD.encode(header),
                 URL_SAFE_NO_PAD.encode(&body)
             );
-            assert!(signer.verify(&forged, NOW).is_none(), "{algorithm}");
+            assert!(signer.verify(&forged, SERVICE, NOW).is_none(), "{algorithm}");
         }
         for position in 0..token.len() - 1 {
             let mut changed = token.clone().into_bytes();
             changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
-            assert!(signer.verify(&changed, NOW).is_none(), "byte {position}");
+            assert!(signer.verify(&changed, SERVICE, NOW).is_none(), "byte {position}");
         }
     }
 }

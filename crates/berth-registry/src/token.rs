@@ -73,6 +73,7 @@ impl Registry {
             jti: uuid::Uuid::new_v4().simple().to_string(),
             credential,
             access,
+            scope: None,
         })?;
         Ok(IssuedToken {
             token,
@@ -85,7 +86,9 @@ impl Registry {
     /// credential has gone since.
     pub async fn verify_token(&self, token: &str) -> Result<TokenCaller, Error> {
         let now = now_ms();
-        let verified = self.verified(token, now).ok_or_else(identity::not_recognised)?;
+        let verified = self
+            .verified(token, SERVICE, now)
+            .ok_or_else(identity::not_recognised)?;
         let caller = self.caller_of(&verified.claims, now).await?;
         if !verified.is_expired(now) {
             Ok(TokenCaller::Valid(caller))
@@ -134,10 +137,12 @@ impl Registry {
         Ok(granted)
     }
 
-    async fn credential_claim(&self, user: &UserCaller) -> Result<CredentialClaim, Error> {
+    pub(crate) async fn credential_claim(&self, user: &UserCaller) -> Result<CredentialClaim, Error> {
         Ok(match &user.credential {
             Credential::AccessKey(id) => CredentialClaim::Key { id: id.clone() },
             Credential::TemporaryLogin(id) => CredentialClaim::Temporary { id: id.clone() },
+            // Otherwise what ends by itself could prolong itself.
+            Credential::TemporaryKey(_) | Credential::Session(_) => return Err(identity::not_recognised()),
             Credential::Password => {
                 let stored = self.metadata.user_by_id(&user.user_id).await?;
                 let hash = stored.and_then(|user| user.password_hash);
@@ -149,28 +154,33 @@ impl Registry {
         })
     }
 
-    fn verified(&self, token: &str, now: i64) -> Option<Arc<Verified>> {
+    pub(crate) fn verified(&self, token: &str, audience: &str, now: i64) -> Option<Arc<Verified>> {
         let key = Sha256::digest(token.as_bytes()).into();
         if let Some(verified) = self.identity.verified_tokens.get(&key) {
-            return Some(verified);
+            return (verified.claims.aud == audience).then_some(verified);
         }
-        let verified = Arc::new(self.identity.signer.verify(token, now)?);
+        let verified = Arc::new(self.identity.signer.verify(token, audience, now)?);
         self.identity.verified_tokens.insert(key, Arc::clone(&verified));
         Some(verified)
     }
 
-    /// The caller behind the claims as things stand now: one metadata read.
     async fn caller_of(&self, claims: &Claims, now: i64) -> Result<Caller, Error> {
+        let Some(mut user) = self.holder_of(claims, now).await? else {
+            return Ok(Caller::Anonymous);
+        };
+        user.scopes = Some(claims.access.iter().filter_map(scope_of).collect());
+        Ok(Caller::User(Box::new(user)))
+    }
+
+    /// The user behind the claims as things stand now, `None` when there was none: one metadata read.
+    pub(crate) async fn holder_of(&self, claims: &Claims, now: i64) -> Result<Option<UserCaller>, Error> {
         let found = match &claims.credential {
-            None => return Ok(Caller::Anonymous),
+            None => return Ok(None),
             Some(CredentialClaim::Password { fingerprint }) => self
                 .metadata
                 .user_by_id(&claims.sub)
                 .await?
-                .filter(|user| {
-                    let stored = user.password_hash.as_deref();
-                    stored.is_some_and(|stored| password_fingerprint(stored) == *fingerprint)
-                })
+                .filter(|user| identity::has_password(user, fingerprint))
                 .map(identity::admit_user),
             Some(CredentialClaim::Key { id }) => self
                 .metadata
@@ -183,13 +193,12 @@ impl Registry {
                 .await?
                 .map(|found| identity::admit_temporary(found, now)),
         };
-        let mut user = found.ok_or_else(identity::not_recognised)??;
+        let user = found.ok_or_else(identity::not_recognised)??;
         // An id that was given up and made anew for somebody else is another credential.
         if user.user_id != claims.sub {
             return Err(identity::not_recognised());
         }
-        user.scopes = Some(claims.access.iter().filter_map(scope_of).collect());
-        Ok(Caller::User(Box::new(user)))
+        Ok(Some(user))
     }
 }
 

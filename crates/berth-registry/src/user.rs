@@ -26,6 +26,8 @@ pub struct NewPerson {
     pub access: AccessType,
     /// Whether the user administers the account.
     pub administrator: bool,
+    /// What the user is for, in somebody's words; may be empty.
+    pub description: String,
 }
 
 /// Whether a user or an access key may be used.
@@ -69,6 +71,7 @@ impl Registry {
             password_hash,
             access: person.access,
             administrator: person.administrator,
+            description: person.description,
             now: now_ms(),
         };
         let taken = format!("user '{}' of account '{}'", new.name, account.name);

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use berth_oci::signature::{ALGORITHM, SignedBody, SignedRequest};
 use berth_oci::{ErrorBody, ErrorCode};
 use berth_registry::{Caller, Error, Presented, SERVICE, TokenCaller};
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use serde_json::json;
@@ -19,6 +19,13 @@ use crate::state::AppState;
 
 /// Where the challenge sends clients.
 pub(crate) const TOKEN_PATH: &str = "/token";
+
+/// The header of IAM tokens.
+const TOKEN_HEADER: &str = "x-auth-token";
+/// The cookie of the console's sessions.
+pub(crate) const SESSION_COOKIE: &str = "berth_session";
+/// The header that proves that a page of ours sent a request of a session.
+const FORGERY_PROOF_HEADER: &str = "x-csrf-token";
 
 /// A recognised caller of the distribution API.
 #[derive(Debug)]
@@ -97,11 +104,42 @@ pub(crate) async fn basic_caller(app: &AppState, parts: &Parts) -> Result<Caller
     }
 }
 
-/// The caller of a management request: who signed it.
+/// The caller of a management request: who signed it, whose token it carries, or who is signed in to the console. The
+/// first of them that is there counts.
 pub(crate) async fn management_caller(app: &AppState, parts: &Parts, body: &Bytes) -> Result<Caller, Error> {
-    let Shown::Signature(authorization) = Shown::of(&parts.headers) else {
+    let header = |name| {
+        parts
+            .headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    if let Shown::Signature(authorization) = Shown::of(&parts.headers) {
+        return signer(app, parts, body, &authorization).await;
+    }
+    if let Some(token) = header(TOKEN_HEADER) {
+        return app.registry.authenticate_iam_token(token.trim()).await;
+    }
+    let Some(secret) = session_secret(&parts.headers) else {
         return Err(Error::Unauthenticated);
     };
+    let proof = (!parts.method.is_safe()).then(|| header(FORGERY_PROOF_HEADER).unwrap_or_default());
+    app.registry.authenticate_session(secret, proof).await
+}
+
+/// The secret of the console's session, from its cookie.
+pub(crate) fn session_secret(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    cookies
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == SESSION_COOKIE)
+        .map(|(_, secret)| secret)
+}
+
+async fn signer(app: &AppState, parts: &Parts, body: &Bytes, authorization: &str) -> Result<Caller, Error> {
     let request = SignedRequest {
         method: &parts.method,
         raw_path: parts.uri.path(),
@@ -112,7 +150,7 @@ pub(crate) async fn management_caller(app: &AppState, parts: &Parts, body: &Byte
     };
     let source = Origin::of(parts, &app.settings).client;
     app.registry
-        .authenticate_signature(&authorization, &request, source)
+        .authenticate_signature(authorization, &request, source)
         .await
 }
 

@@ -28,6 +28,11 @@ pub(super) const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0005_policies.sql"),
         postgres: include_str!("../../migrations/postgres/0005_policies.sql"),
     },
+    Step {
+        name: "0006_iam",
+        sqlite: include_str!("../../migrations/sqlite/0006_iam.sql"),
+        postgres: include_str!("../../migrations/postgres/0006_iam.sql"),
+    },
 ];
 
 /// Applies the missing steps, taking the text of each by `dialect`. The caller holds a transaction that excludes

@@ -69,7 +69,8 @@ impl Registry {
             _ if too_long => None,
             Form::Person { account, user } => {
                 let user = self.person(account, user).await?;
-                self.prove_password(user, presented).await?
+                let user = self.prove_password(user, presented).await?;
+                user.map(super::admit_user)
             }
             Form::Key { project, id } => self.prove_login_key(project, id, presented.password).await?,
         };
@@ -86,6 +87,59 @@ impl Registry {
         }
     }
 
+    /// The user of that name whose password was given, whatever else their state; for who states account, name and
+    /// password apart. Without an account it is the first that was made here.
+    pub(crate) async fn person_by_password(
+        &self,
+        account: Option<&str>,
+        user: &str,
+        password: &str,
+        address: IpAddr,
+    ) -> Result<User, Error> {
+        let throttle = &self.identity.throttle;
+        let source = Subject::source(address);
+        tokio::time::sleep(throttle.turn(&source, now_ms())?).await;
+        let login = account.map_or_else(|| user.to_owned(), |account| format!("{account}/{user}"));
+        let proven = if login.len().max(password.len()) > FIELD_BYTES_MAX {
+            None
+        } else {
+            let presented = Presented {
+                user: &login,
+                password,
+                source: address,
+            };
+            let user = self.person(account, user).await?;
+            self.prove_password(user, presented).await?
+        };
+        if proven.is_some() {
+            throttle.succeeded(&source);
+        } else {
+            throttle.failed(source, now_ms());
+        }
+        proven.ok_or_else(super::not_recognised)
+    }
+
+    /// The caller behind an access key whose secret was given in plain text.
+    pub(crate) async fn holder_of_secret_key(
+        &self,
+        access_key_id: &str,
+        secret: &str,
+    ) -> Result<UserCaller, Error> {
+        let now = now_ms();
+        let subject = Subject::signing_key(access_key_id);
+        tokio::time::sleep(self.identity.throttle.turn(&subject, now)?).await;
+        let found = self.metadata.access_key(access_key_id).await?;
+        if let Some((key, user)) = found
+            && bool::from(self.identity.secret_key(&key)?.ct_eq(secret.as_bytes()))
+        {
+            self.identity.throttle.succeeded(&subject);
+            self.note_use(&key, now).await;
+            return super::admit_key(&key, user, now);
+        }
+        self.identity.throttle.failed(subject, now);
+        Err(super::not_recognised())
+    }
+
     /// A user by name; without an account, of the first account that was made here.
     async fn person(&self, account: Option<&str>, user: &str) -> Result<Option<User>, Error> {
         let account = match account {
@@ -99,7 +153,11 @@ impl Registry {
     }
 
     /// Passwords can be guessed, so that failures in a user's name slow the next ones down.
-    async fn prove_password(&self, user: Option<User>, presented: Presented<'_>) -> Result<Found, Error> {
+    async fn prove_password(
+        &self,
+        user: Option<User>,
+        presented: Presented<'_>,
+    ) -> Result<Option<User>, Error> {
         let Identity {
             passwords, throttle, ..
         } = &self.identity;
@@ -119,7 +177,7 @@ impl Registry {
         } else {
             throttle.failed(login, now_ms());
         }
-        Ok(user.filter(|_| right).map(super::admit_user))
+        Ok(user.filter(|_| right))
     }
 
     /// Keys are random: no number of failures brings anybody nearer, and nobody is slowed down for them.

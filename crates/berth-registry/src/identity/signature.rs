@@ -3,16 +3,29 @@
 
 use std::net::IpAddr;
 
+use berth_metadata::{AccessKey, TemporaryKey, User};
 use berth_oci::signature::{Authorization, SignatureError, SignedRequest};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
-use super::{Error, admit_key, not_recognised, refused_because};
+use super::{Error, admit_key, admit_temporary_key, not_recognised, refused_because};
 use crate::Registry;
-use crate::access::Caller;
+use crate::access::{Caller, UserCaller};
 use crate::clock::now_ms;
 use crate::throttle::Subject;
 
 /// Dates are signed to the second, so that a client which makes the same call twice within one sends the same bytes.
 const SAME_CALL_MS: i64 = 2_000;
+
+/// The header of the token that belongs to a temporary key; some clients add it after signing, so it may be unsigned.
+const SECURITY_TOKEN_HEADER: &str = "x-security-token";
+
+/// What signed, with its owner.
+enum SigningKey {
+    Lasting(AccessKey, User),
+    /// And whether the access key that made it still stands.
+    Temporary(TemporaryKey, User, bool),
+}
 
 /// When and from where a signature came first.
 #[derive(Clone, Copy)]
@@ -34,9 +47,10 @@ impl Registry {
         let subject = Subject::signing_key(authorization.access_key_id());
         tokio::time::sleep(self.identity.throttle.turn(&subject, now_ms())?).await;
         let now = now_ms();
-        let found = self.metadata.access_key(authorization.access_key_id()).await?;
+        let found = self.signing_key(authorization.access_key_id()).await?;
         let secret = match &found {
-            Some((key, _)) => self.identity.secret_key(key)?,
+            Some(SigningKey::Lasting(key, _)) => self.identity.secret_key(key)?,
+            Some(SigningKey::Temporary(key, ..)) => self.identity.temporary_secret_key(key)?,
             // An unknown key costs the same arithmetic as a wrong signature.
             None => {
                 zeroize::Zeroizing::new(rand::random::<[u8; 32]>().map(|byte| b'0' | (byte & 7)).to_vec())
@@ -45,9 +59,9 @@ impl Registry {
         let secret =
             std::str::from_utf8(&secret).map_err(|error| Error::internal("reading a secret key", error))?;
         match (request.verify(&authorization, secret, now), found) {
-            (Ok(()), Some((key, user))) => {
+            (Ok(()), Some(key)) => {
                 self.identity.throttle.succeeded(&subject);
-                self.note_use(&key, now).await;
+                let user = self.admit_signer(key, request, now).await;
                 if !request.method.is_safe() {
                     self.refuse_replay(
                         &authorization,
@@ -57,13 +71,48 @@ impl Registry {
                         },
                     )?;
                 }
-                Ok(Caller::User(Box::new(admit_key(&key, user, now)?)))
+                Ok(Caller::User(Box::new(user?)))
             }
             (Err(SignatureError::Mismatch), _) | (Ok(()), None) => {
                 self.identity.throttle.failed(subject, now);
                 Err(not_recognised())
             }
             (Err(error), _) => Err(told(error)),
+        }
+    }
+
+    /// The key that may have signed, of either kind.
+    async fn signing_key(&self, access_key_id: &str) -> Result<Option<SigningKey>, Error> {
+        if let Some((key, user)) = self.metadata.access_key(access_key_id).await? {
+            return Ok(Some(SigningKey::Lasting(key, user)));
+        }
+        let found = self.metadata.temporary_key(access_key_id).await?;
+        Ok(found.map(|(key, user, is_rooted)| SigningKey::Temporary(key, user, is_rooted)))
+    }
+
+    /// The caller behind a signature that was right. A temporary key is half of a credential: its token is the other.
+    async fn admit_signer(
+        &self,
+        key: SigningKey,
+        request: &SignedRequest<'_>,
+        now: i64,
+    ) -> Result<UserCaller, Error> {
+        match key {
+            SigningKey::Lasting(key, user) => {
+                self.note_use(&key, now).await;
+                admit_key(&key, user, now)
+            }
+            SigningKey::Temporary(key, user, is_rooted) => {
+                let token = request.headers.get(SECURITY_TOKEN_HEADER);
+                let hash = Sha256::digest(token.map_or(&[][..], |token| token.as_bytes().trim_ascii()));
+                if !bool::from(hash.ct_eq(&key.token_hash[..])) {
+                    return Err(refused_because(
+                        "a temporary access key is used together with its token, in the header X-Security-Token"
+                            .to_owned(),
+                    ));
+                }
+                admit_temporary_key((key, user, is_rooted), now)
+            }
         }
     }
 
