@@ -7,6 +7,8 @@
 
 #[path = "contract/content.rs"]
 mod content;
+#[path = "contract/iam.rs"]
+mod iam;
 #[path = "contract/opening.rs"]
 mod opening;
 #[path = "contract/outside.rs"]
@@ -82,6 +84,13 @@ contract! {
     people::temporary_logins_end_with_the_key_they_were_made_with,
     people::the_registry_is_bootstrapped_once,
     people::replicas_agree_on_signing_keys_and_instance_values,
+    iam::the_last_administrator_stays,
+    iam::two_administrators_do_not_take_each_other_away,
+    iam::users_and_groups_are_changed_in_part,
+    iam::a_group_administers_while_it_has_a_role,
+    iam::access_keys_are_described_and_switched,
+    iam::temporary_keys_end_with_what_made_them,
+    iam::sessions_end_with_their_user,
     places::organization_names_are_unique_across_accounts,
     places::the_quota_of_organizations_holds_under_concurrency,
     places::organizations_are_listed_by_permission,

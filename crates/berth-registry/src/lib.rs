@@ -79,7 +79,6 @@ pub use retention::{Retention, RetentionLog, TagSelector, WantedRetention, Wante
 pub use secret::{NewTemporaryLogin, WantedLogin};
 pub use session::{NewSession, OpenSession};
 pub use sharing::{Deadline, ShareView, WantedShare};
-pub use signer::SERVICE;
 pub use signer::{SERVICE, TokenScope};
 pub use sync::{Destination, HistoryPage, Synced};
 pub use tag::Listed;

@@ -34,7 +34,6 @@ pub(crate) struct Claims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) credential: Option<CredentialClaim>,
     /// What was granted, in the shape of the distribution token specification; empty in an IAM token.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) access: Vec<AccessEntry>,
     /// What an IAM token is for; `None` in a registry token.
     #[serde(default, skip_serializing_if = "Option::is_none")]

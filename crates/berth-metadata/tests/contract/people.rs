@@ -12,6 +12,7 @@ fn key(user_id: &str) -> AccessKey {
         user_id: user_id.to_owned(),
         secret_encrypted: vec![0, 255, 7],
         enabled: true,
+        description: "build server".to_owned(),
         created_at: 5,
         last_used_at: None,
         expires_at: Some(99),
@@ -24,6 +25,7 @@ fn login(user_id: &str, made_with: Option<&str>) -> TemporaryLogin {
         user_id: user_id.to_owned(),
         secret_hash: vec![1; 32],
         made_with: made_with.map(str::to_owned),
+        password_fingerprint: Some("0123".to_owned()),
         project: "local".to_owned(),
         created_at: 5,
         expires_at: 50,
@@ -142,6 +144,7 @@ pub(crate) async fn a_group_makes_its_members_administrators(world: World) {
         account_id: account.clone(),
         name: name.to_owned(),
         administrator,
+        description: "people".to_owned(),
         created_at: 1,
     };
     let (admins, readers) = (group("admins", true), group("readers", false));

@@ -135,6 +135,7 @@ pub(crate) fn new_user(account_id: &str, name: &str) -> NewUser {
         password_hash: None,
         access: AccessType::Both,
         administrator: false,
+        description: String::new(),
         now: 1,
     }
 }

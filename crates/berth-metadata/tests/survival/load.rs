@@ -102,6 +102,7 @@ async fn make_repository(metadata: &Metadata) -> i64 {
         password_hash: None,
         access: AccessType::Both,
         administrator: true,
+        description: String::new(),
         now: 1,
     };
     metadata.create_user(user).await.unwrap();

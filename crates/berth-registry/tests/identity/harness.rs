@@ -104,6 +104,7 @@ impl Installation {
             password: Some(PASSWORD.to_owned()),
             access,
             administrator: false,
+            description: String::new(),
         };
         self.registry
             .create_user(&Caller::System, "berth", person)

@@ -201,6 +201,7 @@ async fn an_ended_login_says_when_it_ended() {
         user_id: admin.id.clone(),
         secret_hash: Sha256::digest(secret.as_bytes()).to_vec(),
         made_with: None,
+        password_fingerprint: None,
         project: "local".to_owned(),
         created_at: 1_000,
         expires_at: 1_700_000_000_000,

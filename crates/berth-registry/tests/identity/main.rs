@@ -3,8 +3,10 @@
 
 mod first_start;
 mod harness;
+mod iam_tokens;
 mod logins;
 mod organizations;
 mod people;
+mod sessions;
 mod signatures;
 mod tokens;

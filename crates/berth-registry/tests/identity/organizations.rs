@@ -212,6 +212,7 @@ async fn strangers_id(installation: &Installation) -> String {
         password: None,
         access: AccessType::Both,
         administrator: true,
+        description: String::new(),
     };
     registry
         .create_user(&Caller::System, "elsewhere", person)

@@ -11,6 +11,7 @@ fn person(name: &str) -> NewPerson {
         password: None,
         access: AccessType::Both,
         administrator: false,
+        description: String::new(),
     }
 }
 

@@ -59,6 +59,7 @@ impl TestRegistry {
             password_hash: None,
             access: AccessType::Both,
             administrator,
+            description: String::new(),
             now: now_ms(),
         };
         let first = FirstAccount {
@@ -73,6 +74,7 @@ impl TestRegistry {
                 user_id: ADMINISTRATOR.into(),
                 secret_encrypted: Vec::new(),
                 enabled: true,
+                description: String::new(),
                 created_at: now_ms(),
                 last_used_at: None,
                 expires_at: None,

@@ -182,6 +182,7 @@ async fn create_user(registry: &Registry, new: NewUser) -> Result<Table, Failure
         password: Some(password),
         access: new.access.into(),
         administrator: new.administrator,
+        description: String::new(),
     };
     let user = registry.create_user(OPERATOR, &new.user.account, person).await?;
     let [name, id, access, administrator, ..] = user_row(&user);

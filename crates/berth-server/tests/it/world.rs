@@ -122,6 +122,7 @@ impl World {
             password: None,
             access: AccessType::Programmatic,
             administrator: false,
+            description: String::new(),
         };
         let user = self.registry.create_user(&Caller::System, account, person);
         let user = user.await.unwrap();
