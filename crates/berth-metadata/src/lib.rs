@@ -4,11 +4,13 @@
 //! answers plain structs. It refuses to know files, HTTP, the clock and who may do what: names, digests and rights
 //! are checked by its caller. All times are milliseconds since the epoch.
 
+mod accessories;
 mod accounts;
 mod agencies;
 mod blobs;
 mod clusters;
 mod error;
+mod facts;
 mod grants;
 mod groups;
 mod instance;
@@ -20,6 +22,9 @@ mod people;
 #[cfg(test)]
 mod plans;
 mod pool;
+#[cfg(test)]
+#[path = "../tests/contract/postgres.rs"]
+mod postgres_server;
 mod quotas;
 mod reclaim;
 mod regions;
@@ -39,10 +44,12 @@ mod uploads;
 mod users;
 mod viewer;
 
+pub use accessories::{AccessoriesPage, Accessory};
 pub use accounts::Account;
 pub use blobs::{BlobRow, LinkedBlob, UnlinkOutcome};
 pub use clusters::Cluster;
 pub use error::{Conflict, Error};
+pub use facts::ManifestFacts;
 pub use grants::{Grant, GrantTarget, OrganizationFacts, Permission, RepositoryFacts, Standing};
 pub use groups::{Group, GroupRole};
 pub use instance::FirstAccount;
@@ -63,7 +70,9 @@ pub use sessions::Session;
 pub use shares::{NewShare, Share, ShareTerms};
 pub use sync_jobs::{HistoryOrder, NewSyncJobs, SyncJob};
 pub use sync_rules::{SyncRule, WantedSyncRule};
-pub use tags::{Expected, TagMove};
+pub use tags::{
+    By, Expected, MoveTag, TagColumn, TagMove, TagMovesPage, TagOrder, TagRow, TagSource, TagStart, TagsPage,
+};
 pub use temporary_keys::TemporaryKey;
 pub use triggers::{NewTrigger, TriggerRow, TriggerRun};
 pub use uploads::{FinishOutcome, FinishUpload, SaveUpload, UploadRow};

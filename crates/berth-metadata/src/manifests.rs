@@ -2,8 +2,10 @@
 
 use crate::Metadata;
 use crate::error::Error;
+use crate::facts::ManifestFacts;
 use crate::pool::{Durability, Failure};
-use crate::tags::Expected;
+use crate::sql;
+use crate::tags::{By, Expected};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -71,6 +73,8 @@ pub struct PutManifest {
     pub artifact_type: Option<String>,
     /// The annotations that referrers lists show, as a JSON object.
     pub annotations_json: String,
+    /// What lists of tags show of it.
+    pub facts: ManifestFacts,
     /// The tags to move to it.
     pub tags: Vec<String>,
     /// What each of the tags must name before, none for anything.
@@ -199,15 +203,57 @@ impl Metadata {
 
     /// Deletes a manifest and the tags that name it, durable; false when the repository does not hold it. An index that
     /// lists it misses it from then on.
-    pub async fn delete_manifest(&self, repository_id: i64, digest: &str, now: i64) -> Result<bool, Error> {
+    pub async fn delete_manifest(&self, repository_id: i64, digest: &str, by: By) -> Result<bool, Error> {
+        let input = (digest.to_owned(), by);
         self.pool
             .write(
                 "delete a manifest",
                 Durability::Durable,
-                digest.to_owned(),
-                move |tx, digest| Box::pin(write::delete(tx, repository_id, digest, now)),
+                input,
+                move |tx, (digest, by)| Box::pin(write::delete(tx, repository_id, digest, by)),
             )
             .await
+    }
+
+    /// The bytes of those manifests of these digests that the repository holds; the caller bounds their number.
+    pub async fn manifest_bytes(
+        &self,
+        repository_id: i64,
+        digests: &[String],
+    ) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        let mut found = Vec::with_capacity(digests.len());
+        for list in sql::lists(digests) {
+            let markers = sql::markers(2, list.len());
+            let text = format!(
+                "SELECT digest, bytes FROM manifests WHERE repository_id = $1 AND digest IN ({markers})"
+            );
+            let statement = sql::made(text).bind(repository_id);
+            let statement = list.into_iter().fold(statement, sqlx::query::Query::bind);
+            let read = |row: &AnyRow| Ok((row.try_get(0)?, row.try_get(1)?));
+            found.extend(self.list("read manifests", statement, read).await?);
+        }
+        Ok(found)
+    }
+
+    /// The facts of those manifests of these digests that the repository holds.
+    pub async fn manifest_facts(
+        &self,
+        repository_id: i64,
+        digests: &[String],
+    ) -> Result<Vec<(String, ManifestFacts)>, Error> {
+        let mut found = Vec::with_capacity(digests.len());
+        for list in sql::lists(digests) {
+            let markers = sql::markers(2, list.len());
+            let text = format!(
+                "SELECT digest, is_index, config_digest, image_bytes FROM manifest_facts \
+                 WHERE repository_id = $1 AND digest IN ({markers})"
+            );
+            let statement = sql::made(text).bind(repository_id);
+            let statement = list.into_iter().fold(statement, sqlx::query::Query::bind);
+            let read = |row: &AnyRow| Ok((row.try_get(0)?, ManifestFacts::read(row, 1)?));
+            found.extend(self.list("read what manifests are", statement, read).await?);
+        }
+        Ok(found)
     }
 
     /// A page of the manifests that refer to a digest, by digest, and whether more follow.

@@ -1,13 +1,11 @@
 //! That the statements which must stay fast use an index, on both databases, in the midst of many rows.
 
 use crate::Metadata;
+use crate::postgres_server as postgres;
 use crate::{
     blobs, grants, manifests, reclaim, repositories, retentions, sync_jobs, tags, triggers, uploads,
 };
 use sqlx::{AssertSqlSafe, Connection, Row};
-
-#[path = "../tests/contract/postgres.rs"]
-mod postgres;
 
 /// 10,000 tags of one repository and 100,000 repositories, as text that both databases run.
 const ROWS: &str = "
@@ -24,8 +22,12 @@ const ROWS: &str = "
             CASE WHEN n % 20 = 0 THEN 1 ELSE 0 END, 1, '', '', 'user', 1, 1
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c) AS c;
     INSERT INTO manifests SELECT 7, 'sha256:' || n, 'type', 1, NULL, 'sha256:0', '{}', 1, NO_BYTES
-        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000) SELECT n FROM c) AS c;
-    INSERT INTO tags SELECT 7, 'tag' || n, 'sha256:' || (n % 1000 + 1), 1
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
+    INSERT INTO manifest_facts SELECT 7, 'sha256:' || n, 0, NULL, 1
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
+    INSERT INTO tags SELECT 7, 'tag' || n, 'sha256:' || (n % 1000 + 1), n, n, n
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
+    INSERT INTO tag_history (repository_id, tag, digest, at, user_id) SELECT 7, 'tag' || (5000 + n % 10), 'sha256:' || n, 1, 'user'
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
     INSERT INTO blobs SELECT 'sha256:' || n, 'key' || n, 1, 1
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
@@ -80,6 +82,28 @@ const STATEMENTS: &[(&str, &[&str], usize)] = &[
     (blobs::KEYS, &["'key5000'", "100"], 100),
     (blobs::IDLE, &["2", "100"], 10),
     (tags::LIST, &["7", "'tag5000'", "100"], 1),
+    (tags::list::BY_TIME, &["7", "''", "10", "50"], 10),
+    (tags::list::BY_TIME_DESCENDING, &["7", "'g50'", "10", "0"], 10),
+    (tags::list::BY_TAG, &["7", "''", "10", "50"], 10),
+    (tags::list::BY_TAG_DESCENDING, &["7", "''", "10", "50"], 10),
+    (
+        tags::list::AFTER_TIME,
+        &["7", "''", "10", "5000", "'tag5000'"],
+        10,
+    ),
+    (
+        tags::list::AFTER_TIME_DESCENDING,
+        &["7", "''", "10", "5000", "'tag5000'"],
+        10,
+    ),
+    (tags::list::AFTER_TAG, &["7", "''", "10", "'tag5000'"], 10),
+    (
+        tags::list::AFTER_TAG_DESCENDING,
+        &["7", "''", "10", "'tag5000'"],
+        10,
+    ),
+    (tags::list::ONE, &["7", "'tag5000'"], 1),
+    (tags::moves::HISTORY, &["7", "'tag5000'", "5000", "10"], 10),
     (repositories::LIST_PUBLIC, &["'org5/'", "100"], 1),
     (
         repositories::LIST_READABLE,
@@ -183,6 +207,8 @@ async fn postgres_searches_and_never_sorts() {
         let large = [
             "repositories",
             "tags",
+            "tag_history",
+            "manifest_facts",
             "manifests",
             "blobs",
             "blob_links",

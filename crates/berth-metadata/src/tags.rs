@@ -7,6 +7,12 @@ use crate::sql::{change, first, in_one_row};
 use crate::{quotas, repository_lock};
 use sqlx::{AnyConnection, Row};
 
+pub(crate) mod list;
+pub(crate) mod moves;
+
+pub use list::{TagColumn, TagOrder, TagRow, TagStart, TagsPage};
+pub use moves::{MoveTag, TagMove, TagMovesPage, TagSource};
+
 /// What a tag must name for a change to happen (`If-Match`, `If-None-Match: *`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
@@ -30,15 +36,13 @@ impl Expected {
     }
 }
 
-/// A move of a tag.
+/// Who changes something, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TagMove {
-    /// The digest it was moved to, none when it was deleted.
-    pub digest: Option<String>,
-    /// Milliseconds since the epoch.
-    pub at: i64,
-    /// Who moved it.
+pub struct By {
+    /// The user, none for the registry itself.
     pub user_id: Option<String>,
+    /// Milliseconds since the epoch.
+    pub now: i64,
 }
 
 pub(crate) const LIST: &str = in_one_row!(
@@ -46,8 +50,8 @@ pub(crate) const LIST: &str = in_one_row!(
     "SELECT tag FROM tags WHERE repository_id = $1 AND tag > $2 ORDER BY tag LIMIT $3"
 );
 const NAMED: &str = "SELECT digest FROM tags WHERE repository_id = $1 AND tag = $2";
-const NOTE: &str =
-    "INSERT INTO tag_history (repository_id, tag, digest, at, user_id) VALUES ($1, $2, $3, $4, $5)";
+const NOTE: &str = "INSERT INTO tag_history (repository_id, tag, digest, at, user_id) VALUES ($1, $2, $3, $4, $5) \
+     RETURNING id";
 
 impl Metadata {
     /// A page of tags in byte order, those after `last`.
@@ -64,44 +68,23 @@ impl Metadata {
         self.names("list tags", statement).await
     }
 
-    /// The latest `limit` moves of a tag, newest first.
-    pub async fn tag_history(
-        &self,
-        repository_id: i64,
-        tag: &str,
-        limit: i64,
-    ) -> Result<Vec<TagMove>, Error> {
-        const HISTORY: &str = "SELECT digest, at, user_id FROM tag_history WHERE repository_id = $1 AND tag = $2 \
-             ORDER BY id DESC LIMIT $3";
-        let statement = sqlx::query(HISTORY)
-            .bind(repository_id)
-            .bind(tag.to_owned())
-            .bind(limit);
-        self.list("list the moves of a tag", statement, |row| {
-            Ok(TagMove {
-                digest: row.try_get(0)?,
-                at: row.try_get(1)?,
-                user_id: row.try_get(2)?,
-            })
-        })
-        .await
-    }
-
     /// Deletes a tag, not the manifest it names; durable. False when there is no such tag; [`Conflict::TagMoved`].
     pub async fn delete_tag(
         &self,
         repository_id: i64,
         tag: &str,
         expected: Option<Expected>,
-        now: i64,
+        by: By,
     ) -> Result<bool, Error> {
-        let input = (tag.to_owned(), expected);
+        let input = (tag.to_owned(), expected, by);
         self.pool
             .write(
                 "delete a tag",
                 Durability::Durable,
                 input,
-                move |tx, (tag, expected)| Box::pin(delete(tx, repository_id, tag, expected.as_ref(), now)),
+                move |tx, (tag, expected, by)| {
+                    Box::pin(delete(tx, repository_id, tag, expected.as_ref(), by))
+                },
             )
             .await
     }
@@ -122,13 +105,12 @@ pub(crate) async fn require(
     Ok(named)
 }
 
-/// Where a tag is to point, who says so, and when.
+/// Where a tag is to point, and who says so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target<'a> {
     pub(crate) repository_id: i64,
     pub(crate) digest: &'a str,
-    pub(crate) user_id: Option<&'a str>,
-    pub(crate) now: i64,
+    pub(crate) by: &'a By,
 }
 
 /// Points a tag, which names `previous`, at a manifest that is stored; [`Conflict::TagQuota`].
@@ -138,23 +120,24 @@ pub(crate) async fn point(
     tag: &str,
     previous: Option<&str>,
 ) -> Result<(), Failure> {
-    const POINT: &str = "INSERT INTO tags (repository_id, tag, digest, updated_at) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (repository_id, tag) DO UPDATE SET digest = excluded.digest, updated_at = excluded.updated_at";
+    // A new tag takes the id of the entry of its history that makes it; one that is there keeps its own.
+    const POINT: &str = "INSERT INTO tags (repository_id, tag, digest, updated_at, id, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $4) ON CONFLICT (repository_id, tag) DO UPDATE SET \
+         digest = excluded.digest, updated_at = excluded.updated_at";
+    let id = if previous == Some(target.digest) {
+        0
+    } else {
+        note(tx, target.repository_id, tag, Some(target.digest), target.by).await?
+    };
     let point = sqlx::query(POINT)
         .bind(target.repository_id)
         .bind(tag.to_owned())
         .bind(target.digest.to_owned())
-        .bind(target.now);
+        .bind(target.by.now)
+        .bind(id);
     change(tx, point).await?;
     if previous.is_none() {
         quotas::admit_tag(tx, target.repository_id).await?;
-    }
-    if previous != Some(target.digest) {
-        let note = sqlx::query(NOTE)
-            .bind(target.repository_id)
-            .bind(tag.to_owned())
-            .bind(target.digest.to_owned());
-        change(tx, note.bind(target.now).bind(target.user_id.map(str::to_owned))).await?;
     }
     Ok(())
 }
@@ -164,7 +147,7 @@ pub(crate) async fn delete_naming(
     tx: &mut AnyConnection,
     repository_id: i64,
     digest: &str,
-    now: i64,
+    by: &By,
 ) -> Result<(), Failure> {
     const DELETE: &str = "DELETE FROM tags WHERE repository_id = $1 AND digest = $2 RETURNING tag";
     let rows = sqlx::query(DELETE)
@@ -173,7 +156,7 @@ pub(crate) async fn delete_naming(
         .fetch_all(&mut *tx)
         .await?;
     for row in rows {
-        note_deleted(tx, repository_id, row.try_get(0)?, now).await?;
+        note(tx, repository_id, row.try_get(0)?, None, by).await?;
     }
     Ok(())
 }
@@ -183,7 +166,7 @@ async fn delete(
     repository_id: i64,
     tag: &str,
     expected: Option<&Expected>,
-    now: i64,
+    by: &By,
 ) -> Result<bool, Failure> {
     const DELETE: &str = "DELETE FROM tags WHERE repository_id = $1 AND tag = $2";
     match repository_lock::lock(tx, repository_id).await {
@@ -194,8 +177,8 @@ async fn delete(
     if change(tx, sqlx::query(DELETE).bind(repository_id).bind(tag.to_owned())).await? == 0 {
         return Ok(false);
     }
-    note_deleted(tx, repository_id, tag, now).await?;
-    repository_lock::touch(tx, repository_id, now).await?;
+    note(tx, repository_id, tag, None, by).await?;
+    repository_lock::touch(tx, repository_id, by.now).await?;
     Ok(true)
 }
 
@@ -213,16 +196,21 @@ async fn named_by(
     Ok(now)
 }
 
-async fn note_deleted(
+/// Adds to a tag's history that it names `digest` now, or was deleted; answers the entry's id.
+async fn note(
     tx: &mut AnyConnection,
     repository_id: i64,
     tag: &str,
-    now: i64,
-) -> Result<(), Failure> {
+    digest: Option<&str>,
+    by: &By,
+) -> Result<i64, Failure> {
     let note = sqlx::query(NOTE)
         .bind(repository_id)
         .bind(tag.to_owned())
-        .bind(None::<String>);
-    change(tx, note.bind(now).bind(None::<String>)).await?;
-    Ok(())
+        .bind(digest.map(str::to_owned))
+        .bind(by.now)
+        .bind(by.user_id.clone());
+    let row = first(tx, note).await?;
+    let row = row.ok_or_else(|| Failure::Broken("a note of a tag without an id".to_owned()))?;
+    Ok(row.try_get(0)?)
 }

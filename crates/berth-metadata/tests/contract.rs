@@ -27,6 +27,8 @@ mod properties;
 mod races;
 #[path = "contract/sharing.rs"]
 mod sharing;
+#[path = "contract/tags.rs"]
+mod tags;
 #[path = "contract/uploads.rs"]
 mod uploads;
 #[path = "contract/world.rs"]
@@ -141,6 +143,16 @@ contract! {
     policies::a_rule_with_the_same_destination_is_replaced,
     policies::a_copy_that_waits_is_not_queued_twice,
     policies::a_deleted_repository_takes_its_policies_along,
+    tags::a_page_of_tags_shows_what_they_name,
+    tags::tags_are_ordered_and_paged,
+    tags::tags_are_searched_without_regard_to_case,
+    tags::the_size_of_an_index_follows_its_images,
+    tags::a_tag_keeps_its_id_until_it_is_deleted,
+    tags::a_tag_is_moved_to_what_is_there,
+    tags::the_history_is_paged_and_names_people,
+    tags::accessories_are_found_by_tag_and_by_subject,
+    tags::tags_are_found_by_what_they_name,
+    tags::many_manifests_are_read_at_once,
     races::one_of_many_wins_each_move_of_a_tag,
     races::many_finish_the_same_digest_at_once,
     races::no_manifest_names_an_unlinked_blob,

@@ -2,6 +2,7 @@
 //! Knows no HTTP server; a handler makes one call here and shapes the answer.
 
 mod access;
+mod accessory;
 mod account;
 mod agency;
 mod blob;
@@ -13,6 +14,7 @@ mod grant;
 mod group;
 mod iam_token;
 mod identity;
+mod image;
 mod key;
 mod limits;
 mod maintenance;
@@ -49,11 +51,12 @@ use berth_blob::BlobStore;
 use berth_metadata::Metadata;
 
 pub use access::{Action, Caller, Credential, NO_PERMISSION, Refusal, UserCaller, decide};
+pub use accessory::{AccessoryKind, AccessoryView, AccessoryViews};
 pub use agency::Agency;
 pub use berth_metadata::{
-    AccessKey, AccessType, Account, Cluster, Grant, Group, HistoryOrder, ListedOrganization, Mirror,
-    Organization, Permission, Quotas, Region, RetentionLogRow, SyncJob, SyncRule, TriggerRow, TriggerRun,
-    User,
+    AccessKey, AccessType, Accessory, Account, Cluster, Grant, Group, HistoryOrder, ListedOrganization,
+    Mirror, Organization, Permission, Quotas, Region, RetentionLogRow, SyncJob, SyncRule, TriggerRow,
+    TriggerRun, User,
 };
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
@@ -64,6 +67,7 @@ pub use grant::{GrantPlace, RepositoryGrants, WantedGrant};
 pub use group::GroupRole;
 pub use iam_token::{AccountRef, IamProof, IamToken, WantedScope};
 pub use identity::{IdentitySettings, Presented, time_text};
+pub use image::{History, ImageConfig, ImageDetail, Layer, PlatformImage, SelectedImage};
 pub use key::AccessKeyPair;
 pub use limits::{Limits, MissingReferences, Quota};
 pub use manifest::{Condition, PushedManifest, StoredManifest};
@@ -81,7 +85,10 @@ pub use session::{NewSession, OpenSession};
 pub use sharing::{Deadline, ShareView, WantedShare};
 pub use signer::{SERVICE, TokenScope};
 pub use sync::{Destination, HistoryPage, Synced};
-pub use tag::Listed;
+pub use tag::{
+    ExistingTag, Listed, Retag, TagColumn, TagHistoryPage, TagMove, TagOrder, TagPlace, TagRow, TagSearch,
+    TagStart, TagView, TagViews, TagsWanted,
+};
 pub use temporary_key::NewTemporaryKey;
 pub use token::{IssuedToken, TokenCaller};
 pub use trigger::{TriggerCondition, WantedTrigger};

@@ -4,8 +4,8 @@
 use berth_blob::ByteStream;
 /// What a tag must name before it is moved or deleted (RFC 9110 `If-Match` and `If-None-Match`).
 pub use berth_metadata::Expected as Condition;
-use berth_metadata::{Conflict, ManifestDescriptor, ManifestRow, PutManifest};
-use berth_oci::{Algorithm, Digest, Manifest, ManifestError, Reference, RepositoryName, Tag};
+use berth_metadata::{Conflict, ManifestDescriptor, ManifestFacts, ManifestRow, PutManifest};
+use berth_oci::{Algorithm, Digest, Manifest, ManifestError, ManifestKind, Reference, RepositoryName, Tag};
 use futures_util::StreamExt as _;
 
 use crate::Registry;
@@ -13,6 +13,7 @@ use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::error::Error;
 use crate::quota;
+use crate::tag::by;
 
 /// Missing blobs or manifests that a refusal names; a manifest can name tens of thousands.
 const MISSING_NAMED_MAX: usize = 100;
@@ -75,6 +76,7 @@ impl Registry {
             artifact_type: manifest.referrer_artifact_type().map(str::to_owned),
             annotations_json: serde_json::to_string(&manifest.annotations)
                 .map_err(|source| Error::internal("storing annotations", source))?,
+            facts: facts(&manifest),
             tags: tags.clone(),
             expected: pushed.condition,
             missing: self.limits.missing_references,
@@ -143,16 +145,16 @@ impl Registry {
         let place = standing
             .repository
             .ok_or_else(|| Error::RepositoryUnknown(repository.to_string()))?;
-        let now = now_ms();
+        let by = by(caller);
         let deleted = match reference {
             Reference::Tag(tag) => self
                 .metadata
-                .delete_tag(place.id, tag.as_str(), condition, now)
+                .delete_tag(place.id, tag.as_str(), condition, by)
                 .await
                 .map_err(conflict)?,
             Reference::Digest(digest) => {
                 self.metadata
-                    .delete_manifest(place.id, digest.as_str(), now)
+                    .delete_manifest(place.id, digest.as_str(), by)
                     .await?
             }
         };
@@ -202,6 +204,17 @@ fn named(reference: &Reference, tags: &[Tag], bytes: &[u8]) -> Result<(Digest, V
             }
             Ok((found, distinct(tags.iter().map(ToString::to_string))))
         }
+    }
+}
+
+/// What lists show of a manifest; an image's size counts configuration and layers, as SWR does.
+fn facts(manifest: &Manifest) -> ManifestFacts {
+    let contents = manifest.config.iter().chain(&manifest.layers);
+    let bytes = contents.fold(0_u64, |sum, content| sum.saturating_add(content.size));
+    ManifestFacts {
+        is_index: manifest.kind == ManifestKind::Index,
+        config_digest: manifest.config.as_ref().map(|config| config.digest.to_string()),
+        image_bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
     }
 }
 

@@ -7,6 +7,13 @@ use crate::Registry;
 use crate::access::Caller;
 use crate::error::Error;
 
+mod moves;
+mod view;
+
+pub(crate) use moves::by;
+pub use moves::{ExistingTag, Retag, TagHistoryPage, TagMove};
+pub use view::{TagColumn, TagOrder, TagPlace, TagRow, TagSearch, TagStart, TagView, TagViews, TagsWanted};
+
 /// Part of a list, and whether there is more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed<T> {

@@ -3,10 +3,11 @@
 
 use super::{MissingReferences, PutManifest, PutOutcome};
 use crate::error::Conflict;
+use crate::facts;
 use crate::pool::Failure;
 use crate::repository_lock;
 use crate::sql::{self, change};
-use crate::tags;
+use crate::tags::{self, By};
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeSet, HashSet};
 
@@ -15,11 +16,14 @@ pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<Put
     require_references(tx, put).await?;
     let previous = tags::require(tx, put.repository_id, &put.tags, put.expected.as_ref()).await?;
     let created = store(tx, put).await?;
+    let by = By {
+        user_id: put.user_id.clone(),
+        now: put.now,
+    };
     let target = tags::Target {
         repository_id: put.repository_id,
         digest: &put.digest,
-        user_id: put.user_id.as_deref(),
-        now: put.now,
+        by: &by,
     };
     for (tag, named) in &previous {
         tags::point(tx, target, tag, named.as_deref()).await?;
@@ -89,6 +93,7 @@ async fn store(tx: &mut AnyConnection, put: &PutManifest) -> Result<bool, Failur
         .bind(put.bytes.clone());
     if change(tx, insert).await? > 0 {
         reference(tx, put).await?;
+        facts::note(tx, put.repository_id, &put.digest, &put.facts).await?;
         return Ok(true);
     }
     let retype = sqlx::query(RETYPE)
@@ -101,6 +106,7 @@ async fn store(tx: &mut AnyConnection, put: &PutManifest) -> Result<bool, Failur
     if change(tx, retype).await? > 0 {
         let unreferenced = unreference(tx, put.repository_id, &put.digest).await?;
         reference(tx, put).await?;
+        facts::note(tx, put.repository_id, &put.digest, &put.facts).await?;
         set_idle(tx, put.repository_id, &unreferenced, put.now).await?;
     }
     Ok(false)
@@ -175,14 +181,14 @@ pub(super) async fn delete(
     tx: &mut AnyConnection,
     repository_id: i64,
     digest: &str,
-    now: i64,
+    by: &By,
 ) -> Result<bool, Failure> {
     const DELETE: &str = "DELETE FROM manifests WHERE repository_id = $1 AND digest = $2";
     match repository_lock::lock(tx, repository_id).await {
         Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(false),
         other => other?,
     }
-    tags::delete_naming(tx, repository_id, digest, now).await?;
+    tags::delete_naming(tx, repository_id, digest, by).await?;
     let unreferenced = unreference(tx, repository_id, digest).await?;
     if change(
         tx,
@@ -193,7 +199,8 @@ pub(super) async fn delete(
     {
         return Ok(false);
     }
-    set_idle(tx, repository_id, &unreferenced, now).await?;
-    repository_lock::touch(tx, repository_id, now).await?;
+    facts::sum_up(tx, repository_id, digest).await?;
+    set_idle(tx, repository_id, &unreferenced, by.now).await?;
+    repository_lock::touch(tx, repository_id, by.now).await?;
     Ok(true)
 }

@@ -19,6 +19,11 @@ pub(super) const STEPS: &[Step] = &[
         postgres: include_str!("../../migrations/postgres/0001_registry.sql"),
     },
     Step {
+        name: "0003_tags",
+        sqlite: include_str!("../../migrations/sqlite/0003_tags.sql"),
+        postgres: include_str!("../../migrations/postgres/0003_tags.sql"),
+    },
+    Step {
         name: "0004_sharing",
         sqlite: include_str!("../../migrations/sqlite/0004_sharing.sql"),
         postgres: include_str!("../../migrations/postgres/0004_sharing.sql"),
@@ -80,3 +85,6 @@ async fn apply(
         .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

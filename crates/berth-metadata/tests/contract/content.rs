@@ -1,9 +1,9 @@
 //! Manifests, tags and referrers.
 
-use crate::world::{World, conflict, digest, manifest, tagged};
+use crate::world::{World, at, conflict, digest, manifest, tagged};
 use berth_metadata::{
     Conflict, Expected, ManifestDescriptor, ManifestRow, MissingReferences, PutManifest, PutOutcome,
-    Referrer, ReferrersPage, TagMove,
+    Referrer, ReferrersPage,
 };
 
 fn names(outcome: &PutOutcome) -> Vec<(&str, Option<&str>)> {
@@ -109,7 +109,7 @@ pub(crate) async fn missing_references_are_refused_as_asked(world: World) {
         } else {
             result.unwrap();
             metadata
-                .delete_manifest(repository.id, &digest("m"), 200)
+                .delete_manifest(repository.id, &digest("m"), at(200))
                 .await
                 .unwrap();
         }
@@ -173,11 +173,13 @@ pub(crate) async fn a_tag_moves_only_from_what_is_expected(world: World) {
     check("two", one_of(&[&three, &one]), None).await;
     check("three", Some(Expected::Anything), None).await;
     check("one", None, None).await;
-    let refused = metadata.delete_tag(repository.id, "v1", one_of(&[&two]), 7).await;
+    let refused = metadata
+        .delete_tag(repository.id, "v1", one_of(&[&two]), at(7))
+        .await;
     assert_eq!(Some(conflict(refused)), moved(Some(&one)));
     assert!(
         metadata
-            .delete_tag(repository.id, "v1", one_of(&[&one]), 7)
+            .delete_tag(repository.id, "v1", one_of(&[&one]), at(7))
             .await
             .unwrap()
     );
@@ -197,26 +199,23 @@ pub(crate) async fn several_tags_move_together_and_leave_history(world: World) {
     let second = metadata.put_manifest(put("two", &["b", "c"], 20)).await.unwrap();
     assert_eq!(names(&second), [("b", Some(one.as_str())), ("c", None)]);
     metadata.put_manifest(put("two", &["b"], 30)).await.unwrap();
-    assert!(metadata.delete_tag(repository.id, "b", None, 40).await.unwrap());
-    let by = |digest: Option<&String>, at, user: Option<&str>| TagMove {
-        digest: digest.cloned(),
-        at,
-        user_id: user.map(str::to_owned),
-    };
+    assert!(
+        metadata
+            .delete_tag(repository.id, "b", None, at(40))
+            .await
+            .unwrap()
+    );
     let moves = [
-        by(None, 40, None),
-        by(Some(&two), 20, Some("u")),
-        by(Some(&one), 10, Some("u")),
+        (None, 40, None),
+        (Some(two), 20, Some("u".to_owned())),
+        (Some(one), 10, Some("u".to_owned())),
     ];
-    assert_eq!(
-        metadata.tag_history(repository.id, "b", 10).await.unwrap(),
-        moves,
-        "no row when it did not move"
-    );
-    assert_eq!(
-        metadata.tag_history(repository.id, "b", 1).await.unwrap(),
-        moves[..1]
-    );
+    let history = world.moves(repository.id, "b").await;
+    let shown: Vec<_> = history
+        .iter()
+        .map(|noted| (noted.digest.clone(), noted.at, noted.user_id.clone()))
+        .collect();
+    assert_eq!(shown, moves, "no entry when it did not move");
     assert_eq!(
         metadata.list_tags(repository.id, None, 10).await.unwrap(),
         ["a", "c"]
@@ -316,7 +315,7 @@ pub(crate) async fn referrers_are_filtered_and_paged(world: World) {
     check(Some("none"), None, 10, &[]).await;
     check(None, Some("r2"), 1, &["r3"]).await;
     metadata
-        .delete_manifest(repository.id, &digest("r1"), 9)
+        .delete_manifest(repository.id, &digest("r1"), at(9))
         .await
         .unwrap();
     check(None, None, 10, &["r2", "r3", "r4"]).await;
@@ -336,28 +335,26 @@ pub(crate) async fn a_deleted_manifest_takes_its_tags_along(world: World) {
     metadata.put_manifest(tagged(index, &["c"])).await.unwrap();
     assert!(
         metadata
-            .delete_manifest(repository.id, &digest("child"), 7)
+            .delete_manifest(repository.id, &digest("child"), at(7))
             .await
             .unwrap(),
         "although listed"
     );
     assert!(
         !metadata
-            .delete_manifest(repository.id, &digest("child"), 7)
+            .delete_manifest(repository.id, &digest("child"), at(7))
             .await
             .unwrap()
     );
-    assert!(!metadata.delete_manifest(-1, &digest("child"), 7).await.unwrap());
-    assert_eq!(metadata.list_tags(repository.id, None, 10).await.unwrap(), ["c"]);
-    let moves = metadata.tag_history(repository.id, "a", 1).await.unwrap();
-    assert_eq!(
-        moves,
-        [TagMove {
-            digest: None,
-            at: 7,
-            user_id: None
-        }]
+    assert!(
+        !metadata
+            .delete_manifest(-1, &digest("child"), at(7))
+            .await
+            .unwrap()
     );
+    assert_eq!(metadata.list_tags(repository.id, None, 10).await.unwrap(), ["c"]);
+    let moves = world.moves(repository.id, "a").await;
+    assert_eq!((&moves[0].digest, moves[0].at, moves.len()), (&None, 7, 2));
     assert!(
         metadata
             .manifest_by_tag(repository.id, "c")
@@ -374,9 +371,19 @@ pub(crate) async fn a_deleted_tag_leaves_its_manifest(world: World) {
         .put_manifest(tagged(manifest(repository.id, "m", &[]), &["a", "b"]))
         .await
         .unwrap();
-    assert!(metadata.delete_tag(repository.id, "a", None, 7).await.unwrap());
-    assert!(!metadata.delete_tag(repository.id, "a", None, 7).await.unwrap());
-    assert!(!metadata.delete_tag(-1, "b", None, 7).await.unwrap());
+    assert!(
+        metadata
+            .delete_tag(repository.id, "a", None, at(7))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !metadata
+            .delete_tag(repository.id, "a", None, at(7))
+            .await
+            .unwrap()
+    );
+    assert!(!metadata.delete_tag(-1, "b", None, at(7)).await.unwrap());
     assert_eq!(metadata.list_tags(repository.id, None, 10).await.unwrap(), ["b"]);
     assert!(
         metadata
@@ -404,7 +411,7 @@ pub(crate) async fn long_lists_of_references_are_stored_whole(world: World) {
     metadata.put_manifest(put).await.unwrap();
     assert_eq!(metadata.sweep_unreferenced(i64::MAX, 300, 1000).await.unwrap(), 0);
     metadata
-        .delete_manifest(repository.id, &digest("m"), 200)
+        .delete_manifest(repository.id, &digest("m"), at(200))
         .await
         .unwrap();
     assert_eq!(metadata.sweep_unreferenced(201, 300, 1000).await.unwrap(), 200);

@@ -1,6 +1,6 @@
 //! Random sequences of operations against a model of a few lines.
 
-use crate::world::{World, digest, finish, manifest, name, new_repository};
+use crate::world::{World, at, digest, finish, manifest, name, new_repository};
 use berth_metadata::{FinishUpload, PutManifest, UnlinkOutcome};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -212,7 +212,7 @@ impl Run<'_> {
         let digest = digest(&format!("{}m{manifest}", self.word));
         let metadata = &self.world.metadata;
         let deleted = metadata
-            .delete_manifest(self.repositories[from], &digest, self.now)
+            .delete_manifest(self.repositories[from], &digest, at(self.now))
             .await
             .unwrap();
         let blobs = self.model.manifests.remove(&(from, manifest));

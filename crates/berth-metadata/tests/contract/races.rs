@@ -53,15 +53,7 @@ pub(crate) async fn one_of_many_wins_each_move_of_a_tag(world: World) {
             .unwrap();
         assert_eq!(now.digest, named);
     }
-    assert_eq!(
-        world
-            .metadata
-            .tag_history(repository, "v1", 100)
-            .await
-            .unwrap()
-            .len(),
-        6
-    );
+    assert_eq!(world.moves(repository, "v1").await.len(), 6);
 }
 
 pub(crate) async fn many_finish_the_same_digest_at_once(world: World) {

@@ -1,7 +1,7 @@
 //! Shares, quotas and agencies.
 
 use crate::world::{
-    World, conflict, digest, id, manifest, name, new_organization, new_repository, new_share, new_user,
+    World, at, conflict, digest, id, manifest, name, new_organization, new_repository, new_share, new_user,
     tagged,
 };
 use berth_metadata::{Conflict, Error, NewOrganization, NewShare, Quotas, Share, ShareTerms};
@@ -229,6 +229,6 @@ pub(crate) async fn the_quota_of_tags_holds(world: World) {
     assert_eq!(made_else(tries, &full), 2);
     put("four", &[]).await.expect("a push by digest makes no tag");
     assert_eq!(metadata.count_tags(repository).await.unwrap(), 3);
-    metadata.delete_tag(repository, "v1", None, 9).await.unwrap();
+    metadata.delete_tag(repository, "v1", None, at(9)).await.unwrap();
     put("four", &["v9"]).await.unwrap();
 }

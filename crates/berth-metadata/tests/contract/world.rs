@@ -1,8 +1,9 @@
 //! A database with the people and repositories that most checks need.
 
 use berth_metadata::{
-    AccessType, Conflict, Error, FinishOutcome, FinishUpload, Metadata, MissingReferences, NewOrganization,
-    NewRepository, NewShare, NewUser, PutManifest, Repository, ShareTerms, UploadRow, User,
+    AccessType, By, Conflict, Error, FinishOutcome, FinishUpload, ManifestFacts, Metadata, MissingReferences,
+    NewOrganization, NewRepository, NewShare, NewUser, PutManifest, Repository, ShareTerms, TagMove,
+    TagMovesPage, UploadRow, User,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -96,6 +97,17 @@ impl World {
     ) -> Result<(), Error> {
         let new = new_share(repository_id, account_id, until);
         self.metadata.create_share(new).await
+    }
+
+    /// Every move of a tag, newest first.
+    pub(crate) async fn moves(&self, repository_id: i64, tag: &str) -> Vec<TagMove> {
+        let page = TagMovesPage {
+            repository_id,
+            tag: tag.to_owned(),
+            before: None,
+            limit: 1000,
+        };
+        self.metadata.tag_moves(page).await.unwrap()
     }
 
     /// Starts and finishes an upload of `digest` under `key`.
@@ -198,12 +210,18 @@ pub(crate) fn manifest(repository_id: i64, word: &str, blobs: &[&str]) -> PutMan
         subject: None,
         artifact_type: None,
         annotations_json: "{}".to_owned(),
+        facts: ManifestFacts::default(),
         tags: Vec::new(),
         expected: None,
         missing: MissingReferences::Refuse,
         user_id: None,
         now: 100,
     }
+}
+
+/// A change by nobody at that time.
+pub(crate) fn at(now: i64) -> By {
+    By { user_id: None, now }
 }
 
 /// The manifest with tags.

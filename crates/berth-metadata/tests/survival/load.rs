@@ -1,8 +1,8 @@
 //! Numbered pushes of a blob and a tagged manifest, and a look whether they are there.
 
 use berth_metadata::{
-    AccessType, Error, FinishUpload, Metadata, MissingReferences, NewOrganization, NewRepository, NewUser,
-    PutManifest,
+    AccessType, Error, FinishUpload, ManifestFacts, Metadata, MissingReferences, NewOrganization,
+    NewRepository, NewUser, PutManifest,
 };
 use std::path::Path;
 
@@ -56,6 +56,7 @@ impl Load {
             subject: None,
             artifact_type: None,
             annotations_json: "{}".to_owned(),
+            facts: ManifestFacts::default(),
             tags: vec![format!("tag{n}")],
             expected: None,
             missing: MissingReferences::Refuse,

@@ -1,6 +1,6 @@
 //! What is broken inside: a clear status, a sentence, an id for the log, and nothing of the insides; the server goes on.
 
-use berth_metadata::{MissingReferences, PutManifest};
+use berth_metadata::{ManifestFacts, MissingReferences, PutManifest};
 use berth_oci::media_type;
 
 use crate::content::digest;
@@ -22,6 +22,7 @@ async fn a_broken_row_is_500_and_tells_nothing() {
         subject: Some(subject.clone()),
         artifact_type: None,
         annotations_json: "no JSON of ours".to_owned(),
+        facts: ManifestFacts::default(),
         tags: Vec::new(),
         expected: None,
         missing: MissingReferences::Refuse,

@@ -1,6 +1,6 @@
 //! "Listing Tags" and `_catalog`: order, pages, and who sees what.
 
-use berth_metadata::{MissingReferences, NewRepository, PutManifest};
+use berth_metadata::{ManifestFacts, MissingReferences, NewRepository, PutManifest};
 use berth_oci::media_type;
 use berth_registry::Permission;
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ async fn tag_all(world: &World, repository: &str, tags: Vec<String>) {
         subject: None,
         artifact_type: None,
         annotations_json: "{}".to_owned(),
+        facts: ManifestFacts::default(),
         tags,
         expected: None,
         missing: MissingReferences::Refuse,

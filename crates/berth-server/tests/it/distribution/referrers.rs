@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use berth_metadata::{MissingReferences, PutManifest};
+use berth_metadata::{ManifestFacts, MissingReferences, PutManifest};
 use berth_oci::media_type;
 use serde_json::{Value, json};
 
@@ -181,6 +181,7 @@ async fn generate(world: &World, subject: &str, count: usize, padding: usize) ->
             subject: Some(subject.to_owned()),
             artifact_type: Some(format!("application/{}", number % 2)),
             annotations_json: annotations.to_string(),
+            facts: ManifestFacts::default(),
             tags: Vec::new(),
             expected: None,
             missing: MissingReferences::Refuse,

@@ -1,0 +1,67 @@
+//! What lists show of a manifest without reading its bytes. The caller holds the repository's lock.
+
+use crate::pool::Failure;
+use crate::sql::change;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+/// What a list shows of a manifest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ManifestFacts {
+    /// Whether it lists manifests.
+    pub is_index: bool,
+    /// The digest of an image's configuration.
+    pub config_digest: Option<String>,
+    /// Bytes of an image's configuration and layers; of an index, which is given 0 here, the sum of its images that are
+    /// in the repository.
+    pub image_bytes: i64,
+}
+
+impl ManifestFacts {
+    /// The facts in three columns from the one at `index`.
+    pub(crate) fn read(row: &AnyRow, index: usize) -> Result<Self, Failure> {
+        Ok(Self {
+            is_index: row.try_get::<i64, _>(index)? != 0,
+            config_digest: row.try_get(index + 1)?,
+            image_bytes: row.try_get(index + 2)?,
+        })
+    }
+}
+
+/// Sizes are what the pusher wrote, so they are bounded: the sum of an index is a number all the same.
+const IMAGE_BYTES_MAX: i64 = 32 << 40;
+
+const SUM_UP: &str = "UPDATE manifest_facts SET image_bytes = COALESCE((\
+     SELECT CAST(SUM(f.image_bytes) AS BIGINT) FROM manifest_references r \
+     JOIN manifest_facts f ON f.repository_id = r.repository_id AND f.digest = r.digest \
+     WHERE r.repository_id = manifest_facts.repository_id AND r.manifest = manifest_facts.digest AND f.is_index = 0), 0) \
+     WHERE repository_id = $1 AND is_index = 1 AND digest IN (SELECT CAST($2 AS TEXT) \
+     UNION ALL SELECT manifest FROM manifest_references WHERE repository_id = $1 AND digest = $2)";
+
+/// Notes the facts of a manifest whose references are stored.
+pub(crate) async fn note(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    digest: &str,
+    facts: &ManifestFacts,
+) -> Result<(), Failure> {
+    const NOTE: &str = "INSERT INTO manifest_facts (repository_id, digest, is_index, config_digest, image_bytes) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (repository_id, digest) DO UPDATE SET \
+         is_index = excluded.is_index, config_digest = excluded.config_digest, image_bytes = excluded.image_bytes";
+    let note = sqlx::query(NOTE)
+        .bind(repository_id)
+        .bind(digest.to_owned())
+        .bind(i64::from(facts.is_index))
+        .bind(facts.config_digest.clone())
+        .bind(facts.image_bytes.clamp(0, IMAGE_BYTES_MAX));
+    change(tx, note).await?;
+    sum_up(tx, repository_id, digest).await
+}
+
+/// Counts anew the size of a manifest, if it is an index, and of the indexes that list it: its own facts have changed,
+/// or went with its row.
+pub(crate) async fn sum_up(tx: &mut AnyConnection, repository_id: i64, digest: &str) -> Result<(), Failure> {
+    let sum_up = sqlx::query(SUM_UP).bind(repository_id).bind(digest.to_owned());
+    change(tx, sum_up).await?;
+    Ok(())
+}
