@@ -3,7 +3,6 @@
 
 mod people;
 mod places;
-mod table;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -11,10 +10,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use berth_registry::{Error, Registry};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 use crate::config::{self, Settings, Written};
-use table::Table;
+use crate::table::{Output, Table};
 
 /// The arguments of `berth admin`.
 #[derive(Debug, Args)]
@@ -45,14 +44,6 @@ pub(crate) struct AdminArgs {
     output: Output,
     #[command(subcommand)]
     verb: Verb,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people.
-    Table,
-    /// For programs.
-    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -139,10 +130,7 @@ impl AdminArgs {
             registry.close().await;
             done
         })?;
-        Ok(match self.output {
-            Output::Table => table.text(),
-            Output::Json => table.json(),
-        })
+        Ok(table.print(self.output))
     }
 }
 

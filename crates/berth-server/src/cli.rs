@@ -5,10 +5,11 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, Command, CommandFactory as _, FromArgMatches, Parser, Subcommand};
 use rustix::fs::Mode;
 
 use crate::admin::AdminArgs;
+use crate::client;
 use crate::config::{self, Resolved, SETTINGS, Written};
 use crate::self_signed;
 
@@ -42,6 +43,17 @@ enum Verb {
     Admin(AdminArgs),
     /// Print the version
     Version,
+    /// Print what makes a shell complete the commands
+    #[command(
+        after_help = "Example:\n  berth completions bash > ~/.local/share/bash-completion/completions/berth"
+    )]
+    Completions {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    #[command(flatten)]
+    Client(client::Verb),
 }
 
 #[derive(Debug, Subcommand)]
@@ -155,6 +167,8 @@ pub(crate) fn run() -> ExitCode {
             keep_to_owner();
             args.run().map_err(Failure::from).and_then(|text| print(&text))
         }
+        Verb::Client(verb) => return verb.run(),
+        Verb::Completions { shell } => print(&completions(shell)),
         Verb::Version => print(concat!("berth ", env!("CARGO_PKG_VERSION"), "\n")),
     };
     match done {
@@ -165,6 +179,12 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "berth", &mut script);
+    String::from_utf8(script).expect("scripts are made of the texts of this program")
 }
 
 fn serve(args: SettingArgs) -> Result<(), Failure> {

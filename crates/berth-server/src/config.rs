@@ -220,7 +220,8 @@ fn variables(
     let mut given = Vec::new();
     for (name, text) in all
         .iter()
-        .filter(|(name, _)| *name != "BERTH_CONFIG" && !is_kubernetes_link(name))
+        .filter(|(name, _)| *name != "BERTH_CONFIG" && !CLIENT_VARIABLES.contains(&name.as_str()))
+        .filter(|(name, _)| !is_kubernetes_link(name))
     {
         let place = Place::Variable(name.clone());
         let own_part = name.trim_start_matches("BERTH_");
@@ -244,6 +245,15 @@ fn variables(
     }
     given
 }
+
+/// What `berth` reads as a client; a server that finds them leaves them alone.
+const CLIENT_VARIABLES: [&str; 5] = [
+    "BERTH_URL",
+    "BERTH_PROFILE",
+    "BERTH_ACCESS_KEY_ID",
+    "BERTH_SECRET_ACCESS_KEY",
+    "BERTH_CA_CERTIFICATE",
+];
 
 /// Kubernetes sets these in every pod beside a service that is called `berth`.
 fn is_kubernetes_link(name: &str) -> bool {

@@ -6,6 +6,7 @@ mod app;
 mod authenticate;
 mod body;
 mod cli;
+mod client;
 mod config;
 mod console;
 mod distribution;
@@ -17,6 +18,7 @@ mod origin;
 mod self_signed;
 mod serve;
 mod state;
+mod table;
 mod token;
 mod unknown_path;
 

@@ -7,8 +7,8 @@ use berth_registry::{
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::table::Table;
 use super::{Failure, Person, password_from_stdin};
+use crate::table::Table;
 
 const OPERATOR: &Caller = &Caller::System;
 

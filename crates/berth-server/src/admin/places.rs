@@ -8,9 +8,9 @@ use berth_registry::{
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::table::Table;
 use super::{Failure, Person};
 use crate::config::Settings;
+use crate::table::Table;
 
 const OPERATOR: &Caller = &Caller::System;
 

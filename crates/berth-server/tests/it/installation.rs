@@ -62,6 +62,11 @@ impl Installation {
         }
     }
 
+    /// The server's address for a person.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
     /// Runs `berth admin` on the running server's data and reads its JSON answer.
     pub(crate) fn admin(&self, arguments: &[&str]) -> Value {
         let all: Vec<&str> = ["admin", "--output", "json"]

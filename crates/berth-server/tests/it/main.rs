@@ -9,6 +9,7 @@ mod authorization_coverage;
 mod berth;
 mod client;
 mod command_line;
+mod commands;
 mod content;
 mod distribution;
 mod installation;

@@ -1,0 +1,114 @@
+//! `berth` as a client: the commands that ask a server, by the management API and nothing else. Knows no store: what is not
+//! in the API cannot be done here.
+
+mod answer;
+mod failure;
+mod grants;
+mod login;
+mod logins;
+mod names;
+mod options;
+mod organizations;
+mod people;
+mod profile;
+mod server;
+mod terminal;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::table::Table;
+use failure::Failure;
+use options::Options;
+
+/// The commands of the client.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Log in to a server and keep the login
+    #[command(after_help = login::EXAMPLES)]
+    Login(With<login::Login>),
+    /// Forget a login
+    #[command(after_help = "Example:\n  berth logout --profile work")]
+    Logout(With<login::Logout>),
+    /// Logins that are kept
+    Profile(Group<login::ProfileVerb>),
+    /// Organizations, which hold images
+    Org(Group<organizations::Verb>),
+    /// Rights on organizations and images
+    Grant(Group<grants::Verb>),
+    /// Print a docker login command that ends by itself
+    #[command(after_help = logins::EXAMPLES)]
+    LoginCommand(With<logins::LoginCommand>),
+}
+
+/// A command with the options of all.
+#[derive(Debug, Args)]
+pub(crate) struct With<A: Args> {
+    #[command(flatten)]
+    own: A,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// Commands with the options of all.
+#[derive(Debug, Args)]
+pub(crate) struct Group<S: Subcommand> {
+    #[command(subcommand)]
+    verb: S,
+    #[command(flatten)]
+    options: Options,
+}
+
+impl Verb {
+    /// Does what was asked, prints the answer or why there is none, and says how it went.
+    pub(crate) fn run(self) -> ExitCode {
+        let options = self.options().clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let done = match runtime {
+            Ok(runtime) => runtime.block_on(self.answer(&options)),
+            Err(error) => Err(Failure::Here(error.to_string())),
+        };
+        match done.and_then(|answer| print(&answer.print(options.output))) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                // Standard error may be closed; there is nobody left to tell then.
+                let _ = std::io::stderr().write_all(failure.print(options.output).as_bytes());
+                failure.exit_code()
+            }
+        }
+    }
+
+    fn options(&self) -> &Options {
+        match self {
+            Self::Login(command) => &command.options,
+            Self::Logout(command) => &command.options,
+            Self::Profile(group) => &group.options,
+            Self::Org(group) => &group.options,
+            Self::Grant(group) => &group.options,
+            Self::LoginCommand(command) => &command.options,
+        }
+    }
+
+    async fn answer(self, options: &Options) -> Result<Table, Failure> {
+        match self {
+            Self::Login(command) => login::login(options, command.own).await,
+            Self::Logout(_) => login::logout(options),
+            Self::Profile(group) => login::profile(options, group.verb),
+            Self::Org(group) => organizations::run(&options.server()?, group.verb).await,
+            Self::Grant(group) => grants::run(&options.server()?, group.verb).await,
+            Self::LoginCommand(command) => logins::run(&options.server()?, command.own).await,
+        }
+    }
+}
+
+/// Writes to standard output; a reader that has gone away (`berth org list | head`) is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Here(format!("the answer cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
