@@ -6,7 +6,7 @@
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
-use crate::repository_lock;
+use crate::repository_lock::{self, Counts};
 use crate::sql::{self, Meaning, change, first};
 use crate::viewer::{Viewer, readable};
 use sqlx::any::AnyRow;
@@ -213,6 +213,9 @@ impl Metadata {
     }
 }
 
+/// The size of the blob that a changed row of `blob_links` names.
+pub(crate) const BLOB_SIZE: &str = "(SELECT b.size FROM blobs b WHERE b.digest = blob_links.digest)";
+
 /// Links a blob whose row the transaction holds locked; a link that is there and idle becomes young.
 pub(crate) async fn link(
     tx: &mut AnyConnection,
@@ -223,14 +226,37 @@ pub(crate) async fn link(
     const LINK: &str = "INSERT INTO blob_links (repository_id, digest, idle_since) VALUES ($1, $2, \
            CASE WHEN EXISTS (SELECT 1 FROM manifest_references m WHERE m.repository_id = $1 AND m.digest = $2) \
            THEN NULL ELSE $3 END) \
-         ON CONFLICT (repository_id, digest) DO UPDATE \
-         SET idle_since = CASE WHEN blob_links.idle_since IS NULL THEN NULL ELSE $3 END";
-    let link = sqlx::query(LINK)
-        .bind(repository_id)
-        .bind(digest.to_owned())
-        .bind(now);
-    change(tx, link).await.reference(Conflict::RepositoryGone)?;
+         ON CONFLICT (repository_id, digest) DO NOTHING RETURNING idle_since";
+    const YOUNG: &str = "UPDATE blob_links SET idle_since = $3 \
+         WHERE repository_id = $1 AND digest = $2 AND idle_since IS NOT NULL";
+    let with_values = |text| {
+        sqlx::query(text)
+            .bind(repository_id)
+            .bind(digest.to_owned())
+            .bind(now)
+    };
+    let linked = first(tx, with_values(LINK)).await;
+    match linked.reference(Conflict::RepositoryGone)? {
+        // Linked before; whoever takes that link away waits for the blob's row.
+        None => change(tx, with_values(YOUNG)).await.map(drop)?,
+        // A manifest that was let in without it references it.
+        Some(row) if row.try_get::<Option<i64>, _>(0)?.is_none() => {
+            let counts = Counts {
+                tags: 0,
+                bytes: size(tx, digest).await?,
+            };
+            counts.save(tx, repository_id).await?;
+        }
+        Some(_) => {}
+    }
     Ok(())
+}
+
+async fn size(tx: &mut AnyConnection, digest: &str) -> Result<i64, Failure> {
+    let size = sqlx::query("SELECT size FROM blobs WHERE digest = $1").bind(digest.to_owned());
+    let row = first(tx, size).await?;
+    let row = row.ok_or_else(|| Failure::Broken(format!("no blob {digest} for a link")))?;
+    Ok(row.try_get(0)?)
 }
 
 /// Deletes those of the blobs that nothing links any more and queues their keys. The caller has just taken links away.
@@ -269,7 +295,8 @@ async fn unlink(
 ) -> Result<UnlinkOutcome, Failure> {
     const REFERENCE: &str =
         "SELECT manifest FROM manifest_references WHERE repository_id = $1 AND digest = $2 LIMIT 1";
-    const UNLINK: &str = "DELETE FROM blob_links WHERE repository_id = $1 AND digest = $2";
+    const UNLINK: &str =
+        "DELETE FROM blob_links WHERE repository_id = $1 AND digest = $2 RETURNING idle_since";
     match repository_lock::lock(tx, repository_id).await {
         Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(UnlinkOutcome::Missing),
         other => other?,
@@ -280,14 +307,16 @@ async fn unlink(
             manifest: row.try_get(0)?,
         });
     }
-    if change(
-        tx,
-        sqlx::query(UNLINK).bind(repository_id).bind(digest.to_owned()),
-    )
-    .await?
-        == 0
-    {
+    let unlink = sqlx::query(UNLINK).bind(repository_id).bind(digest.to_owned());
+    let Some(row) = first(tx, unlink).await? else {
         return Ok(UnlinkOutcome::Missing);
+    };
+    if row.try_get::<Option<i64>, _>(0)?.is_none() {
+        let counts = Counts {
+            tags: 0,
+            bytes: -size(tx, digest).await?,
+        };
+        counts.save(tx, repository_id).await?;
     }
     release(tx, vec![digest.to_owned()], now).await?;
     Ok(UnlinkOutcome::Unlinked)
@@ -300,7 +329,8 @@ async fn sweep(tx: &mut AnyConnection, before: i64, now: i64, limit: i64) -> Res
     const UNLINK: &str = "DELETE FROM blob_links WHERE repository_id = $1 AND digest = $2 AND idle_since < $3 \
          AND NOT EXISTS (SELECT 1 FROM manifest_references m WHERE m.repository_id = $1 AND m.digest = $2)";
     // Linked while a manifest that names it was just being put.
-    const IN_USE: &str = "UPDATE blob_links SET idle_since = NULL WHERE repository_id = $1 AND digest = $2 \
+    const IN_USE: &str = "UPDATE blob_links SET idle_since = NULL \
+         WHERE repository_id = $1 AND digest = $2 AND idle_since IS NOT NULL \
          AND EXISTS (SELECT 1 FROM manifest_references m WHERE m.repository_id = $1 AND m.digest = $2)";
     let rows = sqlx::query(IDLE)
         .bind(before)
@@ -325,8 +355,12 @@ async fn sweep(tx: &mut AnyConnection, before: i64, now: i64, limit: i64) -> Res
             .bind(before);
         if change(tx, unlink).await? > 0 {
             unlinked.push(digest);
-        } else {
-            change(tx, sqlx::query(IN_USE).bind(repository_id).bind(digest)).await?;
+        } else if change(tx, sqlx::query(IN_USE).bind(repository_id).bind(digest.clone())).await? > 0 {
+            let counts = Counts {
+                tags: 0,
+                bytes: size(tx, &digest).await?,
+            };
+            counts.save(tx, repository_id).await?;
         }
     }
     let count = unlinked.len() as u64;

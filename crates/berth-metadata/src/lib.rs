@@ -63,11 +63,15 @@ pub use people::{GroupUpdate, PeopleChange, UserUpdate};
 pub use quotas::Quotas;
 pub use reclaim::ReclaimRow;
 pub use regions::Region;
-pub use repositories::{NewRepository, Repository};
+pub use repositories::{
+    NewRepository, Repository, RepositoryDetails, RepositoryEdit, RepositoryFilter, RepositoryOrder,
+    RepositoryPage, RepositoryQuery, RepositorySet,
+};
 pub use retentions::{NewRetention, RetentionDeletion, RetentionLogRow, RetentionRow};
 pub use secrets::SigningKeyRow;
 pub use sessions::Session;
 pub use shares::{NewShare, Share, ShareTerms};
+pub use sql::TextMatch;
 pub use sync_jobs::{HistoryOrder, NewSyncJobs, SyncJob};
 pub use sync_rules::{SyncRule, WantedSyncRule};
 pub use tags::{

@@ -75,7 +75,7 @@ pub struct PutManifest {
     pub annotations_json: String,
     /// What lists of tags show of it.
     pub facts: ManifestFacts,
-    /// The tags to move to it.
+    /// The tags to move to it, each once.
     pub tags: Vec<String>,
     /// What each of the tags must name before, none for anything.
     pub expected: Option<Expected>,

@@ -7,6 +7,8 @@ use crate::{
 };
 use sqlx::{AssertSqlSafe, Connection, Row};
 
+mod gathering;
+
 /// 10,000 tags of one repository and 100,000 repositories, as text that both databases run.
 const ROWS: &str = "
     INSERT INTO accounts VALUES ('account', 'account', 1), ('other', 'other', 1);
@@ -111,6 +113,7 @@ const STATEMENTS: &[(&str, &[&str], usize)] = &[
         1,
     ),
     (repositories::FIND, &["'org5/image4'"], 1),
+    (repositories::details::DETAILS, &["'org5/image4'"], 1),
     (uploads::FIND, &["7", "'upload5'"], 1),
     (uploads::EXPIRED, &["5000", "100"], 100),
     (reclaim::TAKE, &["100"], 100),
@@ -118,6 +121,14 @@ const STATEMENTS: &[(&str, &[&str], usize)] = &[
     (triggers::HISTORY, &["7", "100"], 100),
     (sync_jobs::NEWEST_FIRST, &["7", "100", "5000"], 100),
     (sync_jobs::OLDEST_FIRST, &["7", "100", "5000"], 100),
+];
+
+/// Tables whose rows a statement looks up and never reads one after the other.
+const LARGE: [(&str, &str); 4] = [
+    ("repositories", "r"),
+    ("tags", "t"),
+    ("repository_grants", "rg"),
+    ("shares", "s"),
 ];
 
 /// The statement with its values in place of the markers.
@@ -189,6 +200,14 @@ async fn sqlite_searches_and_never_sorts() {
             assert_eq!(scans.count(), 0, "{statement}\n{plan}");
             assert!(!plan.contains("TEMP B-TREE"), "{statement}\n{plan}");
         }
+        for statement in gathering::statements() {
+            let plan = explain(&metadata, "EXPLAIN QUERY PLAN", &statement, &[], 3).await;
+            let scans = plan.lines().filter(|line| {
+                let name = line.split_once("SCAN ").map(|(_, rest)| rest.split(' ').next());
+                LARGE.iter().any(|(_, short)| name == Some(Some(*short)))
+            });
+            assert_eq!(scans.count(), 0, "{statement}\n{plan}");
+        }
     }
     metadata.close().await;
 }
@@ -224,6 +243,14 @@ async fn postgres_searches_and_never_sorts() {
         });
         assert_eq!(scans.count(), 0, "{statement}\n{plan}");
         assert!(!plan.contains("Sort"), "{statement}\n{plan}");
+    }
+    for statement in gathering::statements() {
+        let plan = explain(&metadata, "EXPLAIN", &statement, &[], 0).await;
+        let scans = plan.lines().filter(|line| {
+            line.split_once("Seq Scan on ")
+                .is_some_and(|(_, table)| table.starts_with("repositories"))
+        });
+        assert_eq!(scans.count(), 0, "{statement}\n{plan}");
     }
     metadata.close().await;
 }

@@ -1,5 +1,11 @@
 //! Repositories: what manifests, tags and links to blobs belong to.
 
+pub(crate) mod details;
+pub(crate) mod listing;
+
+pub use details::RepositoryDetails;
+pub use listing::{RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet};
+
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
@@ -31,6 +37,17 @@ pub struct Repository {
     pub created_at: i64,
     /// When its content changed last, milliseconds since the epoch.
     pub updated_at: i64,
+}
+
+/// What a repository says of itself, to be changed; none stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RepositoryEdit {
+    /// Whether everybody may pull from it.
+    pub is_public: Option<bool>,
+    /// SWR's category, empty for none.
+    pub category: Option<String>,
+    /// Free text.
+    pub description: Option<String>,
 }
 
 /// A repository to create; it is private.
@@ -78,7 +95,7 @@ impl Metadata {
         self.pool
             .write("create a repository", Durability::Durable, new, |tx, new| {
                 Box::pin(async move {
-                    if change(tx, insert(new, false))
+                    if change(tx, insert(new))
                         .await
                         .reference(Conflict::OrganizationGone)?
                         > 0
@@ -93,25 +110,21 @@ impl Metadata {
             .await
     }
 
-    /// Creates a repository; [`Conflict::RepositoryExists`], [`Conflict::OrganizationGone`],
-    /// [`Conflict::RepositoryQuota`].
-    pub async fn create_repository(&self, new: NewRepository) -> Result<Repository, Error> {
+    /// Creates a repository that says this of itself, also in place of one that a push has only begun;
+    /// [`Conflict::RepositoryExists`], [`Conflict::OrganizationGone`], [`Conflict::RepositoryQuota`].
+    pub async fn create_repository(
+        &self,
+        new: NewRepository,
+        says: RepositoryEdit,
+    ) -> Result<Repository, Error> {
+        let input = (new, says);
         self.pool
-            .write("create a repository", Durability::Durable, new, |tx, new| {
-                Box::pin(async move {
-                    if change(tx, insert(new, true))
-                        .await
-                        .reference(Conflict::OrganizationGone)?
-                        == 0
-                    {
-                        return Err(Conflict::RepositoryExists.into());
-                    }
-                    quotas::admit_repository(tx, new.organization_id).await?;
-                    by_name(tx, &new.full_name)
-                        .await?
-                        .ok_or_else(|| Conflict::OrganizationGone.into())
-                })
-            })
+            .write(
+                "create a repository",
+                Durability::Durable,
+                input,
+                |tx, (new, says)| Box::pin(create(tx, new, says)),
+            )
             .await
     }
 
@@ -158,18 +171,22 @@ impl Metadata {
             .await
     }
 
-    /// Lets everybody pull from a repository or not; false when there is none of that id.
-    pub async fn set_repository_public(&self, id: i64, is_public: bool, now: i64) -> Result<bool, Error> {
-        const SET: &str = "UPDATE repositories SET is_public = $2, updated_at = $3 WHERE id = $1";
-        let statement = move || sqlx::query(SET).bind(id).bind(i64::from(is_public)).bind(now);
+    /// Changes what a repository says of itself; false when there is none of that id.
+    pub async fn edit_repository(&self, id: i64, edit: RepositoryEdit, now: i64) -> Result<bool, Error> {
+        let statement = move || update(id, &edit, now);
         Ok(self
-            .change(
-                "make a repository public or private",
-                Durability::Durable,
-                statement,
-            )
+            .change("edit a repository", Durability::Durable, statement)
             .await?
             > 0)
+    }
+
+    /// Lets everybody pull from a repository or not; false when there is none of that id.
+    pub async fn set_repository_public(&self, id: i64, is_public: bool, now: i64) -> Result<bool, Error> {
+        let edit = RepositoryEdit {
+            is_public: Some(is_public),
+            ..RepositoryEdit::default()
+        };
+        self.edit_repository(id, edit, now).await
     }
 
     /// Deletes a repository with its tags, manifests, uploads and links; blobs that nothing links any more are queued
@@ -214,17 +231,55 @@ pub(crate) async fn delete(tx: &mut AnyConnection, id: i64, now: i64) -> Result<
     Ok(true)
 }
 
-fn insert(new: &NewRepository, listed: bool) -> Statement {
+async fn create(
+    tx: &mut AnyConnection,
+    new: &NewRepository,
+    says: &RepositoryEdit,
+) -> Result<Repository, Failure> {
+    const LIST: &str = "UPDATE repositories SET listed = 1 WHERE full_name = $1 AND listed = 0";
+    if change(tx, insert(new))
+        .await
+        .reference(Conflict::OrganizationGone)?
+        > 0
+    {
+        quotas::admit_repository(tx, new.organization_id).await?;
+    }
+    let list = sqlx::query(LIST).bind(new.full_name.clone());
+    if change(tx, list).await? == 0 {
+        return Err(Conflict::RepositoryExists.into());
+    }
+    let made = by_name(tx, &new.full_name).await?;
+    let made = made.ok_or(Conflict::OrganizationGone)?;
+    change(tx, update(made.id, says, new.now)).await?;
+    by_name(tx, &new.full_name)
+        .await?
+        .ok_or_else(|| Conflict::OrganizationGone.into())
+}
+
+fn update(id: i64, edit: &RepositoryEdit, now: i64) -> Statement {
+    const EDIT: &str = "UPDATE repositories SET is_public = COALESCE($2, is_public), \
+         category = COALESCE($3, category), description = COALESCE($4, description), updated_at = $5 WHERE id = $1";
+    sqlx::query(EDIT)
+        .bind(id)
+        .bind(edit.is_public.map(i64::from))
+        .bind(edit.category.clone())
+        .bind(edit.description.clone())
+        .bind(now)
+}
+
+/// Makes the row of a repository that is in no list yet, unless there is one of that name.
+fn insert(new: &NewRepository) -> Statement {
     const INSERT: &str = "INSERT INTO repositories \
-         (organization_id, image, full_name, is_public, listed, category, description, creator_id, created_at, updated_at) \
-         VALUES ($1, $2, $3, 0, $6, '', '', $4, $5, $5) ON CONFLICT DO NOTHING";
+         (organization_id, image, full_name, is_public, listed, category, description, creator_id, creator_name, \
+          created_at, updated_at) \
+         VALUES ($1, $2, $3, 0, 0, '', '', $4, COALESCE((SELECT u.name FROM users u WHERE u.id = $4), ''), $5, $5) \
+         ON CONFLICT DO NOTHING";
     sqlx::query(INSERT)
         .bind(new.organization_id)
         .bind(new.image.clone())
         .bind(new.full_name.clone())
         .bind(new.creator_id.clone())
         .bind(new.now)
-        .bind(i64::from(listed))
 }
 
 fn find(full_name: &str) -> Statement {

@@ -1,4 +1,4 @@
-//! The lock on a repository that orders the changes to what it holds.
+//! The lock on a repository that orders the changes to what it holds, and the counts kept beside it.
 
 use crate::error::Conflict;
 use crate::pool::Failure;
@@ -22,4 +22,36 @@ pub(crate) async fn touch(tx: &mut AnyConnection, id: i64, now: i64) -> Result<(
         return Err(Conflict::RepositoryGone.into());
     }
     Ok(())
+}
+
+/// What a transaction changed of what a repository's row counts. Whoever adds or deletes tags, or makes a link to a blob
+/// used or idle, adds it here and ends with [`Counts::save`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Tags made, less those deleted.
+    pub(crate) tags: i64,
+    /// Bytes of blobs that manifests began to use, less those that none uses any more.
+    pub(crate) bytes: i64,
+}
+
+impl Counts {
+    /// Adds the changes to the repository's row, at the cost of one statement when there are any.
+    pub(crate) async fn save(self, tx: &mut AnyConnection, id: i64) -> Result<(), Failure> {
+        const ADD: &str =
+            "UPDATE repositories SET tag_count = tag_count + $2, size_bytes = size_bytes + $3 WHERE id = $1";
+        if self != Counts::default() {
+            let add = sqlx::query(ADD).bind(id).bind(self.tags).bind(self.bytes);
+            change(tx, add).await?;
+        }
+        Ok(())
+    }
+
+    /// Like [`touch`] and [`Counts::save`], in one statement.
+    pub(crate) async fn touch(self, tx: &mut AnyConnection, id: i64, now: i64) -> Result<(), Failure> {
+        const TOUCH: &str = "UPDATE repositories SET updated_at = $2, listed = 1, \
+             tag_count = tag_count + $3, size_bytes = size_bytes + $4 WHERE id = $1";
+        let touch = sqlx::query(TOUCH).bind(id).bind(now).bind(self.tags);
+        change(tx, touch.bind(self.bytes)).await?;
+        Ok(())
+    }
 }

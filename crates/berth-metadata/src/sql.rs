@@ -1,5 +1,10 @@
 //! Small helpers for statements: whole results, lists of values, and violations with a meaning.
 
+mod composed;
+
+pub(crate) use composed::Composed;
+pub use composed::TextMatch;
+
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use sqlx::any::{AnyArguments, AnyRow};

@@ -3,8 +3,9 @@
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
+use crate::quotas;
+use crate::repository_lock::{self, Counts};
 use crate::sql::{change, first, in_one_row};
-use crate::{quotas, repository_lock};
 use sqlx::{AnyConnection, Row};
 
 pub(crate) mod list;
@@ -113,7 +114,8 @@ pub(crate) struct Target<'a> {
     pub(crate) by: &'a By,
 }
 
-/// Points a tag, which names `previous`, at a manifest that is stored; [`Conflict::TagQuota`].
+/// Points a tag, which names `previous`, at a manifest that is stored; [`Conflict::TagQuota`]. Where `previous` is none,
+/// the caller counts one tag more.
 pub(crate) async fn point(
     tx: &mut AnyConnection,
     target: Target<'_>,
@@ -142,23 +144,23 @@ pub(crate) async fn point(
     Ok(())
 }
 
-/// Deletes every tag that names a manifest.
+/// Deletes every tag that names a manifest and answers how many.
 pub(crate) async fn delete_naming(
     tx: &mut AnyConnection,
     repository_id: i64,
     digest: &str,
     by: &By,
-) -> Result<(), Failure> {
+) -> Result<usize, Failure> {
     const DELETE: &str = "DELETE FROM tags WHERE repository_id = $1 AND digest = $2 RETURNING tag";
     let rows = sqlx::query(DELETE)
         .bind(repository_id)
         .bind(digest.to_owned())
         .fetch_all(&mut *tx)
         .await?;
-    for row in rows {
+    for row in &rows {
         note(tx, repository_id, row.try_get(0)?, None, by).await?;
     }
-    Ok(())
+    Ok(rows.len())
 }
 
 async fn delete(
@@ -178,7 +180,8 @@ async fn delete(
         return Ok(false);
     }
     note(tx, repository_id, tag, None, by).await?;
-    repository_lock::touch(tx, repository_id, by.now).await?;
+    let counts = Counts { tags: -1, bytes: 0 };
+    counts.touch(tx, repository_id, by.now).await?;
     Ok(true)
 }
 

@@ -9,6 +9,8 @@
 mod content;
 #[path = "contract/iam.rs"]
 mod iam;
+#[path = "contract/lists.rs"]
+mod lists;
 #[path = "contract/opening.rs"]
 mod opening;
 #[path = "contract/outside.rs"]
@@ -113,6 +115,13 @@ contract! {
     sharing::the_quota_of_an_account_goes_before_the_settings,
     sharing::the_quota_of_repositories_holds_under_concurrency,
     sharing::the_quota_of_tags_holds,
+    lists::a_list_holds_what_the_user_has_a_right_on,
+    lists::a_list_is_filtered,
+    lists::a_list_is_ordered_and_paged,
+    lists::lists_of_shared_repositories_say_what_is_valid,
+    lists::a_repository_is_created_once,
+    lists::a_repository_is_edited_where_something_is_said,
+    lists::all_is_told_of_a_repository,
     uploads::progress_is_saved_by_one_request_at_a_time,
     uploads::a_finished_upload_is_a_linked_blob,
     uploads::a_blob_that_is_there_keeps_its_key,

@@ -2,11 +2,12 @@
 //! no blob is unlinked between the look at it and the reference to it.
 
 use super::{MissingReferences, PutManifest, PutOutcome};
+use crate::blobs::BLOB_SIZE;
 use crate::error::Conflict;
 use crate::facts;
 use crate::pool::Failure;
-use crate::repository_lock;
-use crate::sql::{self, change};
+use crate::repository_lock::{self, Counts};
+use crate::sql::{self, Statement, change};
 use crate::tags::{self, By};
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeSet, HashSet};
@@ -15,7 +16,8 @@ pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<Put
     repository_lock::touch(tx, put.repository_id, put.now).await?;
     require_references(tx, put).await?;
     let previous = tags::require(tx, put.repository_id, &put.tags, put.expected.as_ref()).await?;
-    let created = store(tx, put).await?;
+    let mut counts = Counts::default();
+    let created = store(tx, put, &mut counts).await?;
     let by = By {
         user_id: put.user_id.clone(),
         now: put.now,
@@ -27,7 +29,9 @@ pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<Put
     };
     for (tag, named) in &previous {
         tags::point(tx, target, tag, named.as_deref()).await?;
+        counts.tags += i64::from(named.is_none());
     }
+    counts.save(tx, put.repository_id).await?;
     Ok(PutOutcome { created, previous })
 }
 
@@ -74,7 +78,7 @@ async fn absent(
 
 /// Stores the manifest and its references; false when it was there. A manifest pushed again with another media type
 /// takes that one, and what it is read to reference.
-async fn store(tx: &mut AnyConnection, put: &PutManifest) -> Result<bool, Failure> {
+async fn store(tx: &mut AnyConnection, put: &PutManifest, counts: &mut Counts) -> Result<bool, Failure> {
     const INSERT: &str = "INSERT INTO manifests \
          (repository_id, digest, media_type, size, artifact_type, subject, annotations, created_at, bytes) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (repository_id, digest) DO NOTHING";
@@ -92,7 +96,7 @@ async fn store(tx: &mut AnyConnection, put: &PutManifest) -> Result<bool, Failur
         .bind(put.now)
         .bind(put.bytes.clone());
     if change(tx, insert).await? > 0 {
-        reference(tx, put).await?;
+        counts.bytes += reference(tx, put).await?;
         facts::note(tx, put.repository_id, &put.digest, &put.facts).await?;
         return Ok(true);
     }
@@ -105,15 +109,16 @@ async fn store(tx: &mut AnyConnection, put: &PutManifest) -> Result<bool, Failur
         .bind(put.annotations_json.clone());
     if change(tx, retype).await? > 0 {
         let unreferenced = unreference(tx, put.repository_id, &put.digest).await?;
-        reference(tx, put).await?;
+        counts.bytes += reference(tx, put).await?;
         facts::note(tx, put.repository_id, &put.digest, &put.facts).await?;
-        set_idle(tx, put.repository_id, &unreferenced, put.now).await?;
+        counts.bytes -= set_idle(tx, put.repository_id, &unreferenced, put.now).await?;
     }
     Ok(false)
 }
 
-/// Adds the manifest's references; what it references is not idle.
-async fn reference(tx: &mut AnyConnection, put: &PutManifest) -> Result<(), Failure> {
+/// Adds the manifest's references; what it references is not idle. Answers the bytes of what was idle before.
+async fn reference(tx: &mut AnyConnection, put: &PutManifest) -> Result<i64, Failure> {
+    let mut bytes = 0;
     let digests: BTreeSet<&String> = put
         .blobs
         .iter()
@@ -133,13 +138,22 @@ async fn reference(tx: &mut AnyConnection, put: &PutManifest) -> Result<(), Fail
         change(tx, list.iter().cloned().fold(insert, sqlx::query::Query::bind)).await?;
         let used = format!(
             "UPDATE blob_links SET idle_since = NULL \
-             WHERE repository_id = $1 AND digest IN ({}) AND idle_since IS NOT NULL",
+             WHERE repository_id = $1 AND digest IN ({}) AND idle_since IS NOT NULL RETURNING {BLOB_SIZE}",
             sql::markers(2, list.len())
         );
         let used = sql::made(used).bind(put.repository_id);
-        change(tx, list.into_iter().fold(used, sqlx::query::Query::bind)).await?;
+        bytes += sizes(tx, list.into_iter().fold(used, sqlx::query::Query::bind)).await?;
     }
-    Ok(())
+    Ok(bytes)
+}
+
+/// The sum of the sizes that a statement over links answers, one for each.
+async fn sizes(tx: &mut AnyConnection, statement: Statement) -> Result<i64, Failure> {
+    let mut bytes = 0;
+    for row in statement.fetch_all(tx).await? {
+        bytes += row.try_get::<i64, _>(0)?;
+    }
+    Ok(bytes)
 }
 
 /// Takes the manifest's references away and answers what they named.
@@ -158,23 +172,26 @@ async fn unreference(
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
 
-/// Starts the time of grace of those blobs that no manifest references any more.
+/// Starts the time of grace of those blobs that no manifest references any more, and answers their bytes.
 async fn set_idle(
     tx: &mut AnyConnection,
     repository_id: i64,
     digests: &[String],
     now: i64,
-) -> Result<(), Failure> {
+) -> Result<i64, Failure> {
+    let mut bytes = 0;
     for list in sql::lists(digests) {
         let text = format!(
-            "UPDATE blob_links SET idle_since = $2 WHERE repository_id = $1 AND digest IN ({}) AND NOT EXISTS \
-             (SELECT 1 FROM manifest_references m WHERE m.repository_id = $1 AND m.digest = blob_links.digest)",
+            "UPDATE blob_links SET idle_since = $2 \
+             WHERE repository_id = $1 AND digest IN ({}) AND idle_since IS NULL AND NOT EXISTS \
+             (SELECT 1 FROM manifest_references m WHERE m.repository_id = $1 AND m.digest = blob_links.digest) \
+             RETURNING {BLOB_SIZE}",
             sql::markers(3, list.len())
         );
         let statement = sql::made(text).bind(repository_id).bind(now);
-        change(tx, list.into_iter().fold(statement, sqlx::query::Query::bind)).await?;
+        bytes += sizes(tx, list.into_iter().fold(statement, sqlx::query::Query::bind)).await?;
     }
-    Ok(())
+    Ok(bytes)
 }
 
 pub(super) async fn delete(
@@ -188,7 +205,7 @@ pub(super) async fn delete(
         Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(false),
         other => other?,
     }
-    tags::delete_naming(tx, repository_id, digest, by).await?;
+    let tags = tags::delete_naming(tx, repository_id, digest, by).await?;
     let unreferenced = unreference(tx, repository_id, digest).await?;
     if change(
         tx,
@@ -200,7 +217,10 @@ pub(super) async fn delete(
         return Ok(false);
     }
     facts::sum_up(tx, repository_id, digest).await?;
-    set_idle(tx, repository_id, &unreferenced, by.now).await?;
-    repository_lock::touch(tx, repository_id, by.now).await?;
+    let counts = Counts {
+        tags: -i64::try_from(tags).expect("tags fit into memory"),
+        bytes: -set_idle(tx, repository_id, &unreferenced, by.now).await?,
+    };
+    counts.touch(tx, repository_id, by.now).await?;
     Ok(true)
 }

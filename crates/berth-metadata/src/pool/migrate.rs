@@ -19,6 +19,11 @@ pub(super) const STEPS: &[Step] = &[
         postgres: include_str!("../../migrations/postgres/0001_registry.sql"),
     },
     Step {
+        name: "0002_images",
+        sqlite: include_str!("../../migrations/sqlite/0002_images.sql"),
+        postgres: include_str!("../../migrations/postgres/0002_images.sql"),
+    },
+    Step {
         name: "0003_tags",
         sqlite: include_str!("../../migrations/sqlite/0003_tags.sql"),
         postgres: include_str!("../../migrations/postgres/0003_tags.sql"),

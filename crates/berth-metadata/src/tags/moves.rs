@@ -4,7 +4,7 @@ use super::{By, Expected, Target, named_by, point};
 use crate::Metadata;
 use crate::error::Error;
 use crate::pool::{Durability, Failure};
-use crate::repository_lock;
+use crate::repository_lock::{self, Counts};
 use crate::sql::first;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -124,7 +124,11 @@ async fn move_tag(tx: &mut AnyConnection, wanted: &MoveTag) -> Result<bool, Fail
         by: &wanted.by,
     };
     point(tx, target, &wanted.tag, previous.as_deref()).await?;
-    repository_lock::touch(tx, repository_id, wanted.by.now).await?;
+    let counts = Counts {
+        tags: i64::from(previous.is_none()),
+        bytes: 0,
+    };
+    counts.touch(tx, repository_id, wanted.by.now).await?;
     Ok(true)
 }
 

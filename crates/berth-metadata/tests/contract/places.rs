@@ -3,7 +3,7 @@
 use crate::world::{World, conflict, digest, id, manifest, name, new_organization, new_repository, tagged};
 use berth_metadata::{
     Conflict, Grant, GrantTarget, NewOrganization, OrganizationFacts, OrganizationsPage, Permission,
-    Repository, RepositoryFacts, ShareTerms, Standing, User, Viewer,
+    Repository, RepositoryEdit, RepositoryFacts, ShareTerms, Standing, User, Viewer,
 };
 use futures_util::future::join_all;
 
@@ -157,11 +157,14 @@ pub(crate) async fn an_organization_with_images_is_not_deleted(world: World) {
     let made = metadata.ensure_repository(new.clone()).await.unwrap();
     assert_eq!(metadata.ensure_repository(new.clone()).await.unwrap(), made);
     assert_eq!(
-        conflict(metadata.create_repository(new).await),
-        Conflict::RepositoryExists
+        conflict(
+            metadata
+                .create_repository(new_repository(-1, "image"), RepositoryEdit::default())
+                .await
+        ),
+        Conflict::OrganizationGone
     );
-    let listed = new_repository(organization.id, "listed");
-    let listed = metadata.create_repository(listed).await.unwrap();
+    let listed = world.repository_in(organization.id, "listed").await;
     let nowhere = metadata.ensure_repository(new_repository(-1, "image")).await;
     assert_eq!(conflict(nowhere), Conflict::OrganizationGone);
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Random sequences of operations against a model of a few lines.
 
-use crate::world::{World, at, digest, finish, manifest, name, new_repository};
-use berth_metadata::{FinishUpload, PutManifest, UnlinkOutcome};
+use crate::world::{World, at, digest, finish, manifest, name};
+use berth_metadata::{FinishUpload, MoveTag, PutManifest, TagSource, UnlinkOutcome};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 const REPOSITORIES: usize = 3;
 const DIGESTS: usize = 4;
 const MANIFESTS: usize = 3;
+const TAGS: usize = 3;
 /// How long an unreferenced link is spared, in operations.
 const GRACE: i64 = 6;
 
@@ -32,6 +33,18 @@ enum Operation {
         to: usize,
         manifest: usize,
         blobs: BTreeSet<usize>,
+        /// Blobs that need not be there.
+        foreign: BTreeSet<usize>,
+        tags: BTreeSet<usize>,
+    },
+    MoveTag {
+        within: usize,
+        from: usize,
+        to: usize,
+    },
+    DeleteTag {
+        from: usize,
+        tag: usize,
     },
     DeleteManifest {
         from: usize,
@@ -47,13 +60,19 @@ enum Operation {
 fn operation() -> impl Strategy<Value = Operation> {
     let (repository, blob, manifest) = (0..REPOSITORIES, 0..DIGESTS, 0..MANIFESTS);
     let blobs = prop::collection::btree_set(0..DIGESTS, 0..3);
+    let foreign = prop::collection::btree_set(0..DIGESTS, 0..2);
+    let tags = prop::collection::btree_set(0..TAGS, 0..3);
     prop_oneof![
         6 => (repository.clone(), blob.clone()).prop_map(|(to, blob)| Operation::Push { to, blob }),
         3 => (repository.clone(), repository.clone(), blob.clone())
             .prop_map(|(from, to, blob)| Operation::Mount { from, to, blob }),
         3 => (repository.clone(), blob).prop_map(|(from, blob)| Operation::Unlink { from, blob }),
-        5 => (repository.clone(), manifest.clone(), blobs)
-            .prop_map(|(to, manifest, blobs)| Operation::Put { to, manifest, blobs }),
+        5 => (repository.clone(), manifest.clone(), blobs, foreign, tags).prop_map(
+            |(to, manifest, blobs, foreign, tags)| Operation::Put { to, manifest, blobs, foreign, tags }
+        ),
+        1 => (repository.clone(), 0..TAGS, 0..TAGS)
+            .prop_map(|(within, from, to)| Operation::MoveTag { within, from, to }),
+        1 => (repository.clone(), 0..TAGS).prop_map(|(from, tag)| Operation::DeleteTag { from, tag }),
         2 => (repository.clone(), manifest)
             .prop_map(|(from, manifest)| Operation::DeleteManifest { from, manifest }),
         1 => repository.prop_map(|which| Operation::DeleteRepository { which }),
@@ -71,6 +90,8 @@ struct Model {
     links: BTreeMap<(usize, usize), Option<i64>>,
     /// Repository and manifest to blobs.
     manifests: BTreeMap<(usize, usize), BTreeSet<usize>>,
+    /// Repository and tag to manifest.
+    tags: BTreeMap<(usize, usize), usize>,
     queue: BTreeSet<String>,
 }
 
@@ -99,7 +120,7 @@ impl Model {
 
     fn unreference(&mut self, repository: usize, blobs: BTreeSet<usize>, now: i64) {
         for blob in blobs {
-            if !self.in_use(repository, blob) {
+            if !self.in_use(repository, blob) && self.links.contains_key(&(repository, blob)) {
                 self.links.insert((repository, blob), Some(now));
             }
         }
@@ -112,6 +133,8 @@ struct Run<'a> {
     model: Model,
     organization: i64,
     repositories: Vec<i64>,
+    /// Their names within the organisation.
+    images: Vec<String>,
     word: String,
     now: i64,
 }
@@ -126,18 +149,21 @@ impl Run<'_> {
             model: Model::default(),
             organization,
             repositories: Vec::new(),
+            images: Vec::new(),
             word: name("run"),
             now: 1000,
         };
         for _ in 0..REPOSITORIES {
-            run.repositories.push(run.new_repository().await);
+            let (id, image) = run.new_repository().await;
+            run.repositories.push(id);
+            run.images.push(image);
         }
         run
     }
 
-    async fn new_repository(&self) -> i64 {
-        let new = new_repository(self.organization, &name("image"));
-        self.world.metadata.create_repository(new).await.unwrap().id
+    async fn new_repository(&self) -> (i64, String) {
+        let made = self.world.repository_in(self.organization, &name("image")).await;
+        (made.id, made.image)
     }
 
     fn digest(&self, blob: usize) -> String {
@@ -150,7 +176,15 @@ impl Run<'_> {
             Operation::Push { to, blob } => self.push(to, blob).await,
             Operation::Mount { from, to, blob } => self.mount(from, to, blob).await,
             Operation::Unlink { from, blob } => self.unlink(from, blob).await,
-            Operation::Put { to, manifest, blobs } => self.put(to, manifest, blobs).await,
+            Operation::Put {
+                to,
+                manifest,
+                blobs,
+                foreign,
+                tags,
+            } => self.put(to, manifest, (blobs, foreign), tags).await,
+            Operation::MoveTag { within, from, to } => self.move_tag(within, from, to).await,
+            Operation::DeleteTag { from, tag } => self.delete_tag(from, tag).await,
             Operation::DeleteManifest { from, manifest } => self.delete_manifest(from, manifest).await,
             Operation::DeleteRepository { which } => self.delete_repository(which).await,
             Operation::Sweep => self.sweep().await,
@@ -216,6 +250,9 @@ impl Run<'_> {
             .await
             .unwrap();
         let blobs = self.model.manifests.remove(&(from, manifest));
+        self.model
+            .tags
+            .retain(|(holder, _), named| (*holder, *named) != (from, manifest));
         assert_eq!(deleted, blobs.is_some());
         self.model.unreference(from, blobs.unwrap_or_default(), self.now);
     }
@@ -228,8 +265,9 @@ impl Run<'_> {
                 .await
                 .unwrap()
         );
-        self.repositories[which] = self.new_repository().await;
+        (self.repositories[which], self.images[which]) = self.new_repository().await;
         self.model.manifests.retain(|(holder, _), _| *holder != which);
+        self.model.tags.retain(|(holder, _), _| *holder != which);
         for blob in 0..DIGESTS {
             self.model.unlink(which, blob);
         }
@@ -260,12 +298,43 @@ impl Run<'_> {
         }
     }
 
-    async fn put(&mut self, to: usize, word: usize, blobs: BTreeSet<usize>) {
-        let names: Vec<String> = blobs.iter().map(|blob| self.digest(*blob)).collect();
+    async fn move_tag(&mut self, within: usize, from: usize, to: usize) {
+        let wanted = MoveTag {
+            repository_id: self.repositories[within],
+            tag: format!("t{to}"),
+            to: TagSource::Tag(format!("t{from}")),
+            expected: None,
+            by: at(self.now),
+        };
+        let moved = self.world.metadata.move_tag(wanted).await.unwrap();
+        let named = self.model.tags.get(&(within, from)).copied();
+        assert_eq!(moved, named.is_some());
+        self.model.tags.extend(named.map(|named| ((within, to), named)));
+    }
+
+    async fn delete_tag(&mut self, from: usize, tag: usize) {
+        let metadata = &self.world.metadata;
+        let deleted = metadata
+            .delete_tag(self.repositories[from], &format!("t{tag}"), None, at(self.now))
+            .await
+            .unwrap();
+        assert_eq!(deleted, self.model.tags.remove(&(from, tag)).is_some());
+    }
+
+    async fn put(
+        &mut self,
+        to: usize,
+        word: usize,
+        (blobs, foreign): (BTreeSet<usize>, BTreeSet<usize>),
+        tags: BTreeSet<usize>,
+    ) {
+        let names = |blobs: &BTreeSet<usize>| blobs.iter().map(|blob| self.digest(*blob)).collect();
         let put = PutManifest {
-            blobs: names,
+            blobs: names(&blobs),
+            foreign_layers: names(&foreign),
+            tags: tags.iter().map(|tag| format!("t{tag}")).collect(),
             // The same manifest with other references is one of another type.
-            media_type: format!("{blobs:?}"),
+            media_type: format!("{blobs:?}{foreign:?}"),
             now: self.now,
             ..manifest(self.repositories[to], &format!("{}m{word}", self.word), &[])
         };
@@ -277,22 +346,49 @@ impl Run<'_> {
                 .all(|blob| self.model.links.contains_key(&(to, *blob)))
         );
         if result.is_ok() {
-            let before = self
-                .model
-                .manifests
-                .insert((to, word), blobs.clone())
-                .unwrap_or_default();
-            self.model.unreference(to, before, self.now);
-            for blob in blobs {
-                self.model.links.insert((to, blob), None);
+            let uses: BTreeSet<usize> = blobs.union(&foreign).copied().collect();
+            let before = self.model.manifests.insert((to, word), uses.clone());
+            self.model.unreference(to, before.unwrap_or_default(), self.now);
+            for blob in uses {
+                if let Some(idle_since) = self.model.links.get_mut(&(to, blob)) {
+                    *idle_since = None;
+                }
             }
+            self.model
+                .tags
+                .extend(tags.into_iter().map(|tag| ((to, tag), word)));
         }
+    }
+
+    /// What is counted beside a repository is what a recount finds.
+    async fn compare_counts(&self, which: usize) {
+        let used = self.model.links.iter();
+        let used = used.filter(|((holder, _), idle_since)| *holder == which && idle_since.is_none());
+        let tags = self.model.tags.keys().filter(|(holder, _)| *holder == which);
+        let image = self.images[which].clone();
+        let name = format!("o{}/{image}", self.organization);
+        let found = self
+            .world
+            .metadata
+            .repository_details(&name)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (found.size_bytes, found.tag_count),
+            (
+                10 * i64::try_from(used.count()).unwrap(),
+                i64::try_from(tags.count()).unwrap()
+            ),
+            "bytes and tags of {name}"
+        );
     }
 
     async fn compare(&self) {
         let metadata = &self.world.metadata;
         let mut keys = BTreeMap::new();
         for (which, repository) in self.repositories.iter().enumerate() {
+            self.compare_counts(which).await;
             for blob in 0..DIGESTS {
                 let found = metadata
                     .linked_blob(*repository, &self.digest(blob))

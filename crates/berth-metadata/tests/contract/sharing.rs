@@ -4,7 +4,7 @@ use crate::world::{
     World, at, conflict, digest, id, manifest, name, new_organization, new_repository, new_share, new_user,
     tagged,
 };
-use berth_metadata::{Conflict, Error, NewOrganization, NewShare, Quotas, Share, ShareTerms};
+use berth_metadata::{Conflict, Error, NewOrganization, NewShare, Quotas, RepositoryEdit, Share, ShareTerms};
 use futures_util::future::join_all;
 
 pub(crate) async fn a_share_says_what_it_was_given(world: World) {
@@ -192,8 +192,8 @@ pub(crate) async fn the_quota_of_repositories_holds_under_concurrency(world: Wor
     metadata.set_quotas(&user.account_id, quotas).await.unwrap();
     let create = |n: usize| async move {
         let new = new_repository(organizations[n % 2], &format!("image{n}"));
-        if n % 3 == 0 {
-            metadata.create_repository(new).await
+        if n.is_multiple_of(3) {
+            metadata.create_repository(new, RepositoryEdit::default()).await
         } else {
             metadata.ensure_repository(new).await
         }

@@ -2,8 +2,8 @@
 
 use berth_metadata::{
     AccessType, By, Conflict, Error, FinishOutcome, FinishUpload, ManifestFacts, Metadata, MissingReferences,
-    NewOrganization, NewRepository, NewShare, NewUser, PutManifest, Repository, ShareTerms, TagMove,
-    TagMovesPage, UploadRow, User,
+    NewOrganization, NewRepository, NewShare, NewUser, PutManifest, Repository, RepositoryEdit, ShareTerms,
+    TagMove, TagMovesPage, UploadRow, User,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -83,7 +83,7 @@ impl World {
 
     pub(crate) async fn repository_in(&self, organization_id: i64, image: &str) -> Repository {
         self.metadata
-            .create_repository(new_repository(organization_id, image))
+            .create_repository(new_repository(organization_id, image), RepositoryEdit::default())
             .await
             .unwrap()
     }

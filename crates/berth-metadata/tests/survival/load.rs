@@ -2,7 +2,7 @@
 
 use berth_metadata::{
     AccessType, Error, FinishUpload, ManifestFacts, Metadata, MissingReferences, NewOrganization,
-    NewRepository, NewUser, PutManifest,
+    NewRepository, NewUser, PutManifest, RepositoryEdit,
 };
 use std::path::Path;
 
@@ -121,5 +121,6 @@ async fn make_repository(metadata: &Metadata) -> i64 {
         creator_id: id(2),
         now: 1,
     };
-    metadata.create_repository(repository).await.unwrap().id
+    let made = metadata.create_repository(repository, RepositoryEdit::default());
+    made.await.unwrap().id
 }

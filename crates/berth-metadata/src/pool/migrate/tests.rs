@@ -5,6 +5,8 @@ use crate::postgres_server as postgres;
 use crate::{Metadata, TagColumn, TagOrder, TagStart, TagsPage};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 
+mod images;
+
 /// What the first version stored, as text that both databases run: `BYTES(text)` stands for a value of bytes.
 const FIRST: &str = r#"
     INSERT INTO accounts VALUES ('account', 'account', 1);

@@ -1,6 +1,6 @@
 //! "Listing Tags" and `_catalog`: order, pages, and who sees what.
 
-use berth_metadata::{ManifestFacts, MissingReferences, NewRepository, PutManifest};
+use berth_metadata::{ManifestFacts, MissingReferences, NewRepository, PutManifest, RepositoryEdit};
 use berth_oci::media_type;
 use berth_registry::Permission;
 use serde_json::{Value, json};
@@ -185,13 +185,14 @@ async fn a_hundred_thousand_repositories_are_listed_in_pages() {
     let names: Vec<String> = (0..COUNT).map(|number| format!("app{number:06}")).collect();
     for some in names.chunks(1000) {
         let made = some.iter().map(|image| {
-            world.metadata.create_repository(NewRepository {
+            let new = NewRepository {
                 organization_id: team.id,
                 image: image.clone(),
                 full_name: format!("team/{image}"),
                 creator_id: String::new(),
                 now: 0,
-            })
+            };
+            world.metadata.create_repository(new, RepositoryEdit::default())
         });
         for made in futures_util::future::join_all(made).await {
             made.unwrap();

@@ -1,0 +1,49 @@
+//! Lists in an order that no push keeps for them. They gather the ids of what one user has a right on and sort those, and
+//! may look at nothing beyond.
+
+use crate::repositories::listing;
+use crate::{RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet, TextMatch};
+
+/// Every kind of list, with and without filters.
+pub(super) fn statements() -> Vec<String> {
+    let query = |set, filter| RepositoryQuery {
+        user_id: "user".to_owned(),
+        account_id: "account".to_owned(),
+        // Where one account has a tenth of everything, reading everything is the better plan.
+        administrator: false,
+        set,
+        filter,
+        now: 1,
+    };
+    let filter = RepositoryFilter {
+        organization: Some(TextMatch::Holding("org".to_owned())),
+        image: Some(TextMatch::Holding("image".to_owned())),
+        is_public: Some(true),
+        ..RepositoryFilter::default()
+    };
+    let mut statements = Vec::new();
+    for set in [
+        RepositorySet::Own,
+        RepositorySet::SharedByAccount,
+        RepositorySet::SharedWithAccount,
+    ] {
+        for query in [
+            query(set, RepositoryFilter::default()),
+            query(set, filter.clone()),
+        ] {
+            statements.push(listing::count_statement(&query).explained());
+            for order in [RepositoryOrder::FullName, RepositoryOrder::UpdatedAt] {
+                let page = RepositoryPage::From {
+                    order,
+                    descending: true,
+                    offset: 100,
+                    limit: 100,
+                };
+                statements.push(listing::page_statement(&query, page, 100).explained());
+            }
+            let page = RepositoryPage::After { id: 500, limit: 100 };
+            statements.push(listing::page_statement(&query, page, 0).explained());
+        }
+    }
+    statements
+}
