@@ -3,12 +3,18 @@
 //! What the rules are is the registry's business; here are only names, statuses and JSON.
 
 pub(crate) mod call;
+mod clusters;
 pub(crate) mod error;
 mod grants;
 mod listing;
+mod mirrors;
 mod names;
 mod organizations;
+mod regions;
+mod retentions;
 mod secrets;
+mod sync;
+mod triggers;
 mod versions;
 pub(crate) mod wire;
 
@@ -25,6 +31,12 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(organizations::routes())
         .merge(grants::routes())
         .merge(secrets::routes())
+        .merge(sync::routes())
+        .merge(triggers::routes())
+        .merge(retentions::routes())
+        .merge(clusters::routes())
+        .merge(regions::routes())
+        .merge(mirrors::routes())
 }
 
 /// What paths below the API's that lead nowhere are answered with: its error form too.

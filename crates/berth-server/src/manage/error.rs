@@ -19,6 +19,14 @@ pub(crate) enum Subject {
     Organization,
     /// A right on an organisation.
     Grant,
+    /// A trigger of an image.
+    Trigger,
+    /// A retention of an image.
+    Retention,
+    /// The synchronisation of an image.
+    Sync,
+    /// A cluster, region or mirror of an account.
+    Registration,
     /// Anything else.
     Other,
 }
@@ -125,12 +133,23 @@ fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &'static str
             (StatusCode::UNAUTHORIZED, "APIGW.0301")
         }
         (Error::Denied(_), Subject::Organization | Subject::Grant) => (StatusCode::FORBIDDEN, "4037017"),
+        (Error::Denied(_), Subject::Trigger | Subject::Retention | Subject::Sync) => {
+            (StatusCode::FORBIDDEN, "4037020")
+        }
         (Error::Denied(_) | Error::InsufficientScope(_), _) => (StatusCode::FORBIDDEN, "4030170"),
         (Error::Unknown(what), Subject::Grant) if !what.starts_with("organization") => {
             (StatusCode::NOT_FOUND, "4040078")
         }
+        (Error::Unknown(_), Subject::Trigger) => (StatusCode::NOT_FOUND, "4040126"),
+        // Terraform takes these two for gone by their codes, which come with a 400.
+        (Error::Unknown(_), Subject::Retention) => (StatusCode::BAD_REQUEST, "4000306"),
+        (Error::Unknown(_), Subject::Sync) => (StatusCode::BAD_REQUEST, "4001158"),
+        (Error::Unknown(what), Subject::Registration) if !what.starts_with("organization") => {
+            (StatusCode::NOT_FOUND, "4040083")
+        }
         (Error::Unknown(_), _) => (StatusCode::NOT_FOUND, "4040058"),
         (Error::Exists(_), Subject::Grant) => (StatusCode::CONFLICT, "4090076"),
+        (Error::Exists(_), Subject::Trigger | Subject::Registration) => (StatusCode::CONFLICT, "4090006"),
         (Error::Exists(_), _) => (StatusCode::CONFLICT, "4090060"),
         (Error::InUse(_), _) => (StatusCode::NOT_ACCEPTABLE, "4060053"),
         (Error::OrganizationNotEmpty(_), _) => (StatusCode::NOT_ACCEPTABLE, "4060074"),

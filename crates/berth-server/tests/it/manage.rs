@@ -1,6 +1,11 @@
 //! The management API on the wire: the documented statuses, bodies and error codes.
 
 mod document;
+mod registrations;
+mod retentions;
+mod sync;
+mod team;
+mod triggers;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -1,0 +1,188 @@
+//! Regions that images are sent to: the list is operation 38, the other calls are none of SWR's.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use berth_registry::{Error, LoginChange, RegionChange, WantedRegion};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::call::Call;
+use super::error::{RefusalBody, Refused, Subject};
+use super::wire::Time;
+use crate::state::AppState;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(show, update, delete))
+}
+
+/// A region to register.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CreateRegion {
+    /// Another one than this registry's own.
+    #[serde(rename = "regionID")]
+    #[schema(max_length = 64, example = "east-1")]
+    region_id: String,
+    /// The address of its registry.
+    #[serde(rename = "registryURL")]
+    #[schema(example = "https://registry.east-1.example")]
+    registry_url: String,
+    /// The user that the account logs in there as; goes with `password`.
+    #[serde(default)]
+    #[schema(write_only)]
+    username: Option<String>,
+    /// Kept sealed and never answered.
+    #[serde(default)]
+    #[schema(write_only)]
+    password: Option<String>,
+}
+
+/// What is to be different about a region; what is absent stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct UpdateRegion {
+    /// The address of its registry; one of another server needs its login beside it.
+    #[serde(default, rename = "registryURL")]
+    registry_url: Option<String>,
+    /// The user that the account logs in there as; goes with `password`, both empty for no login.
+    #[serde(default)]
+    #[schema(write_only)]
+    username: Option<String>,
+    /// Kept sealed and never answered.
+    #[serde(default)]
+    #[schema(write_only)]
+    password: Option<String>,
+}
+
+/// A region in the list.
+#[derive(Serialize, ToSchema)]
+struct ListedRegion {
+    #[serde(rename = "regionID")]
+    region_id: String,
+    /// The address of its registry.
+    #[serde(rename = "registryURL")]
+    registry_url: String,
+}
+
+/// A registered region; its login is never answered.
+#[derive(Serialize, ToSchema)]
+struct RegisteredRegion {
+    #[serde(rename = "regionID")]
+    region_id: String,
+    /// The address of its registry.
+    #[serde(rename = "registryURL")]
+    registry_url: String,
+    /// Whether a login for it is kept.
+    has_login: bool,
+    created_at: Time,
+    updated_at: Time,
+}
+
+/// List this region and those that the caller's account registered
+#[utoipa::path(get, path = "/v2/manage/regions", operation_id = "list_sync_regions", tag = "sync",
+    responses((status = 200, body = Vec<ListedRegion>)))]
+async fn list(State(app): State<AppState>, call: Call) -> Result<Json<Vec<ListedRegion>>, Refused> {
+    let listed = app.registry.list_regions(&call.caller);
+    let found = listed.await.map_err(refused)?;
+    let here = ListedRegion {
+        region_id: found.here,
+        registry_url: call.origin.url,
+    };
+    let others = found.others.into_iter().map(|region| ListedRegion {
+        region_id: region.region_id,
+        registry_url: region.registry_url,
+    });
+    Ok(Json(std::iter::once(here).chain(others).collect()))
+}
+
+/// Register another region
+///
+/// For administrators, in their own account, with the login that it has there. Nothing is sent to the region.
+#[utoipa::path(post, path = "/v2/manage/regions", operation_id = "create_region", tag = "registrations",
+    request_body = CreateRegion, extensions(("x-berth-extension" = json!(true))),
+    responses((status = 201, body = RegisteredRegion), (status = 409, body = RefusalBody)))]
+async fn create(
+    State(app): State<AppState>,
+    call: Call,
+) -> Result<(StatusCode, Json<RegisteredRegion>), Refused> {
+    let sent: CreateRegion = call.json()?;
+    let wanted = WantedRegion {
+        region_id: sent.region_id,
+        registry_url: sent.registry_url,
+        login: LoginChange::of(sent.username, sent.password).map_err(refused)?,
+    };
+    let created = app.registry.register_region(&call.caller, wanted);
+    Ok((
+        StatusCode::CREATED,
+        Json(document(created.await.map_err(refused)?)),
+    ))
+}
+
+/// Show a registered region
+#[utoipa::path(get, path = "/v2/manage/regions/{region_id}", operation_id = "show_region", tag = "registrations",
+    params(("region_id" = String, Path, description = "The region's id")),
+    extensions(("x-berth-extension" = json!(true))),
+    responses((status = 200, body = RegisteredRegion), (status = 404, body = RefusalBody)))]
+async fn show(
+    State(app): State<AppState>,
+    Path(id): Path<String>,
+    call: Call,
+) -> Result<Json<RegisteredRegion>, Refused> {
+    let found = app.registry.region(&call.caller, &id);
+    Ok(Json(document(found.await.map_err(refused)?)))
+}
+
+/// Change a registered region
+#[utoipa::path(patch, path = "/v2/manage/regions/{region_id}", operation_id = "update_region", tag = "registrations",
+    params(("region_id" = String, Path, description = "The region's id")), request_body = UpdateRegion,
+    extensions(("x-berth-extension" = json!(true))),
+    responses((status = 200, body = RegisteredRegion), (status = 404, body = RefusalBody)))]
+async fn update(
+    State(app): State<AppState>,
+    Path(id): Path<String>,
+    call: Call,
+) -> Result<Json<RegisteredRegion>, Refused> {
+    let sent: UpdateRegion = call.json()?;
+    let change = RegionChange {
+        registry_url: sent.registry_url,
+        login: LoginChange::of(sent.username, sent.password).map_err(refused)?,
+    };
+    let updated = app.registry.update_region(&call.caller, &id, change);
+    Ok(Json(document(updated.await.map_err(refused)?)))
+}
+
+/// Forget a registered region
+///
+/// Copies that wait for it are cancelled. 406 while images are sent there with every push.
+#[utoipa::path(delete, path = "/v2/manage/regions/{region_id}", operation_id = "delete_region", tag = "registrations",
+    params(("region_id" = String, Path, description = "The region's id")),
+    extensions(("x-berth-extension" = json!(true))),
+    responses((status = 204), (status = 404, body = RefusalBody), (status = 406, body = RefusalBody)))]
+async fn delete(
+    State(app): State<AppState>,
+    Path(id): Path<String>,
+    call: Call,
+) -> Result<StatusCode, Refused> {
+    let deleted = app.registry.delete_region(&call.caller, &id);
+    deleted.await.map_err(refused)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn document(region: berth_registry::Region) -> RegisteredRegion {
+    RegisteredRegion {
+        region_id: region.region_id,
+        registry_url: region.registry_url,
+        has_login: region.login_encrypted.is_some(),
+        created_at: Time(region.created_at),
+        updated_at: Time(region.updated_at),
+    }
+}
+
+fn refused(error: Error) -> Refused {
+    Refused::of(Subject::Registration, error)
+}

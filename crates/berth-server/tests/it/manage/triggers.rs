@@ -1,0 +1,309 @@
+//! Triggers on the wire (operations 39 to 43).
+
+use berth_metadata::TriggerRun;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::team::{IMAGE, NO_IMAGE, Team, is_time};
+
+fn triggers() -> String {
+    format!("{IMAGE}/triggers")
+}
+
+fn trigger(name: &str) -> Value {
+    json!({
+        "name": name, "trigger_type": "tag", "condition": "v1;v2", "action": "update", "enable": "true",
+        "app_type": "deployments", "application": "web", "cluster_ns": "default", "cluster_id": "c1",
+        "cluster_name": "west", "container": "main", "trigger_mode": "cce",
+    })
+}
+
+async fn team() -> Team {
+    let team = Team::start().await;
+    let cluster =
+        json!({ "cluster_id": "c1", "cluster_name": "west", "server": "https://c1:6443", "token": "abc" });
+    team.does(Method::POST, "/v2/manage/clusters", &cluster, 201)
+        .await;
+    team
+}
+
+/// `body` with another value for one field, or without it.
+fn with(mut body: Value, field: &str, value: Value) -> Value {
+    if value.is_null() {
+        body.as_object_mut().unwrap().remove(field);
+    } else {
+        body[field] = value;
+    }
+    body
+}
+
+#[tokio::test]
+async fn a_trigger_lives_from_its_creation_to_its_deletion() {
+    let team = team().await;
+    let created = team
+        .does(Method::POST, &triggers(), &trigger("roll-out"), 201)
+        .await;
+    assert_eq!(created, json!({}));
+    let listed = team.does(Method::GET, &triggers(), &Value::Null, 200).await;
+    let mut expected = trigger("roll-out");
+    expected["created_at"] = listed[0]["created_at"].clone();
+    expected["creator_name"] = json!("admin");
+    expected["trigger_history"] = Value::Null;
+    assert!(is_time(&expected["created_at"]), "{listed}");
+    assert_eq!(listed, json!([expected]));
+    let one = format!("{}/roll-out", triggers());
+    expected["trigger_history"] = json!([]);
+    assert_eq!(team.does(Method::GET, &one, &Value::Null, 200).await, expected);
+    let off = json!({ "enable": "false" });
+    assert_eq!(team.does(Method::PATCH, &one, &off, 201).await, json!({}));
+    expected["enable"] = json!("false");
+    assert_eq!(team.does(Method::GET, &one, &Value::Null, 200).await, expected);
+    assert_eq!(
+        team.does(Method::DELETE, &one, &Value::Null, 204).await,
+        Value::Null
+    );
+    for method in [Method::GET, Method::DELETE] {
+        team.refuses(method, &one, &Value::Null, (404, "4040126")).await;
+    }
+    team.refuses(Method::PATCH, &one, &off, (404, "4040126")).await;
+    assert_eq!(
+        team.does(Method::GET, &triggers(), &Value::Null, 200).await,
+        json!([])
+    );
+}
+
+#[tokio::test]
+async fn what_came_of_a_trigger_is_shown_newest_first() {
+    let team = team().await;
+    team.does(Method::POST, &triggers(), &trigger("roll-out"), 201)
+        .await;
+    let row = team
+        .metadata
+        .trigger(team.image, "roll-out")
+        .await
+        .unwrap()
+        .unwrap();
+    for (tag, succeeded, detail) in [("v1", true, ""), ("v2", false, "no such workload")] {
+        let run = TriggerRun {
+            tag: tag.to_owned(),
+            succeeded,
+            detail: detail.to_owned(),
+            at: 1_700_000_000_000,
+        };
+        team.metadata.log_trigger(row.id, run).await.unwrap();
+    }
+    let shown = team
+        .does(
+            Method::GET,
+            &format!("{}/roll-out", triggers()),
+            &Value::Null,
+            200,
+        )
+        .await;
+    let entry = |tag: &str, result: &str, detail: &str| {
+        json!({
+            "action": "update", "app_type": "deployments", "application": "web", "cluster_id": "c1",
+            "cluster_name": "west", "cluster_ns": "default", "condition": "v1;v2", "container": "main",
+            "created_at": "2023-11-14T22:13:20Z", "creator_name": "admin", "detail": detail, "result": result,
+            "tag": tag,
+        })
+    };
+    assert_eq!(
+        shown["trigger_history"],
+        json!([
+            entry("v2", "failed", "no such workload"),
+            entry("v1", "success", "")
+        ])
+    );
+}
+
+#[tokio::test]
+async fn a_trigger_is_set_up_in_every_allowed_way() {
+    let team = team().await;
+    let base = |name: &str| trigger(name);
+    for (number, (field, value)) in [
+        ("trigger_mode", Value::Null),
+        ("trigger_mode", json!("")),
+        ("cluster_name", Value::Null),
+        ("cluster_id", json!("")),
+        ("container", Value::Null),
+        ("container", json!("")),
+        ("app_type", json!("statefulsets")),
+        ("app_type", json!("daemonsets")),
+        ("app_type", json!("cronjobs")),
+        ("enable", json!("false")),
+        ("application", json!("web.v2")),
+        ("condition", json!("latest")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("t{number}");
+        let body = with(base(&name), field, value);
+        team.does(Method::POST, &triggers(), &body, 201).await;
+        let one = format!("{}/{name}", triggers());
+        let shown = team.does(Method::GET, &one, &Value::Null, 200).await;
+        assert_eq!(
+            (&shown["cluster_id"], &shown["cluster_name"]),
+            (&json!("c1"), &json!("west"))
+        );
+        assert_eq!(shown["trigger_mode"], "cce");
+    }
+    for (name, kind, condition) in [
+        ("all", "all", ".*"),
+        ("glob", "regular", "v{1,2}.*"),
+        ("regex", "regular", "^v2.*"),
+    ] {
+        let body = with(
+            with(base(name), "trigger_type", json!(kind)),
+            "condition",
+            json!(condition),
+        );
+        team.does(Method::POST, &triggers(), &body, 201).await;
+    }
+    // Container instances have no cluster.
+    let cci = with(
+        with(base("cci"), "cluster_id", json!("")),
+        "cluster_name",
+        Value::Null,
+    );
+    team.does(
+        Method::POST,
+        &triggers(),
+        &with(cci, "trigger_mode", json!("cci")),
+        201,
+    )
+    .await;
+    let shown = team
+        .does(Method::GET, &format!("{}/cci", triggers()), &Value::Null, 200)
+        .await;
+    assert_eq!(
+        (
+            &shown["cluster_id"],
+            &shown["cluster_name"],
+            &shown["trigger_mode"]
+        ),
+        (&json!(""), &json!(""), &json!("cci"))
+    );
+    let listed = team.does(Method::GET, &triggers(), &Value::Null, 200).await;
+    assert_eq!(listed.as_array().unwrap().len(), 16);
+}
+
+#[tokio::test]
+async fn every_mistake_in_a_trigger_is_told() {
+    let team = team().await;
+    team.does(Method::POST, &triggers(), &trigger("roll"), 201).await;
+    team.refuses(Method::POST, &triggers(), &trigger("roll"), (409, "4090006"))
+        .await;
+    let invalid = (400, "4000014");
+    let malformed = (400, "4001018");
+    for (field, value, expected) in [
+        ("name", json!("-a"), invalid),
+        ("name", json!("a--b"), invalid),
+        ("name", json!("x".repeat(65)), invalid),
+        ("name", Value::Null, malformed),
+        ("trigger_type", json!("some"), invalid),
+        ("trigger_type", json!("all"), invalid),
+        ("trigger_type", Value::Null, malformed),
+        ("condition", json!(""), invalid),
+        ("condition", json!("v1;;v2"), invalid),
+        ("condition", Value::Null, malformed),
+        ("action", json!("delete"), invalid),
+        ("action", Value::Null, malformed),
+        ("enable", json!("yes"), invalid),
+        ("enable", json!(true), malformed),
+        ("enable", Value::Null, malformed),
+        ("app_type", json!("jobs"), invalid),
+        ("application", json!("Web"), invalid),
+        ("application", Value::Null, malformed),
+        ("cluster_ns", json!("a.b"), invalid),
+        ("cluster_ns", Value::Null, malformed),
+        ("cluster_id", json!("c2"), invalid),
+        ("cluster_name", json!("east"), invalid),
+        ("container", json!("a b"), invalid),
+        ("trigger_mode", json!("cci"), invalid),
+        ("trigger_mode", json!("other"), invalid),
+    ] {
+        let body = with(trigger("other"), field, value);
+        team.refuses(Method::POST, &triggers(), &body, expected).await;
+    }
+    for pattern in ["(", "{a", &"a".repeat(257), "(a{100}){100}{100}"] {
+        let body = with(trigger("other"), "trigger_type", json!("regular"));
+        let body = with(body, "condition", json!(pattern));
+        team.refuses(Method::POST, &triggers(), &body, invalid).await;
+    }
+    let no_cluster = with(
+        with(trigger("other"), "cluster_id", Value::Null),
+        "cluster_name",
+        Value::Null,
+    );
+    team.refuses(Method::POST, &triggers(), &no_cluster, invalid)
+        .await;
+    let one = format!("{}/roll", triggers());
+    for (body, expected) in [
+        (json!({ "enable": "yes" }), invalid),
+        (json!({ "enable": false }), malformed),
+        (json!({}), malformed),
+        (json!({ "enable": "false", "condition": "v3" }), malformed),
+        (Value::Null, malformed),
+    ] {
+        team.refuses(Method::PATCH, &one, &body, expected).await;
+    }
+    let missing = format!("{NO_IMAGE}/triggers");
+    team.refuses(Method::POST, &missing, &trigger("roll"), (404, "4040010"))
+        .await;
+    team.refuses(Method::GET, &missing, &Value::Null, (404, "4040010"))
+        .await;
+    for method in [Method::GET, Method::DELETE] {
+        team.refuses(method, &format!("{missing}/roll"), &Value::Null, (404, "4040010"))
+            .await;
+    }
+    let off = json!({ "enable": "false" });
+    team.refuses(Method::PATCH, &format!("{missing}/roll"), &off, (404, "4040010"))
+        .await;
+}
+
+#[tokio::test]
+async fn an_image_has_a_hundred_triggers_at_most() {
+    let team = team().await;
+    for number in 0..100 {
+        team.does(Method::POST, &triggers(), &trigger(&format!("t{number}")), 201)
+            .await;
+    }
+    team.refuses(Method::POST, &triggers(), &trigger("more"), (400, "4000014"))
+        .await;
+}
+
+#[tokio::test]
+async fn who_may_push_sets_triggers_and_who_may_pull_sees_them() {
+    let team = team().await;
+    team.does(Method::POST, &triggers(), &trigger("roll"), 201).await;
+    let one = format!("{}/roll", triggers());
+    let off = json!({ "enable": "false" });
+    team.answers_people(Method::GET, &triggers(), &Value::Null, [200, 200, 200, 404, 404])
+        .await;
+    team.answers_people(Method::GET, &one, &Value::Null, [200, 200, 200, 404, 404])
+        .await;
+    team.answers_people(Method::PATCH, &one, &off, [201, 201, 403, 404, 404])
+        .await;
+    team.answers_people(
+        Method::POST,
+        &triggers(),
+        &trigger("more"),
+        [201, 409, 403, 404, 404],
+    )
+    .await;
+    team.answers_people(Method::DELETE, &one, &Value::Null, [204, 404, 403, 404, 404])
+        .await;
+    let denied = team
+        .ask(&team.reader, Method::POST, &triggers(), &trigger("a"))
+        .await;
+    assert_eq!(super::code(&denied), "SVCSTG.SWR.4037020");
+    // A public image gives its triggers away to nobody.
+    team.metadata
+        .set_repository_public(team.image, true, 1)
+        .await
+        .unwrap();
+    team.answers_people(Method::GET, &triggers(), &Value::Null, [200, 200, 200, 403, 403])
+        .await;
+}
