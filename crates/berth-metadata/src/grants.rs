@@ -221,6 +221,18 @@ impl Metadata {
             .await
     }
 
+    /// Whether a user has a grant on a repository of the organisation.
+    pub async fn has_grant_within(&self, organization: &str, user_id: &str) -> Result<bool, Error> {
+        const FIND: &str = "SELECT rg.repository_id FROM repository_grants rg \
+             JOIN repositories r ON r.id = rg.repository_id JOIN organizations o ON o.id = r.organization_id \
+             WHERE rg.user_id = $1 AND o.name = $2 LIMIT 1";
+        let statement = sqlx::query(FIND)
+            .bind(user_id.to_owned())
+            .bind(organization.to_owned());
+        let found = self.find("find a grant", statement, |_| Ok(())).await?;
+        Ok(found.is_some())
+    }
+
     /// Where a viewer, a user's id and its account's id, stands to an organisation and a repository of it; what does
     /// not exist is none. One statement.
     pub async fn standing(

@@ -1,6 +1,10 @@
 //! Who may do what: one pure decision over what the metadata says of a caller and a place.
 //! Nothing else in Berth decides about rights; every registry method opens with [`Registry::require`].
 
+mod held;
+
+pub(crate) use held::Held;
+
 use berth_metadata::{Permission, Standing};
 use berth_oci::{RepositoryName, Resource, Scope, ScopeAction};
 
@@ -259,16 +263,6 @@ impl Caller {
     }
 }
 
-/// A repository that is there, and what the caller holds on it.
-pub(crate) struct Held {
-    /// The repository's id.
-    pub(crate) id: i64,
-    /// The account it belongs to.
-    pub(crate) account_id: String,
-    /// The stronger of the caller's rights on the organisation and on the repository.
-    pub(crate) permission: Permission,
-}
-
 impl Registry {
     /// Lets `action` on a repository pass, or says why not; the standing tells which rows it is about.
     pub(crate) async fn require(
@@ -289,41 +283,6 @@ impl Registry {
         };
         decision.map_err(|refusal| refuse(refusal, caller, name.organization().as_str(), Some(name)))?;
         Ok(standing)
-    }
-
-    /// Lets an `action` that needs a right pass, on a repository that is there. `RepositoryUnknown` for one that is not,
-    /// and for one that the caller may not know of.
-    pub(crate) async fn require_held(
-        &self,
-        caller: &Caller,
-        action: Action,
-        name: &RepositoryName,
-    ) -> Result<Held, Error> {
-        let standing = self
-            .standing(caller, name.organization().as_str(), Some(name.image().as_str()))
-            .await?;
-        let decision = decide(caller, action, &standing);
-        let (Some(organization), Some(repository)) = (&standing.organization, standing.repository) else {
-            return Err(match decision {
-                Err(Refusal::Unauthenticated) => Error::Unauthenticated,
-                _ => Error::RepositoryUnknown(name.to_string()),
-            });
-        };
-        match decision {
-            Err(Refusal::Hidden) => return Err(Error::RepositoryUnknown(name.to_string())),
-            Ok(()) if !in_scope(caller, action, name, &standing) => Err(Refusal::Scope),
-            decision => decision,
-        }
-        .map_err(|refusal| refuse(refusal, caller, name.organization().as_str(), Some(name)))?;
-        let permission = match caller {
-            Caller::User(user) => held(user, action, &standing),
-            Caller::Anonymous | Caller::System => Some(Permission::Manage),
-        };
-        Ok(Held {
-            id: repository.id,
-            account_id: organization.account_id.clone(),
-            permission: permission.unwrap_or(Permission::Read),
-        })
     }
 
     /// Lets `action` on an organisation pass, or says why not.
@@ -360,7 +319,13 @@ impl Registry {
     }
 }
 
-fn refuse(refusal: Refusal, caller: &Caller, organization: &str, name: Option<&RepositoryName>) -> Error {
+/// What a refusal is to the caller.
+pub(crate) fn refuse(
+    refusal: Refusal,
+    caller: &Caller,
+    organization: &str,
+    name: Option<&RepositoryName>,
+) -> Error {
     let who = caller.describe();
     let (text, explanation) = match refusal {
         Refusal::Unauthenticated => return Error::Unauthenticated,

@@ -71,12 +71,14 @@ pub struct RepositoryGrants {
 }
 
 impl Registry {
-    /// An organisation, the caller's permission on it, and the rights of everybody who has some.
+    /// An organisation, the caller's permission on it, and the rights of everybody who has some. `Denied` for who has a
+    /// right on one of its images only.
     pub async fn organization_grants(
         &self,
         caller: &Caller,
         name: &OrganizationName,
     ) -> Result<(OrganizationView, Vec<Grant>), Error> {
+        self.visible_organization(caller, name).await?;
         let view = self.organization(caller, name).await?;
         let target = GrantTarget::Organization(view.organization.id);
         let grants = self.metadata.grants(target).await?;

@@ -6,7 +6,7 @@ use berth_metadata::{
 };
 use berth_oci::OrganizationName;
 
-use crate::access::{Action, Caller, UserCaller};
+use crate::access::{Action, Caller, Refusal, UserCaller, refuse};
 use crate::clock::now_ms;
 use crate::quota;
 use crate::{Error, Registry};
@@ -141,7 +141,12 @@ impl Registry {
         caller: &Caller,
         name: &OrganizationName,
     ) -> Result<OrganizationView, Error> {
-        let standing = self.visible_organization(caller, name).await?;
+        let permission = match self.visible_organization(caller, name).await {
+            Ok(standing) => standing.organization_permission,
+            // Whoever has a right on one of its images sees that it is there.
+            Err(Error::Denied(_)) => None,
+            Err(error) => return Err(error),
+        };
         let found = self.metadata.organization(name.as_str()).await?;
         let organization = found.ok_or_else(|| unknown(name))?;
         let permission = match caller {
@@ -149,7 +154,7 @@ impl Registry {
                 Permission::Manage
             }
             Caller::System => Permission::Manage,
-            _ => standing.organization_permission.unwrap_or(Permission::Read),
+            _ => permission.unwrap_or(Permission::Read),
         };
         Ok(OrganizationView {
             organization,
@@ -157,17 +162,24 @@ impl Registry {
         })
     }
 
-    /// Where the caller stands to an organisation they may see; `Unknown` for a hidden one as for one that is not.
-    async fn visible_organization(
+    /// Where the caller stands to an organisation that they have a right on. `Denied` for one where they have a right on
+    /// an image only; `Unknown` for a hidden one as for one that is not.
+    pub(crate) async fn visible_organization(
         &self,
         caller: &Caller,
         name: &OrganizationName,
     ) -> Result<Standing, Error> {
         let asked = self.require_organization(caller, Action::ReadOrganization, name.as_str());
-        asked.await.map_err(|error| match error {
-            Error::Denied(_) => unknown(name),
-            other => other,
-        })
+        match asked.await {
+            Err(Error::Denied(_)) => match caller.user_id() {
+                Some(user_id) if self.metadata.has_grant_within(name.as_str(), user_id).await? => {
+                    let needed = Refusal::Needs(Permission::Read);
+                    Err(refuse(needed, caller, name.as_str(), None))
+                }
+                _ => Err(unknown(name)),
+            },
+            asked => asked,
+        }
     }
 
     /// The facts of an organisation that the caller manages; `Denied` when they only see it.

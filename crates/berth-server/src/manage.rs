@@ -2,17 +2,21 @@
 //! versions.
 //! What the rules are is the registry's business; here are only names, statuses and JSON.
 
+mod agency;
 pub(crate) mod call;
 mod clusters;
 pub(crate) mod error;
+mod features;
 mod grants;
 mod listing;
 mod mirrors;
 mod names;
 mod organizations;
+mod quotas;
 mod regions;
 mod retentions;
 mod secrets;
+mod shares;
 mod sync;
 mod triggers;
 mod versions;
@@ -30,6 +34,10 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(versions::routes())
         .merge(organizations::routes())
         .merge(grants::routes())
+        .merge(shares::routes())
+        .merge(quotas::routes())
+        .merge(features::routes())
+        .merge(agency::routes())
         .merge(secrets::routes())
         .merge(sync::routes())
         .merge(triggers::routes())

@@ -138,6 +138,9 @@ pub(crate) async fn organizations_are_listed_by_permission(world: World) {
         &[("a-granted", read), ("b-image", None), ("c-none", None)],
     )
     .await;
+    let within = async |name| metadata.has_grant_within(name, &user.id).await.unwrap();
+    assert!(within("b-image").await);
+    assert!(!within("a-granted").await, "a grant on the organisation itself");
     let second = OrganizationsPage {
         last: Some("a-granted".to_owned()),
         limit: 1,

@@ -301,7 +301,21 @@ async fn a_right_on_one_image_reaches_no_other() {
     let refused = registry
         .add_grants(&member, &on_organization, &[grant(&otto, Permission::Read)])
         .await;
-    assert_eq!(outcome(&refused), "organization 'group' does not exist");
+    assert_eq!(outcome(&refused), "denied: you do not have the permission");
+    let seen = registry.organization(&member, &name("group")).await.unwrap();
+    assert_eq!(
+        seen.permission,
+        Permission::Read,
+        "who has a right on an image sees where it is"
+    );
+    let refused = registry.organization_grants(&member, &name("group")).await;
+    assert_eq!(outcome(&refused), "denied: you do not have the permission");
+    let oneself = [grant(member.user_id().unwrap(), Permission::Manage)];
+    let refused = registry.update_grants(&member, &place, &oneself).await;
+    assert_eq!(
+        outcome(&refused),
+        "rights on an image are granted to others, not to oneself"
+    );
     assert_eq!(registry.list_grants(&owner, &place).await.unwrap().len(), 2);
     let missing = GrantPlace::Repository("group/missing".parse().unwrap());
     let refused = registry

@@ -27,6 +27,14 @@ pub(crate) enum Subject {
     Sync,
     /// A cluster, region or mirror of an account.
     Registration,
+    /// A right on an image.
+    RepositoryGrant,
+    /// A share of an image with another account that is to be made.
+    NewShare,
+    /// A share of an image with another account.
+    Share,
+    /// What is kept for an account: its quotas, its agency.
+    Account,
     /// Anything else.
     Other,
 }
@@ -133,9 +141,15 @@ fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &'static str
             (StatusCode::UNAUTHORIZED, "APIGW.0301")
         }
         (Error::Denied(_), Subject::Organization | Subject::Grant) => (StatusCode::FORBIDDEN, "4037017"),
-        (Error::Denied(_), Subject::Trigger | Subject::Retention | Subject::Sync) => {
-            (StatusCode::FORBIDDEN, "4037020")
-        }
+        (
+            Error::Denied(_),
+            Subject::Trigger
+            | Subject::Retention
+            | Subject::Sync
+            | Subject::RepositoryGrant
+            | Subject::NewShare
+            | Subject::Share,
+        ) => (StatusCode::FORBIDDEN, "4037020"),
         (Error::Denied(_) | Error::InsufficientScope(_), _) => (StatusCode::FORBIDDEN, "4030170"),
         (Error::Unknown(what), Subject::Grant) if !what.starts_with("organization") => {
             (StatusCode::NOT_FOUND, "4040078")
@@ -147,8 +161,15 @@ fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &'static str
         (Error::Unknown(what), Subject::Registration) if !what.starts_with("organization") => {
             (StatusCode::NOT_FOUND, "4040083")
         }
+        (Error::Unknown(_), Subject::RepositoryGrant) => (StatusCode::NOT_FOUND, "4040091"),
+        (Error::Unknown(_), Subject::NewShare | Subject::Account) => (StatusCode::BAD_REQUEST, "4001041"),
+        // Terraform takes this one for a share that is gone.
+        (Error::Unknown(_), Subject::Share) => (StatusCode::BAD_REQUEST, "4001090"),
         (Error::Unknown(_), _) => (StatusCode::NOT_FOUND, "4040058"),
         (Error::Exists(_), Subject::Grant) => (StatusCode::CONFLICT, "4090076"),
+        (Error::Exists(_), Subject::RepositoryGrant | Subject::NewShare | Subject::Account) => {
+            (StatusCode::CONFLICT, "4090089")
+        }
         (Error::Exists(_), Subject::Trigger | Subject::Registration) => (StatusCode::CONFLICT, "4090006"),
         (Error::Exists(_), _) => (StatusCode::CONFLICT, "4090060"),
         (Error::InUse(_), _) => (StatusCode::NOT_ACCEPTABLE, "4060053"),

@@ -1,22 +1,20 @@
-//! Rights of users on an organisation (operations 5 to 8).
+//! Rights of users on an organisation (operations 5 to 8) and on one image (operations 22 to 25).
 
-use axum::Json;
-use axum::extract::{Path, State};
-use berth_registry::{Caller, Grant, GrantPlace, Permission, WantedGrant};
-use http::StatusCode;
+mod organizations;
+mod repositories;
+
+use berth_registry::{Caller, Grant, Permission, WantedGrant};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::call::Call;
-use super::error::{RefusalBody, Refused, Subject};
-use super::names::InOrganization;
-use super::wire::{Auth, Nothing};
+use super::error::Refused;
+use super::wire::Auth;
 use crate::state::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(show, create, update, delete))
+    organizations::routes().merge(repositories::routes())
 }
 
 /// A right as clients send it; the user's name is for people and not looked at.
@@ -41,107 +39,7 @@ struct UserAuth {
     auth: Auth,
 }
 
-/// The rights on an organization.
-#[derive(Serialize, ToSchema)]
-struct NamespaceAuth {
-    id: i64,
-    /// The organization's name.
-    name: String,
-    creator_name: String,
-    /// The caller's own right.
-    self_auth: UserAuth,
-    /// Everybody else's.
-    others_auths: Vec<UserAuth>,
-}
-
-/// Show who has rights on an organization
-#[utoipa::path(get, path = "/v2/manage/namespaces/{namespace}/access", operation_id = "show_namespace_auth",
-    tag = "rights", params(InOrganization),
-    responses((status = 200, body = NamespaceAuth), (status = 404, body = RefusalBody)))]
-async fn show(
-    State(app): State<AppState>,
-    Path(place): Path<InOrganization>,
-    call: Call,
-) -> Result<Json<NamespaceAuth>, Refused> {
-    let (view, grants) = app
-        .registry
-        .organization_grants(&call.caller, &place.name()?)
-        .await
-        .map_err(refused)?;
-    let Caller::User(user) = &call.caller else {
-        return Err(refused(berth_registry::Error::Unauthenticated));
-    };
-    let own = Grant {
-        user_id: user.user_id.clone(),
-        user_name: user.user_name.clone(),
-        permission: view.permission,
-    };
-    let others = grants.iter().filter(|grant| grant.user_id != own.user_id);
-    Ok(Json(NamespaceAuth {
-        id: view.organization.id,
-        name: view.organization.name,
-        creator_name: view.organization.creator_name,
-        self_auth: document(&own),
-        others_auths: others.map(document).collect(),
-    }))
-}
-
-/// Give users a right on an organization
-///
-/// All or none; who has a right already keeps it and fails the call.
-#[utoipa::path(post, path = "/v2/manage/namespaces/{namespace}/access", operation_id = "create_namespace_auth",
-    tag = "rights", params(InOrganization), request_body = Vec<WantedAuth>,
-    responses((status = 200, body = Nothing), (status = 404, body = RefusalBody), (status = 409, body = RefusalBody)))]
-async fn create(
-    State(app): State<AppState>,
-    Path(place): Path<InOrganization>,
-    call: Call,
-) -> Result<Json<Nothing>, Refused> {
-    let (place, wanted) = (GrantPlace::Organization(place.name()?), wanted(&call)?);
-    app.registry
-        .add_grants(&call.caller, &place, &wanted)
-        .await
-        .map_err(refused)?;
-    Ok(Json(Nothing {}))
-}
-
-/// Change rights on an organization
-#[utoipa::path(patch, path = "/v2/manage/namespaces/{namespace}/access", operation_id = "update_namespace_auth",
-    tag = "rights", params(InOrganization), request_body = Vec<WantedAuth>,
-    responses((status = 201, body = Nothing), (status = 404, body = RefusalBody)))]
-async fn update(
-    State(app): State<AppState>,
-    Path(place): Path<InOrganization>,
-    call: Call,
-) -> Result<(StatusCode, Json<Nothing>), Refused> {
-    let (place, wanted) = (GrantPlace::Organization(place.name()?), wanted(&call)?);
-    app.registry
-        .update_grants(&call.caller, &place, &wanted)
-        .await
-        .map_err(refused)?;
-    Ok((StatusCode::CREATED, Json(Nothing {})))
-}
-
-/// Take rights on an organization away
-///
-/// The body names the users by id.
-#[utoipa::path(delete, path = "/v2/manage/namespaces/{namespace}/access", operation_id = "delete_namespace_auth",
-    tag = "rights", params(InOrganization), request_body = Vec<String>,
-    responses((status = 204), (status = 404, body = RefusalBody)))]
-async fn delete(
-    State(app): State<AppState>,
-    Path(place): Path<InOrganization>,
-    call: Call,
-) -> Result<StatusCode, Refused> {
-    let place = GrantPlace::Organization(place.name()?);
-    let user_ids: Vec<String> = call.json()?;
-    app.registry
-        .remove_grants(&call.caller, &place, &user_ids)
-        .await
-        .map_err(refused)?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
+/// The rights that a request's body names.
 fn wanted(call: &Call) -> Result<Vec<WantedGrant>, Refused> {
     let sent: Vec<WantedAuth> = call.json()?;
     let grant = |sent: WantedAuth| {
@@ -155,8 +53,22 @@ fn wanted(call: &Call) -> Result<Vec<WantedGrant>, Refused> {
     sent.into_iter().map(grant).collect()
 }
 
-fn refused(error: berth_registry::Error) -> Refused {
-    Refused::of(Subject::Grant, error)
+/// The caller's own right, and those of all others.
+fn own_and_others(
+    caller: &Caller,
+    permission: Permission,
+    grants: &[Grant],
+) -> Result<(UserAuth, Vec<UserAuth>), Refused> {
+    let Caller::User(user) = caller else {
+        return Err(berth_registry::Error::Unauthenticated.into());
+    };
+    let own = UserAuth {
+        user_id: user.user_id.clone(),
+        user_name: user.user_name.clone(),
+        auth: Auth(permission),
+    };
+    let others = grants.iter().filter(|grant| grant.user_id != user.user_id);
+    Ok((own, others.map(document).collect()))
 }
 
 fn document(grant: &Grant) -> UserAuth {

@@ -1,8 +1,11 @@
 //! The management API on the wire: the documented statuses, bodies and error codes.
 
 mod document;
+mod quotas;
 mod registrations;
 mod retentions;
+mod rights;
+mod sharing;
 mod sync;
 mod team;
 mod triggers;
