@@ -126,16 +126,18 @@ async fn delete(
     region_id: &str,
     now: i64,
 ) -> Result<bool, Failure> {
-    const CANCEL: &str = "UPDATE sync_jobs SET status = 'cancel', updated_at = $3 WHERE status = 'waiting' \
-         AND region IN (SELECT id FROM regions WHERE account_id = $1 AND region_id = $2)";
     const DELETE: &str = "DELETE FROM regions WHERE account_id = $1 AND region_id = $2";
-    let of = |statement| {
-        sqlx::query(statement)
-            .bind(account_id.to_owned())
-            .bind(region_id.to_owned())
-    };
-    change(tx, of(CANCEL).bind(now)).await?;
-    Ok(change(tx, of(DELETE)).await.reference(Conflict::InUse)? > 0)
+    // The deletion took the region from its copies, and from here on no other transaction can add one.
+    const CANCEL: &str = "UPDATE sync_jobs SET status = 'cancel', updated_at = $1 \
+         WHERE status = 'waiting' AND region IS NULL";
+    let delete = sqlx::query(DELETE)
+        .bind(account_id.to_owned())
+        .bind(region_id.to_owned());
+    if change(tx, delete).await.reference(Conflict::InUse)? == 0 {
+        return Ok(false);
+    }
+    change(tx, sqlx::query(CANCEL).bind(now)).await?;
+    Ok(true)
 }
 
 fn read(row: &AnyRow) -> Result<Region, Failure> {

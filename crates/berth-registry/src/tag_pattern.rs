@@ -87,6 +87,8 @@ fn check_length(pattern: &str) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// The tags of a few that the pattern means, or what it is refused for.
@@ -148,5 +150,21 @@ mod tests {
                 .unwrap()
                 .matches(&tag)
         );
+    }
+
+    proptest! {
+        #[test]
+        fn any_pattern_is_accepted_or_refused(
+            pattern in r"([a-z0-9*?{},.^$()|+\\\[\]!-]|\PC){0,40}",
+            tag in "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}",
+        ) {
+            let tag = tag.parse().unwrap();
+            for read in [TagPattern::exact, TagPattern::glob_or_expression, TagPattern::expression] {
+                if let Ok(pattern) = read(&pattern) {
+                    pattern.matches(&tag);
+                }
+            }
+            prop_assert!(TagPattern::exact(tag.as_str()).unwrap().matches(&tag));
+        }
     }
 }
