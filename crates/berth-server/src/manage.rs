@@ -18,6 +18,7 @@ mod retentions;
 mod secrets;
 mod shares;
 mod sync;
+mod tags;
 mod triggers;
 mod versions;
 pub(crate) mod wire;
@@ -45,6 +46,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(clusters::routes())
         .merge(regions::routes())
         .merge(mirrors::routes())
+        .merge(tags::routes())
 }
 
 /// What paths below the API's that lead nowhere are answered with: its error form too.

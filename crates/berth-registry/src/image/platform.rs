@@ -42,6 +42,13 @@ pub(super) struct Platform<'a> {
 }
 
 impl PlatformImage {
+    /// The platform as a request names it, when both its parts are known.
+    pub fn platform(&self) -> Option<String> {
+        let (os, architecture) = (self.os.as_deref()?, self.architecture.as_deref()?);
+        let variant = self.variant.as_deref().map(|variant| format!("/{variant}"));
+        Some(format!("{os}/{architecture}{}", variant.unwrap_or_default()))
+    }
+
     /// The image of an entry of an index; it is in the repository when there are facts of it.
     pub(super) fn of(entry: &Descriptor, facts: Option<&ManifestFacts>) -> Self {
         let platform = entry.platform.as_ref().unwrap_or(&Value::Null);

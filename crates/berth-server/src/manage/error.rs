@@ -35,6 +35,8 @@ pub(crate) enum Subject {
     Share,
     /// What is kept for an account: its quotas, its agency.
     Account,
+    /// A tag of an image.
+    Tag,
     /// Anything else.
     Other,
 }
@@ -154,6 +156,7 @@ fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &'static str
         (Error::Unknown(what), Subject::Grant) if !what.starts_with("organization") => {
             (StatusCode::NOT_FOUND, "4040078")
         }
+        (Error::Unknown(_) | Error::ManifestUnknown(_), Subject::Tag) => (StatusCode::NOT_FOUND, "4040115"),
         (Error::Unknown(_), Subject::Trigger) => (StatusCode::NOT_FOUND, "4040126"),
         // Terraform takes these two for gone by their codes, which come with a 400.
         (Error::Unknown(_), Subject::Retention) => (StatusCode::BAD_REQUEST, "4000306"),
@@ -170,7 +173,10 @@ fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &'static str
         (Error::Exists(_), Subject::RepositoryGrant | Subject::NewShare | Subject::Account) => {
             (StatusCode::CONFLICT, "4090089")
         }
-        (Error::Exists(_), Subject::Trigger | Subject::Registration) => (StatusCode::CONFLICT, "4090006"),
+        // No code is published for a tag or a trigger that is there; this is the image's.
+        (Error::Exists(_), Subject::Tag | Subject::Trigger | Subject::Registration) => {
+            (StatusCode::CONFLICT, "4090006")
+        }
         (Error::Exists(_), _) => (StatusCode::CONFLICT, "4090060"),
         (Error::InUse(_), _) => (StatusCode::NOT_ACCEPTABLE, "4060053"),
         (Error::OrganizationNotEmpty(_), _) => (StatusCode::NOT_ACCEPTABLE, "4060074"),

@@ -135,6 +135,11 @@ impl Listing {
         pairs.get(key).map(String::as_str)
     }
 
+    /// Whether a page was asked for, whose answer tells the total.
+    pub(crate) fn is_paged(&self) -> bool {
+        self.is_paged
+    }
+
     /// The header that tells where a page of `count` rows stands among `total`, for callers that asked for a page.
     pub(crate) fn content_range(&self, count: usize, total: i64) -> Option<(HeaderName, HeaderValue)> {
         let text = format!("{}-{count}/{total}", self.offset);

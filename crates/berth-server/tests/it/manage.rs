@@ -7,6 +7,7 @@ mod retentions;
 mod rights;
 mod sharing;
 mod sync;
+mod tags;
 mod team;
 mod triggers;
 
