@@ -7,6 +7,7 @@
 mod accessories;
 mod accounts;
 mod agencies;
+mod audit;
 mod blobs;
 mod clusters;
 mod error;
@@ -35,6 +36,7 @@ mod secrets;
 mod sessions;
 mod shares;
 mod sql;
+mod statistics;
 mod sync_jobs;
 mod sync_rules;
 mod tags;
@@ -46,6 +48,7 @@ mod viewer;
 
 pub use accessories::{AccessoriesPage, Accessory};
 pub use accounts::Account;
+pub use audit::{AuditEvent, AuditFilter, AuditMark};
 pub use blobs::{BlobRow, LinkedBlob, UnlinkOutcome};
 pub use clusters::Cluster;
 pub use error::{Conflict, Error};
@@ -72,6 +75,7 @@ pub use secrets::SigningKeyRow;
 pub use sessions::Session;
 pub use shares::{NewShare, Share, ShareTerms};
 pub use sql::TextMatch;
+pub use statistics::{Counted, Counts, DayCounts, OrganizationUsage, PulledManifest, RepositoryCounts};
 pub use sync_jobs::{HistoryOrder, NewSyncJobs, SyncJob};
 pub use sync_rules::{SyncRule, WantedSyncRule};
 pub use tags::{

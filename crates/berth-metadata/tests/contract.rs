@@ -5,6 +5,8 @@
     reason = "a check that unwraps an error fails, as it should"
 )]
 
+#[path = "contract/audit.rs"]
+mod audit;
 #[path = "contract/content.rs"]
 mod content;
 #[path = "contract/iam.rs"]
@@ -29,6 +31,8 @@ mod properties;
 mod races;
 #[path = "contract/sharing.rs"]
 mod sharing;
+#[path = "contract/statistics.rs"]
+mod statistics;
 #[path = "contract/tags.rs"]
 mod tags;
 #[path = "contract/uploads.rs"]
@@ -169,6 +173,15 @@ contract! {
     races::a_mount_and_the_last_unlink_leave_no_dangling_link,
     races::two_last_unlinks_release_the_blob_once,
     properties::any_sequence_of_operations_keeps_the_invariants,
+    statistics::counts_add_up_by_day,
+    statistics::counts_of_two_replicas_add_up,
+    statistics::what_is_deleted_counts_for_its_account,
+    statistics::a_pull_is_noted_at_its_manifest,
+    statistics::stored_bytes_are_noted_by_day,
+    statistics::old_days_of_repositories_are_forgotten,
+    audit::the_audit_trail_is_filtered,
+    audit::the_audit_trail_is_paged_newest_first,
+    audit::old_audit_events_are_forgotten,
     opening::rows_are_there_after_reopening,
     opening::a_newer_schema_is_refused,
     opening::many_open_a_new_database_at_once,

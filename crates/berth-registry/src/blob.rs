@@ -1,15 +1,15 @@
 //! Blobs of a repository: found, read in part or whole, mounted, unlinked. One stored copy serves all
 //! repositories, and only a repository that links it makes it readable.
 
-use berth_blob::ByteStream;
 use berth_metadata::{LinkedBlob, UnlinkOutcome};
 use berth_oci::{Digest, RangeOutcome, RangeRequest, RepositoryName};
 
 use crate::Registry;
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
+use crate::counting::{CountedBytes, Way};
 use crate::error::Error;
-use crate::repository::viewer;
+use crate::repository::{Place, viewer};
 
 /// A blob opened for reading.
 pub struct OpenedBlob {
@@ -17,8 +17,8 @@ pub struct OpenedBlob {
     pub size: u64,
     /// First byte of the stream and the one after its last, when a part was asked for.
     pub part: Option<std::ops::Range<u64>>,
-    /// The bytes.
-    pub stream: ByteStream,
+    /// The bytes; what is taken of them counts as sent.
+    pub stream: CountedBytes,
 }
 
 /// How a request for a blob's bytes is answered.
@@ -38,13 +38,13 @@ impl Registry {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<u64, Error> {
-        let (repository_id, linked) = self.linked(caller, repository, digest).await?;
+        let (place, linked) = self.linked(caller, repository, digest).await?;
         let now = now_ms();
         let stale = now.saturating_sub(self.limits.upload_ttl_ms() / 2);
         if linked.idle_since.is_some_and(|idle| idle < stale)
             && !self
                 .metadata
-                .refresh_link(repository_id, digest.as_str(), now)
+                .refresh_link(place.repository_id, digest.as_str(), now)
                 .await?
         {
             return Err(Error::BlobUnknown(digest.clone()));
@@ -60,7 +60,7 @@ impl Registry {
         digest: &Digest,
         range: RangeRequest,
     ) -> Result<BlobRead, Error> {
-        let (_, linked) = self.linked(caller, repository, digest).await?;
+        let (place, linked) = self.linked(caller, repository, digest).await?;
         let size = size(&linked);
         let part = match range.resolve(size) {
             RangeOutcome::Whole => None,
@@ -79,6 +79,7 @@ impl Registry {
                 }
                 error => error.into(),
             })?;
+        let stream = CountedBytes::new(stream, self.counter(&place), Way::Out);
         Ok(BlobRead::Opened(OpenedBlob { size, part, stream }))
     }
 
@@ -143,16 +144,14 @@ impl Registry {
         caller: &Caller,
         repository: &RepositoryName,
         digest: &Digest,
-    ) -> Result<(i64, LinkedBlob), Error> {
-        let standing = self.require(caller, Action::Pull, repository).await?;
-        let place = standing
-            .repository
-            .ok_or_else(|| Error::RepositoryUnknown(repository.to_string()))?;
-        let linked = self.metadata.linked_blob(place.id, digest.as_str()).await?;
-        Ok((
-            place.id,
-            linked.ok_or_else(|| Error::BlobUnknown(digest.clone()))?,
-        ))
+    ) -> Result<(Place, LinkedBlob), Error> {
+        let place = self.readable_place(caller, repository).await?;
+        let linked = self
+            .metadata
+            .linked_blob(place.repository_id, digest.as_str())
+            .await?;
+        let linked = linked.ok_or_else(|| Error::BlobUnknown(digest.clone()))?;
+        Ok((place, linked))
     }
 }
 

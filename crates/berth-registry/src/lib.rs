@@ -5,10 +5,12 @@ mod access;
 mod accessory;
 mod account;
 mod agency;
+mod audit;
 mod blob;
 mod bootstrap;
 mod clock;
 mod cluster;
+mod counting;
 mod error;
 mod grant;
 mod group;
@@ -35,6 +37,7 @@ mod secret;
 mod session;
 mod sharing;
 mod signer;
+mod statistics;
 mod sync;
 mod tag;
 mod tag_pattern;
@@ -53,15 +56,17 @@ use berth_metadata::Metadata;
 pub use access::{Action, Caller, Credential, NO_PERMISSION, Refusal, UserCaller, decide};
 pub use accessory::{AccessoryKind, AccessoryView, AccessoryViews};
 pub use agency::Agency;
+pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use berth_metadata::{
-    AccessKey, AccessType, Accessory, Account, Cluster, Grant, Group, HistoryOrder, ListedOrganization,
-    Mirror, Organization, Permission, Quotas, Region, RetentionLogRow, SyncJob, SyncRule, TriggerRow,
-    TriggerRun, User,
+    AccessKey, AccessType, Accessory, Account, AuditEvent, AuditFilter, Cluster, Counts, Grant, Group,
+    HistoryOrder, ListedOrganization, Mirror, Organization, OrganizationUsage, Permission, Quotas, Region,
+    RetentionLogRow, SyncJob, SyncRule, TriggerRow, TriggerRun, User,
 };
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
 pub use clock::now_ms;
 pub use cluster::{ClusterChange, WantedCluster};
+pub use counting::CountedBytes;
 pub use error::{Denial, Error};
 pub use grant::{GrantPlace, RepositoryGrants, WantedGrant};
 pub use group::GroupRole;
@@ -70,7 +75,7 @@ pub use identity::{IdentitySettings, Presented, time_text};
 pub use image::{History, ImageConfig, ImageDetail, Layer, PlatformImage, SelectedImage};
 pub use key::AccessKeyPair;
 pub use limits::{Limits, MissingReferences, Quota};
-pub use manifest::{Condition, PushedManifest, StoredManifest};
+pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};
 pub use mirror::{MirrorChange, WantedMirror};
 pub use open::Settings;
 pub use organization::{ListedFor, OrganizationView};
@@ -84,6 +89,7 @@ pub use secret::{NewTemporaryLogin, WantedLogin};
 pub use session::{NewSession, OpenSession};
 pub use sharing::{Deadline, ShareView, WantedShare};
 pub use signer::{SERVICE, TokenScope};
+pub use statistics::{CountedDay, Frequency, Measure, Overview, ReportEntry, Statistics, StatisticsOf};
 pub use sync::{Destination, HistoryPage, Synced};
 pub use tag::{
     ExistingTag, Listed, Retag, TagColumn, TagHistoryPage, TagMove, TagOrder, TagPlace, TagRow, TagSearch,
@@ -102,6 +108,8 @@ pub struct Registry {
     limits: Limits,
     uploads: upload::ActiveUploads,
     identity: identity::Identity,
+    counting: Arc<counting::Counting>,
+    trail: audit::Trail,
 }
 
 impl Registry {
@@ -114,12 +122,15 @@ impl Registry {
         identity: &IdentitySettings,
     ) -> Result<Self, Error> {
         let identity = identity::Identity::open(&metadata, identity).await?;
+        let counting = Arc::new(counting::Counting::open(&metadata).await?);
         Ok(Self {
             metadata,
             blobs,
             limits,
             uploads: upload::ActiveUploads::default(),
             identity,
+            counting,
+            trail: audit::Trail::default(),
         })
     }
 

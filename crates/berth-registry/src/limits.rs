@@ -33,6 +33,8 @@ pub struct Limits {
     pub missing_references: MissingReferences,
     /// Most entries of one page, so that no answer is unbounded.
     pub page_max: u32,
+    /// How long the audit trail is kept.
+    pub audit_ttl: Duration,
     /// Whether callers who did not log in may pull public images.
     pub anonymous_pulls: bool,
 }
@@ -41,6 +43,11 @@ impl Limits {
     /// [`Limits::upload_ttl`] in milliseconds.
     pub(crate) fn upload_ttl_ms(&self) -> i64 {
         i64::try_from(self.upload_ttl.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// [`Limits::audit_ttl`] in milliseconds.
+    pub(crate) fn audit_ttl_ms(&self) -> i64 {
+        i64::try_from(self.audit_ttl.as_millis()).unwrap_or(i64::MAX)
     }
 }
 
@@ -54,6 +61,7 @@ impl Default for Limits {
             organizations_per_user: 5,
             missing_references: MissingReferences::Refuse,
             page_max: 10_000,
+            audit_ttl: Duration::from_hours(90 * 24),
             anonymous_pulls: true,
         }
     }

@@ -9,6 +9,7 @@ use futures_util::TryStreamExt as _;
 
 use crate::Registry;
 use crate::clock::now_ms;
+use crate::counting::{Counting, day_of};
 use crate::error::Error;
 
 /// Rows of one step: a step never holds a write transaction for long.
@@ -19,12 +20,22 @@ const KEYS_AT_ONCE: usize = 500;
 const ENDED_LOGINS_KEPT_MS: i64 = 30 * 24 * 3600 * 1000;
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_mins(1);
+/// Most time that a refusal waits for its place in the audit trail.
+const REFUSALS_WRITTEN_EVERY: Duration = Duration::from_secs(1);
+/// Rounds between two looks at how much is stored.
+const ROUNDS_BETWEEN_LOOKS: u64 = 10;
+/// Days that the counts of single repositories are kept: a year and some.
+const REPOSITORY_DAYS_KEPT: i64 = 400;
 /// Rounds between two looks for bytes without rows, which only a crash leaves.
 const ROUNDS_BETWEEN_ORPHANS: u64 = 24 * 60;
 
 impl Registry {
     /// Does the upkeep for as long as it is polled; a failed round is logged and tried again.
     pub async fn maintain(&self) {
+        tokio::join!(self.upkeep(), self.write_counts(), self.write_refusals());
+    }
+
+    async fn upkeep(&self) {
         for round in 0_u64.. {
             if let Err(error) = self.maintain_once().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "upkeep round failed");
@@ -37,8 +48,43 @@ impl Registry {
                     "search for orphaned bytes failed"
                 );
             }
+            if round.is_multiple_of(ROUNDS_BETWEEN_LOOKS)
+                && let Err(error) = self.note_stored_bytes().await
+            {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what is stored could not be noted"
+                );
+            }
             tokio::time::sleep(ROUND).await;
         }
+    }
+
+    async fn write_counts(&self) {
+        loop {
+            tokio::time::sleep(Counting::pause()).await;
+            if let Err(error) = self.counting.flush(&self.metadata).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "counts could not be written"
+                );
+            }
+        }
+    }
+
+    async fn write_refusals(&self) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(REFUSALS_WRITTEN_EVERY) => {}
+                () = self.trail.filling() => {}
+            }
+            self.write_trail().await;
+        }
+    }
+
+    /// Notes for today how much everybody stores.
+    pub async fn note_stored_bytes(&self) -> Result<(), Error> {
+        Ok(self.metadata.note_stored_bytes(day_of(now_ms())).await?)
     }
 
     /// One round: everything that is due now.
@@ -53,6 +99,10 @@ impl Registry {
         while self.metadata.delete_expired_temporary_logins(ended, STEP).await? > 0 {}
         while self.metadata.delete_expired_temporary_keys(ended, STEP).await? > 0 {}
         while self.metadata.delete_expired_sessions(ended, STEP).await? > 0 {}
+        let forgotten = now.saturating_sub(self.limits.audit_ttl_ms());
+        while self.metadata.forget_audit_events(forgotten, STEP).await? > 0 {}
+        let forgotten = day_of(now) - REPOSITORY_DAYS_KEPT;
+        while self.metadata.forget_repository_days(forgotten, STEP).await? > 0 {}
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! Manifests: accepted when they are well formed and what they name is there, stored and served as the
 //! bytes that were pushed.
 
+use std::sync::Arc;
+
 use berth_blob::ByteStream;
 /// What a tag must name before it is moved or deleted (RFC 9110 `If-Match` and `If-None-Match`).
 pub use berth_metadata::Expected as Condition;
@@ -11,8 +13,10 @@ use futures_util::StreamExt as _;
 use crate::Registry;
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
+use crate::counting::Counting;
 use crate::error::Error;
 use crate::quota;
+use crate::repository::Place;
 use crate::tag::by;
 
 /// Missing blobs or manifests that a refusal names; a manifest can name tens of thousands.
@@ -40,6 +44,35 @@ pub struct StoredManifest {
     pub tags: Vec<String>,
     /// The manifest it refers to, if it names one.
     pub subject: Option<Digest>,
+}
+
+/// A manifest that somebody asked for.
+#[derive(Debug)]
+pub struct FoundManifest {
+    row: ManifestRow,
+    counting: Arc<Counting>,
+    place: Place,
+}
+
+impl FoundManifest {
+    /// Its digest.
+    pub fn digest(&self) -> &str {
+        &self.row.digest
+    }
+
+    /// Its media type.
+    pub fn media_type(&self) -> &str {
+        &self.row.media_type
+    }
+
+    /// Its bytes, to be sent: this is what counts as a pull. A client that has them already did not pull.
+    pub fn pull(self) -> Vec<u8> {
+        let counter = self
+            .counting
+            .of(self.place.repository_id, &self.place.organization);
+        self.counting.pulled(&counter, &self.row.digest);
+        self.row.bytes
+    }
 }
 
 impl Registry {
@@ -84,6 +117,9 @@ impl Registry {
             now: now_ms(),
         };
         self.metadata.put_manifest(put).await.map_err(conflict)?;
+        if let Some(organization) = &standing.organization {
+            self.counting.of(repository_id, organization).pushed();
+        }
         Ok(StoredManifest {
             digest,
             tags,
@@ -91,14 +127,15 @@ impl Registry {
         })
     }
 
-    /// A manifest's bytes as they were pushed, with media type and digest.
+    /// A manifest's bytes as they were pushed, with media type and digest. When they are sent, it is a pull.
     pub async fn manifest(
         &self,
         caller: &Caller,
         repository: &RepositoryName,
         reference: &Reference,
-    ) -> Result<ManifestRow, Error> {
-        let repository_id = self.readable(caller, repository).await?;
+    ) -> Result<FoundManifest, Error> {
+        let place = self.readable_place(caller, repository).await?;
+        let repository_id = place.repository_id;
         let found = match reference {
             Reference::Tag(tag) => self.metadata.manifest_by_tag(repository_id, tag.as_str()).await?,
             Reference::Digest(digest) => {
@@ -107,7 +144,12 @@ impl Registry {
                     .await?
             }
         };
-        found.ok_or_else(|| Error::ManifestUnknown(reference.clone()))
+        let row = found.ok_or_else(|| Error::ManifestUnknown(reference.clone()))?;
+        Ok(FoundManifest {
+            row,
+            counting: Arc::clone(&self.counting),
+            place,
+        })
     }
 
     /// A manifest's digest, media type and size without its bytes.
@@ -163,15 +205,6 @@ impl Registry {
         } else {
             Err(Error::ManifestUnknown(reference.clone()))
         }
-    }
-
-    /// The id of a repository that the caller may read.
-    pub(crate) async fn readable(&self, caller: &Caller, repository: &RepositoryName) -> Result<i64, Error> {
-        let standing = self.require(caller, Action::Pull, repository).await?;
-        standing
-            .repository
-            .map(|place| place.id)
-            .ok_or_else(|| Error::RepositoryUnknown(repository.to_string()))
     }
 }
 

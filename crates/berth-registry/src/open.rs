@@ -52,9 +52,17 @@ impl Registry {
         Ok(self.blobs.check().await?)
     }
 
-    /// Waits for uploads in the middle of a body and for queued writes; later calls fail.
+    /// Waits for uploads in the middle of a body and for queued writes, and writes what was counted and refused; later calls
+    /// fail.
     pub async fn close(&self) {
         self.uploads.ended().await;
+        if let Err(error) = self.counting.flush(&self.metadata).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the last counts are lost"
+            );
+        }
+        self.write_trail().await;
         self.metadata.close().await;
     }
 }

@@ -182,6 +182,16 @@ impl Registry {
         }
     }
 
+    /// The id of an organisation that the caller may see.
+    pub(crate) async fn visible_organization_id(
+        &self,
+        caller: &Caller,
+        name: &OrganizationName,
+    ) -> Result<i64, Error> {
+        let standing = self.visible_organization(caller, name).await?;
+        Ok(standing.organization.ok_or_else(|| unknown(name))?.id)
+    }
+
     /// The facts of an organisation that the caller manages; `Denied` when they only see it.
     pub(crate) async fn managed_organization(
         &self,

@@ -1,12 +1,15 @@
 //! Repositories: made by their first push, listed for those who may see them.
 
-use berth_metadata::{NewRepository, Standing, Viewer};
+use std::sync::Arc;
+
+use berth_metadata::{NewRepository, OrganizationFacts, Standing, Viewer};
 use berth_oci::RepositoryName;
 use berth_oci::endpoint::Page;
 
 use crate::Registry;
 use crate::access::{Action, Caller, ORGANIZATION_UNKNOWN};
 use crate::clock::now_ms;
+use crate::counting::Counter;
 use crate::error::{Denial, Error};
 use crate::quota;
 use crate::tag::Listed;
@@ -18,6 +21,13 @@ pub enum Visibility {
     Public,
     /// Those with a right or a share.
     Private,
+}
+
+/// A repository and whose it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) repository_id: i64,
+    pub(crate) organization: OrganizationFacts,
 }
 
 impl Registry {
@@ -60,6 +70,32 @@ impl Registry {
         } else {
             Err(unknown())
         }
+    }
+
+    /// The id of a repository that the caller may read.
+    pub(crate) async fn readable(&self, caller: &Caller, name: &RepositoryName) -> Result<i64, Error> {
+        Ok(self.readable_place(caller, name).await?.repository_id)
+    }
+
+    /// A repository that the caller may read, and whose it is.
+    pub(crate) async fn readable_place(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+    ) -> Result<Place, Error> {
+        let standing = self.require(caller, Action::Pull, name).await?;
+        match (standing.repository, standing.organization) {
+            (Some(repository), Some(organization)) => Ok(Place {
+                repository_id: repository.id,
+                organization,
+            }),
+            _ => Err(Error::RepositoryUnknown(name.to_string())),
+        }
+    }
+
+    /// What counts for a repository.
+    pub(crate) fn counter(&self, place: &Place) -> Arc<Counter> {
+        self.counting.of(place.repository_id, &place.organization)
     }
 
     /// The id of the repository that a permitted push goes to, made when it is not there.

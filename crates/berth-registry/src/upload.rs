@@ -11,7 +11,7 @@ mod row;
 use std::sync::Arc;
 
 use berth_blob::{ByteStream, Upload};
-use berth_metadata::UploadRow;
+use berth_metadata::{Standing, UploadRow};
 use berth_oci::endpoint::StartUpload;
 use berth_oci::{Algorithm, ContentRange, Digest, Hasher, RepositoryName};
 use uuid::Uuid;
@@ -21,6 +21,7 @@ pub(crate) use active::ActiveUploads;
 use crate::Registry;
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
+use crate::counting::{CountedBytes, Way};
 use crate::error::Error;
 use active::Turn;
 use row::offset;
@@ -81,7 +82,8 @@ impl Registry {
             .create_upload(caller, repository_id, digest.algorithm())
             .await?;
         let id = row.id.clone();
-        let stored = self.finish(row, digest.clone(), (Some(chunk.body), None)).await;
+        let body = self.counted(chunk.body, (repository_id, &standing));
+        let stored = self.finish(row, digest.clone(), (Some(body), None)).await;
         if stored.is_err() {
             // Nobody was told of this session, so nobody can go on with it. What cannot be removed now expires.
             if let Err(error) = self.discard_upload(&id).await {
@@ -102,7 +104,7 @@ impl Registry {
         repository: &RepositoryName,
         id: &str,
     ) -> Result<u64, Error> {
-        Ok(offset(&self.upload_row(caller, repository, id).await?))
+        Ok(offset(&self.upload_row(caller, repository, id).await?.0))
     }
 
     /// Adds a chunk and answers the bytes the upload has then. What arrived before a lost connection is kept.
@@ -113,14 +115,15 @@ impl Registry {
         id: &str,
         chunk: Chunk,
     ) -> Result<u64, Error> {
-        let (turn, row) = self
+        let (turn, row, standing) = self
             .claim_upload(caller, repository, id, (chunk.range, chunk.length))
             .await?;
+        let body = self.counted(chunk.body, (row.repository_id, &standing));
         let registry = Arc::clone(self);
         let (range, before) = (chunk.range, offset(&row));
         let now = self
             .uploads
-            .run(async move { registry.append(turn, row, chunk.body).await })
+            .run(async move { registry.append(turn, row, body).await })
             .await?;
         match range {
             // Only a body without a length can differ from its range here.
@@ -141,10 +144,11 @@ impl Registry {
         id: &str,
         (digest, chunk): (&Digest, Chunk),
     ) -> Result<(), Error> {
-        let (turn, row) = self
+        let (turn, row, standing) = self
             .claim_upload(caller, repository, id, (chunk.range, chunk.length))
             .await?;
-        let body = (chunk.length != Some(0)).then(|| turn.guard(chunk.body));
+        let body = (chunk.length != Some(0))
+            .then(|| turn.guard(self.counted(chunk.body, (row.repository_id, &standing))));
         self.finish(row, digest.clone(), (body, Some(turn))).await
     }
 
@@ -195,13 +199,13 @@ impl Registry {
         caller: &Caller,
         repository: &RepositoryName,
         id: &str,
-    ) -> Result<UploadRow, Error> {
+    ) -> Result<(UploadRow, Standing), Error> {
         let standing = self.require(caller, Action::Push, repository).await?;
         let Some(place) = standing.repository else {
             return Err(Error::UploadUnknown);
         };
         match self.metadata.upload(place.id, id).await? {
-            Some(row) if row.user_id.as_deref() == caller.user_id() => Ok(row),
+            Some(row) if row.user_id.as_deref() == caller.user_id() => Ok((row, standing)),
             _ => Err(Error::UploadUnknown),
         }
     }
@@ -213,10 +217,10 @@ impl Registry {
         repository: &RepositoryName,
         id: &str,
         (range, length): (Option<ContentRange>, Option<u64>),
-    ) -> Result<(Turn, UploadRow), Error> {
+    ) -> Result<(Turn, UploadRow, Standing), Error> {
         self.upload_row(caller, repository, id).await?;
         let turn = self.uploads.claim(id).await;
-        let row = self.upload_row(caller, repository, id).await?;
+        let (row, standing) = self.upload_row(caller, repository, id).await?;
         let offset = offset(&row);
         if let Some(range) = range {
             if range.start != offset {
@@ -230,7 +234,18 @@ impl Registry {
             }
         }
         self.refuse_oversized(offset, length)?;
-        Ok((turn, row))
+        Ok((turn, row, standing))
+    }
+
+    /// The bytes of a body, counted as they come.
+    fn counted(&self, body: ByteStream, (repository_id, standing): (i64, &Standing)) -> ByteStream {
+        match &standing.organization {
+            Some(organization) => {
+                let counter = self.counting.of(repository_id, organization);
+                Box::pin(CountedBytes::new(body, counter, Way::In))
+            }
+            None => body,
+        }
     }
 
     fn refuse_oversized(&self, offset: u64, length: Option<u64>) -> Result<(), Error> {

@@ -17,6 +17,7 @@ use utoipa::openapi::server::ServerBuilder;
 use utoipa::openapi::{OpenApi, security};
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::audit::{self, Operations};
 use crate::manage;
 use crate::manage::error;
 use crate::origin::Origin;
@@ -62,13 +63,15 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 struct Document;
 
 /// The routes of the documented APIs, the document, and its page.
-pub(crate) fn routes() -> Router<AppState> {
+pub(crate) fn routes(app: &AppState) -> Router<AppState> {
     let (operations, document) = operations();
+    let heard = Operations::of(app, &document);
     let page: Arc<str> = page::of(&document).into();
     let document = Arc::new(document);
     operations
         .method_not_allowed_fallback(error::method_not_allowed)
         .merge(manage::dead_ends())
+        .layer(middleware::from_fn_with_state(heard, audit::operations))
         .layer(middleware::from_fn(error::name_request))
         .route(
             DOCUMENT_PATH,

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use axum::body::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use berth_oci::signature::{ALGORITHM, SignedBody, SignedRequest};
+use berth_oci::signature::{ALGORITHM, Authorization, SignedBody, SignedRequest};
 use berth_oci::{ErrorBody, ErrorCode};
 use berth_registry::{Caller, Error, Presented, SERVICE, TokenCaller};
 use http::header::{AUTHORIZATION, COOKIE};
@@ -14,6 +14,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 
+use crate::audit::Witness;
 use crate::origin::Origin;
 use crate::state::AppState;
 
@@ -168,10 +169,35 @@ pub(crate) async fn login(
         source,
     };
     let result = app.registry.authenticate_password(presented).await;
-    if let Err(Error::BadCredentials { .. } | Error::Denied(_) | Error::Throttled { .. }) = &result {
-        tracing::warn!(client = %source, "login refused");
+    match &result {
+        Ok(caller) => Witness::hear_caller(parts, caller),
+        Err(error) if is_refused_login(error) => {
+            tracing::warn!(client = %source, "login refused");
+            Witness::hear_refused(parts, user);
+        }
+        Err(_) => {}
     }
     result
+}
+
+/// Whether an error is the refusal of a login, not a failure of the server.
+pub(crate) fn is_refused_login(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::BadCredentials { .. } | Error::Denied(_) | Error::Throttled { .. }
+    )
+}
+
+/// The name in a login that the headers show: a user's, or the id of an access key after an `@`. Tokens have none.
+pub(crate) fn presented(headers: &HeaderMap) -> Option<String> {
+    match Shown::of(headers) {
+        Shown::Basic { user, .. } => Some(user),
+        Shown::Signature(authorization) => {
+            let authorization: Authorization = authorization.parse().ok()?;
+            Some(format!("@{}", authorization.access_key_id()))
+        }
+        Shown::Nothing | Shown::Bearer(_) | Shown::Unreadable => None,
+    }
 }
 
 /// SWR's text for every kind of refused login, and in the detail what helps. The detail is never left out: docker

@@ -12,10 +12,11 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use berth_oci::Endpoint;
-use berth_registry::{Caller, Error};
+use berth_registry::{Actor, Caller, Error};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
+use crate::audit::{self, Note, Told};
 use crate::authenticate;
 use crate::state::AppState;
 use error::Refused;
@@ -48,17 +49,31 @@ async fn handle(State(app): State<AppState>, request: Request) -> Response {
                 explanation: Some("the token has ended; ask for a new one".into()),
             });
         }
-        Err(error) => return refused.answer(&error),
+        Err(error) => {
+            let response = refused.answer(&error);
+            if let Some(presented) = authenticate::presented(&parts.headers)
+                && authenticate::is_refused_login(&error)
+            {
+                audit::refused(&app, &parts, Actor::Refused(presented), &response);
+            }
+            return response;
+        }
     };
+    let change = Note::of_change(&app, &parts, &endpoint).map(|note| note.by(&caller));
     let asked = Asked {
         app: &app,
         caller: &caller,
         parts: &parts,
     };
-    match serve(&asked, endpoint, body).await {
-        Ok(response) => response,
-        Err(error) => refused.answer(&error),
+    let served = serve(&asked, endpoint, body).await;
+    let denied = matches!(served, Err(Error::Denied(_)));
+    let response = served.unwrap_or_else(|error| refused.answer(&error));
+    if let Some(change) = change {
+        change.answered(Told::by(&response)).await;
+    } else if let Some(actor) = denied.then(|| Actor::of(&caller)).flatten() {
+        audit::refused(&app, &parts, actor, &response);
     }
+    response
 }
 
 /// A running upload does not die because its token ended: its own session goes on.

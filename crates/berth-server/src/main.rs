@@ -3,6 +3,7 @@
 mod admin;
 mod api;
 mod app;
+mod audit;
 mod authenticate;
 mod body;
 mod cli;

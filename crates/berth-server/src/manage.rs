@@ -3,6 +3,7 @@
 //! What the rules are is the registry's business; here are only names, statuses and JSON.
 
 mod agency;
+mod audit;
 pub(crate) mod call;
 mod clusters;
 pub(crate) mod error;
@@ -17,6 +18,7 @@ mod regions;
 mod retentions;
 mod secrets;
 mod shares;
+mod statistics;
 mod sync;
 mod tags;
 mod triggers;
@@ -47,6 +49,8 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(regions::routes())
         .merge(mirrors::routes())
         .merge(tags::routes())
+        .merge(statistics::routes())
+        .merge(audit::routes())
 }
 
 /// What paths below the API's that lead nowhere are answered with: its error form too.

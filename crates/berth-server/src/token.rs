@@ -5,6 +5,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use berth_oci::{ErrorBody, ErrorCode, Scope};
@@ -14,6 +15,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::json;
 
+use crate::audit::{self, Code};
 use crate::authenticate;
 use crate::state::AppState;
 
@@ -21,12 +23,13 @@ use crate::state::AppState;
 const FORM_BYTES_MAX: usize = 64 * 1024;
 
 /// The token endpoint, and the path that SWR has for it.
-pub(crate) fn routes() -> Router<AppState> {
+pub(crate) fn routes(app: &AppState) -> Router<AppState> {
     let both = || get(by_basic).post(by_form);
     Router::new()
         .route(authenticate::TOKEN_PATH, both())
         .route("/swr/auth/v2/registry/auth", both())
         .route("/swr/auth/v2/registry/auth/", both())
+        .layer(middleware::from_fn_with_state(app.clone(), audit::logins))
 }
 
 async fn by_basic(State(app): State<AppState>, request: Request) -> Response {
@@ -150,7 +153,12 @@ fn refused(error: &Error) -> Response {
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    (status, headers, body.to_json()).into_response()
+    let code = body.errors.first().map(|error| Code(error.code.to_string()));
+    let mut response = (status, headers, body.to_json()).into_response();
+    if let Some(code) = code {
+        response.extensions_mut().insert(code);
+    }
+    response
 }
 
 fn unusable(message: &str) -> Response {

@@ -43,6 +43,16 @@ pub(super) const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0006_iam.sql"),
         postgres: include_str!("../../migrations/postgres/0006_iam.sql"),
     },
+    Step {
+        name: "0007_statistics",
+        sqlite: include_str!("../../migrations/sqlite/0007_statistics.sql"),
+        postgres: include_str!("../../migrations/postgres/0007_statistics.sql"),
+    },
+    Step {
+        name: "0008_audit",
+        sqlite: include_str!("../../migrations/sqlite/0008_audit.sql"),
+        postgres: include_str!("../../migrations/postgres/0008_audit.sql"),
+    },
 ];
 
 /// Applies the missing steps, taking the text of each by `dialect`. The caller holds a transaction that excludes

@@ -140,6 +140,36 @@ impl Registry {
         Err(super::not_recognised())
     }
 
+    /// The account and the user that a refused login was meant for, as far as its name tells.
+    pub(crate) async fn owner_of_login(
+        &self,
+        presented: &str,
+    ) -> Result<(Option<String>, Option<String>), Error> {
+        let owned = |user: User| (Some(user.account_id), Some(user.id));
+        let (account, user) = match Form::of(presented) {
+            _ if presented.len() > FIELD_BYTES_MAX => return Ok((None, None)),
+            Form::Person { account, user } => (account, user),
+            Form::Key { id, .. } => {
+                if let Some((_, user)) = self.metadata.access_key(id).await? {
+                    return Ok(owned(user));
+                }
+                if let Some((_, user, _)) = self.metadata.temporary_login(id).await? {
+                    return Ok(owned(user));
+                }
+                let key = self.metadata.temporary_key(id).await?;
+                return Ok(key.map_or((None, None), |(_, user, _)| owned(user)));
+            }
+        };
+        if let Some(user) = self.person(account, user).await? {
+            return Ok(owned(user));
+        }
+        let account = match account {
+            Some(account) => self.metadata.account_by_name(account).await?,
+            None => self.metadata.first_account().await?,
+        };
+        Ok((account.map(|account| account.id), None))
+    }
+
     /// A user by name; without an account, of the first account that was made here.
     async fn person(&self, account: Option<&str>, user: &str) -> Result<Option<User>, Error> {
         let account = match account {

@@ -3,5 +3,6 @@
 mod harness;
 mod manifests;
 mod regressions;
+mod statistics;
 mod upkeep;
 mod uploads;

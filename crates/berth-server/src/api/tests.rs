@@ -62,7 +62,7 @@ async fn server() -> (Router, tempfile::TempDir) {
         registry: Arc::new(Registry::open(settings).await.unwrap()),
         settings: Arc::new(Settings::default()),
     };
-    (routes().with_state(app), folder)
+    (routes(&app).with_state(app), folder)
 }
 
 /// A path with something in the place of each parameter.

@@ -48,6 +48,7 @@ pub(crate) struct Limits {
     pub(crate) layers_max: Option<NonZeroU32>,
     pub(crate) organizations_per_user: u32,
     pub(crate) upload_ttl: Duration,
+    pub(crate) audit_ttl: Duration,
     pub(crate) token_ttl: Duration,
     pub(crate) temporary_login_ttl: Duration,
     pub(crate) connections_max: Option<NonZeroU32>,

@@ -220,6 +220,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         field: |s| &mut s.limits.upload_ttl,
     },
     Setting {
+        key: "limits.audit_ttl",
+        default: "90d",
+        otherwise: NONE,
+        help: "How long the audit trail is kept.",
+        field: |s| &mut s.limits.audit_ttl,
+    },
+    Setting {
         key: "limits.token_ttl",
         default: "15m",
         otherwise: NONE,

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use super::manifests::{DIGEST, text};
+use crate::audit::Code;
 use crate::authenticate::{self, ChallengeError};
 use crate::state::AppState;
 
@@ -72,7 +73,9 @@ impl<'a> Refused<'a> {
             }
             _ => {}
         }
-        respond(status, headers, &body(error, code))
+        let mut response = respond(status, headers, &body(error, code));
+        response.extensions_mut().insert(Code(code.to_string()));
+        response
     }
 
     fn challenge(&self, headers: &mut HeaderMap, error: Option<ChallengeError>) {

@@ -32,11 +32,11 @@ pub(super) async fn get(
         .registry
         .manifest(asked.caller, repository, reference)
         .await?;
-    let head = described(reference, &manifest.digest, &manifest.media_type);
-    if asked.has_already(&manifest.digest) {
+    let head = described(reference, manifest.digest(), manifest.media_type());
+    if asked.has_already(manifest.digest()) {
         return Ok((StatusCode::NOT_MODIFIED, head).into_response());
     }
-    Ok((head, manifest.bytes).into_response())
+    Ok((head, manifest.pull()).into_response())
 }
 
 /// end-3, HEAD.

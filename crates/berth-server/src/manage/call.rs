@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Limited};
 use serde::de::DeserializeOwned;
 
 use super::error::Refused;
+use crate::audit::Witness;
 use crate::authenticate;
 use crate::origin::Origin;
 use crate::state::AppState;
@@ -38,7 +39,17 @@ impl FromRequest<AppState> for Call {
             }
             Err(_) => return Err(Refused::body_broken_off()),
         };
-        let caller = authenticate::management_caller(app, &parts, &body).await?;
+        let caller = match authenticate::management_caller(app, &parts, &body).await {
+            Ok(caller) => caller,
+            Err(error) => {
+                if let Some(presented) = authenticate::presented(&parts.headers) {
+                    Witness::hear_refused(&parts, &presented);
+                }
+                return Err(error.into());
+            }
+        };
+        Witness::hear_caller(&parts, &caller);
+        Witness::hear_body(&parts, &body);
         Ok(Self {
             caller,
             origin: Origin::of(&parts, &app.settings),

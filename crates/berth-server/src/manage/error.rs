@@ -12,6 +12,8 @@ use serde::Serialize;
 use tower_http::request_id::RequestId;
 use utoipa::ToSchema;
 
+use crate::audit::Code;
+
 /// What the refused operation was about; it chooses among the codes of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Subject {
@@ -278,7 +280,9 @@ impl IntoResponse for Refused {
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        response.extensions_mut().insert(self);
+        let extensions = response.extensions_mut();
+        extensions.insert(Code(self.code.clone()));
+        extensions.insert(self);
         response
     }
 }

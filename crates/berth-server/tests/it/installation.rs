@@ -1,5 +1,7 @@
 //! A running server with known credentials, and requests to it: plain, with a login, and signed.
 
+use std::net::SocketAddr;
+
 use berth_oci::signature::{SignedBody, SignedRequest};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -117,34 +119,43 @@ impl Installation {
         method: Method,
         (target, body): (&str, &str),
     ) -> Answer {
-        let format = format_description!("[year][month][day]T[hour][minute][second]Z");
-        let date = OffsetDateTime::now_utc().format(&format).unwrap();
-        let mut headers = HeaderMap::new();
-        headers.insert("x-sdk-date", HeaderValue::try_from(date).unwrap());
-        headers.insert(
-            "host",
-            HeaderValue::try_from(self.server.address.to_string()).unwrap(),
-        );
-        let (raw_path, query) = target
-            .split_once('?')
-            .map_or((target, None), |(path, query)| (path, Some(query)));
-        let request = SignedRequest {
-            method: &method,
-            raw_path,
-            query,
-            headers: &headers,
-            authority: None,
-            body: SignedBody::Received(body.as_bytes()),
-        };
-        let authorization = request
-            .sign(access_key_id, secret_key, &["host", "x-sdk-date"])
-            .unwrap();
-        headers.insert(
-            AUTHORIZATION,
-            HeaderValue::try_from(authorization.to_string()).unwrap(),
-        );
+        let keys = (access_key_id, secret_key);
+        let headers = signature(self.server.address, keys, &method, (target, body));
         self.send(method, target, headers, body).await
     }
+}
+
+/// The headers of a request that is signed with an access key and its secret.
+pub(crate) fn signature(
+    address: SocketAddr,
+    (access_key_id, secret_key): (&str, &str),
+    method: &Method,
+    (target, body): (&str, &str),
+) -> HeaderMap {
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+    let date = OffsetDateTime::now_utc().format(&format).unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("x-sdk-date", HeaderValue::try_from(date).unwrap());
+    headers.insert("host", HeaderValue::try_from(address.to_string()).unwrap());
+    let (raw_path, query) = target
+        .split_once('?')
+        .map_or((target, None), |(path, query)| (path, Some(query)));
+    let request = SignedRequest {
+        method,
+        raw_path,
+        query,
+        headers: &headers,
+        authority: None,
+        body: SignedBody::Received(body.as_bytes()),
+    };
+    let authorization = request
+        .sign(access_key_id, secret_key, &["host", "x-sdk-date"])
+        .unwrap();
+    headers.insert(
+        AUTHORIZATION,
+        HeaderValue::try_from(authorization.to_string()).unwrap(),
+    );
+    headers
 }
 
 /// The header `Authorization` of a Basic login.

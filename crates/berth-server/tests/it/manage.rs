@@ -1,11 +1,13 @@
 //! The management API on the wire: the documented statuses, bodies and error codes.
 
+mod audit;
 mod document;
 mod quotas;
 mod registrations;
 mod retentions;
 mod rights;
 mod sharing;
+mod statistics;
 mod sync;
 mod tags;
 mod team;

@@ -9,10 +9,11 @@ use berth_metadata::{GrantTarget, Metadata};
 use berth_registry::{
     AccessKeyPair, AccessType, Caller, IdentitySettings, Limits, NewPerson, Permission, Registry, Settings,
 };
+use http::Method;
 
 use crate::berth::{Place, Server};
 use crate::client::Client;
-use crate::installation::{ACCESS_KEY_ID, LOGIN_KEY, VARIABLES, basic};
+use crate::installation::{ACCESS_KEY_ID, Answer, LOGIN_KEY, VARIABLES, basic, signature};
 
 /// The account and its organization.
 pub(crate) const ACCOUNT: &str = "berth";
@@ -98,15 +99,41 @@ impl World {
     /// A user of the account with this right on the organization, logged in by an access key.
     pub(crate) async fn member(&self, name: &str, permission: Permission) -> Client {
         let (user_id, pair) = self.person(ACCOUNT, name).await;
+        self.grant(&user_id, permission).await;
+        self.admin.with(&login_of(&pair))
+    }
+
+    /// Gives a user a right on the organization.
+    pub(crate) async fn grant(&self, user_id: &str, permission: Permission) {
         let organization = self.metadata.organization(TEAM).await.unwrap().unwrap();
-        self.metadata
-            .add_grants(
-                GrantTarget::Organization(organization.id),
-                &[(user_id, permission)],
-            )
+        let target = GrantTarget::Organization(organization.id);
+        let grants = [(user_id.to_owned(), permission)];
+        self.metadata.add_grants(target, &grants).await.unwrap();
+    }
+
+    /// What a management request is answered with that is signed with an access key and its secret.
+    pub(crate) async fn signed(
+        &self,
+        keys: (&str, &str),
+        method: Method,
+        (target, body): (&str, &str),
+    ) -> Answer {
+        let headers = signature(self.address(), keys, &method, (target, body));
+        let request = self
+            .admin
+            .http
+            .request(method, format!("{}{target}", self.admin.url));
+        let response = request
+            .headers(headers)
+            .body(body.to_owned())
+            .send()
             .await
             .unwrap();
-        self.admin.with(&login_of(&pair))
+        Answer {
+            status: response.status(),
+            headers: response.headers().clone(),
+            text: response.text().await.unwrap(),
+        }
     }
 
     /// A user of another account, without any right here.

@@ -1,0 +1,300 @@
+//! The audit trail: changes, refusals, refused logins; for the administrators of the account.
+
+use berth_registry::Permission;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::code;
+use crate::content::{bytes, digest};
+use crate::installation::{ACCESS_KEY_ID, SECRET_KEY, basic};
+use crate::world::{ACCOUNT, World};
+
+const TRAIL: &str = "/v2/manage/audit-events";
+const ADMIN: (&str, &str) = (ACCESS_KEY_ID, SECRET_KEY);
+
+async fn page(world: &World, query: &str) -> Value {
+    let answer = world
+        .signed(ADMIN, Method::GET, (&format!("{TRAIL}?{query}"), ""))
+        .await;
+    assert_eq!(answer.status.as_u16(), 200, "{query}: {answer:?}");
+    answer.json()
+}
+
+async fn events(world: &World, query: &str) -> Vec<Value> {
+    page(world, query).await["events"].as_array().unwrap().clone()
+}
+
+/// The trail, oldest first: who did what to what, and how it was answered.
+async fn told(world: &World, query: &str) -> Vec<(String, String, String, i64, String)> {
+    let text = |event: &Value, field: &str| event[field].as_str().unwrap().to_owned();
+    let events = events(world, query).await;
+    let told = events.iter().rev().map(|event| {
+        (
+            text(event, "user_name"),
+            text(event, "action"),
+            text(event, "resource"),
+            event["status"].as_i64().unwrap(),
+            text(event, "code"),
+        )
+    });
+    told.collect()
+}
+
+fn expected(rows: &[(&str, &str, &str, i64, &str)]) -> Vec<(String, String, String, i64, String)> {
+    rows.iter()
+        .map(|(user, action, resource, status, code)| {
+            let [user, action, resource, code] =
+                [user, action, resource, code].map(|text| (*text).to_owned());
+            (user, action, resource, *status, code)
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn changes_are_in_the_trail() {
+    let world = World::start().await;
+    let change = async |method: Method, target: &str, body: &str, status: u16| {
+        let answer = world.signed(ADMIN, method, (target, body)).await;
+        assert_eq!(answer.status.as_u16(), status, "{target}: {answer:?}");
+        answer.header("x-request-id").to_owned()
+    };
+    let organization = r#"{"namespace": "group"}"#;
+    let request_id = change(Method::POST, "/v2/manage/namespaces", organization, 201).await;
+    change(Method::POST, "/v2/manage/namespaces", organization, 409).await;
+    change(Method::POST, "/v2/manage/namespaces", "{", 400).await;
+    change(Method::GET, "/v2/manage/namespaces/group", "", 200).await;
+    change(Method::GET, "/v2/manage/namespaces/missing", "", 404).await;
+    change(Method::DELETE, "/v2/manage/namespaces/group", "", 204).await;
+    let layer = bytes(1, 100);
+    let manifest = world.admin.push_image("team/app", "v1", &layer).await;
+    world.admin.ask("GET /v2/team/app/manifests/v1").await.is(200);
+    world.admin.ask("DELETE /v2/team/app/manifests/v1").await.is(202);
+    let by_digest = digest(&manifest);
+    world
+        .admin
+        .ask(format!("DELETE /v2/team/app/manifests/{by_digest}"))
+        .await
+        .is(202);
+    let found = told(&world, "").await;
+    assert_eq!(
+        found,
+        expected(&[
+            ("admin", "create_namespace", "group", 201, ""),
+            ("admin", "create_namespace", "group", 409, "SVCSTG.SWR.4090060"),
+            ("admin", "create_namespace", "", 400, "SVCSTG.SWR.4001018"),
+            ("admin", "delete_namespaces", "group", 204, ""),
+            ("admin", "put_manifest", "team/app:v1", 201, ""),
+            ("admin", "delete_manifest", "team/app:v1", 202, ""),
+            (
+                "admin",
+                "delete_manifest",
+                &format!("team/app@{by_digest}"),
+                202,
+                ""
+            ),
+        ])
+    );
+    let first = events(&world, "").await.pop().unwrap();
+    let (time, user_id) = (&first["time"], &first["user_id"]);
+    assert!(
+        time.as_str().unwrap().ends_with('Z') && user_id.as_str().unwrap().len() == 32,
+        "{first}"
+    );
+    let whole = json!({
+        "time": time,
+        "user_id": user_id,
+        "user_name": "admin",
+        "credential": format!("access key {ACCESS_KEY_ID}"),
+        "source": "127.0.0.1",
+        "action": "create_namespace",
+        "resource": "group",
+        "result": "success",
+        "status": 201,
+        "code": "",
+        "request_id": request_id,
+    });
+    assert_eq!(first, whole);
+}
+
+#[tokio::test]
+async fn who_is_refused_is_in_the_trail() {
+    let world = World::start().await;
+    world.admin.push_image("team/app", "v1", &bytes(1, 100)).await;
+    let reader = world.member("reader", Permission::Read).await;
+    let (_, pair) = world.person(ACCOUNT, "outsider").await;
+    let outsider = world.admin.with(&basic(
+        &format!("local@{}", pair.access_key_id),
+        &pair.login_key(),
+    ));
+    // A right that is there leaves nothing.
+    reader.ask("GET /v2/team/app/manifests/v1").await.is(200);
+    reader.ask("DELETE /v2/team/app/manifests/v1").await.is(403);
+    reader.ask("POST /v2/team/app/blobs/uploads/").await.is(403);
+    outsider.ask("GET /v2/team/app/manifests/v1").await.is(403);
+    let keys = (pair.access_key_id.as_str(), pair.secret_key.as_str());
+    let listed = world.signed(keys, Method::GET, (TRAIL, "")).await;
+    assert_eq!(
+        (listed.status.as_u16(), code(&listed)),
+        (403, "SVCSTG.SWR.4030170".to_owned())
+    );
+    let found = told(&world, "result=refused").await;
+    assert_eq!(
+        found,
+        expected(&[
+            ("reader", "delete_manifest", "team/app:v1", 403, "DENIED"),
+            ("reader", "start_upload", "team/app", 403, "DENIED"),
+            ("outsider", "get_manifest", "team/app:v1", 403, "DENIED"),
+            ("outsider", "list_audit_events", "", 403, "SVCSTG.SWR.4030170"),
+        ])
+    );
+}
+
+#[tokio::test]
+async fn refused_logins_are_in_the_trail_without_what_was_tried() {
+    let world = World::start().await;
+    let anonymous = world.admin.anonymous();
+    for (user, action) in [
+        ("admin", "GET /token"),
+        ("berth/nobody", "GET /token"),
+        ("local@AKEXAMPLE0001", "GET /v2/"),
+    ] {
+        anonymous
+            .with(&basic(user, "hush-hush"))
+            .ask(action)
+            .await
+            .is(401);
+    }
+    let wrong = (ACCESS_KEY_ID, "hush-hush");
+    let signed = world
+        .signed(wrong, Method::GET, ("/v2/manage/namespaces", ""))
+        .await;
+    assert_eq!(signed.status.as_u16(), 401);
+    // Another account's, and nobody's as far as anybody knows.
+    anonymous
+        .with(&basic("elsewhere/admin", "hush-hush"))
+        .ask("GET /token")
+        .await
+        .is(401);
+    anonymous
+        .with(&basic("local@UNKNOWN", "hush-hush"))
+        .ask("GET /token")
+        .await
+        .is(401);
+    // Who shows nothing did not try.
+    anonymous.ask("GET /v2/").await.is(401);
+    let found = told(&world, "").await;
+    assert_eq!(
+        found,
+        expected(&[
+            ("admin", "login", "", 401, "UNAUTHORIZED"),
+            ("berth/nobody", "login", "", 401, "UNAUTHORIZED"),
+            ("local@AKEXAMPLE0001", "ping", "", 401, "UNAUTHORIZED"),
+            ("@AKEXAMPLE0001", "list_namespaces", "", 401, "APIGW.0301"),
+        ])
+    );
+    let whole = page(&world, "").await.to_string();
+    assert!(!whole.contains("hush"), "{whole}");
+    let admins: Vec<Value> = events(&world, "").await;
+    let known: Vec<bool> = admins.iter().map(|event| event["user_id"].is_string()).collect();
+    assert_eq!(known, [true, true, false, true]);
+}
+
+#[tokio::test]
+async fn the_trail_is_searched_and_paged() {
+    let world = World::start().await;
+    for name in ["one", "two", "three"] {
+        let body = format!(r#"{{"namespace": "{name}"}}"#);
+        world
+            .signed(ADMIN, Method::POST, ("/v2/manage/namespaces", &body))
+            .await;
+    }
+    world
+        .signed(ADMIN, Method::DELETE, ("/v2/manage/namespaces/two", ""))
+        .await;
+    let resources = async |query: &str| -> Vec<String> {
+        let told = told(&world, query).await;
+        told.into_iter()
+            .map(|(_, action, resource, ..)| format!("{action} {resource}"))
+            .collect()
+    };
+    let all = [
+        "create_namespace one",
+        "create_namespace two",
+        "create_namespace three",
+        "delete_namespaces two",
+    ];
+    for (query, found) in [
+        ("", &all[..]),
+        ("user=admin&result=success", &all[..]),
+        (
+            "from=2026-01-02T03:04:05Z&to=2126-01-02T03:04:05%2B01:00",
+            &all[..],
+        ),
+        ("to=2026-01-02T03:04:05Z", &[]),
+        ("from=2126-01-02T03:04:05Z", &[]),
+        ("user=ann", &[]),
+        ("result=refused", &[]),
+        ("action=delete_namespaces", &all[3..]),
+        ("resource=one", &all[..1]),
+        ("resource=two", &["create_namespace two", "delete_namespaces two"]),
+    ] {
+        assert_eq!(resources(query).await, found, "{query}");
+    }
+    let first = page(&world, "limit=3").await;
+    assert_eq!(first["events"].as_array().unwrap().len(), 3);
+    let marker = first["nextMarker"].as_str().unwrap();
+    let last = page(&world, &format!("limit=3&marker={marker}")).await;
+    assert_eq!(last["events"][0]["resource"], "one");
+    assert_eq!(
+        (last["events"].as_array().unwrap().len(), last.get("nextMarker")),
+        (1, None)
+    );
+    for (query, expected) in [
+        ("from=yesterday", "4001025"),
+        ("to=1", "4001025"),
+        ("result=maybe", "4001025"),
+        ("marker=here", "4001025"),
+        ("limit=0", "4000056"),
+        ("limit=1001", "4000056"),
+    ] {
+        let refused = world
+            .signed(ADMIN, Method::GET, (&format!("{TRAIL}?{query}"), ""))
+            .await;
+        assert_eq!(
+            (refused.status.as_u16(), code(&refused)),
+            (400, format!("SVCSTG.SWR.{expected}")),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn accounts_have_trails_of_their_own_that_outlive_the_server() {
+    let mut world = World::start().await;
+    world.admin.push_image("team/app", "v1", &bytes(1, 100)).await;
+    let stranger = world.stranger().await;
+    stranger.ask("GET /v2/team/app/manifests/v1").await.is(403);
+    world.restart();
+    let found = told(&world, "").await;
+    assert_eq!(
+        found,
+        expected(&[("admin", "put_manifest", "team/app:v1", 201, "")])
+    );
+    let elsewhere = world
+        .metadata
+        .account_by_name("elsewhere")
+        .await
+        .unwrap()
+        .unwrap();
+    let filter = berth_metadata::AuditFilter::default();
+    let theirs = world
+        .metadata
+        .audit_events(&elsewhere.id, &filter, None, 10)
+        .await
+        .unwrap();
+    let theirs: Vec<_> = theirs
+        .iter()
+        .map(|(_, event)| (event.user_name.as_str(), event.status))
+        .collect();
+    assert_eq!(theirs, [("stranger", 403)]);
+}
