@@ -109,6 +109,14 @@ pub enum Error {
     /// A value breaks the rules, with a sentence that says which.
     #[error("{0}")]
     Invalid(String),
+    /// A text is longer than its limit.
+    #[error("{what} has more than {characters_max} characters")]
+    TooLong {
+        /// What is too long, as the sentence's subject.
+        what: &'static str,
+        /// The limit in characters.
+        characters_max: usize,
+    },
     /// A named thing is not there.
     #[error("{0} does not exist")]
     Unknown(String),

@@ -60,7 +60,8 @@ pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, AuditEvent, AuditFilter, Cluster, Counts, Grant, Group,
     HistoryOrder, ListedOrganization, Mirror, Organization, OrganizationUsage, Permission, Quotas, Region,
-    RetentionLogRow, SyncJob, SyncRule, TriggerRow, TriggerRun, User,
+    RepositoryDetails, RepositoryFilter, RepositoryOrder, RepositorySet, RetentionLogRow, SyncJob, SyncRule,
+    TextMatch, TriggerRow, TriggerRun, User,
 };
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
@@ -83,7 +84,9 @@ pub use project::Project;
 pub use quota::QuotaUse;
 pub use region::{RegionChange, Regions, WantedRegion};
 pub use remote::{LoginChange, RemoteLogin};
-pub use repository::Visibility;
+pub use repository::{
+    CATEGORIES, DESCRIPTION_CHARS_MAX, RepositoriesFound, RepositoriesWanted, Visibility, WantedRepository,
+};
 pub use retention::{Retention, RetentionLog, TagSelector, WantedRetention, WantedRetentionRule};
 pub use secret::{NewTemporaryLogin, WantedLogin};
 pub use session::{NewSession, OpenSession};

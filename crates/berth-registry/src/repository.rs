@@ -1,5 +1,11 @@
 //! Repositories: made by their first push, listed for those who may see them.
 
+mod list;
+mod settings;
+
+pub use list::{RepositoriesFound, RepositoriesWanted};
+pub use settings::{CATEGORIES, DESCRIPTION_CHARS_MAX, WantedRepository};
+
 use std::sync::Arc;
 
 use berth_metadata::{NewRepository, OrganizationFacts, Standing, Viewer};

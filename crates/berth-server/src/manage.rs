@@ -15,6 +15,7 @@ mod names;
 mod organizations;
 mod quotas;
 mod regions;
+mod repositories;
 mod retentions;
 mod secrets;
 mod shares;
@@ -36,6 +37,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(versions::routes())
         .merge(organizations::routes())
+        .merge(repositories::routes())
         .merge(grants::routes())
         .merge(shares::routes())
         .merge(quotas::routes())

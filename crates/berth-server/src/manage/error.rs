@@ -19,6 +19,8 @@ use crate::audit::Code;
 pub(crate) enum Subject {
     /// An organisation.
     Organization,
+    /// An image.
+    Repository,
     /// A right on an organisation.
     Grant,
     /// A trigger of an image.
@@ -154,6 +156,7 @@ fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &'static str
             | Subject::NewShare
             | Subject::Share,
         ) => (StatusCode::FORBIDDEN, "4037020"),
+        (Error::Denied(_), Subject::Repository) => (StatusCode::FORBIDDEN, "4037018"),
         (Error::Denied(_) | Error::InsufficientScope(_), _) => (StatusCode::FORBIDDEN, "4030170"),
         (Error::Unknown(what), Subject::Grant) if !what.starts_with("organization") => {
             (StatusCode::NOT_FOUND, "4040078")
@@ -176,7 +179,7 @@ fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &'static str
             (StatusCode::CONFLICT, "4090089")
         }
         // No code is published for a tag or a trigger that is there; this is the image's.
-        (Error::Exists(_), Subject::Tag | Subject::Trigger | Subject::Registration) => {
+        (Error::Exists(_), Subject::Repository | Subject::Tag | Subject::Trigger | Subject::Registration) => {
             (StatusCode::CONFLICT, "4090006")
         }
         (Error::Exists(_), _) => (StatusCode::CONFLICT, "4090060"),
@@ -197,6 +200,7 @@ fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &'static str
         (Error::RepositoryUnknown(_), _) => (StatusCode::NOT_FOUND, "4040010"),
         (Error::ManifestUnknown(_), _) => (StatusCode::NOT_FOUND, "4041060"),
         (Error::BlobUnknown(_), _) => (StatusCode::NOT_FOUND, "4041051"),
+        (Error::TooLong { .. }, _) => (StatusCode::PAYLOAD_TOO_LARGE, "4131012"),
         (Error::TooLarge { .. }, _) => (StatusCode::PAYLOAD_TOO_LARGE, "4131001"),
         (
             Error::Invalid(_)

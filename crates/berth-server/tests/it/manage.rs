@@ -4,6 +4,7 @@ mod audit;
 mod document;
 mod quotas;
 mod registrations;
+mod repositories;
 mod retentions;
 mod rights;
 mod sharing;

@@ -1,0 +1,89 @@
+//! Lists of images with all that is told of them: by right, by share, filtered, ordered and paged.
+
+use berth_metadata::{
+    RepositoryDetails, RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet,
+};
+
+use crate::Registry;
+use crate::access::Caller;
+use crate::clock::now_ms;
+use crate::error::Error;
+use crate::tag::Listed;
+
+/// Tags that a row of a list shows at most, the newest; the count of all is beside them.
+const TAGS_SHOWN: i64 = 100;
+
+/// Which images to list, and which part of them.
+#[derive(Clone, Debug)]
+pub struct RepositoriesWanted {
+    /// Which images.
+    pub set: RepositorySet,
+    /// And of those.
+    pub filter: RepositoryFilter,
+    /// What to order by.
+    pub order: RepositoryOrder,
+    /// The largest first.
+    pub descending: bool,
+    /// How many to leave out.
+    pub offset: i64,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// A page of images.
+#[derive(Clone, Debug)]
+pub struct RepositoriesFound {
+    /// The rows, each with its newest tags.
+    pub rows: Vec<RepositoryDetails>,
+    /// How many there are on all pages.
+    pub total: i64,
+}
+
+impl Registry {
+    /// A page of the images that the caller has a right on, or that are shared by or with their account.
+    pub async fn repositories(
+        &self,
+        caller: &Caller,
+        wanted: RepositoriesWanted,
+    ) -> Result<RepositoriesFound, Error> {
+        let query = query(caller, wanted.set, wanted.filter)?;
+        let page = RepositoryPage::From {
+            order: wanted.order,
+            descending: wanted.descending,
+            offset: wanted.offset,
+            limit: wanted.limit,
+        };
+        let rows = self.metadata.list_repositories(&query, page, TAGS_SHOWN).await?;
+        let total = self.metadata.count_repositories(&query).await?;
+        Ok(RepositoriesFound { rows, total })
+    }
+
+    /// The next images by id, after the one of id `after`, without their tags.
+    pub async fn repositories_after(
+        &self,
+        caller: &Caller,
+        set: RepositorySet,
+        filter: RepositoryFilter,
+        (after, limit): (i64, u32),
+    ) -> Result<Listed<RepositoryDetails>, Error> {
+        let query = query(caller, set, filter)?;
+        let page = RepositoryPage::After {
+            id: after,
+            limit: i64::from(limit) + 1,
+        };
+        let rows = self.metadata.list_repositories(&query, page, 0).await?;
+        Ok(Listed::cut(rows, limit))
+    }
+}
+
+fn query(caller: &Caller, set: RepositorySet, filter: RepositoryFilter) -> Result<RepositoryQuery, Error> {
+    let user = caller.require_user()?;
+    Ok(RepositoryQuery {
+        user_id: user.user_id.clone(),
+        account_id: user.account_id.clone(),
+        administrator: user.administrator,
+        set,
+        filter,
+        now: now_ms(),
+    })
+}
