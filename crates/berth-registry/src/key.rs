@@ -5,6 +5,7 @@ use berth_metadata::{AccessKey, Conflict, User};
 use crate::access::Caller;
 use crate::clock::now_ms;
 use crate::identity::{login_key, secret_key_context};
+use crate::people::check_description;
 use crate::user::{Switch, random_text};
 use crate::{Error, Registry};
 
@@ -72,6 +73,24 @@ impl Registry {
     ) -> Result<AccessKeyPair, Error> {
         caller.require_administrator(account)?;
         let user = self.user(account, user).await?;
+        self.create_key(&user, "").await.map(|(pair, _)| pair)
+    }
+
+    /// Creates an access key for the caller, or for a user of the account that the caller administers; its row and its
+    /// secret, once. `Invalid` when the user has as many as one may.
+    pub async fn create_key_of(
+        &self,
+        caller: &Caller,
+        user_id: &str,
+        description: &str,
+    ) -> Result<(AccessKeyPair, AccessKey), Error> {
+        caller.require_lasting()?;
+        let user = self.person_by_id(caller, user_id).await?;
+        check_description(description)?;
+        self.create_key(&user, description).await
+    }
+
+    async fn create_key(&self, user: &User, description: &str) -> Result<(AccessKeyPair, AccessKey), Error> {
         if self.metadata.list_access_keys(&user.id).await?.len() >= KEYS_PER_USER_MAX {
             return Err(Error::Invalid(format!(
                 "user '{}' has {KEYS_PER_USER_MAX} access keys, as many as one user may: delete one first",
@@ -79,12 +98,13 @@ impl Registry {
             )));
         }
         let pair = AccessKeyPair::generate();
-        let row = self.sealed(&pair, &user.id)?;
-        match self.metadata.create_access_key(row).await {
+        let mut row = self.sealed(&pair, &user.id)?;
+        description.clone_into(&mut row.description);
+        match self.metadata.create_access_key(row.clone()).await {
             Err(berth_metadata::Error::Conflict(Conflict::AccessKeyExists)) => {
                 Err(Error::Exists(format!("access key {}", pair.access_key_id)))
             }
-            created => Ok(created.map(|()| pair)?),
+            created => Ok(created.map(|()| (pair, row))?),
         }
     }
 
@@ -100,6 +120,39 @@ impl Registry {
         Ok(self.metadata.list_access_keys(&user.id).await?)
     }
 
+    /// The access keys of the caller, or of a user of the account that the caller administers; without their secrets.
+    pub async fn keys_of(&self, caller: &Caller, user_id: &str) -> Result<Vec<AccessKey>, Error> {
+        let user = self.person_by_id(caller, user_id).await?;
+        Ok(self.metadata.list_access_keys(&user.id).await?)
+    }
+
+    /// An access key, for its owner and the administrators of the owner's account.
+    pub async fn key_by_id(&self, caller: &Caller, access_key_id: &str) -> Result<AccessKey, Error> {
+        self.key_for(caller, access_key_id).await
+    }
+
+    /// Switches and describes a key, each unless absent; for its owner and the administrators of the owner's account.
+    pub async fn change_key(
+        &self,
+        caller: &Caller,
+        access_key_id: &str,
+        switch: Option<Switch>,
+        description: Option<&str>,
+    ) -> Result<AccessKey, Error> {
+        let key = self.key_for(caller, access_key_id).await?;
+        caller.require_lasting()?;
+        check_description(description.unwrap_or_default())?;
+        let enabled = switch.map(|switch| switch == Switch::Enabled);
+        self.metadata
+            .update_access_key(&key.access_key_id, enabled, description)
+            .await?;
+        Ok(AccessKey {
+            enabled: enabled.unwrap_or(key.enabled),
+            description: description.map_or(key.description, str::to_owned),
+            ..key
+        })
+    }
+
     /// Makes a key good again, or refuses it and every login made with it from the next request on.
     pub async fn switch_access_key(
         &self,
@@ -107,7 +160,7 @@ impl Registry {
         access_key_id: &str,
         switch: Switch,
     ) -> Result<(), Error> {
-        let (key, _) = self.key_for_administrator(caller, access_key_id).await?;
+        let key = self.key_for(caller, access_key_id).await?;
         self.metadata
             .set_access_key_enabled(&key.access_key_id, switch == Switch::Enabled)
             .await?;
@@ -116,7 +169,7 @@ impl Registry {
 
     /// Deletes a key; every login made with it ends at its next request.
     pub async fn delete_access_key(&self, caller: &Caller, access_key_id: &str) -> Result<(), Error> {
-        let (key, _) = self.key_for_administrator(caller, access_key_id).await?;
+        let key = self.key_for(caller, access_key_id).await?;
         self.metadata.delete_access_key(&key.access_key_id).await?;
         Ok(())
     }
@@ -139,20 +192,18 @@ impl Registry {
         })
     }
 
-    /// A key that exists and that the caller administers; one of another account is `Unknown` like one that is not.
-    async fn key_for_administrator(
-        &self,
-        caller: &Caller,
-        access_key_id: &str,
-    ) -> Result<(AccessKey, User), Error> {
+    /// A key that is the caller's own or that the caller administers; any other is `Unknown` like one that is not.
+    async fn key_for(&self, caller: &Caller, access_key_id: &str) -> Result<AccessKey, Error> {
         let found = self.metadata.access_key(access_key_id).await?;
-        let account = found.as_ref().map_or("", |(_, user)| user.account_name.as_str());
-        match (caller.require_administrator(account), found) {
-            (Ok(()), Some(found)) => Ok(found),
-            (Err(Error::Denied(_)), _) | (Ok(()), None) => {
-                Err(Error::Unknown(format!("access key {access_key_id}")))
-            }
-            (Err(error), _) => Err(error),
+        let is_theirs = |user: &User| match caller {
+            Caller::System => Ok(true),
+            _ => caller
+                .require_user()
+                .map(|asking| asking.user_id == user.id || asking.administers(&user.account_id)),
+        };
+        match found {
+            Some((key, user)) if is_theirs(&user)? => Ok(key),
+            _ => Err(Error::Unknown(format!("access key {access_key_id}"))),
         }
     }
 }

@@ -18,10 +18,10 @@ use utoipa::openapi::{OpenApi, security};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::audit::{self, Operations};
-use crate::manage;
 use crate::manage::error;
 use crate::origin::Origin;
 use crate::state::AppState;
+use crate::{iam, manage};
 
 /// Where the document is.
 pub(crate) const DOCUMENT_PATH: &str = "/openapi.json";
@@ -71,6 +71,7 @@ pub(crate) fn routes(app: &AppState) -> Router<AppState> {
     operations
         .method_not_allowed_fallback(error::method_not_allowed)
         .merge(manage::dead_ends())
+        .merge(iam::dead_ends())
         .layer(middleware::from_fn_with_state(heard, audit::operations))
         .layer(middleware::from_fn(error::name_request))
         .route(
@@ -84,6 +85,7 @@ pub(crate) fn routes(app: &AppState) -> Router<AppState> {
 fn operations() -> (Router<AppState>, OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(manage::operations())
+        .merge(iam::operations())
         .split_for_parts();
     env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
     add_security(&mut document);

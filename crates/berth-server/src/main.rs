@@ -13,6 +13,7 @@ mod console;
 mod distribution;
 mod first_start;
 mod health;
+mod iam;
 mod logging;
 mod manage;
 mod origin;

@@ -18,6 +18,7 @@ mod regions;
 mod repositories;
 mod retentions;
 mod secrets;
+mod sessions;
 mod shares;
 mod statistics;
 mod sync;
@@ -53,6 +54,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(tags::routes())
         .merge(statistics::routes())
         .merge(audit::routes())
+        .merge(sessions::routes())
 }
 
 /// What paths below the API's that lead nowhere are answered with: its error form too.

@@ -1,6 +1,7 @@
 //! The refusals that every operation can answer, added to the document in one place. What only some can answer (404,
 //! 406, 409) each declares itself.
 
+use crate::manage::error::is_iam;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
@@ -35,20 +36,25 @@ const OF_OPEN: [&str; 1] = ["500"];
 
 /// Adds them to each operation.
 pub(super) fn add(document: &mut OpenApi) {
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
+        let body = if is_iam(path) {
+            "IamRefusalBody"
+        } else {
+            "RefusalBody"
+        };
         for operation in [&mut item.get, &mut item.head].into_iter().flatten() {
-            complete(operation, false);
+            complete(operation, false, body);
         }
         for operation in [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
             .into_iter()
             .flatten()
         {
-            complete(operation, true);
+            complete(operation, true, body);
         }
     }
 }
 
-fn complete(operation: &mut Operation, changes: bool) {
+fn complete(operation: &mut Operation, changes: bool, body: &str) {
     let open = operation
         .security
         .as_ref()
@@ -59,13 +65,13 @@ fn complete(operation: &mut Operation, changes: bool) {
             .responses
             .responses
             .entry((*status).to_owned())
-            .or_insert_with(|| RefOr::T(refusal(when)));
+            .or_insert_with(|| RefOr::T(refusal(when, body)));
     }
 }
 
-fn refusal(when: &str) -> Response {
+fn refusal(when: &str, body: &str) -> Response {
     let body = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("RefusalBody")))
+        .schema(Some(Ref::from_schema_name(body)))
         .build();
     ResponseBuilder::new()
         .description(when)

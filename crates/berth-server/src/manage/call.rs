@@ -27,7 +27,16 @@ pub(crate) struct Call {
     body: Bytes,
 }
 
-impl FromRequest<AppState> for Call {
+/// A request of somebody who is about to prove who they are.
+pub(crate) struct Open {
+    /// Where it came from, and this server's address as the client knows it.
+    pub(crate) origin: Origin,
+    /// The rest of the request.
+    pub(crate) parts: Parts,
+    body: Bytes,
+}
+
+impl FromRequest<AppState> for Open {
     type Rejection = Refused;
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self, Refused> {
@@ -39,6 +48,19 @@ impl FromRequest<AppState> for Call {
             }
             Err(_) => return Err(Refused::body_broken_off()),
         };
+        Ok(Self {
+            origin: Origin::of(&parts, &app.settings),
+            parts,
+            body,
+        })
+    }
+}
+
+impl FromRequest<AppState> for Call {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, app: &AppState) -> Result<Self, Refused> {
+        let Open { origin, parts, body } = Open::from_request(request, app).await?;
         let caller = match authenticate::management_caller(app, &parts, &body).await {
             Ok(caller) => caller,
             Err(error) => {
@@ -52,10 +74,17 @@ impl FromRequest<AppState> for Call {
         Witness::hear_body(&parts, &body);
         Ok(Self {
             caller,
-            origin: Origin::of(&parts, &app.settings),
+            origin,
             parts,
             body,
         })
+    }
+}
+
+impl Open {
+    /// The body as JSON of the wanted form, whatever its content type says.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Refused> {
+        serde_json::from_slice(&self.body).map_err(|error| Refused::body_malformed(&error))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The one place that gives management errors their status, code and body (shape 1 of the API's error bodies, with the
 //! older top-level names beside it, so that every SDK and Terraform read it).
 
+mod iam;
+
 use axum::Json;
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -11,6 +13,8 @@ use http::{HeaderValue, Method, StatusCode, Uri};
 use serde::Serialize;
 use tower_http::request_id::RequestId;
 use utoipa::ToSchema;
+
+pub(crate) use iam::{IamRefusalBody, is_iam};
 
 use crate::audit::Code;
 
@@ -97,6 +101,11 @@ impl Refused {
 
     pub(crate) fn invalid(code: &str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// A login with what is not right.
+    pub(crate) fn login(message: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "IAM.0001", message)
     }
 
     /// The refusal of an operation on `subject`.
@@ -294,15 +303,20 @@ impl IntoResponse for Refused {
 /// Writes the bodies of refusals, with the id of the request that each was.
 pub(crate) async fn name_request(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().cloned();
+    let is_iam = is_iam(request.uri().path());
     let mut response = next.run(request).await;
     let Some(refused) = response.extensions_mut().remove::<Refused>() else {
         return response;
     };
     let id = id.as_ref().and_then(|id| id.header_value().to_str().ok());
     let (parts, _) = response.into_parts();
-    let (mut head, body) = Json(refused.body(id.unwrap_or_default()))
-        .into_response()
-        .into_parts();
+    let id = id.unwrap_or_default();
+    let written = if is_iam {
+        Json(refused.iam_body(id)).into_response()
+    } else {
+        Json(refused.body(id)).into_response()
+    };
+    let (mut head, body) = written.into_parts();
     head.status = parts.status;
     head.headers.extend(parts.headers);
     head.extensions = parts.extensions;

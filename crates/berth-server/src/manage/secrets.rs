@@ -1,4 +1,4 @@
-//! Temporary docker logins (operation 50, `create_secret`).
+//! Temporary docker logins (operations 50 and 51).
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,28 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use berth_registry::WantedLogin;
+use berth_registry::{NewTemporaryLogin, WantedLogin};
 use http::header::CACHE_CONTROL;
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::macros::format_description;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::call::Call;
 use super::error::{Refused, Subject};
+use super::wire::Micros;
 use crate::state::AppState;
 
 const LOGIN_HEADER: HeaderName = HeaderName::from_static("x-swr-dockerlogin");
+/// An extension: the command for containerd, with the image left open.
+const CONTAINERD_HEADER: HeaderName = HeaderName::from_static("x-berth-containerdlogin");
 const EXPIRY_HEADER: HeaderName = HeaderName::from_static("x-swr-expireat");
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(create))
+    OpenApiRouter::new()
+        .routes(routes!(create))
+        .routes(routes!(create_token))
 }
 
 /// A login, as a part of docker's config.json.
@@ -51,6 +54,7 @@ struct HostAuth {
         ("duration_seconds" = Option<i64>, Query, description = "How long the login is good for, 900 to 86400")),
     responses((status = 200, body = Auths, headers(
         ("X-Swr-Dockerlogin" = String, description = "The command to run"),
+        ("X-Berth-Containerdlogin" = String, description = "The same for containerd; an extension"),
         ("X-Swr-Expireat" = String, description = "When the login ends, RFC 3339")))))]
 async fn create(State(app): State<AppState>, call: Call) -> Result<Response, Refused> {
     let wanted = WantedLogin {
@@ -62,16 +66,40 @@ async fn create(State(app): State<AppState>, call: Call) -> Result<Response, Ref
         .create_secret(&call.caller, &wanted)
         .await
         .map_err(|error| Refused::of(Subject::Other, error))?;
-    let host = call.origin.host();
-    let command = format!("docker login -u {} -p {} {host}", login.user, login.key);
-    let auth = STANDARD.encode(format!("{}:{}", login.user, login.key));
+    Ok(answer(&login, call.origin.host()))
+}
+
+/// Make a docker login by token
+///
+/// The user name is `bearertoken@<id>`; it is good for 12 hours. The headers are those of the temporary login.
+#[utoipa::path(post, path = "/v2/manage/utils/authorizationtoken", operation_id = "create_authorization_token",
+    tag = "logins",
+    responses((status = 200, body = Auths, headers(
+        ("X-Swr-Dockerlogin" = String, description = "The command to run"),
+        ("X-Berth-Containerdlogin" = String, description = "The same for containerd; an extension"),
+        ("x-swr-expireat" = String, description = "When the login ends, RFC 3339")))))]
+async fn create_token(State(app): State<AppState>, call: Call) -> Result<Response, Refused> {
+    let login = app.registry.create_authorization_token(&call.caller).await?;
+    Ok(answer(&login, call.origin.host()))
+}
+
+fn answer(login: &NewTemporaryLogin, host: &str) -> Response {
+    let NewTemporaryLogin {
+        user,
+        key,
+        expires_at,
+    } = login;
+    let docker = format!("docker login -u {user} -p {key} {host}");
+    let containerd = format!("ctr image pull --user {user}:{key} {host}/<organization>/<image>:<tag>");
+    let auth = STANDARD.encode(format!("{user}:{key}"));
     let auths = BTreeMap::from([(host.to_owned(), HostAuth { auth })]);
-    let mut response = Json(Auths { auths }).into_response();
-    let headers = response.headers_mut();
-    headers.insert(LOGIN_HEADER, plain(command));
-    headers.insert(EXPIRY_HEADER, plain(expiry(login.expires_at)));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    let headers = [
+        (LOGIN_HEADER, plain(docker)),
+        (CONTAINERD_HEADER, plain(containerd)),
+        (EXPIRY_HEADER, plain(Micros(*expires_at).to_string())),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (headers, Json(Auths { auths })).into_response()
 }
 
 fn duration(call: &Call) -> Result<Option<i64>, Refused> {
@@ -87,13 +115,4 @@ fn duration(call: &Call) -> Result<Option<i64>, Refused> {
 
 fn plain(text: String) -> HeaderValue {
     HeaderValue::try_from(text).expect("names, keys and hosts are plain characters")
-}
-
-/// RFC 3339 with six digits after the second, as SWR prints it.
-fn expiry(ms: i64) -> String {
-    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
-    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
-    at.ok()
-        .and_then(|at| at.format(&format).ok())
-        .expect("the end of a login is a day from now")
 }

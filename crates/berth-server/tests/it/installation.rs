@@ -23,6 +23,9 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
     ("BERTH_ADMIN_SK", SECRET_KEY),
 ];
 
+/// A header's name and value.
+pub(crate) type Header<'a> = (&'static str, &'a str);
+
 /// A server after a first start with account `berth` and administrator `admin`.
 pub(crate) struct Installation {
     pub(crate) place: Place,
@@ -117,10 +120,26 @@ impl Installation {
         access_key_id: &str,
         secret_key: &str,
         method: Method,
+        at: (&str, &str),
+    ) -> Answer {
+        self.signed_beside(access_key_id, secret_key, (&[], &[]), method, at)
+            .await
+    }
+
+    /// The same with more headers: those that the signature covers, and those added after signing.
+    pub(crate) async fn signed_beside(
+        &self,
+        access_key_id: &str,
+        secret_key: &str,
+        (signed, unsigned): (&[Header<'_>], &[Header<'_>]),
+        method: Method,
         (target, body): (&str, &str),
     ) -> Answer {
         let keys = (access_key_id, secret_key);
-        let headers = signature(self.server.address, keys, &method, (target, body));
+        let mut headers = signature_over(self.server.address, keys, signed, &method, (target, body));
+        for (name, value) in unsigned {
+            headers.insert(*name, HeaderValue::from_str(value).unwrap());
+        }
         self.send(method, target, headers, body).await
     }
 }
@@ -128,15 +147,33 @@ impl Installation {
 /// The headers of a request that is signed with an access key and its secret.
 pub(crate) fn signature(
     address: SocketAddr,
+    keys: (&str, &str),
+    method: &Method,
+    at: (&str, &str),
+) -> HeaderMap {
+    signature_over(address, keys, &[], method, at)
+}
+
+/// The same with more headers, which the signature covers.
+fn signature_over(
+    address: SocketAddr,
     (access_key_id, secret_key): (&str, &str),
+    more: &[Header<'_>],
     method: &Method,
     (target, body): (&str, &str),
 ) -> HeaderMap {
     let format = format_description!("[year][month][day]T[hour][minute][second]Z");
     let date = OffsetDateTime::now_utc().format(&format).unwrap();
     let mut headers = HeaderMap::new();
-    headers.insert("x-sdk-date", HeaderValue::try_from(date).unwrap());
-    headers.insert("host", HeaderValue::try_from(address.to_string()).unwrap());
+    let host = address.to_string();
+    for (name, value) in [("x-sdk-date", date.as_str()), ("host", &host)]
+        .iter()
+        .chain(more)
+    {
+        headers.insert(*name, HeaderValue::from_str(value).unwrap());
+    }
+    let covered: Vec<String> = headers.keys().map(ToString::to_string).collect();
+    let covered: Vec<&str> = covered.iter().map(String::as_str).collect();
     let (raw_path, query) = target
         .split_once('?')
         .map_or((target, None), |(path, query)| (path, Some(query)));
@@ -148,9 +185,7 @@ pub(crate) fn signature(
         authority: None,
         body: SignedBody::Received(body.as_bytes()),
     };
-    let authorization = request
-        .sign(access_key_id, secret_key, &["host", "x-sdk-date"])
-        .unwrap();
+    let authorization = request.sign(access_key_id, secret_key, &covered).unwrap();
     headers.insert(
         AUTHORIZATION,
         HeaderValue::try_from(authorization.to_string()).unwrap(),

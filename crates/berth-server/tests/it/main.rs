@@ -12,6 +12,7 @@ mod command_line;
 mod commands;
 mod content;
 mod distribution;
+mod iam;
 mod installation;
 mod manage;
 mod regressions;
