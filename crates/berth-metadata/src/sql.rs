@@ -115,7 +115,8 @@ impl crate::Metadata {
         read.map_err(|failure| failure.into_error(doing))
     }
 
-    /// Every row that a reading statement answers; the statement bounds them.
+    /// Every row that a reading statement answers; the statement bounds them. Nothing is found by a text that no database
+    /// can hold.
     pub(crate) async fn list<T>(
         &self,
         doing: &str,
@@ -126,7 +127,10 @@ impl crate::Metadata {
             .fetch_all(self.pool.reads())
             .await
             .map_err(Failure::from);
-        let read = rows.and_then(|rows| rows.iter().map(read).collect());
+        let read: Result<Vec<T>, Failure> = rows.and_then(|rows| rows.iter().map(read).collect());
+        if read.as_ref().is_err_and(Failure::is_zero_byte) {
+            return Ok(Vec::new());
+        }
         read.map_err(|failure| failure.into_error(doing))
     }
 

@@ -109,7 +109,8 @@ pub(crate) const AFTER_TIME_DESCENDING: &str = page!(
 );
 pub(crate) const AFTER_TAG: &str = page!(" AND tag > $4", "tag LIMIT $3");
 pub(crate) const AFTER_TAG_DESCENDING: &str = page!(" AND tag < $4", "tag DESC LIMIT $3");
-pub(crate) const COUNT: &str = concat!("SELECT COUNT(*) FROM tags WHERE ", found!());
+const COUNT: &str = concat!("SELECT COUNT(*) FROM tags WHERE ", found!());
+const COUNT_ALL: &str = "SELECT tag_count FROM repositories WHERE id = $1";
 pub(crate) const ONE: &str = columns_and_joins!("repository_id = $1 AND tag = $2");
 
 impl Metadata {
@@ -130,9 +131,12 @@ impl Metadata {
 
     /// How many tags a repository has with `search` in their name, whatever the case; all when it is empty.
     pub async fn count_tags_found(&self, repository_id: i64, search: &str) -> Result<i64, Error> {
-        let statement = sqlx::query(COUNT)
-            .bind(repository_id)
-            .bind(search.to_ascii_lowercase());
+        let statement = if search.is_empty() {
+            sqlx::query(COUNT_ALL).bind(repository_id)
+        } else {
+            let searched = sqlx::query(COUNT).bind(repository_id);
+            searched.bind(search.to_ascii_lowercase())
+        };
         let count = self
             .find("count tags", statement, |row| Ok(row.try_get(0)?))
             .await?;

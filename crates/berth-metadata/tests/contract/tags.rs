@@ -146,6 +146,7 @@ pub(crate) async fn tags_are_searched_without_regard_to_case(world: World) {
         ("x", &["a%x", "a_x", "aax"]),
         ("none", &[]),
         ("\\", &[]),
+        ("\0", &[]),
     ] {
         let wanted = TagsPage {
             search: search.to_owned(),
@@ -287,6 +288,14 @@ pub(crate) async fn a_tag_is_moved_to_what_is_there(world: World) {
     assert_eq!(shown, [by("one"), by("two"), by("one")]);
     let row = metadata.tag_row(repository, "new").await.unwrap().unwrap();
     assert_eq!((row.digest, row.updated_at), (digest("one"), 300));
+    assert_eq!(metadata.count_tags_found(repository, "").await.unwrap(), 3);
+    assert!(
+        metadata
+            .delete_tag(repository, "new", None, at(400))
+            .await
+            .unwrap()
+    );
+    assert_eq!(metadata.count_tags_found(repository, "").await.unwrap(), 2);
 }
 
 pub(crate) async fn the_history_is_paged_and_names_people(world: World) {

@@ -70,6 +70,29 @@ async fn a_wrong_retag_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_retag_keeps_to_the_quota_of_tags() {
+    let team = start().await;
+    let pushed = docker(&team).push_image(APP, "v1", b"one").await;
+    let quotas = "/v2/manage/domains/berth/quotas";
+    team.does(Method::PUT, quotas, &json!({ "tag": 1 }), 200).await;
+    team.refuses(Method::POST, TAGS, &retag("v1", "new"), (400, "4000099"))
+        .await;
+    let mut same = retag("v1", "v1");
+    same["override"] = json!(true);
+    team.does(Method::POST, TAGS, &same, 201).await;
+    team.does(Method::DELETE, &format!("{TAGS}/v1"), &Value::Null, 204)
+        .await;
+    let restore = format!("{TAGS}/v1/restore");
+    let body = json!({ "digest": digest(&pushed) });
+    team.does(Method::POST, &restore, &body, 200).await;
+    team.does(Method::PUT, quotas, &json!({ "tag": 0 }), 200).await;
+    team.does(Method::DELETE, &format!("{TAGS}/v1"), &Value::Null, 204)
+        .await;
+    team.refuses(Method::POST, &restore, &body, (400, "4000099"))
+        .await;
+}
+
+#[tokio::test]
 async fn retags_need_write_and_deletes_need_manage() {
     let team = start().await;
     docker(&team).push_image(APP, "v1", b"one").await;
