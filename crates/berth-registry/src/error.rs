@@ -1,5 +1,6 @@
 //! The outcomes a caller of [`crate::Registry`] can act on. Knows no HTTP status and no wire code.
 
+use berth_metadata::Conflict;
 use berth_oci::{Digest, NameError, Reference};
 
 use crate::limits::Quota;
@@ -214,7 +215,19 @@ impl From<berth_metadata::Error> for Error {
             berth_metadata::Error::ReadOnly => Self::ReadOnly,
             // Somebody deleted the repository in the middle of this: the same request makes it anew or finds nothing.
             berth_metadata::Error::Unavailable { .. }
-            | berth_metadata::Error::Conflict(berth_metadata::Conflict::RepositoryGone) => Self::Unavailable,
+            | berth_metadata::Error::Conflict(Conflict::RepositoryGone) => Self::Unavailable,
+            berth_metadata::Error::Conflict(Conflict::OrganizationQuota { limit }) => Self::QuotaExceeded {
+                quota: Quota::Organizations,
+                limit,
+            },
+            berth_metadata::Error::Conflict(Conflict::RepositoryQuota { limit }) => Self::QuotaExceeded {
+                quota: Quota::Repositories,
+                limit,
+            },
+            berth_metadata::Error::Conflict(Conflict::TagQuota { limit }) => Self::QuotaExceeded {
+                quota: Quota::Tags,
+                limit,
+            },
             other => Self::internal("using the metadata", other),
         }
     }

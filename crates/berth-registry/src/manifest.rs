@@ -15,7 +15,6 @@ use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::counting::Counting;
 use crate::error::Error;
-use crate::quota;
 use crate::repository::Place;
 use crate::tag::by;
 
@@ -274,6 +273,6 @@ fn conflict(error: berth_metadata::Error) -> Error {
             Error::ReferencesMissing(missing)
         }
         berth_metadata::Error::Conflict(Conflict::TagMoved { now }) => Error::TagMoved { now },
-        error => quota::exceeded(error),
+        error => error.into(),
     }
 }

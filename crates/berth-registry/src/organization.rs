@@ -8,7 +8,6 @@ use berth_oci::OrganizationName;
 
 use crate::access::{Action, Caller, Refusal, UserCaller, refuse};
 use crate::clock::now_ms;
-use crate::quota;
 use crate::{Error, Registry};
 
 /// An organisation and what the caller may do in it.
@@ -78,7 +77,7 @@ impl Registry {
                     Error::Exists(format!("organization '{name}'"))
                 }
                 berth_metadata::Error::Conflict(Conflict::UserGone) => crate::identity::not_recognised(),
-                other => quota::exceeded(other),
+                other => other.into(),
             })
     }
 

@@ -117,16 +117,3 @@ impl Registry {
         }
     }
 }
-
-/// What a quota that is used up means to the caller; anything else stays as it is.
-pub(crate) fn exceeded(error: berth_metadata::Error) -> Error {
-    let (quota, limit) = match error {
-        berth_metadata::Error::Conflict(Conflict::OrganizationQuota { limit }) => {
-            (Quota::Organizations, limit)
-        }
-        berth_metadata::Error::Conflict(Conflict::RepositoryQuota { limit }) => (Quota::Repositories, limit),
-        berth_metadata::Error::Conflict(Conflict::TagQuota { limit }) => (Quota::Tags, limit),
-        other => return other.into(),
-    };
-    Error::QuotaExceeded { quota, limit }
-}

@@ -17,7 +17,6 @@ use crate::access::{Action, Caller, ORGANIZATION_UNKNOWN};
 use crate::clock::now_ms;
 use crate::counting::Counter;
 use crate::error::{Denial, Error};
-use crate::quota;
 use crate::tag::Listed;
 
 /// Who may pull a repository.
@@ -128,7 +127,7 @@ impl Registry {
             now: now_ms(),
         };
         let made = self.metadata.ensure_repository(new).await;
-        Ok(made.map_err(quota::exceeded)?.id)
+        Ok(made?.id)
     }
 }
 

@@ -19,6 +19,7 @@ mod repositories;
 mod retentions;
 mod secrets;
 mod sessions;
+mod shared_repositories;
 mod shares;
 mod statistics;
 mod sync;
@@ -41,6 +42,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(repositories::routes())
         .merge(grants::routes())
         .merge(shares::routes())
+        .merge(shared_repositories::routes())
         .merge(quotas::routes())
         .merge(features::routes())
         .merge(agency::routes())

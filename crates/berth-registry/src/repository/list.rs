@@ -1,7 +1,8 @@
 //! Lists of images with all that is told of them: by right, by share, filtered, ordered and paged.
 
 use berth_metadata::{
-    RepositoryDetails, RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet,
+    Repository, RepositoryDetails, RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery,
+    RepositorySet,
 };
 
 use crate::Registry;
@@ -54,6 +55,7 @@ impl Registry {
             limit: wanted.limit,
         };
         let rows = self.metadata.list_repositories(&query, page, TAGS_SHOWN).await?;
+        let rows = rows.into_iter().map(|row| told(wanted.set, row)).collect();
         let total = self.metadata.count_repositories(&query).await?;
         Ok(RepositoriesFound { rows, total })
     }
@@ -72,7 +74,29 @@ impl Registry {
             limit: i64::from(limit) + 1,
         };
         let rows = self.metadata.list_repositories(&query, page, 0).await?;
+        let rows = rows.into_iter().map(|row| told(set, row)).collect();
         Ok(Listed::cut(rows, limit))
+    }
+}
+
+/// What a caller is told of an image. A share that is over leaves no more than the name and when the image was made: what
+/// happened to it since is not for the other account.
+fn told(set: RepositorySet, row: RepositoryDetails) -> RepositoryDetails {
+    if set != RepositorySet::SharedWithAccount || row.share_valid || row.repository.is_public {
+        return row;
+    }
+    RepositoryDetails {
+        repository: Repository {
+            category: String::new(),
+            description: String::new(),
+            updated_at: row.repository.created_at,
+            ..row.repository
+        },
+        tag_count: 0,
+        size_bytes: 0,
+        pull_count: 0,
+        tags: Vec::new(),
+        ..row
     }
 }
 

@@ -3,10 +3,10 @@
 use berth_metadata::{Conflict, NewRepository, RepositoryDetails, RepositoryEdit};
 use berth_oci::RepositoryName;
 
+use crate::Registry;
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::error::Error;
-use crate::{Registry, quota};
 
 /// What an image can be filed under, as SWR names it.
 pub const CATEGORIES: [&str; 8] = [
@@ -62,7 +62,7 @@ impl Registry {
             berth_metadata::Error::Conflict(Conflict::OrganizationGone) => {
                 Error::Unknown(format!("organization '{}'", name.organization()))
             }
-            other => quota::exceeded(other),
+            other => other.into(),
         })
     }
 

@@ -10,7 +10,6 @@ use crate::Registry;
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::error::Error;
-use crate::quota;
 
 /// A tag to set to what another one names.
 #[derive(Clone, Debug)]
@@ -63,7 +62,7 @@ impl Registry {
             Err(berth_metadata::Error::Conflict(Conflict::TagMoved { .. })) => {
                 Err(Error::Exists(format!("tag {}", retag.destination)))
             }
-            Err(error) => Err(quota::exceeded(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -93,7 +92,7 @@ impl Registry {
             expected: None,
             by: by(caller),
         };
-        if self.metadata.move_tag(wanted).await.map_err(quota::exceeded)? {
+        if self.metadata.move_tag(wanted).await? {
             return Ok(());
         }
         Err(Error::Unknown(format!(

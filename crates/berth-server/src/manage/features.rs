@@ -62,7 +62,7 @@ async fn show(State(app): State<AppState>, call: Call) -> Result<Json<FeatureGat
         enable_pipeline: false,
         enable_authorization_token: true,
         enable_resource: false,
-        enable_list_v3: false,
+        enable_list_v3: true,
         enable_image_quota: has_image_quotas,
     }))
 }

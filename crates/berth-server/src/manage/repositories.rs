@@ -1,6 +1,6 @@
 //! Images, which this API calls repositories (operations 9 to 14).
 
-mod list;
+pub(super) mod list;
 
 use axum::Json;
 use axum::extract::{Path, State};

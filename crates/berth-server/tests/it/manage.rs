@@ -9,6 +9,7 @@ mod retentions;
 mod rights;
 mod sharing;
 mod statistics;
+mod story;
 mod sync;
 mod tags;
 mod team;

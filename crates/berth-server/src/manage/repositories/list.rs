@@ -243,7 +243,7 @@ fn text_match(wanted: Matching) -> TextMatch {
 }
 
 /// An image's name as it is stored, from a client that writes `$` for `/` in queries as in paths.
-fn slashed(name: &str) -> String {
+pub(in crate::manage) fn slashed(name: &str) -> String {
     name.replace('$', "/")
 }
 

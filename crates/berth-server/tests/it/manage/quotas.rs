@@ -103,6 +103,49 @@ async fn an_organization_over_the_quota_is_refused() {
 }
 
 #[tokio::test]
+async fn images_and_tags_over_the_quota_are_refused() {
+    let team = Team::start().await;
+    let admin = team.docker(&team.admin);
+    let repos = "/v2/manage/namespaces/group/repos";
+    let create = |name: &str| json!({ "repository": name, "is_public": false });
+    team.does(Method::PUT, SET, &json!({ "repository": 2, "tag": 2 }), 200)
+        .await;
+    team.does(Method::POST, repos, &create("second"), 200).await;
+    team.refuses(Method::POST, repos, &create("third"), (400, "4000098"))
+        .await;
+    let refused = admin.ask("POST /v2/group/third/blobs/uploads/").await;
+    let error = &refused.refused(403, "DENIED").errors()[0];
+    assert_eq!(error["message"], "you do not have the permission");
+    assert!(
+        error["detail"].as_str().unwrap().contains("may hold 2 images"),
+        "{error}"
+    );
+    admin.push_image("group/second", "v1", b"layer").await;
+    admin.push_image("group/second", "v2", b"layer").await;
+    let third = admin.ask("PUT /v2/group/second/manifests/v3");
+    let index = crate::content::index(&[]);
+    let third = third
+        .header("content-type", index["mediaType"].as_str().unwrap())
+        .body(index.to_string());
+    let error = &third.await.refused(403, "DENIED").errors()[0];
+    assert!(
+        error["detail"].as_str().unwrap().contains("may have 2 tags"),
+        "{error}"
+    );
+    // A tag that is there moves, and a new one is refused, whatever the way.
+    admin.push_image("group/second", "v2", b"another layer").await;
+    let tags = format!("{repos}/second/tags");
+    let retag = |to: &str| json!({ "source_tag": "v1", "destination_tag": to, "override": true });
+    team.refuses(Method::POST, &tags, &retag("v3"), (400, "4000099"))
+        .await;
+    team.does(Method::POST, &tags, &retag("v2"), 201).await;
+    let used = format!("{QUOTAS}?namespace=group&repository=second");
+    let listed = team.does(Method::GET, &used, &Value::Null, 200).await;
+    let expected = [row("namespace", 5, 1), row("repository", 2, 2), row("tag", 2, 2)];
+    assert_eq!(listed, json!({ "quotas": expected }));
+}
+
+#[tokio::test]
 async fn the_gates_tell_the_truth() {
     let team = Team::start().await;
     let path = "/v2/manage/projects/%7Bproject_id%7D/feature-gates";

@@ -1,5 +1,7 @@
 //! Sharing with other accounts on the wire (operations 26 to 30).
 
+mod lists;
+
 use http::Method;
 use serde_json::{Value, json};
 

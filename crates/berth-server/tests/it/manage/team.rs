@@ -2,11 +2,13 @@
 //! administrator of another account.
 
 use berth_metadata::Metadata;
+use berth_registry::AccessKeyPair;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::code;
+use crate::client::Client;
 use crate::installation::{ACCESS_KEY_ID, Answer, Installation, LOGIN_KEY, SECRET_KEY, basic};
 
 /// The image; its name holds a `/`, which paths write as `$`.
@@ -94,6 +96,19 @@ impl Team {
         self.installation
             .signed_by(&person.access_key_id, &person.secret_key, method, (target, &body))
             .await
+    }
+
+    /// A person as a client of docker's API.
+    pub(crate) fn docker(&self, person: &Person) -> Client {
+        let pair = AccessKeyPair {
+            access_key_id: person.access_key_id.clone(),
+            secret_key: person.secret_key.clone(),
+        };
+        Client {
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            url: format!("http://{}", self.installation.server.address),
+            authorization: Some(basic(&format!("local@{}", pair.access_key_id), &pair.login_key())),
+        }
     }
 
     /// The JSON of an answer of this status to the administrator; null for an empty body.
