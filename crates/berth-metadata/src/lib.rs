@@ -32,6 +32,7 @@ mod regions;
 mod repositories;
 mod repository_lock;
 mod retentions;
+mod search;
 mod secrets;
 mod sessions;
 mod shares;
@@ -71,6 +72,7 @@ pub use repositories::{
     RepositoryPage, RepositoryQuery, RepositorySet,
 };
 pub use retentions::{NewRetention, RetentionDeletion, RetentionLogRow, RetentionRow};
+pub use search::{ContentHit, RepositoryHit, Searcher};
 pub use secrets::SigningKeyRow;
 pub use sessions::Session;
 pub use shares::{NewShare, Share, ShareTerms};

@@ -200,6 +200,14 @@ async fn sqlite_searches_and_never_sorts() {
             assert_eq!(scans.count(), 0, "{statement}\n{plan}");
             assert!(!plan.contains("TEMP B-TREE"), "{statement}\n{plan}");
         }
+        for statement in gathering::searches() {
+            let plan = explain(&metadata, "EXPLAIN QUERY PLAN", &statement, &[], 3).await;
+            assert!(
+                !plan.contains("SCAN c") && !plan.contains("SCAN l"),
+                "{statement}\n{plan}"
+            );
+            assert!(!plan.contains("TEMP B-TREE"), "{statement}\n{plan}");
+        }
         for statement in gathering::statements() {
             let plan = explain(&metadata, "EXPLAIN QUERY PLAN", &statement, &[], 3).await;
             let scans = plan.lines().filter(|line| {
@@ -243,6 +251,12 @@ async fn postgres_searches_and_never_sorts() {
         });
         assert_eq!(scans.count(), 0, "{statement}\n{plan}");
         assert!(!plan.contains("Sort"), "{statement}\n{plan}");
+    }
+    for statement in gathering::searches() {
+        let plan = explain(&metadata, "EXPLAIN", &statement, &[], 0).await;
+        for scan in ["Seq Scan on tags", "Seq Scan on manifests", "Seq Scan on blob"] {
+            assert!(!plan.contains(scan), "{statement}\n{plan}");
+        }
     }
     for statement in gathering::statements() {
         let plan = explain(&metadata, "EXPLAIN", &statement, &[], 0).await;

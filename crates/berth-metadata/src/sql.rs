@@ -2,8 +2,8 @@
 
 mod composed;
 
-pub(crate) use composed::Composed;
 pub use composed::TextMatch;
+pub(crate) use composed::{Composed, holding};
 
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};

@@ -29,6 +29,8 @@ mod postgres;
 mod properties;
 #[path = "contract/races.rs"]
 mod races;
+#[path = "contract/search.rs"]
+mod search;
 #[path = "contract/sharing.rs"]
 mod sharing;
 #[path = "contract/statistics.rs"]
@@ -126,6 +128,9 @@ contract! {
     lists::a_repository_is_created_once,
     lists::a_repository_is_edited_where_something_is_said,
     lists::all_is_told_of_a_repository,
+    search::a_search_finds_what_the_user_may_read,
+    search::a_search_is_bounded_and_literal,
+    search::organizations_are_found_by_those_with_a_right_in_them,
     uploads::progress_is_saved_by_one_request_at_a_time,
     uploads::a_finished_upload_is_a_linked_blob,
     uploads::a_blob_that_is_there_keeps_its_key,

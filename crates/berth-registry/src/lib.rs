@@ -35,6 +35,7 @@ mod repository;
 mod retention;
 mod role;
 mod seal;
+mod search;
 mod secret;
 mod session;
 mod sharing;
@@ -60,10 +61,10 @@ pub use accessory::{AccessoryKind, AccessoryView, AccessoryViews};
 pub use agency::Agency;
 pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use berth_metadata::{
-    AccessKey, AccessType, Accessory, Account, AuditEvent, AuditFilter, Cluster, Counts, Grant, Group,
-    HistoryOrder, ListedOrganization, Mirror, Organization, OrganizationUsage, Permission, Quotas, Region,
-    RepositoryDetails, RepositoryFilter, RepositoryOrder, RepositorySet, RetentionLogRow, SyncJob, SyncRule,
-    TextMatch, TriggerRow, TriggerRun, User,
+    AccessKey, AccessType, Accessory, Account, AuditEvent, AuditFilter, Cluster, ContentHit, Counts, Grant,
+    Group, HistoryOrder, ListedOrganization, Mirror, Organization, OrganizationUsage, Permission, Quotas,
+    Region, RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet,
+    RetentionLogRow, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, User,
 };
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
@@ -92,6 +93,7 @@ pub use repository::{
 };
 pub use retention::{Retention, RetentionLog, TagSelector, WantedRetention, WantedRetentionRule};
 pub use role::{Role, RolePlace};
+pub use search::{Found, SEARCH_LIMIT_MAX};
 pub use secret::{NewTemporaryLogin, WantedLogin};
 pub use session::{NewSession, OpenSession};
 pub use sharing::{Deadline, ShareView, WantedShare};

@@ -17,6 +17,7 @@ mod quotas;
 mod regions;
 mod repositories;
 mod retentions;
+mod search;
 mod secrets;
 mod sessions;
 mod shared_repositories;
@@ -46,6 +47,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(quotas::routes())
         .merge(features::routes())
         .merge(agency::routes())
+        .merge(search::routes())
         .merge(secrets::routes())
         .merge(sync::routes())
         .merge(triggers::routes())

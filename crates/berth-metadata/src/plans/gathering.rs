@@ -1,7 +1,9 @@
 //! Lists in an order that no push keeps for them. They gather the ids of what one user has a right on and sort those, and
-//! may look at nothing beyond.
+//! may look at nothing beyond. And searches, which go through the names of repositories in their order.
 
+use super::with_values;
 use crate::repositories::listing;
+use crate::search;
 use crate::{RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet, TextMatch};
 
 /// Every kind of list, with and without filters.
@@ -46,4 +48,19 @@ pub(super) fn statements() -> Vec<String> {
         }
     }
     statements
+}
+
+/// The searches that look something up in one repository after the other.
+pub(super) fn searches() -> Vec<String> {
+    let viewer = ["'user'", "'account'", "1", "1"];
+    let tags = ["'%1%'", "100", "'tag77'", "'tag77~'", "10"];
+    let manifests = ["'%'", "100", "'sha256:77'", "'sha256:77~'", "10"];
+    vec![
+        with_values(search::TAGS, &[&viewer[..], &tags].concat()),
+        with_values(search::MANIFESTS, &[&viewer[..], &manifests].concat()),
+        with_values(
+            search::BLOBS,
+            &[&viewer[..], &["'sha256:77'", "'sha256:77~'", "100"]].concat(),
+        ),
+    ]
 }

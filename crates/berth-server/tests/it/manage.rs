@@ -7,6 +7,7 @@ mod registrations;
 mod repositories;
 mod retentions;
 mod rights;
+mod search;
 mod sharing;
 mod statistics;
 mod story;
