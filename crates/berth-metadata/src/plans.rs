@@ -3,7 +3,7 @@
 use crate::Metadata;
 use crate::postgres_server as postgres;
 use crate::{
-    blobs, grants, manifests, reclaim, repositories, retentions, sync_jobs, tags, triggers, uploads,
+    audit, blobs, grants, manifests, reclaim, repositories, retentions, sync_jobs, tags, triggers, uploads,
 };
 use sqlx::{AssertSqlSafe, Connection, Row};
 
@@ -51,6 +51,9 @@ const ROWS: &str = "
             operator_name, created_at, updated_at)
         SELECT CASE WHEN n % 2 = 0 THEN 7 ELSE n END, 'tag', NULL, 'east', 'a', 0, 'success', 'user', 'user', 1, 1
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20000) SELECT n FROM c) AS c;
+    INSERT INTO audit_events (at, account_id, user_name, credential, source, action, resource, status, code, request_id)
+        SELECT n, CASE WHEN n % 10 = 0 THEN 'account' ELSE 'other' END, 'user' || (n % 100), '', '', 'action', 'org5/image4', 200, '', ''
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
     INSERT INTO uploads SELECT 'upload' || n, 7, NULL, 'sha256', 0, NO_BYTES, '', 1, n
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;";
 
@@ -114,6 +117,36 @@ const STATEMENTS: &[(&str, &[&str], usize)] = &[
     ),
     (repositories::FIND, &["'org5/image4'"], 1),
     (repositories::details::DETAILS, &["'org5/image4'"], 1),
+    (
+        audit::LIST,
+        &[
+            "'account'",
+            "5000",
+            "9",
+            "0",
+            "NULL",
+            "NULL",
+            "NULL",
+            "NULL",
+            "100",
+        ],
+        100,
+    ),
+    (
+        audit::LIST_OF_USER,
+        &[
+            "'account'",
+            "5000",
+            "9",
+            "0",
+            "'user50'",
+            "NULL",
+            "NULL",
+            "NULL",
+            "10",
+        ],
+        10,
+    ),
     (uploads::FIND, &["7", "'upload5'"], 1),
     (uploads::EXPIRED, &["5000", "100"], 100),
     (reclaim::TAKE, &["100"], 100),

@@ -103,7 +103,7 @@ const DAYS_OF_ORGANIZATION: &str = "SELECT day, pulls, pushes, bytes_out, bytes_
 const DAYS_OF_REPOSITORY: &str = "SELECT day, pulls, pushes, bytes_out, bytes_in, NULL FROM repository_days \
      WHERE repository_id = $1 AND day >= $2 ORDER BY day";
 
-pub(crate) const USAGE: &str = "SELECT o.name, COUNT(r.id), CAST(COALESCE(SUM(r.tag_count), 0) AS BIGINT), \
+const USAGE: &str = "SELECT o.name, COUNT(r.id), CAST(COALESCE(SUM(r.tag_count), 0) AS BIGINT), \
      CAST(COALESCE(SUM(r.size_bytes), 0) AS BIGINT) \
      FROM organizations o LEFT JOIN repositories r ON r.organization_id = o.id AND r.listed = 1 \
      WHERE o.account_id = $1 AND (CAST($2 AS TEXT) IS NULL OR EXISTS \
