@@ -53,6 +53,11 @@ pub(super) const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0008_audit.sql"),
         postgres: include_str!("../../migrations/postgres/0008_audit.sql"),
     },
+    Step {
+        name: "0018_audit_order",
+        sqlite: include_str!("../../migrations/sqlite/0018_audit_order.sql"),
+        postgres: include_str!("../../migrations/postgres/0018_audit_order.sql"),
+    },
 ];
 
 /// Applies the missing steps, taking the text of each by `dialect`. The caller holds a transaction that excludes

@@ -160,14 +160,19 @@ impl Registry {
                 return Ok(key.map_or((None, None), |(_, user, _)| owned(user)));
             }
         };
-        if let Some(user) = self.person(account, user).await? {
-            return Ok(owned(user));
-        }
         let account = match account {
-            Some(account) => self.metadata.account_by_name(account).await?,
             None => self.metadata.first_account().await?,
+            Some(account) => match self.metadata.account_by_name(account).await? {
+                Some(found) => Some(found),
+                // Some logins name it so.
+                None => self.metadata.account_by_id(account).await?,
+            },
         };
-        Ok((account.map(|account| account.id), None))
+        let Some(account) = account else {
+            return Ok((None, None));
+        };
+        let user = self.person(Some(&account.name), user).await?;
+        Ok((Some(account.id), user.map(|user| user.id)))
     }
 
     /// A user by name; without an account, of the first account that was made here.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::code;
 use crate::content::{bytes, digest};
-use crate::installation::{ACCESS_KEY_ID, SECRET_KEY, basic};
+use crate::installation::{ACCESS_KEY_ID, PASSWORD, SECRET_KEY, basic};
 use crate::world::{ACCOUNT, World};
 
 const TRAIL: &str = "/v2/manage/audit-events";
@@ -297,4 +297,70 @@ async fn accounts_have_trails_of_their_own_that_outlive_the_server() {
         .map(|(_, event)| (event.user_name.as_str(), event.status))
         .collect();
     assert_eq!(theirs, [("stranger", 403)]);
+}
+
+#[tokio::test]
+async fn sign_ins_and_people_are_in_the_trail_without_their_passwords() {
+    let world = World::start().await;
+    let send = async |target: &str, body: Value, status: u16| {
+        let request = world.admin.anonymous().ask(format!("POST {target}"));
+        let request = request.header("content-type", "application/json");
+        request.body(body.to_string()).await.is(status)
+    };
+    let identity = |user: &str, password: &str| {
+        let user = json!({ "name": user, "password": password, "domain": { "name": ACCOUNT } });
+        json!({ "auth": { "identity": { "methods": ["password"], "password": { "user": user } } } })
+    };
+    send("/v3/auth/tokens", identity("admin", PASSWORD), 201).await;
+    send("/v3/auth/tokens", identity("admin", "hush-hush"), 401).await;
+    send(
+        "/v2/manage/sessions",
+        json!({ "user": "admin", "password": PASSWORD }),
+        201,
+    )
+    .await;
+    send(
+        "/v2/manage/sessions",
+        json!({ "user": "nobody", "password": "hush-hush" }),
+        401,
+    )
+    .await;
+    // Nobody is behind it.
+    let nobody = world
+        .signed(("UNKNOWN", "secret"), Method::POST, ("/v3/users", "{}"))
+        .await;
+    assert_eq!(nobody.status.as_u16(), 401);
+    let account = world.metadata.account_by_name(ACCOUNT).await.unwrap().unwrap();
+    let ana = json!({ "user": { "name": "ana", "domain_id": account.id, "password": "hush-hush" } });
+    let made = world
+        .signed(ADMIN, Method::POST, ("/v3/users", &ana.to_string()))
+        .await;
+    assert_eq!(made.status.as_u16(), 201, "{made:?}");
+    let id = made.json()["user"]["id"].as_str().unwrap().to_owned();
+    world
+        .signed(ADMIN, Method::DELETE, (&format!("/v3/users/{id}"), ""))
+        .await;
+    let told: Vec<_> = told(&world, "")
+        .await
+        .into_iter()
+        .map(|(user, action, resource, status, _)| (user, action, resource, status))
+        .collect();
+    let told: Vec<_> = told
+        .iter()
+        .map(|(user, action, resource, status)| (&**user, &**action, &**resource, *status))
+        .collect();
+    let token = "keystone_create_user_token_by_password";
+    assert_eq!(
+        told,
+        [
+            ("admin", token, "", 201),
+            ("berth/admin", token, "", 401),
+            ("admin", "create_session", "", 201),
+            ("nobody", "create_session", "", 401),
+            ("admin", "keystone_create_user", "name=ana", 201),
+            ("admin", "keystone_delete_user", &format!("user_id={id}"), 204),
+        ]
+    );
+    let whole = page(&world, "").await.to_string();
+    assert!(!whole.contains("hush") && !whole.contains(PASSWORD), "{whole}");
 }
