@@ -20,6 +20,8 @@ const LIFE_MS: i64 = 12 * 3600 * 1000;
 pub struct NewSession {
     /// What the browser presents from now on.
     pub secret: String,
+    /// How long it is good for.
+    pub lasts_seconds: i64,
     /// Who signed in.
     pub caller: Caller,
     /// The session as it will be shown.
@@ -67,6 +69,7 @@ impl Registry {
                     expires_at,
                 },
                 secret,
+                lasts_seconds: LIFE_MS / 1000,
             })?),
         }
     }

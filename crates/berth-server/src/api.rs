@@ -18,6 +18,7 @@ use utoipa::openapi::{OpenApi, security};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::audit::{self, Operations};
+use crate::authenticate::SESSION_COOKIE;
 use crate::manage::error;
 use crate::origin::Origin;
 use crate::state::AppState;
@@ -114,9 +115,19 @@ fn add_security(document: &mut OpenApi) {
             "A token from `POST /v3/auth/tokens`, good for 24 hours",
         ),
     );
+    let cookie = security::ApiKeyValue::with_description(
+        SESSION_COOKIE,
+        "A session of the console, from `POST /v2/manage/sessions`; requests that change something carry its `csrf_token` \
+         in the header `X-Csrf-Token`",
+    );
+    components.add_security_scheme(
+        "session",
+        security::SecurityScheme::ApiKey(security::ApiKey::Cookie(cookie)),
+    );
     document.security = Some(vec![
         security::SecurityRequirement::new("signature", Vec::<String>::new()),
         security::SecurityRequirement::new("token", Vec::<String>::new()),
+        security::SecurityRequirement::new("session", Vec::<String>::new()),
     ]);
 }
 

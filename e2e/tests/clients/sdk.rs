@@ -27,3 +27,13 @@ fn the_python_sdk_manages_organizations_rights_and_logins() {
     };
     log_in(&crane(), &server.address(), &login).ok();
 }
+
+#[test]
+fn the_python_sdk_builds_an_accounts_people() {
+    let server = Server::start();
+    let key = server.administrator_key();
+    let endpoint = format!("http://{}", server.address());
+    let password = server.administrator().password;
+    let printed = python().ok(&[&script("iam.py"), &endpoint, &key.id, &key.secret, &password]);
+    assert_eq!(printed.trim(), "done");
+}

@@ -99,8 +99,7 @@ async fn create(State(app): State<AppState>, request: Open) -> Result<Response, 
         }
         other => Refused::from(other),
     })?;
-    let lasts_ms = session.open.expires_at - berth_registry::now_ms();
-    let cookie = cookie(&session.secret, lasts_ms / 1000, &request.origin);
+    let cookie = cookie(&session.secret, session.lasts_seconds, &request.origin);
     let body = signed_in(&app, &session.caller, Some(session.open))?;
     Ok((StatusCode::CREATED, cookie, body).into_response())
 }

@@ -8,6 +8,8 @@ mod repositories;
 mod retentions;
 mod rights;
 mod search;
+mod secrets;
+mod sessions;
 mod sharing;
 mod statistics;
 mod story;
