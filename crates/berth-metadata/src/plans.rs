@@ -3,7 +3,8 @@
 use crate::Metadata;
 use crate::postgres_server as postgres;
 use crate::{
-    audit, blobs, grants, manifests, reclaim, repositories, retentions, sync_jobs, tags, triggers, uploads,
+    audit, blobs, grants, manifests, quotas, reclaim, repositories, retentions, sync_jobs, tags, triggers,
+    uploads,
 };
 use sqlx::{AssertSqlSafe, Connection, Row};
 
@@ -14,6 +15,7 @@ const ROWS: &str = "
     INSERT INTO accounts VALUES ('account', 'account', 1), ('other', 'other', 1);
     INSERT INTO users (id, account_id, name, password_hash, access, administrator, enabled, created_at)
         SELECT 'user', 'account', 'user', NULL, 'both', 0, 1, 1;
+    INSERT INTO account_quotas VALUES ('other', NULL, NULL, 5);
     INSERT INTO organizations (id, name, account_id, creator_id, creator_name, created_at)
         SELECT n, 'org' || n, CASE WHEN n % 10 = 0 THEN 'account' ELSE 'other' END, 'user', 'user', 1
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100) SELECT n FROM c) AS c;
@@ -115,6 +117,7 @@ const STATEMENTS: &[(&str, &[&str], usize)] = &[
         &["'user'", "'account'", "1", "1", "'org5/'", "100"],
         1,
     ),
+    (quotas::TAG_LIMIT, &["10"], 1),
     (repositories::FIND, &["'org5/image4'"], 1),
     (repositories::details::DETAILS, &["'org5/image4'"], 1),
     (

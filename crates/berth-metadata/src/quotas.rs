@@ -90,6 +90,9 @@ impl Metadata {
 const COUNT_REPOSITORIES: &str = "SELECT COUNT(*) FROM organizations o JOIN repositories r ON r.organization_id = o.id \
      WHERE o.account_id = $1";
 
+pub(crate) const TAG_LIMIT: &str = "SELECT q.tags_per_repository FROM repositories r \
+     JOIN organizations o ON o.id = r.organization_id JOIN account_quotas q ON q.account_id = o.account_id \
+     WHERE r.id = $1 AND q.tags_per_repository IS NOT NULL";
 const COUNT_TAGS: &str = "SELECT COUNT(*) FROM tags WHERE repository_id = $1";
 
 /// How many organisations a user of the account may create: as set for it, else `otherwise`.
@@ -122,10 +125,7 @@ pub(crate) async fn admit_repository(tx: &mut AnyConnection, organization_id: i6
 
 /// That a tag just made is not one too many for its repository, which the caller has locked; [`Conflict::TagQuota`].
 pub(crate) async fn admit_tag(tx: &mut AnyConnection, repository_id: i64) -> Result<(), Failure> {
-    const LIMIT: &str = "SELECT q.tags_per_repository FROM repositories r \
-         JOIN organizations o ON o.id = r.organization_id JOIN account_quotas q ON q.account_id = o.account_id \
-         WHERE r.id = $1 AND q.tags_per_repository IS NOT NULL";
-    let Some(row) = first(tx, sqlx::query(LIMIT).bind(repository_id)).await? else {
+    let Some(row) = first(tx, sqlx::query(TAG_LIMIT).bind(repository_id)).await? else {
         return Ok(());
     };
     let limit: i64 = row.try_get(0)?;

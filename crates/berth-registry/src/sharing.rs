@@ -172,9 +172,10 @@ fn check_description(description: &str) -> Result<(), Error> {
         return Err(Error::Invalid("a description holds no zero character".to_owned()));
     }
     if description.chars().count() > DESCRIPTION_CHARS_MAX {
-        return Err(Error::Invalid(format!(
-            "the description of a share has at most {DESCRIPTION_CHARS_MAX} characters"
-        )));
+        return Err(Error::TooLong {
+            what: "the description",
+            characters_max: DESCRIPTION_CHARS_MAX,
+        });
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod people;
 mod places;
+mod quotas;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -69,6 +70,9 @@ enum Verb {
     /// Rights of users on organizations and images
     #[command(subcommand)]
     Grant(places::GrantVerb),
+    /// What an account may have at most
+    #[command(subcommand)]
+    Quota(quotas::QuotaVerb),
     /// Print a docker login command that ends by itself
     LoginCommand(places::LoginCommand),
 }
@@ -151,6 +155,7 @@ async fn run(registry: &Registry, settings: &Settings, verb: Verb) -> Result<Tab
         Verb::Org(verb) => places::organization(registry, verb).await,
         Verb::Image(verb) => places::image(registry, verb).await,
         Verb::Grant(verb) => places::grant(registry, verb).await,
+        Verb::Quota(verb) => quotas::quota(registry, verb).await,
         Verb::LoginCommand(wanted) => places::login_command(registry, settings, &wanted).await,
     }
 }

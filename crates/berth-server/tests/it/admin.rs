@@ -51,6 +51,33 @@ async fn what_admin_makes_the_running_server_knows_at_once() {
 }
 
 #[test]
+fn the_operator_sets_what_an_account_may_have() {
+    let installation = Installation::start();
+    let quota = |arguments: &[&str]| {
+        let all: Vec<&str> = ["quota"].iter().chain(arguments).copied().collect();
+        installation.admin(&all)
+    };
+    let none = json!({ "account": "berth", "organizations": null, "images": null, "tags": null });
+    assert_eq!(quota(&["show", "berth"]), none);
+    let set = json!({ "account": "berth", "organizations": 7, "images": null, "tags": 3 });
+    assert_eq!(
+        quota(&["set", "berth", "--organizations", "7", "--tags", "3"]),
+        set
+    );
+    assert_eq!(quota(&["show", "berth"]), set);
+    assert_eq!(quota(&["set", "berth"]), none);
+    let unknown = installation
+        .place
+        .run(&["admin", "quota", "set", "nobody", "--tags", "3"], &[]);
+    assert!(!unknown.status.success(), "{}", unknown.out);
+    assert!(
+        unknown.err.contains("account 'nobody' does not exist"),
+        "{}",
+        unknown.err
+    );
+}
+
+#[test]
 fn lists_are_tables_for_people_and_arrays_for_programs() {
     let installation = Installation::start();
     installation.admin(&["org", "create", "team", "--account", "berth"]);

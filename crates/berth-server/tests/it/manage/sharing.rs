@@ -155,7 +155,7 @@ async fn mistakes_in_sharing_have_their_codes() {
         (with("permit", json!("write")), 400, "4001091"),
         (with("deadline", json!("soon")), 400, "4000014"),
         (with("deadline", json!("2020-01-01")), 400, "4000014"),
-        (with("description", json!("x".repeat(1001))), 400, "4000014"),
+        (with("description", json!("x".repeat(1001))), 413, "4131012"),
         (with("deadline", json!(7)), 400, "4001018"),
         (json!({ "access_domain": "other" }), 400, "4001018"),
     ];
@@ -178,7 +178,7 @@ async fn mistakes_with_one_share_have_their_codes() {
             "4001091",
         ),
         (terms("never", ""), 400, "4000014"),
-        (terms("forever", &"x".repeat(1001)), 400, "4000014"),
+        (terms("forever", &"x".repeat(1001)), 413, "4131012"),
         (json!({ "permit": "read" }), 400, "4001018"),
     ];
     refuses_each(&team, Method::PATCH, OTHER, &cases).await;
