@@ -124,6 +124,7 @@ pub struct Head {
     pub digest: Option<String>,
     pub www_authenticate: Option<String>,
     pub link: Option<String>,
+    pub subject_token: Option<String>,
     no_body: bool,
 }
 
@@ -410,6 +411,8 @@ fn parse_head(buf: &[u8]) -> Result<Option<(Head, usize)>> {
             head.www_authenticate = Some(text());
         } else if name.eq_ignore_ascii_case("link") {
             head.link = Some(text());
+        } else if name.eq_ignore_ascii_case("x-subject-token") {
+            head.subject_token = Some(text());
         }
     }
     Ok(Some((head, used)))

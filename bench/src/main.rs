@@ -2,6 +2,7 @@
 
 mod data;
 mod h1;
+mod lists;
 mod proc;
 mod registry;
 mod report;
@@ -34,6 +35,8 @@ struct Cli {
 enum Command {
     /// Measure scenarios against one or more targets, taking turns
     Run(Box<RunArgs>),
+    /// Measure lists and details of the management API of one Berth, whose database was filled
+    Lists(lists::ListsArgs),
     /// Join result files into one table
     Table {
         /// JSON files written by `run`
@@ -217,6 +220,12 @@ fn main() -> Result<()> {
                 .enable_all()
                 .build()?;
             runtime.block_on(run(*args))
+        }
+        Command::Lists(args) => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(lists::run(args))
         }
         Command::Table {
             files,
