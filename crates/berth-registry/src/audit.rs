@@ -140,6 +140,7 @@ impl Registry {
 
     /// Writes the refusals that wait.
     pub(crate) async fn write_trail(&self) {
+        let _turn = self.trail.writing.lock().await;
         let taken = self.trail.take();
         if taken.waiting.is_empty() {
             return;

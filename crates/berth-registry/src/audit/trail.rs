@@ -16,6 +16,8 @@ const WORTH_A_WRITE: usize = 512;
 pub(crate) struct Trail {
     queue: Mutex<Queue>,
     filling: Notify,
+    /// One write at a time: whoever reads the trail waits for what is on its way.
+    pub(super) writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
