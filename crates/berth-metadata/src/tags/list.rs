@@ -74,14 +74,16 @@ pub struct TagsPage {
     pub limit: i64,
 }
 
-macro_rules! columns_and_joins {
+/// The page is chosen by an index alone, however many tags a search or an offset passes over; then its rows are read.
+macro_rules! rows_of {
     ($tags:expr) => {
         concat!(
-            "SELECT page.id, page.tag, page.digest, f.is_index, f.config_digest, f.image_bytes, m.size, page.created_at, \
-             page.updated_at FROM (SELECT id, tag, digest, created_at, updated_at FROM tags WHERE ",
+            "SELECT t.id, t.tag, t.digest, f.is_index, f.config_digest, f.image_bytes, m.size, t.created_at, t.updated_at \
+             FROM (SELECT tag FROM tags WHERE ",
             $tags,
-            ") page JOIN manifests m ON m.repository_id = $1 AND m.digest = page.digest \
-             JOIN manifest_facts f ON f.repository_id = $1 AND f.digest = page.digest"
+            ") page JOIN tags t ON t.repository_id = $1 AND t.tag = page.tag \
+             JOIN manifests m ON m.repository_id = $1 AND m.digest = t.digest \
+             JOIN manifest_facts f ON f.repository_id = $1 AND f.digest = t.digest"
         )
     };
 }
@@ -94,7 +96,7 @@ macro_rules! found {
 
 macro_rules! page {
     ($after:literal, $order:literal) => {
-        columns_and_joins!(concat!(found!(), $after, " ORDER BY ", $order))
+        rows_of!(concat!(found!(), $after, " ORDER BY ", $order))
     };
 }
 
@@ -111,7 +113,7 @@ pub(crate) const AFTER_TAG: &str = page!(" AND tag > $4", "tag LIMIT $3");
 pub(crate) const AFTER_TAG_DESCENDING: &str = page!(" AND tag < $4", "tag DESC LIMIT $3");
 const COUNT: &str = concat!("SELECT COUNT(*) FROM tags WHERE ", found!());
 const COUNT_ALL: &str = "SELECT tag_count FROM repositories WHERE id = $1";
-pub(crate) const ONE: &str = columns_and_joins!("repository_id = $1 AND tag = $2");
+pub(crate) const ONE: &str = rows_of!("repository_id = $1 AND tag = $2");
 
 impl Metadata {
     /// A page of tags in the order asked for.

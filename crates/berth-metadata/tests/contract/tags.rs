@@ -226,15 +226,10 @@ pub(crate) async fn a_tag_keeps_its_id_until_it_is_deleted(world: World) {
     assert_eq!((created, updated), (50, 50));
 }
 
-pub(crate) async fn a_tag_is_moved_to_what_is_there(world: World) {
-    let metadata = &world.metadata;
-    let repository = world.repository().await.id;
-    for (word, tag) in [("one", "v1"), ("two", "v2")] {
-        let put = tagged(manifest(repository, word, &[]), &[tag]);
-        metadata.put_manifest(put).await.unwrap();
-    }
-    let wanted = |tag: &str, to: TagSource, expected: Option<Expected>| MoveTag {
-        repository_id: repository,
+/// A move of a tag by user `u` at 300.
+fn moving(repository_id: i64, tag: &str, to: TagSource, expected: Option<Expected>) -> MoveTag {
+    MoveTag {
+        repository_id,
         tag: tag.to_owned(),
         to,
         expected,
@@ -242,7 +237,17 @@ pub(crate) async fn a_tag_is_moved_to_what_is_there(world: World) {
             user_id: Some("u".to_owned()),
             now: 300,
         },
-    };
+    }
+}
+
+pub(crate) async fn a_tag_is_moved_to_what_is_there(world: World) {
+    let metadata = &world.metadata;
+    let repository = world.repository().await.id;
+    for (word, tag) in [("one", "v1"), ("two", "v2")] {
+        let put = tagged(manifest(repository, word, &[]), &[tag]);
+        metadata.put_manifest(put).await.unwrap();
+    }
+    let wanted = |tag: &str, to, expected| moving(repository, tag, to, expected);
     let tag = |tag: &str| TagSource::Tag(tag.to_owned());
     let stored = |word: &str| TagSource::Digest(digest(word));
     let nothing = || Some(Expected::Nothing);
