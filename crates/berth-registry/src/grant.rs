@@ -150,6 +150,7 @@ impl Registry {
         let found = self.managed_place(caller, place).await?;
         let distinct: BTreeSet<&String> = user_ids.iter().collect();
         check_number(distinct.len(), user_ids.len())?;
+        user_ids.iter().try_for_each(|user_id| check_id(user_id))?;
         let removed = self.metadata.remove_grants(found.target, user_ids).await;
         removed.map_err(|error| conflict(error, place))
     }

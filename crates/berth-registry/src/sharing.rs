@@ -137,7 +137,8 @@ impl Registry {
         account: &str,
     ) -> Result<(), Error> {
         let held = self.require_held(caller, Action::ManageRepository, name).await?;
-        if self.metadata.delete_share(held.id, account).await? {
+        // Not every database takes a zero byte, so that no account has it in its name.
+        if !account.contains('\0') && self.metadata.delete_share(held.id, account).await? {
             Ok(())
         } else {
             Err(unknown_share(name, account))

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
-use time::{Date, OffsetDateTime, UtcDateTime};
+use time::{Date, OffsetDateTime, UtcDateTime, UtcOffset};
 
 use crate::Error;
 
@@ -51,15 +51,16 @@ impl FromStr for Deadline {
         if text == FOREVER {
             return Ok(Self::Forever);
         }
-        let day = Date::parse(text, format_description!("[year]-[month]-[day]"));
-        let time = match day {
-            Ok(day) => day.midnight().assume_utc(),
-            Err(_) => OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
-                Error::Invalid(
-                    "the deadline is 'forever' or a day or time in UTC, such as 2026-11-30T00:00:00Z"
-                        .to_owned(),
-                )
-            })?,
+        let time = match Date::parse(text, format_description!("[year]-[month]-[day]")) {
+            Ok(day) => Some(day.midnight().assume_utc()),
+            Err(_) => OffsetDateTime::parse(text, &Rfc3339).ok(),
+        };
+        // Beyond the year 9999 no time can be written.
+        let in_utc = time.and_then(|time| time.checked_to_offset(UtcOffset::UTC));
+        let Some(time) = in_utc.filter(|time| (0..=9999).contains(&time.year())) else {
+            return Err(Error::Invalid(
+                "the deadline is 'forever' or a day or time in UTC, such as 2026-11-30T00:00:00Z".to_owned(),
+            ));
         };
         let ms = time.unix_timestamp_nanos().div_euclid(1_000_000);
         let ms = i64::try_from(ms).expect("a year has four digits");
@@ -125,6 +126,9 @@ mod tests {
             "2026-11-30T00:00:00",
             "1796000000",
             "+12026-11-30",
+            "-0001-11-30",
+            "9999-12-31T23:59:59-01:00",
+            "0000-01-01T00:00:00+01:00",
             "\0",
         ] {
             check(wrong, None, None);

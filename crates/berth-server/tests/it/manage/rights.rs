@@ -147,6 +147,7 @@ async fn mistakes_with_rights_on_an_image_have_their_codes() {
         (Method::POST, access(), anybody.clone(), 404, "4040091"),
         (Method::PATCH, access(), anybody, 404, "4040091"),
         (Method::DELETE, access(), json!(["u1"]), 404, "4040091"),
+        (Method::DELETE, access(), json!(["\0"]), 404, "4040091"),
         (
             Method::POST,
             access(),

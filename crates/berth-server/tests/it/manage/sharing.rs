@@ -186,6 +186,9 @@ async fn mistakes_with_one_share_have_their_codes() {
     let gone = (400, "4001090");
     team.refuses(Method::PATCH, &nobody, &forever, gone).await;
     team.refuses(Method::DELETE, &nobody, &none, gone).await;
+    let zero = format!("{DOMAINS}/%00");
+    team.refuses(Method::PATCH, &zero, &forever, gone).await;
+    team.refuses(Method::DELETE, &zero, &none, gone).await;
     let shown = team.does(Method::GET, &nobody, &none, 200).await;
     assert_eq!(
         shown["exist"], false,
