@@ -305,8 +305,15 @@ pub(crate) async fn name_request(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().cloned();
     let is_iam = is_iam(request.uri().path());
     let mut response = next.run(request).await;
-    let Some(refused) = response.extensions_mut().remove::<Refused>() else {
-        return response;
+    let refused = match response.extensions_mut().remove::<Refused>() {
+        Some(refused) => refused,
+        // The router's own refusal, before any handler.
+        None if response.status() == StatusCode::BAD_REQUEST => {
+            let refused = Refused::invalid("4000014", "the path holds what is no text");
+            response = refused.clone().into_response();
+            refused
+        }
+        None => return response,
     };
     let id = id.as_ref().and_then(|id| id.header_value().to_str().ok());
     let (parts, _) = response.into_parts();

@@ -7,6 +7,7 @@ mod roles;
 mod signatures;
 mod temporary;
 mod tokens;
+mod trail;
 mod users;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -84,6 +85,7 @@ fn refusal(answer: &Answer, line: &str, status: u16, code: &str) {
     assert_eq!(answer.status.as_u16(), status, "{line}: {}", answer.text);
     let request_id = answer.header("x-request-id");
     assert!(!request_id.is_empty(), "{line}");
+    assert_eq!(answer.header("content-type"), "application/json", "{line}");
     if line.starts_with("HEAD") {
         return;
     }
@@ -156,6 +158,8 @@ async fn what_is_not_there_is_refused_in_iams_form() {
         ("GET /v3/nothing", 404, "IAM.0004"),
         ("GET /v3.0/OS-NOTHING", 404, "IAM.0004"),
         ("PUT /v3/users", 405, "IAM.0002"),
+        ("GET /v3/users/%00", 404, "IAM.0004"),
+        ("GET /v3/users/%FF", 400, "IAM.0011"),
     ] {
         account
             .refused(&account.admin, line, Value::Null, status, code)

@@ -6,6 +6,7 @@ use crate::{Metadata, TagColumn, TagOrder, TagStart, TagsPage};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 
 mod images;
+mod people;
 
 /// What the first version stored, as text that both databases run: `BYTES(text)` stands for a value of bytes.
 const FIRST: &str = r#"
