@@ -214,3 +214,71 @@ fn print(text: &str) -> Result<(), Failure> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The commands without subcommands, each by its whole name.
+    fn leaves(command: &Command, path: &str, found: &mut Vec<(String, Command)>) {
+        for below in command
+            .get_subcommands()
+            .filter(|below| below.get_name() != "help")
+        {
+            let path = format!("{path} {}", below.get_name());
+            if below.has_subcommands() {
+                leaves(below, &path, found);
+            } else {
+                found.push((path, below.clone()));
+            }
+        }
+    }
+
+    fn all() -> Vec<(String, Command)> {
+        let mut found = Vec::new();
+        let mut command = Cli::command();
+        command.build();
+        leaves(&command, "berth", &mut found);
+        found
+    }
+
+    #[test]
+    fn the_command_line_has_no_contradictions() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_of_the_client_shows_an_example_of_itself() {
+        let of_the_client = |command: &Command| command.get_arguments().any(|arg| arg.get_id() == "profile");
+        let clients: Vec<_> = all()
+            .into_iter()
+            .filter(|(_, command)| of_the_client(command))
+            .collect();
+        assert!(clients.len() > 20, "{clients:?}");
+        for (path, command) in clients {
+            let example = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(example.contains(&path), "{path}: {example:?}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_an_argument() {
+        for (path, command) in all() {
+            for argument in command
+                .get_arguments()
+                .filter(|arg| arg.get_action().takes_values())
+            {
+                let name = argument.get_id().as_str();
+                let is_secret = ["secret", "password", "token", "key"]
+                    .iter()
+                    .any(|word| name.ends_with(word));
+                // The settings' file of a key, and the name of one.
+                let is_named = ["tls.key"].contains(&name);
+                assert!(!is_secret || is_named, "{path} {name}");
+            }
+        }
+    }
+}

@@ -4,6 +4,9 @@
 mod answer;
 mod failure;
 mod grants;
+mod groups;
+mod images;
+mod keys;
 mod login;
 mod logins;
 mod names;
@@ -11,8 +14,15 @@ mod options;
 mod organizations;
 mod people;
 mod profile;
+mod retentions;
+mod search;
 mod server;
+mod shares;
+mod syncs;
+mod tags;
 mod terminal;
+mod triggers;
+mod users;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -32,12 +42,36 @@ pub(crate) enum Verb {
     /// Forget a login
     #[command(after_help = "Example:\n  berth logout --profile work")]
     Logout(With<login::Logout>),
+    /// Say who you are, and where
+    #[command(after_help = "Example:\n  berth whoami")]
+    Whoami(With<Nothing>),
     /// Logins that are kept
     Profile(Group<login::ProfileVerb>),
     /// Organizations, which hold images
     Org(Group<organizations::Verb>),
+    /// Images
+    Image(Group<images::Verb>),
+    /// Tags of images
+    Tag(Group<tags::Verb>),
     /// Rights on organizations and images
     Grant(Group<grants::Verb>),
+    /// Images that other accounts may pull
+    Share(Group<shares::Verb>),
+    /// What is rolled out when an image is pushed
+    Trigger(Group<triggers::Verb>),
+    /// How long images keep their tags
+    Retention(Group<retentions::Verb>),
+    /// Copies of images in other regions
+    Sync(Group<syncs::Verb>),
+    /// Access keys (AK/SK)
+    Key(Group<keys::Verb>),
+    /// Users of the account
+    User(Group<users::Verb>),
+    /// Groups of users
+    Group(Group<groups::Verb>),
+    /// Find organizations, images, tags and digests
+    #[command(after_help = search::EXAMPLES)]
+    Search(With<search::Search>),
     /// Print a docker login command that ends by itself
     #[command(after_help = logins::EXAMPLES)]
     LoginCommand(With<logins::LoginCommand>),
@@ -51,6 +85,10 @@ pub(crate) struct With<A: Args> {
     #[command(flatten)]
     options: Options,
 }
+
+/// A command without arguments of its own.
+#[derive(Debug, Args)]
+pub(crate) struct Nothing {}
 
 /// Commands with the options of all.
 #[derive(Debug, Args)]
@@ -84,9 +122,20 @@ impl Verb {
         match self {
             Self::Login(command) => &command.options,
             Self::Logout(command) => &command.options,
+            Self::Whoami(command) => &command.options,
             Self::Profile(group) => &group.options,
             Self::Org(group) => &group.options,
+            Self::Image(group) => &group.options,
+            Self::Tag(group) => &group.options,
             Self::Grant(group) => &group.options,
+            Self::Share(group) => &group.options,
+            Self::Trigger(group) => &group.options,
+            Self::Retention(group) => &group.options,
+            Self::Sync(group) => &group.options,
+            Self::Key(group) => &group.options,
+            Self::User(group) => &group.options,
+            Self::Group(group) => &group.options,
+            Self::Search(command) => &command.options,
             Self::LoginCommand(command) => &command.options,
         }
     }
@@ -95,9 +144,20 @@ impl Verb {
         match self {
             Self::Login(command) => login::login(options, command.own).await,
             Self::Logout(_) => login::logout(options),
+            Self::Whoami(_) => login::whoami(options).await,
             Self::Profile(group) => login::profile(options, group.verb),
             Self::Org(group) => organizations::run(&options.server()?, group.verb).await,
+            Self::Image(group) => images::run(&options.server()?, group.verb).await,
+            Self::Tag(group) => tags::run(&options.server()?, group.verb).await,
             Self::Grant(group) => grants::run(&options.server()?, group.verb).await,
+            Self::Share(group) => shares::run(&options.server()?, group.verb).await,
+            Self::Trigger(group) => triggers::run(&options.server()?, group.verb).await,
+            Self::Retention(group) => retentions::run(&options.server()?, group.verb).await,
+            Self::Sync(group) => syncs::run(&options.server()?, group.verb).await,
+            Self::Key(group) => keys::run(&options.server()?, group.verb).await,
+            Self::User(group) => users::run(&options.server()?, group.verb).await,
+            Self::Group(group) => groups::run(&options.server()?, group.verb).await,
+            Self::Search(command) => search::run(&options.server()?, command.own).await,
             Self::LoginCommand(command) => logins::run(&options.server()?, command.own).await,
         }
     }

@@ -170,7 +170,13 @@ fn shown(form: Form, value: &Value) -> String {
             let shown: Vec<String> = values.iter().map(|value| shown(form, value)).collect();
             shown.join(", ")
         }
-        other => harmless(&other.to_string()),
+        Value::Object(fields) if fields.is_empty() => "-".to_owned(),
+        Value::Object(fields) => {
+            let pair =
+                |(name, value): (&String, &Value)| format!("{}={}", harmless(name), shown(form, value));
+            fields.iter().map(pair).collect::<Vec<_>>().join(", ")
+        }
+        Value::Number(number) => number.to_string(),
     }
 }
 

@@ -55,6 +55,16 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
+    /// What a list that was answered does not hold.
+    pub(super) fn absent(message: &str) -> Self {
+        Self {
+            status: 404,
+            code: "404".to_owned(),
+            message: message.to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// Reads any of the error bodies that this API and IAM have.
     pub(super) fn read(status: u16, header_id: &str, body: &str) -> Self {
         let document: Value = serde_json::from_str(body).unwrap_or_default();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::options::{Options, variable};
+use super::people::myself;
 use super::profile::{Credential, DEFAULT, Profile, Profiles, Secret, name};
 use super::server::{Server, address, is_readable_on_the_way};
 use super::terminal::{notice, secret};
@@ -92,11 +93,7 @@ pub(super) async fn login(options: &Options, wanted: Login) -> Result<Table, Fai
             token(&bare(None)?, account, user, &password).await?
         }
     };
-    let (account, user) = match &way {
-        Way::Key { .. } => ("", ""),
-        Way::Password { account, user } => (account.as_str(), user.as_str()),
-    };
-    let who = who(&bare(Some(credential.clone()))?, account, user).await?;
+    let who = myself(&bare(Some(credential.clone()))?).await?;
     let profile = Profile {
         url,
         ca_certificate,
@@ -182,21 +179,6 @@ async fn token(server: &Server, account: &str, user: &str, password: &Secret) ->
     }
 }
 
-/// A person, as the server knows them.
-struct Who {
-    account: String,
-    user: String,
-}
-
-/// Proves the login; the API does not say yet whose it is.
-async fn who(server: &Server, account: &str, user: &str) -> Result<Who, Failure> {
-    server.get("/v2/manage/namespaces").await?;
-    Ok(Who {
-        account: account.to_owned(),
-        user: user.to_owned(),
-    })
-}
-
 pub(super) fn logout(options: &Options) -> Result<Table, Failure> {
     let profiles = Profiles::of_this_user()?;
     let name = options.profile_name(&profiles)?;
@@ -207,6 +189,22 @@ pub(super) fn logout(options: &Options) -> Result<Table, Failure> {
         profiles.choose(DEFAULT)?;
     }
     Ok(Table::one(&["profile", "removed"], [json!(name), json!(true)]))
+}
+
+pub(super) async fn whoami(options: &Options) -> Result<Table, Failure> {
+    let server = options.server()?;
+    let who = myself(&server).await?;
+    Ok(Table::one(
+        &["url", "region", "account", "user", "user_id", "administrator"],
+        [
+            json!(server.url()),
+            json!(who.region),
+            json!(who.account),
+            json!(who.user),
+            json!(who.user_id),
+            json!(who.is_administrator),
+        ],
+    ))
 }
 
 pub(super) fn profile(options: &Options, verb: ProfileVerb) -> Result<Table, Failure> {

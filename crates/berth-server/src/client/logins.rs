@@ -104,7 +104,7 @@ pub(super) async fn run(server: &Server, wanted: LoginCommand) -> Result<Table, 
         return Err(strange());
     }
     let columns = &["command", "registry", "user", "password", "expires_at"];
-    let command = command(&wanted, &made);
+    let command = command(&wanted, &made, server.url().starts_with("http://"));
     let row = [
         json!(command),
         json!(made.registry),
@@ -115,7 +115,9 @@ pub(super) async fn run(server: &Server, wanted: LoginCommand) -> Result<Table, 
     Ok(Table::one(columns, row).said(command))
 }
 
-fn command(wanted: &LoginCommand, made: &Made) -> String {
+/// The command, told apart where the server has no TLS: most clients insist on it otherwise.
+fn command(wanted: &LoginCommand, made: &Made, is_plain: bool) -> String {
+    let unverified = if is_plain { "--tls-verify=false " } else { "" };
     let Made {
         registry,
         user,
@@ -124,9 +126,12 @@ fn command(wanted: &LoginCommand, made: &Made) -> String {
     } = made;
     match wanted.client {
         Client::Docker => format!("docker login -u {user} -p {password} {registry}"),
-        Client::Podman => format!("podman login -u {user} -p {password} {registry}"),
-        Client::Skopeo => format!("skopeo login -u {user} -p {password} {registry}"),
-        Client::Containerd => format!("ctr image pull --user {user}:{password} {registry}/ORG/IMAGE:TAG"),
+        Client::Podman => format!("podman login {unverified}-u {user} -p {password} {registry}"),
+        Client::Skopeo => format!("skopeo login {unverified}-u {user} -p {password} {registry}"),
+        Client::Containerd => {
+            let plain = if is_plain { "--plain-http " } else { "" };
+            format!("ctr image pull {plain}--user {user}:{password} {registry}/ORG/IMAGE:TAG")
+        }
         Client::Crictl => format!("crictl pull --creds {user}:{password} {registry}/ORG/IMAGE:TAG"),
         Client::Kubernetes => {
             let config = STANDARD.encode(made.auths.to_string());

@@ -75,6 +75,11 @@ impl Image {
         self.path_of("v2", "repos", below)
     }
 
+    /// A path below the image's organization.
+    pub(super) fn organization_path(&self, below: &[&str]) -> String {
+        organization_path(&self.organization, below)
+    }
+
     /// A path below the image's own in another version, or in the part for sharing.
     pub(super) fn path_of(&self, version: &str, kind: &str, below: &[&str]) -> String {
         // A slash within a segment is written `$`.
@@ -113,6 +118,22 @@ impl fmt::Display for Tagged {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}", self.image, self.tag)
     }
+}
+
+impl Tagged {
+    /// A path below the tag's own.
+    pub(super) fn path(&self, below: &[&str]) -> String {
+        let below = [&["tags", &self.tag], below].concat();
+        self.image.path(&below)
+    }
+}
+
+/// A tag alone.
+pub(super) fn tag(text: &str) -> Result<String, String> {
+    let tag: Tag = text
+        .parse()
+        .map_err(|error: berth_oci::NameError| error.to_string())?;
+    Ok(tag.as_str().to_owned())
 }
 
 /// Where a right holds: `ORG` or `ORG/IMAGE`.

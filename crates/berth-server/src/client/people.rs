@@ -6,6 +6,31 @@ use super::failure::{Failure, Refusal};
 use super::names::with_query;
 use super::server::Server;
 
+/// Whoever the server takes the caller for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Myself {
+    pub(super) account: String,
+    pub(super) account_id: String,
+    pub(super) user: String,
+    pub(super) user_id: String,
+    pub(super) is_administrator: bool,
+    pub(super) region: String,
+}
+
+/// Asks the server who calls.
+pub(super) async fn myself(server: &Server) -> Result<Myself, Failure> {
+    let found = server.get("/v2/manage/sessions").await?;
+    let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
+    Ok(Myself {
+        account: text("domain_name"),
+        account_id: text("domain_id"),
+        user: text("user_name"),
+        user_id: text("user_id"),
+        is_administrator: found["administrator"] == true,
+        region: text("project_name"),
+    })
+}
+
 /// A user of the caller's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Person {
@@ -36,11 +61,8 @@ pub(super) async fn find(server: &Server, user: &str) -> Result<Person, Failure>
             id: id.to_owned(),
             name: user.to_owned(),
         }),
-        None => Err(Failure::Refused(Refusal {
-            status: 404,
-            code: "404".to_owned(),
-            message: format!("there is no user {user} in the account"),
-            ..Refusal::default()
-        })),
+        None => Err(Failure::Refused(Refusal::absent(&format!(
+            "there is no user {user} in the account"
+        )))),
     }
 }

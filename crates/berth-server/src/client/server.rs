@@ -22,6 +22,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_mins(2);
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// The longest page that the API answers.
 const PAGE: usize = 1000;
+/// The longest page of every list that is counted.
+const COUNTED_PAGE: usize = 100;
 /// Signed with each request, so that no two have the same signature: the server lets a signed change count once.
 const NONCE_HEADER: &str = "x-sdk-nonce";
 
@@ -193,20 +195,31 @@ impl Server {
         Ok(rows)
     }
 
-    /// Rows of a list with `limit` and `offset`; `rows_pointer` leads to them in the answer.
+    /// Rows of a list with `limit` and `offset` that this filter finds; `rows_pointer` leads to them in the answer.
     pub(super) async fn counted_rows(
         &self,
         path: &str,
+        filter: &[(&str, &str)],
         rows_pointer: &str,
         limit_rows: Option<usize>,
     ) -> Result<Vec<Value>, Failure> {
         let most = limit_rows.unwrap_or(usize::MAX);
         let mut rows = Vec::new();
         while rows.len() < most {
-            let page = PAGE.min(most - rows.len());
-            // Packed, because some lists insist on it and the others take it too.
-            let filter = format!("limit::{page}|offset::{}", rows.len());
-            let query = [("filter", filter.as_str())];
+            let page = COUNTED_PAGE.min(most - rows.len());
+            let (limit, offset) = (page.to_string(), rows.len().to_string());
+            // Some lists want them packed, some as they are.
+            let page_keys = [("limit", limit.as_str()), ("offset", offset.as_str())];
+            let packed = filter
+                .iter()
+                .chain(&page_keys)
+                .map(|(key, value)| format!("{key}::{value}"));
+            let packed = packed.collect::<Vec<_>>().join("|");
+            let query = [
+                ("limit", limit.as_str()),
+                ("offset", &offset),
+                ("filter", &packed),
+            ];
             let mut body = self.get(&with_query(path, &query)).await?;
             let found = taken(body.pointer_mut(rows_pointer).unwrap_or(&mut Value::Null));
             let is_last = found.len() < page;

@@ -2,9 +2,13 @@
 
 mod failures;
 mod grants;
+mod images;
 mod logins;
 mod organizations;
+mod people;
+mod policies;
 mod profiles;
+mod shares;
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -13,6 +17,7 @@ use serde_json::Value;
 
 use crate::berth::{Ended, Place};
 use crate::installation::{ACCESS_KEY_ID, Installation, SECRET_KEY};
+use crate::world::World;
 
 /// A person's computer: a folder of its own, and logins in it.
 pub(crate) struct Desk {
@@ -32,6 +37,15 @@ impl Desk {
             SECRET_KEY,
             &["--access-key-id", ACCESS_KEY_ID],
         );
+        assert!(ended.status.success(), "{}", ended.err);
+        desk
+    }
+
+    /// A desk with the administrator's login at a world's server.
+    pub(crate) fn at(world: &World) -> Self {
+        let desk = Self::new();
+        let url = format!("http://{}", world.address());
+        let ended = desk.log_in(&url, SECRET_KEY, &["--access-key-id", ACCESS_KEY_ID]);
         assert!(ended.status.success(), "{}", ended.err);
         desk
     }

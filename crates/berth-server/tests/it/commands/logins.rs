@@ -15,11 +15,21 @@ async fn each_client_gets_a_command_that_logs_it_in() {
     let host = installation.server.address.to_string();
     for (client, before, between, after) in [
         ("docker", "docker login -u ", " -p ", format!(" {host}")),
-        ("podman", "podman login -u ", " -p ", format!(" {host}")),
-        ("skopeo", "skopeo login -u ", " -p ", format!(" {host}")),
+        (
+            "podman",
+            "podman login --tls-verify=false -u ",
+            " -p ",
+            format!(" {host}"),
+        ),
+        (
+            "skopeo",
+            "skopeo login --tls-verify=false -u ",
+            " -p ",
+            format!(" {host}"),
+        ),
         (
             "containerd",
-            "ctr image pull --user ",
+            "ctr image pull --plain-http --user ",
             ":",
             format!(" {host}/ORG/IMAGE:TAG"),
         ),

@@ -1,0 +1,303 @@
+//! `berth trigger`: what is rolled out when an image is pushed, and the clusters that it is rolled out to.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use http::Method;
+use serde_json::{Value, json};
+
+use super::answer::{self, Column, hidden, shown};
+use super::failure::Failure;
+use super::names::{Image, path};
+use super::server::Server;
+use super::terminal::{confirm, secret};
+use crate::table::Table;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// List the triggers of an image
+    #[command(after_help = "Example:\n  berth trigger list team/app")]
+    List {
+        /// ORG/IMAGE
+        image: Image,
+    },
+    /// Show a trigger
+    #[command(after_help = "Example:\n  berth trigger show team/app roll-out")]
+    Show {
+        /// ORG/IMAGE
+        image: Image,
+        /// The trigger's name
+        name: String,
+    },
+    /// List what came of a trigger lately
+    #[command(after_help = "Example:\n  berth trigger history team/app roll-out")]
+    History {
+        /// ORG/IMAGE
+        image: Image,
+        /// The trigger's name
+        name: String,
+    },
+    /// Set up a trigger
+    #[command(after_help = "Examples:
+  berth trigger create team/app roll-out --cluster production --namespace web --workload app
+  berth trigger create team/app releases --matching 'v*' --cluster production --namespace web --workload app
+  berth trigger create team/app stable --tag stable --cluster production --namespace db --kind statefulsets --workload app")]
+    Create(Box<Create>),
+    /// Let a trigger act again
+    #[command(after_help = "Example:\n  berth trigger enable team/app roll-out")]
+    Enable {
+        /// ORG/IMAGE
+        image: Image,
+        /// The trigger's name
+        name: String,
+    },
+    /// Keep a trigger from acting
+    #[command(after_help = "Example:\n  berth trigger disable team/app roll-out")]
+    Disable {
+        /// ORG/IMAGE
+        image: Image,
+        /// The trigger's name
+        name: String,
+    },
+    /// Delete a trigger and its history
+    #[command(after_help = "Example:\n  berth trigger delete team/app roll-out --yes")]
+    Delete {
+        /// ORG/IMAGE
+        image: Image,
+        /// The trigger's name
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// List the clusters of the account
+    #[command(after_help = "Example:\n  berth trigger clusters")]
+    Clusters,
+    /// Register a cluster; the token of its service account is asked for
+    #[command(
+        after_help = "Example:\n  kubectl create token berth --duration 8760h | berth trigger add-cluster production https://10.0.0.1:6443 --ca-file ca.crt --secret-stdin"
+    )]
+    AddCluster {
+        /// A name for it
+        name: String,
+        /// The address of its API server
+        server: String,
+        /// Certificates that its server is trusted by, a PEM file
+        #[arg(long, value_name = "FILE")]
+        ca_file: Option<PathBuf>,
+        /// Read the token from standard input
+        #[arg(long)]
+        secret_stdin: bool,
+    },
+    /// Forget a cluster that no trigger names
+    #[command(after_help = "Example:\n  berth trigger remove-cluster production --yes")]
+    RemoveCluster {
+        /// Its name or id
+        cluster: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// ORG/IMAGE
+    image: Image,
+    /// A name for the trigger
+    name: String,
+    /// Act on this tag only; may be said more than once
+    #[arg(long, value_name = "TAG", conflicts_with = "matching")]
+    tag: Vec<String>,
+    /// Act on tags that this pattern matches: a glob, or a regular expression
+    #[arg(long, value_name = "PATTERN")]
+    matching: Option<String>,
+    /// The cluster, by its name
+    #[arg(long, value_name = "NAME")]
+    cluster: String,
+    /// The workload's namespace
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    namespace: String,
+    /// What kind of workload it is
+    #[arg(long, value_enum, default_value_t = Kind::Deployments)]
+    kind: Kind,
+    /// The workload's name
+    #[arg(long, value_name = "NAME")]
+    workload: String,
+    /// One container of the workload [default: all of them]
+    #[arg(long, value_name = "NAME")]
+    container: Option<String>,
+    /// Set it up without letting it act yet
+    #[arg(long)]
+    disabled: bool,
+}
+
+/// A kind of workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Deployments
+    Deployments,
+    /// Stateful sets
+    Statefulsets,
+    /// Daemon sets
+    Daemonsets,
+    /// Cron jobs
+    Cronjobs,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployments => "deployments",
+            Self::Statefulsets => "statefulsets",
+            Self::Daemonsets => "daemonsets",
+            Self::Cronjobs => "cronjobs",
+        }
+    }
+}
+
+const COLUMNS: &[Column] = &[
+    shown("trigger", "/name"),
+    shown("enabled", "/enable"),
+    shown("on", "/condition"),
+    hidden("type", "/trigger_type"),
+    shown("cluster", "/cluster_name"),
+    hidden("cluster_id", "/cluster_id"),
+    shown("namespace", "/cluster_ns"),
+    shown("kind", "/app_type"),
+    shown("workload", "/application"),
+    shown("container", "/container"),
+    hidden("mode", "/trigger_mode"),
+    shown("creator", "/creator_name"),
+    shown("created_at", "/created_at"),
+];
+
+const HISTORY_COLUMNS: &[Column] = &[
+    shown("at", "/created_at"),
+    shown("tag", "/tag"),
+    shown("result", "/result"),
+    shown("detail", "/detail"),
+    shown("cluster", "/cluster_name"),
+    shown("workload", "/application"),
+];
+
+const CLUSTER_COLUMNS: &[Column] = &[
+    shown("cluster", "/cluster_name"),
+    shown("id", "/cluster_id"),
+    shown("server", "/server"),
+    shown("created_at", "/created_at"),
+];
+
+pub(super) async fn run(server: &Server, verb: Verb) -> Result<Table, Failure> {
+    match verb {
+        Verb::List { image } => {
+            let found = server.list(&image.path(&["triggers"])).await?;
+            let found: Vec<Value> = found.into_iter().map(with_switch).collect();
+            Ok(answer::list(COLUMNS, &found))
+        }
+        Verb::Show { image, name } => show(server, &image, &name).await,
+        Verb::History { image, name } => {
+            let found = server.get(&image.path(&["triggers", &name])).await?;
+            let runs = found["trigger_history"].as_array().cloned().unwrap_or_default();
+            Ok(answer::list(HISTORY_COLUMNS, &runs))
+        }
+        Verb::Create(wanted) => create(server, &wanted).await,
+        Verb::Enable { image, name } => switch(server, &image, &name, true).await,
+        Verb::Disable { image, name } => switch(server, &image, &name, false).await,
+        Verb::Delete { image, name, yes } => {
+            confirm(&format!("Delete the trigger {name} of {image}"), yes)?;
+            server
+                .send(Method::DELETE, &image.path(&["triggers", &name]), None)
+                .await?;
+            let row = [json!(image.to_string()), json!(name), json!(true)];
+            Ok(Table::one(&["image", "trigger", "deleted"], row))
+        }
+        Verb::Clusters => Ok(answer::list(CLUSTER_COLUMNS, &server.list(CLUSTERS).await?)),
+        Verb::AddCluster {
+            name,
+            server: address,
+            ca_file,
+            secret_stdin,
+        } => {
+            let authority = ca_file
+                .as_deref()
+                .map(certificates)
+                .transpose()?
+                .unwrap_or_default();
+            let token = secret("token", secret_stdin)?;
+            let body = json!({
+                "cluster_name": name,
+                "server": address,
+                "certificate_authority": authority,
+                "token": token.expose(),
+            });
+            let made = server.send(Method::POST, CLUSTERS, Some(&body)).await?;
+            Ok(answer::one(CLUSTER_COLUMNS, &made.body))
+        }
+        Verb::RemoveCluster { cluster, yes } => {
+            let id = cluster_id(server, &cluster).await?;
+            confirm(&format!("Forget the cluster {cluster}"), yes)?;
+            let target = path(&["v2", "manage", "clusters", &id]);
+            server.send(Method::DELETE, &target, None).await?;
+            Ok(Table::one(&["cluster", "removed"], [json!(cluster), json!(true)]))
+        }
+    }
+}
+
+const CLUSTERS: &str = "/v2/manage/clusters";
+
+fn certificates(file: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file);
+    text.map_err(|error| Failure::Here(format!("{} cannot be read: {error}", file.display())))
+}
+
+/// The id of a cluster of that name; what is no name is left for the server to find as an id.
+async fn cluster_id(server: &Server, cluster: &str) -> Result<String, Failure> {
+    let all = server.list(CLUSTERS).await?;
+    let named = all.iter().find(|entry| entry["cluster_name"] == cluster);
+    let id = named.and_then(|entry| entry["cluster_id"].as_str());
+    Ok(id.unwrap_or(cluster).to_owned())
+}
+
+async fn show(server: &Server, image: &Image, name: &str) -> Result<Table, Failure> {
+    let found = server.get(&image.path(&["triggers", name])).await?;
+    Ok(answer::one(COLUMNS, &with_switch(found)))
+}
+
+/// The wire's text as the truth value that it is.
+fn with_switch(mut trigger: Value) -> Value {
+    trigger["enable"] = json!(trigger["enable"] == "true");
+    trigger
+}
+
+async fn create(server: &Server, wanted: &Create) -> Result<Table, Failure> {
+    let tags = wanted.tag.join(";");
+    let (kind, condition) = match (&wanted.matching, tags.as_str()) {
+        (Some(pattern), _) => ("regular", pattern.as_str()),
+        (None, "") => ("all", ".*"),
+        (None, tags) => ("tag", tags),
+    };
+    let body = json!({
+        "name": wanted.name,
+        "trigger_type": kind,
+        "condition": condition,
+        "action": "update",
+        "enable": (!wanted.disabled).to_string(),
+        "app_type": wanted.kind.as_str(),
+        "application": wanted.workload,
+        "cluster_ns": wanted.namespace,
+        "cluster_name": wanted.cluster,
+        "container": wanted.container,
+        "trigger_mode": "cce",
+    });
+    let target = wanted.image.path(&["triggers"]);
+    server.send(Method::POST, &target, Some(&body)).await?;
+    show(server, &wanted.image, &wanted.name).await
+}
+
+async fn switch(server: &Server, image: &Image, name: &str, is_on: bool) -> Result<Table, Failure> {
+    let body = json!({ "enable": is_on.to_string() });
+    let target = image.path(&["triggers", name]);
+    server.send(Method::PATCH, &target, Some(&body)).await?;
+    show(server, image, name).await
+}

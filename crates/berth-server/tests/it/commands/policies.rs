@@ -1,0 +1,226 @@
+//! `berth trigger`, `berth retention` and `berth sync`.
+
+use serde_json::json;
+
+use super::Desk;
+use crate::world::World;
+
+async fn desk_with_an_image() -> (World, Desk) {
+    let world = World::start().await;
+    world.admin.push_image("team/app", "v1", b"first").await;
+    let desk = Desk::at(&world);
+    (world, desk)
+}
+
+#[tokio::test]
+async fn a_retention_is_set_replaced_and_deleted() {
+    let (_world, desk) = desk_with_an_image().await;
+    desk.fails(&["retention", "show", "team/app"], 5);
+    let kept = [
+        "--keep",
+        "latest",
+        "--keep-matching",
+        "^v[0-9]",
+        "--keep-matching",
+        "^rc",
+    ];
+    let set = desk.json(&[&["retention", "set", "team/app", "--days", "30"], &kept[..]].concat());
+    assert_eq!(
+        (&set["days"], &set["number"], &set["keep"], &set["keep_matching"]),
+        (
+            &json!(30),
+            &json!(null),
+            &json!(["latest"]),
+            &json!(["^v[0-9]", "^rc"])
+        )
+    );
+    let again = desk.json(&["retention", "set", "team/app", "--days", "7"]);
+    assert_eq!(
+        (&again["days"], &again["keep"], &again["id"]),
+        (&json!(7), &json!([]), &set["id"])
+    );
+    let other = desk.json(&["retention", "set", "team/app", "--number", "20"]);
+    assert_eq!((&other["days"], &other["number"]), (&json!(null), &json!(20)));
+    assert_eq!(desk.json(&["retention", "show", "team/app"]), other);
+    assert_eq!(desk.json(&["retention", "history", "team/app"]), json!([]));
+    desk.fails(&["retention", "delete", "team/app"], 1);
+    desk.json(&["retention", "delete", "team/app", "--yes"]);
+    desk.fails(&["retention", "show", "team/app"], 5);
+    desk.fails(
+        &[
+            "retention",
+            "set",
+            "team/app",
+            "--days",
+            "7",
+            "--keep-matching",
+            "(",
+        ],
+        7,
+    );
+    for wrong in [
+        &["--days", "0"][..],
+        &["--days", "366"],
+        &["--number", "1001"],
+        &[],
+        &["--days", "1", "--number", "1"],
+    ] {
+        desk.misuses(&[&["retention", "set", "team/app"], wrong].concat());
+    }
+}
+
+fn add_cluster(desk: &Desk) {
+    let cluster = [
+        "trigger",
+        "add-cluster",
+        "production",
+        "https://10.0.0.1:6443",
+        "--secret-stdin",
+    ];
+    let added = desk.run_with(&cluster, &[], "a-token-of-a-service-account");
+    assert!(
+        added.status.success() && !added.out.contains("a-token"),
+        "{}",
+        added.err
+    );
+}
+
+#[tokio::test]
+async fn a_trigger_is_set_up_on_a_registered_cluster() {
+    let (_world, desk) = desk_with_an_image().await;
+    add_cluster(&desk);
+    let listed = desk.json(&["trigger", "clusters"]);
+    assert_eq!(listed[0]["cluster"], json!("production"));
+
+    let workload = [
+        "--cluster",
+        "production",
+        "--namespace",
+        "web",
+        "--workload",
+        "app",
+    ];
+    let create = |name: &'static str, more: &[&'static str]| {
+        desk.json(&[&["trigger", "create", "team/app", name], &workload[..], more].concat())
+    };
+    let made = create("roll-out", &[]);
+    assert_eq!(
+        (
+            &made["enabled"],
+            &made["type"],
+            &made["on"],
+            &made["cluster"],
+            &made["kind"]
+        ),
+        (
+            &json!(true),
+            &json!("all"),
+            &json!(".*"),
+            &json!("production"),
+            &json!("deployments")
+        )
+    );
+    let made = create("stable", &["--tag", "a", "--tag", "b", "--disabled"]);
+    assert_eq!(
+        (&made["enabled"], &made["type"], &made["on"]),
+        (&json!(false), &json!("tag"), &json!("a;b"))
+    );
+    assert_eq!(
+        create("releases", &["--matching", "v*"])["type"],
+        json!("regular")
+    );
+    assert_eq!(
+        desk.json(&["trigger", "list", "team/app"])
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    assert_eq!(
+        desk.json(&["trigger", "disable", "team/app", "roll-out"])["enabled"],
+        json!(false)
+    );
+    assert_eq!(
+        desk.json(&["trigger", "enable", "team/app", "roll-out"])["enabled"],
+        json!(true)
+    );
+    assert_eq!(
+        desk.json(&["trigger", "history", "team/app", "roll-out"]),
+        json!([])
+    );
+}
+
+#[tokio::test]
+async fn triggers_and_clusters_are_deleted_in_that_order() {
+    let (_world, desk) = desk_with_an_image().await;
+    add_cluster(&desk);
+    let workload = [
+        "--cluster",
+        "production",
+        "--namespace",
+        "web",
+        "--workload",
+        "app",
+    ];
+    desk.json(&[&["trigger", "create", "team/app", "stable"], &workload[..]].concat());
+    desk.fails(
+        &[&["trigger", "create", "team/app", "stable"], &workload[..]].concat(),
+        6,
+    );
+    desk.fails(&["trigger", "remove-cluster", "production", "--yes"], 6);
+    desk.fails(&["trigger", "delete", "team/app", "stable"], 1);
+    desk.json(&["trigger", "delete", "team/app", "stable", "--yes"]);
+    desk.fails(&["trigger", "show", "team/app", "stable"], 5);
+    desk.fails(&["trigger", "show", "team/app", ".."], 5);
+    desk.json(&["trigger", "remove-cluster", "production", "--yes"]);
+    assert_eq!(desk.json(&["trigger", "clusters"]), json!([]));
+}
+
+#[tokio::test]
+async fn an_image_is_sent_to_a_registered_region() {
+    let (_world, desk) = desk_with_an_image().await;
+    let region = [
+        "sync",
+        "add-region",
+        "east-1",
+        "https://hub.east-1.example",
+        "--user",
+        "robot",
+        "--secret-stdin",
+    ];
+    let added = desk.run_with(&region, &[], "hush hush");
+    assert!(
+        added.status.success() && !added.out.contains("hush"),
+        "{}",
+        added.err
+    );
+    let regions = desk.json(&["sync", "regions"]);
+    assert!(
+        regions
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|row| row["region"] == "east-1"),
+        "{regions}"
+    );
+
+    let made = desk.json(&["sync", "create", "team/app", "east-1", "team", "--override"]);
+    assert_eq!(
+        (&made[0]["region"], &made[0]["automatic"], &made[0]["override"]),
+        (&json!("east-1"), &json!(true), &json!(true))
+    );
+    let queued = desk.json(&["sync", "run", "team/app", "east-1", "team", "v1", "v9"]);
+    assert_eq!(
+        queued,
+        json!([{ "tag": "v1", "queued": true }, { "tag": "v9", "queued": false }])
+    );
+    let jobs = desk.json(&["sync", "jobs", "team/app"]);
+    assert_eq!((&jobs[0]["tag"], &jobs[0]["by"]), (&json!("v1"), &json!("admin")));
+    desk.fails(&["sync", "create", "team/app", "nowhere", "team"], 7);
+    desk.fails(&["sync", "delete", "team/app", "east-1", "team"], 1);
+    desk.json(&["sync", "delete", "team/app", "east-1", "team", "--yes"]);
+    assert_eq!(desk.json(&["sync", "list", "team/app"]), json!([]));
+    desk.json(&["sync", "remove-region", "east-1", "--yes"]);
+    desk.misuses(&["sync", "run", "team/app", "east-1", "team"]);
+    desk.misuses(&["sync", "create", "team/app", "east-1", "Team"]);
+}
