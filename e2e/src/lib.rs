@@ -17,6 +17,7 @@ pub mod home;
 pub mod image;
 pub mod login;
 pub mod network;
+pub mod node;
 pub mod peer;
 pub mod python;
 pub mod sample;

@@ -43,6 +43,9 @@ impl AccessKey {
         let Request {
             method, path, query, ..
         } = request;
+        // The canonical path is encoded; `$`, which stands for the `/` of an image's name, is the one character here
+        // that this changes.
+        let path = path.replace('$', "%24");
         let canonical =
             format!("{method}\n{path}/\n{query}\nhost:{host}\nx-sdk-date:{date}\n\nhost;x-sdk-date\n{body}");
         let canonical = hex::encode(Sha256::digest(canonical));

@@ -26,7 +26,8 @@ pub fn python() -> Client {
             .arg(&requirements));
         fs::write(&installed, wanted).expect("the build folder can be written");
     }
-    Client::new(&folder.join("bin/python").to_string_lossy())
+    // The scripts import one another; nothing is left beside them.
+    Client::new(&folder.join("bin/python").to_string_lossy()).argument("-B")
 }
 
 /// A script of `e2e/sdk`.

@@ -218,9 +218,21 @@ impl Server {
         }
     }
 
+    /// Makes another account with an administrator, whose access key it answers.
+    pub fn create_account(&self, account: &str) -> AccessKey {
+        let administrator = format!("{account}/admin");
+        self.admin(&["account", "create", account]);
+        self.admin(&["user", "create", &administrator, "--administrator"]);
+        self.create_key_of(&administrator)
+    }
+
     /// Makes an access key of a user of the first account.
     pub fn create_key(&self, user: &str) -> AccessKey {
-        let answer = self.admin(&["key", "create", &format!("{ACCOUNT}/{user}")]);
+        self.create_key_of(&format!("{ACCOUNT}/{user}"))
+    }
+
+    fn create_key_of(&self, full_name: &str) -> AccessKey {
+        let answer = self.admin(&["key", "create", full_name]);
         AccessKey {
             id: text(&answer, "access_key_id"),
             secret: text(&answer, "secret_access_key"),
