@@ -6,7 +6,6 @@ mod refusals;
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
@@ -77,9 +76,9 @@ pub(crate) fn routes(app: &AppState) -> Router<AppState> {
         .layer(middleware::from_fn(error::name_request))
         .route(
             DOCUMENT_PATH,
-            get(move |State(_): State<AppState>, origin: Origin| answer(document, origin)),
+            get(move |origin: Origin| async move { answer(&document, origin) }),
         )
-        .route(PAGE_PATH, get(move || show(page)))
+        .route(PAGE_PATH, get(move || async move { show(&page) }))
 }
 
 /// The operations of all documented APIs with their document.
@@ -132,20 +131,20 @@ fn add_security(document: &mut OpenApi) {
 }
 
 /// The document, with this server's address as its client knows it.
-async fn answer(document: Arc<OpenApi>, origin: Origin) -> Response {
-    let mut document = OpenApi::clone(&document);
+fn answer(document: &OpenApi, origin: Origin) -> Response {
+    let mut document = document.clone();
     document.servers = Some(vec![ServerBuilder::new().url(origin.url).build()]);
     let headers = [(CACHE_CONTROL, "no-cache"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
     (headers, Json(document)).into_response()
 }
 
-async fn show(page: Arc<str>) -> Response {
+fn show(page: &str) -> Response {
     let headers = [
         (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     ];
-    (headers, Html(page.to_string())).into_response()
+    (headers, Html(page.to_owned())).into_response()
 }
 
 #[cfg(test)]

@@ -78,16 +78,16 @@ fn write_operation(html: &mut String, placed: &Placed<'_>, schemas: &Value) {
         about = text(&operation["description"]),
     );
     let parameters = operation["parameters"].as_array().into_iter().flatten();
-    let rows: String = parameters
-        .map(|parameter| {
-            format!(
-                "<tr><td><code>{}</code><td>{}<td>{}",
-                text(&parameter["name"]),
-                text(&parameter["in"]),
-                text(&parameter["description"])
-            )
-        })
-        .collect();
+    let mut rows = String::new();
+    for parameter in parameters {
+        let _ = write!(
+            rows,
+            "<tr><td><code>{}</code><td>{}<td>{}",
+            text(&parameter["name"]),
+            text(&parameter["in"]),
+            text(&parameter["description"])
+        );
+    }
     if !rows.is_empty() {
         let _ = write!(html, "<table><tr><th>Parameter<th>In<th>Meaning{rows}</table>");
     }
@@ -122,12 +122,14 @@ fn shape(schema: &Value, schemas: &Value, depth: usize) -> String {
     }
     let indent = "  ".repeat(depth);
     if let Some(properties) = schema["properties"].as_object().filter(|p| !p.is_empty()) {
-        let lines: String = properties
-            .iter()
-            .map(|(name, property)| {
-                format!("{indent}  \"{name}\": {}\n", shape(property, schemas, depth + 1))
-            })
-            .collect();
+        let mut lines = String::new();
+        for (name, property) in properties {
+            let _ = writeln!(
+                lines,
+                "{indent}  \"{name}\": {}",
+                shape(property, schemas, depth + 1)
+            );
+        }
         return format!("{{\n{lines}{indent}}}");
     }
     if !schema["items"].is_null() {

@@ -59,8 +59,20 @@ fn complete(operation: &mut Operation, changes: bool, body: &str) {
         .security
         .as_ref()
         .is_some_and(|needed| needed.len() == 1);
+    let asks = operation.request_body.is_some()
+        || operation
+            .parameters
+            .as_ref()
+            .is_some_and(|asked| !asked.is_empty());
     let all = OF_ALL.iter().chain(changes.then_some(&OF_CHANGES));
-    for (status, when) in all.filter(|(status, _)| !open || OF_OPEN.contains(status)) {
+    let possible = all.filter(|(status, _)| {
+        if open {
+            OF_OPEN.contains(status)
+        } else {
+            asks || *status != "400"
+        }
+    });
+    for (status, when) in possible {
         operation
             .responses
             .responses

@@ -120,7 +120,8 @@ async fn show(State(app): State<AppState>, call: Call) -> Result<Response, Refus
 ///
 /// The session ends at once, everywhere.
 #[utoipa::path(delete, path = "/v2/manage/sessions", operation_id = "delete_session", tag = "sessions",
-    extensions(("x-berth-extension" = json!(true))), responses((status = 204)))]
+    extensions(("x-berth-extension" = json!(true))),
+    responses((status = 204), (status = 400, description = "There is no session to end", body = RefusalBody)))]
 async fn delete(State(app): State<AppState>, call: Call) -> Result<Response, Refused> {
     app.registry.sign_out(&call.caller).await?;
     Ok((StatusCode::NO_CONTENT, cookie("", 0, &call.origin)).into_response())

@@ -37,14 +37,16 @@ struct Version {
     id: &'static str,
     links: Link,
     /// Empty: there are no micro-versions.
-    version: &'static str,
+    #[serde(rename = "version")]
+    micro: &'static str,
     /// `CURRENT`, `SUPPORTED` or `DEPRECATED`.
     status: &'static str,
     /// When this version's shape was settled.
     #[schema(format = DateTime)]
     updated: &'static str,
     /// Empty: there are no micro-versions.
-    min_version: &'static str,
+    #[serde(rename = "min_version")]
+    least: &'static str,
 }
 
 /// Where a version is.
@@ -92,9 +94,9 @@ fn document((id, status): (&'static str, &'static str), origin: &Origin) -> Vers
             href: format!("{}/{id}", origin.url),
             rel: "self",
         },
-        version: "",
+        micro: "",
         status,
         updated: "2026-11-21T00:00:00Z",
-        min_version: "",
+        least: "",
     }
 }

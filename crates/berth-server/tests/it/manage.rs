@@ -16,6 +16,7 @@ mod story;
 mod sync;
 mod tags;
 mod team;
+mod terraform;
 mod triggers;
 
 use http::{Method, StatusCode};
