@@ -7,10 +7,10 @@ use berth_metadata::{Counted, Counts, OrganizationUsage};
 use berth_oci::{OrganizationName, RepositoryName};
 
 use crate::Registry;
-use crate::access::{Action, Caller, NO_PERMISSION, UserCaller};
+use crate::access::{Action, Caller, UserCaller};
 use crate::clock::now_ms;
 use crate::counting::day_of;
-use crate::error::{Denial, Error};
+use crate::error::Error;
 
 /// Most days that one answer tells of.
 const DAYS_MAX: i64 = 366;
@@ -158,7 +158,7 @@ impl Registry {
                 usage.retain(|usage| usage.name == name.as_str());
                 (Counted::Organization(id), usage)
             }
-            StatisticsOf::Repository(name) => (self.own_repository(caller, user, name).await?, Vec::new()),
+            StatisticsOf::Repository(name) => (self.own_repository(caller, name).await?, Vec::new()),
         };
         self.write_what_is_counted().await;
         let today = day_of(now_ms());
@@ -194,27 +194,9 @@ impl Registry {
     }
 
     /// A repository on which the caller has a right of their own.
-    async fn own_repository(
-        &self,
-        caller: &Caller,
-        user: &UserCaller,
-        name: &RepositoryName,
-    ) -> Result<Counted, Error> {
-        let standing = self.require(caller, Action::Pull, name).await?;
-        let (Some(repository), Some(organization)) = (standing.repository, standing.organization) else {
-            return Err(Error::RepositoryUnknown(name.to_string()));
-        };
-        let administers = user.administrator && user.account_id == organization.account_id;
-        let held = standing
-            .organization_permission
-            .max(standing.repository_permission);
-        if administers || held.is_some() {
-            return Ok(Counted::Repository(repository.id));
-        }
-        Err(Error::Denied(Box::new(Denial {
-            text: NO_PERMISSION,
-            explanation: format!("the statistics of image '{name}' are for those who have a right on it"),
-        })))
+    async fn own_repository(&self, caller: &Caller, name: &RepositoryName) -> Result<Counted, Error> {
+        let held = self.require_held(caller, Action::ReadRights, name).await?;
+        Ok(Counted::Repository(held.id))
     }
 
     /// What cannot be written now is written later: an answer without the last half minute is better than none.

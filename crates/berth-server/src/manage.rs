@@ -11,7 +11,7 @@ mod features;
 mod grants;
 mod listing;
 mod mirrors;
-mod names;
+pub(crate) mod names;
 mod organizations;
 mod quotas;
 mod regions;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use berth_metadata::{Standing, TagsPage};
+use berth_metadata::TagsPage;
 /// Rows and orders of tags, as the metadata has them.
 pub use berth_metadata::{TagColumn, TagOrder, TagRow, TagStart};
 use berth_oci::{Reference, RepositoryName, Tag};
@@ -145,18 +145,11 @@ impl Registry {
         action: Action,
         repository: &RepositoryName,
     ) -> Result<TagPlace, Error> {
-        let Standing {
-            organization,
-            repository: place,
-            ..
-        } = self.require(caller, action, repository).await?;
-        match (organization, place) {
-            (Some(organization), Some(place)) => Ok(TagPlace {
-                repository_id: place.id,
-                account_id: organization.account_id,
-            }),
-            _ => Err(Error::RepositoryUnknown(repository.to_string())),
-        }
+        let held = self.require_held(caller, action, repository).await?;
+        Ok(TagPlace {
+            repository_id: held.id,
+            account_id: held.account_id,
+        })
     }
 
     /// The row of a tag that must be there.

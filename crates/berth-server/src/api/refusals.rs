@@ -1,8 +1,8 @@
 //! The refusals that every operation can answer, added to the document in one place. What only some can answer (404,
-//! 406, 409) each declares itself.
+//! 406, 409, 400 for what is wrong in a query) each declares itself.
 
 use crate::manage::error::is_iam;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
 /// Status, and when.
@@ -59,11 +59,8 @@ fn complete(operation: &mut Operation, changes: bool, body: &str) {
         .security
         .as_ref()
         .is_some_and(|needed| needed.len() == 1);
-    let asks = operation.request_body.is_some()
-        || operation
-            .parameters
-            .as_ref()
-            .is_some_and(|asked| !asked.is_empty());
+    let in_path = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(known) if known.parameter_in == ParameterIn::Path);
+    let asks = operation.request_body.is_some() || operation.parameters.iter().flatten().any(&in_path);
     let all = OF_ALL.iter().chain(changes.then_some(&OF_CHANGES));
     let possible = all.filter(|(status, _)| {
         if open {

@@ -1,7 +1,7 @@
 //! Access keys that last. A secret is shown once, when it is made.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_registry::{AccessKey, Switch};
 use http::header::CACHE_CONTROL;
 use http::{HeaderName, StatusCode};
@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 
 use crate::manage::call::Call;
 use crate::manage::error::{IamRefusalBody, Refused};
+use crate::manage::names::Path;
 use crate::manage::wire::Micros;
 use crate::state::AppState;
 

@@ -1,7 +1,7 @@
 //! Who is in which group.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -12,6 +12,7 @@ use super::groups::{self, IamGroups};
 use super::users::{self, KeystoneUsers};
 use crate::manage::call::Call;
 use crate::manage::error::{IamRefusalBody, Refused};
+use crate::manage::names::Path;
 use crate::state::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {

@@ -1,7 +1,7 @@
 //! Users as IAM's own calls have them, with their access type: `/v3.0/OS-USER/users`.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_registry::{NewPerson, PersonChange, User};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use super::users::switch;
 use super::wire::{AccessMode, Links};
 use crate::manage::call::Call;
 use crate::manage::error::{IamRefusalBody, Refused};
+use crate::manage::names::Path;
 use crate::manage::wire::Micros;
 use crate::origin::Origin;
 use crate::state::AppState;

@@ -1,7 +1,7 @@
 //! The project of the caller's account, and the account itself.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_registry::{Caller, Error, Project};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use super::wire::Links;
 use crate::manage::call::Call;
 use crate::manage::error::{IamRefusalBody, Refused};
+use crate::manage::names::Path;
 use crate::origin::Origin;
 use crate::state::AppState;
 

@@ -1,7 +1,7 @@
 //! Roles, and which group has them on the account or on its project.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_registry::{Role, RolePlace};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 use super::wire::Links;
 use crate::manage::call::Call;
 use crate::manage::error::{IamRefusalBody, Refused};
+use crate::manage::names::Path;
 use crate::origin::Origin;
 use crate::state::AppState;
 

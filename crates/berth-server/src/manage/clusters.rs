@@ -1,7 +1,7 @@
 //! Clusters that triggers act on, registered by an account's administrators: calls that SWR does not have.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_registry::{ClusterChange, Error, WantedCluster};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 use super::call::Call;
 use super::error::{RefusalBody, Refused, Subject};
 use super::wire::Time;
+use crate::manage::names::Path;
 use crate::state::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {

@@ -2,7 +2,7 @@
 //! not have.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_registry::{Error, LoginChange, MirrorChange, WantedMirror};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use super::call::Call;
 use super::error::{RefusalBody, Refused, Subject};
 use super::names;
 use super::wire::Time;
+use crate::manage::names::Path;
 use crate::state::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {

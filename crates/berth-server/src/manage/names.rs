@@ -1,11 +1,33 @@
 //! The places that paths of this API name: an organisation, an image, a tag. In a path segment the `/` of an image's
 //! name is written `$`; `%24` and `%2F` mean the same, because the router decodes segments.
 
+use axum::extract::FromRequestParts;
 use berth_oci::{NameError, OrganizationName, RepositoryName, Tag};
+use http::request::Parts;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
 use super::error::Refused;
+
+/// The parameters of a path; what they cannot be is refused in this API's form.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let read = axum::extract::Path::from_request_parts(parts, state).await;
+        let refused = |_| {
+            Refused::invalid(
+                "4000014",
+                "the path holds what cannot be a name or a number there",
+            )
+        };
+        read.map(|axum::extract::Path(parameters)| Self(parameters))
+            .map_err(refused)
+    }
+}
 
 /// The path of an organisation.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -1,7 +1,7 @@
 //! Organisations, which this API calls namespaces (operations 1 to 4).
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_registry::{ListedFor, OrganizationView};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use super::error::{RefusalBody, Refused, Subject};
 use super::listing::{Listing, Matching};
 use super::names::{InOrganization, organization};
 use super::wire::{Auth, Nothing};
+use crate::manage::names::Path;
 use crate::state::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {

@@ -1,7 +1,7 @@
 //! How much there may be of something (operation 52), and Berth's own calls to set it.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_registry::{Quota, Quotas};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,6 +12,7 @@ use super::call::Call;
 use super::error::{Refused, Subject};
 use super::names::repository;
 use super::wire::Nothing;
+use crate::manage::names::Path;
 use crate::state::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {

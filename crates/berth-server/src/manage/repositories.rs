@@ -3,7 +3,7 @@
 pub(super) mod list;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_registry::{RepositoryDetails, WantedRepository};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use super::call::Call;
 use super::error::{RefusalBody, Refused, Subject};
 use super::names::{InOrganization, InRepository, repository};
 use super::wire::{Nothing, Time};
+use crate::manage::names::Path;
 use crate::origin::Origin;
 use crate::state::AppState;
 

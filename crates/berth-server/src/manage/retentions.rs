@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
 use berth_oci::RepositoryName;
 use berth_registry::{Error, Retention, TagSelector, WantedRetention, WantedRetentionRule};
@@ -18,6 +18,7 @@ use super::error::{RefusalBody, Refused, Subject};
 use super::listing::Listing;
 use super::names::{self, InRepository};
 use super::wire::{Nothing, Time};
+use crate::manage::names::Path;
 use crate::state::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {

@@ -1,7 +1,7 @@
 //! Images that other accounts may pull (operations 26 to 30).
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_oci::RepositoryName;
 use berth_registry::{ShareView, WantedShare};
 use http::StatusCode;
@@ -14,6 +14,7 @@ use super::call::Call;
 use super::error::{RefusalBody, Refused, Subject};
 use super::names::{InRepository, repository};
 use super::wire::{Nothing, Time};
+use crate::manage::names::Path;
 use crate::state::AppState;
 
 /// All that a share gives.

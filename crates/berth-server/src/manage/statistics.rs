@@ -1,7 +1,7 @@
 //! What was pulled, pushed and stored (operations 54 and 55), and the numbers by day that the console draws.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_registry::{CountedDay, Error, Frequency, Measure, OrganizationUsage, Statistics, StatisticsOf};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use super::call::Call;
 use super::error::{RefusalBody, Refused, Subject};
 use super::names::{InOrganization, InRepository};
+use crate::manage::names::Path;
 use crate::state::AppState;
 
 /// Bytes of a MiB.

@@ -1,7 +1,7 @@
 //! Synchronisation of an image to other regions (operations 33 to 37). The regions themselves are `regions.rs`'s.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
 use berth_oci::Tag;
 use berth_registry::{Destination, Error, HistoryOrder, HistoryPage};
@@ -15,6 +15,7 @@ use super::error::{RefusalBody, Refused, Subject};
 use super::listing::Listing;
 use super::names::{self, InRepository};
 use super::wire::{Nothing, Time};
+use crate::manage::names::Path;
 use crate::state::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {

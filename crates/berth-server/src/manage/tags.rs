@@ -7,7 +7,7 @@ mod detail;
 mod history;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_oci::Reference;
 use berth_registry::{
     ExistingTag, Retag, TagColumn, TagOrder, TagPlace, TagRow, TagSearch, TagStart, TagView, TagsWanted,
@@ -24,6 +24,7 @@ use super::error::{RefusalBody, Refused, Subject};
 use super::listing::{Direction, Listing, ListingParameters, Marked, MarkedParameters, Matching};
 use super::names::{InRepository, InTag, tag};
 use super::wire::{Nothing, Time};
+use crate::manage::names::Path;
 use crate::state::AppState;
 
 /// What lists of tags are sorted by.

@@ -1,7 +1,7 @@
 //! Triggers of an image (operations 39 to 43).
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_oci::RepositoryName;
 use berth_registry::{TriggerRow, TriggerRun, WantedTrigger};
 use http::StatusCode;
@@ -14,6 +14,7 @@ use super::call::Call;
 use super::error::{RefusalBody, Refused, Subject};
 use super::names::{self, InRepository};
 use super::wire::{Nothing, Time};
+use crate::manage::names::Path;
 use crate::state::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {

@@ -1,7 +1,7 @@
 //! Which versions of the API there are (operations 58 and 59). Open to everybody: clients ask before they log in.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::Uri;
 use http::request::Parts;
@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 
 use super::error::{self, RefusalBody};
 use crate::console;
+use crate::manage::names::Path;
 use crate::origin::Origin;
 use crate::state::AppState;
 

@@ -1,7 +1,7 @@
 //! Rights of users on an organisation.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_registry::GrantPlace;
 use http::StatusCode;
 use serde::Serialize;
@@ -13,6 +13,7 @@ use super::{UserAuth, WantedAuth, own_and_others, wanted};
 use crate::manage::call::Call;
 use crate::manage::error::{RefusalBody, Refused, Subject};
 use crate::manage::names::InOrganization;
+use crate::manage::names::Path;
 use crate::manage::wire::Nothing;
 use crate::state::AppState;
 

@@ -4,7 +4,7 @@
 //! accessories of a tag `tags`. So each of the two has a second path, below the tag, that means one thing.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use berth_oci::{RepositoryName, Tag};
 use berth_registry::{AccessoryKind, AccessoryView, AccessoryViews};
@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 use super::refused;
 use crate::manage::call::Call;
 use crate::manage::error::{RefusalBody, Refused};
+use crate::manage::names::Path;
 use crate::manage::names::{InRepository, InTag, tag};
 use crate::manage::wire::Time;
 use crate::state::AppState;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_registry::{History, ImageConfig, ImageDetail, Layer, PlatformImage, SelectedImage};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,6 +15,7 @@ use super::{image_id, refused};
 use crate::manage::call::Call;
 use crate::manage::error::{RefusalBody, Refused};
 use crate::manage::names::InTag;
+use crate::manage::names::Path;
 use crate::manage::wire::Time;
 use crate::state::AppState;
 

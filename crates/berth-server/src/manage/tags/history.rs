@@ -1,7 +1,7 @@
 //! Where a tag was before, and setting it back (extensions).
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use berth_oci::Digest;
 use berth_registry::{TagHistoryPage, TagMove};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use crate::manage::call::Call;
 use crate::manage::error::{RefusalBody, Refused};
 use crate::manage::listing::{Marked, MarkedParameters};
 use crate::manage::names::InTag;
+use crate::manage::names::Path;
 use crate::manage::wire::{Nothing, Time};
 use crate::state::AppState;
 
