@@ -283,6 +283,33 @@ async fn reading_tags_needs_a_right_and_the_image() {
 }
 
 #[tokio::test]
+async fn a_public_image_shows_everybody_its_tags() {
+    let team = start().await;
+    docker(&team).push_image(APP, "v1", b"layer").await;
+    assert!(
+        team.metadata
+            .set_repository_public(team.image, true, 0)
+            .await
+            .unwrap()
+    );
+    for target in [
+        TAGS.to_owned(),
+        TAGS_V3.to_owned(),
+        format!("{TAGS}/v1"),
+        format!("{TAGS}/v1/detail"),
+        format!("{TAGS}/v1/history"),
+        format!("{IMAGE}/v1/accessories"),
+        format!("{IMAGE}/v1/references"),
+    ] {
+        team.answers_people(Method::GET, &target, &Value::Null, [200; 5])
+            .await;
+    }
+    let retag = json!({ "source_tag": "v1", "destination_tag": "v1", "override": true });
+    team.answers_people(Method::POST, TAGS, &retag, [201, 201, 403, 403, 403])
+        .await;
+}
+
+#[tokio::test]
 async fn every_way_to_write_a_slash_means_the_same() {
     let team = start().await;
     docker(&team).push_image(APP, "v1", b"layer").await;
