@@ -194,15 +194,15 @@ impl Registry {
 
     /// A key that is the caller's own or that the caller administers; any other is `Unknown` like one that is not.
     async fn key_for(&self, caller: &Caller, access_key_id: &str) -> Result<AccessKey, Error> {
-        let found = self.metadata.access_key(access_key_id).await?;
-        let is_theirs = |user: &User| match caller {
-            Caller::System => Ok(true),
-            _ => caller
-                .require_user()
-                .map(|asking| asking.user_id == user.id || asking.administers(&user.account_id)),
+        let asking = match caller {
+            Caller::System => None,
+            _ => Some(caller.require_user()?),
         };
-        match found {
-            Some((key, user)) if is_theirs(&user)? => Ok(key),
+        let is_theirs = |user: &User| {
+            asking.is_none_or(|asking| asking.user_id == user.id || asking.administers(&user.account_id))
+        };
+        match self.metadata.access_key(access_key_id).await? {
+            Some((key, user)) if is_theirs(&user) => Ok(key),
             _ => Err(Error::Unknown(format!("access key {access_key_id}"))),
         }
     }

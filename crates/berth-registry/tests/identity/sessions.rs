@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use berth_metadata::AccessType;
 use berth_registry::{Caller, Switch, WantedLogin};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 
 use crate::harness::{Installation, PASSWORD, outcome};
 
@@ -123,4 +125,21 @@ async fn a_docker_login_made_in_a_session_ends_with_the_password() {
             "refused: the password that made this temporary login was changed"
         );
     }
+}
+
+#[tokio::test]
+async fn guesses_of_a_password_are_held_back_as_for_any_login() {
+    let installation = Installation::start().await;
+    let guess = || {
+        installation
+            .registry
+            .sign_in(Some("berth"), "admin", "wrong password", SOURCE)
+    };
+    for _ in 0..5 {
+        assert_eq!(outcome(&guess().await), "not recognised");
+    }
+    // More at once than are let in one by one within ten seconds.
+    let mut guesses: FuturesUnordered<_> = (0..60).map(|_| guess()).collect();
+    let first = guesses.next().await.unwrap();
+    assert_eq!(outcome(&first), "throttled");
 }
