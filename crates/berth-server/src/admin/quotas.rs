@@ -24,7 +24,7 @@ pub(super) enum QuotaVerb {
 pub(super) struct SetQuotas {
     /// The account's name
     account: String,
-    /// Organizations that one of its users may create [default: the setting limits.organizations_per_user]
+    /// Organizations that one of its users may create [default: the setting `limits.organizations_per_user`]
     #[arg(long, value_name = "NUMBER")]
     organizations: Option<u32>,
     /// Images in all its organizations [default: as many as it likes]

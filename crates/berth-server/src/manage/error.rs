@@ -3,11 +3,13 @@
 
 mod iam;
 
+mod codes;
+
 use axum::Json;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use berth_registry::{Error, Quota};
+use berth_registry::Error;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use serde::Serialize;
@@ -110,7 +112,7 @@ impl Refused {
 
     /// The refusal of an operation on `subject`.
     pub(crate) fn of(subject: Subject, error: Error) -> Self {
-        let (status, code) = status_and_code(subject, &error);
+        let (status, code) = codes::status_and_code(subject, &error);
         if status.is_server_error() {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
@@ -146,85 +148,6 @@ impl Refused {
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         Self::of(Subject::Other, error)
-    }
-}
-
-fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &'static str) {
-    match (error, subject) {
-        (Error::Unauthenticated, _) => (StatusCode::UNAUTHORIZED, "SVCSTG.S2I.4019000"),
-        (Error::BadCredentials { .. } | Error::Throttled { .. }, _) => {
-            (StatusCode::UNAUTHORIZED, "APIGW.0301")
-        }
-        (Error::Denied(_), Subject::Organization | Subject::Grant) => (StatusCode::FORBIDDEN, "4037017"),
-        (
-            Error::Denied(_),
-            Subject::Trigger
-            | Subject::Retention
-            | Subject::Sync
-            | Subject::RepositoryGrant
-            | Subject::NewShare
-            | Subject::Share,
-        ) => (StatusCode::FORBIDDEN, "4037020"),
-        (Error::Denied(_), Subject::Repository) => (StatusCode::FORBIDDEN, "4037018"),
-        (Error::Denied(_) | Error::InsufficientScope(_), _) => (StatusCode::FORBIDDEN, "4030170"),
-        (Error::Unknown(what), Subject::Grant) if !what.starts_with("organization") => {
-            (StatusCode::NOT_FOUND, "4040078")
-        }
-        (Error::Unknown(_) | Error::ManifestUnknown(_), Subject::Tag) => (StatusCode::NOT_FOUND, "4040115"),
-        (Error::Unknown(_), Subject::Trigger) => (StatusCode::NOT_FOUND, "4040126"),
-        // Terraform takes these two for gone by their codes, which come with a 400.
-        (Error::Unknown(_), Subject::Retention) => (StatusCode::BAD_REQUEST, "4000306"),
-        (Error::Unknown(_), Subject::Sync) => (StatusCode::BAD_REQUEST, "4001158"),
-        (Error::Unknown(what), Subject::Registration) if !what.starts_with("organization") => {
-            (StatusCode::NOT_FOUND, "4040083")
-        }
-        (Error::Unknown(_), Subject::RepositoryGrant) => (StatusCode::NOT_FOUND, "4040091"),
-        (Error::Unknown(_), Subject::NewShare | Subject::Account) => (StatusCode::BAD_REQUEST, "4001041"),
-        // Terraform takes this one for a share that is gone.
-        (Error::Unknown(_), Subject::Share) => (StatusCode::BAD_REQUEST, "4001090"),
-        (Error::Unknown(_), _) => (StatusCode::NOT_FOUND, "4040058"),
-        (Error::Exists(_), Subject::Grant) => (StatusCode::CONFLICT, "4090076"),
-        (Error::Exists(_), Subject::RepositoryGrant | Subject::NewShare | Subject::Account) => {
-            (StatusCode::CONFLICT, "4090089")
-        }
-        // No code is published for a tag or a trigger that is there; this is the image's.
-        (Error::Exists(_), Subject::Repository | Subject::Tag | Subject::Trigger | Subject::Registration) => {
-            (StatusCode::CONFLICT, "4090006")
-        }
-        (Error::Exists(_), _) => (StatusCode::CONFLICT, "4090060"),
-        (Error::InUse(_), _) => (StatusCode::NOT_ACCEPTABLE, "4060053"),
-        (Error::OrganizationNotEmpty(_), _) => (StatusCode::NOT_ACCEPTABLE, "4060074"),
-        (Error::QuotaExceeded { quota, .. }, _) => (
-            StatusCode::BAD_REQUEST,
-            match quota {
-                Quota::Organizations => "4000097",
-                Quota::Repositories => "4000098",
-                Quota::Tags => "4000099",
-            },
-        ),
-        (Error::NameInvalid(_), _) => (StatusCode::BAD_REQUEST, "4001008"),
-        (Error::NoSpace, _) => (StatusCode::INSUFFICIENT_STORAGE, "5070070"),
-        (Error::ReadOnly | Error::Unavailable, _) => (StatusCode::SERVICE_UNAVAILABLE, "5030000"),
-        (Error::Internal { .. }, _) => (StatusCode::INTERNAL_SERVER_ERROR, "5000000"),
-        (Error::RepositoryUnknown(_), _) => (StatusCode::NOT_FOUND, "4040010"),
-        (Error::ManifestUnknown(_), _) => (StatusCode::NOT_FOUND, "4041060"),
-        (Error::BlobUnknown(_), _) => (StatusCode::NOT_FOUND, "4041051"),
-        (Error::TooLong { .. }, _) => (StatusCode::PAYLOAD_TOO_LARGE, "4131012"),
-        (Error::TooLarge { .. }, _) => (StatusCode::PAYLOAD_TOO_LARGE, "4131001"),
-        (
-            Error::Invalid(_)
-            | Error::UploadUnknown
-            | Error::RangeInvalid { .. }
-            | Error::SizeInvalid(_)
-            | Error::DigestMismatch { .. }
-            | Error::ManifestInvalid(_)
-            | Error::ManifestUnsupported(_)
-            | Error::ReferencesMissing(_)
-            | Error::TagMoved { .. }
-            | Error::BlobInUse { .. }
-            | Error::BodyInterrupted(_),
-            _,
-        ) => (StatusCode::BAD_REQUEST, "4000014"),
     }
 }
 
