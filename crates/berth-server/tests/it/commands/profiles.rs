@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::json;
 
 use super::Desk;
-use crate::installation::{ACCESS_KEY_ID, Installation, SECRET_KEY};
+use crate::berth::Place;
+use crate::installation::{ACCESS_KEY_ID, Installation, SECRET_KEY, VARIABLES};
 
 #[test]
 fn a_login_is_proved_kept_for_its_owner_alone_and_forgotten() {
@@ -137,4 +138,75 @@ fn what_is_no_login_is_kept_nowhere() {
         Some(2)
     );
     assert_eq!(desk.json(&["profile", "list"]), json!([]));
+}
+
+#[test]
+fn a_certificate_is_believed_when_its_authority_is_named() {
+    let place = Place::new();
+    let made = place.run(&["tls", "self-signed", "--directory", "tls"], &[]);
+    assert!(made.status.success(), "{}", made.err);
+    let flags = [
+        "--tls-certificate",
+        "tls/server.crt",
+        "--tls-key",
+        "tls/server.key",
+    ];
+    let server = place.serve_with(&flags, VARIABLES);
+    let url = format!("https://localhost:{}", server.address.port());
+    let desk = Desk::new();
+    let key = ["--access-key-id", ACCESS_KEY_ID];
+    let doubted = desk.log_in(&url, SECRET_KEY, &key);
+    assert_eq!(doubted.status.code(), Some(9), "{}", doubted.err);
+    assert!(doubted.err.contains("certificate"), "{}", doubted.err);
+
+    // Beside the profile, so that commands in other folders find it.
+    std::fs::copy(
+        place.0.path().join("tls/ca.crt"),
+        desk.place.0.path().join("ca.crt"),
+    )
+    .unwrap();
+    let ended = desk.log_in(&url, SECRET_KEY, &[&key[..], &["--ca-cert", "ca.crt"]].concat());
+    assert!(ended.status.success(), "{}", ended.err);
+    desk.json(&["org", "create", "team"]);
+    let file = desk.place.0.path().join("config/berth/profiles/default.toml");
+    let kept = std::fs::read_to_string(file).unwrap();
+    let authority = desk.place.0.path().join("ca.crt").canonicalize().unwrap();
+    assert!(
+        kept.contains(authority.to_str().unwrap()),
+        "the authority is not kept whole"
+    );
+    // The login of a build server believes it too.
+    let environment = [
+        ("BERTH_URL", url.as_str()),
+        ("BERTH_ACCESS_KEY_ID", ACCESS_KEY_ID),
+        ("BERTH_SECRET_ACCESS_KEY", SECRET_KEY),
+        ("BERTH_CA_CERTIFICATE", authority.to_str().unwrap()),
+    ];
+    let shown = Desk::new().run_with(&["org", "show", "team"], &environment, "");
+    assert!(shown.status.success(), "{}", shown.err);
+}
+
+#[test]
+fn plain_http_to_another_machine_is_told() {
+    let desk = Desk::new();
+    // Nobody answers there: an address of documents (RFC 5737) through a proxy that does not run.
+    let proxy = [
+        ("http_proxy", "http://127.0.0.1:1"),
+        ("no_proxy", ""),
+        ("NO_PROXY", ""),
+    ];
+    let arguments = [
+        "login",
+        "http://192.0.2.1",
+        "--access-key-id",
+        ACCESS_KEY_ID,
+        "--secret-stdin",
+    ];
+    let ended = desk.run_with(&arguments, &proxy, SECRET_KEY);
+    assert_eq!(ended.status.code(), Some(9), "{}", ended.err);
+    assert!(
+        ended.err.contains("http://192.0.2.1 is plain HTTP"),
+        "{}",
+        ended.err
+    );
 }
