@@ -1,6 +1,6 @@
 //! The audit trail: who changed what and who was refused, kept for a while, shown to the account's administrators.
-//! A change is on the disk before its caller hears of it; refusals are written soon after, many at once, so that a
-//! flood of them slows nobody else down. What cannot be written changes no answer: it is logged.
+//! A change is on the disk before its caller hears of it; refusals and pushes are written soon after, many at once, so
+//! that they slow nobody down. What cannot be written changes no answer: it is logged.
 
 mod trail;
 
@@ -103,7 +103,7 @@ impl Registry {
         }
     }
 
-    /// Notes a refusal, which is written soon.
+    /// Notes a refusal or a push, which is written soon.
     pub fn record_soon(&self, actor: Actor, deed: Deed) {
         self.trail.add(actor, deed, now_ms());
     }
@@ -138,7 +138,7 @@ impl Registry {
         })
     }
 
-    /// Writes the refusals that wait.
+    /// Writes what waits.
     pub(crate) async fn write_trail(&self) {
         let _turn = self.trail.writing.lock().await;
         let taken = self.trail.take();

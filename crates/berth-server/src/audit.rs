@@ -151,6 +151,7 @@ async fn hear(app: &AppState, (action, changes): (&str, bool), request: Request,
         deed: Some(deed(app, &parts, action.to_owned())),
         witness,
         changes,
+        may_follow: false,
     };
     let response = next.run(Request::from_parts(parts, body)).await;
     note.answered(Told::by(&response)).await;
@@ -177,6 +178,9 @@ pub(crate) struct Note {
     deed: Option<Deed>,
     witness: Witness,
     changes: bool,
+    /// Whether the line may follow the answer. A push's may: the history of its tag, which is written with it, already
+    /// tells who moved it, and a second wait for the disk would double what a small push costs.
+    may_follow: bool,
 }
 
 impl Note {
@@ -198,6 +202,7 @@ impl Note {
             deed: Some(deed(app, parts, action.to_owned())),
             witness,
             changes: true,
+            may_follow: matches!(endpoint, Endpoint::PutManifest { .. }),
         }
     }
 
@@ -207,7 +212,7 @@ impl Note {
         self
     }
 
-    /// Notes the answer: a change before it goes out, a refusal soon.
+    /// Notes the answer: a change before it goes out, a refusal and a push soon.
     pub(crate) async fn answered(mut self, told: Told) {
         let (actor, resource) = {
             let mut heard = self.witness.heard();
@@ -224,7 +229,7 @@ impl Note {
         }
         deed.resource = resource;
         (deed.status, deed.code) = (told.status.as_u16(), told.code);
-        if refused {
+        if refused || self.may_follow {
             self.registry.record_soon(actor, deed);
             return;
         }
