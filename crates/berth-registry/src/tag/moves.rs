@@ -100,6 +100,23 @@ impl Registry {
         )))
     }
 
+    /// Deletes a tag, not what it names; for who manages the image. `RepositoryUnknown` also for an image that is not the
+    /// caller's to know of.
+    pub async fn delete_tag(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<(), Error> {
+        let place = self.tag_place(caller, Action::Delete, repository).await?;
+        let deleted = self
+            .metadata
+            .delete_tag(place.repository_id, tag.as_str(), None, by(caller))
+            .await?;
+        let unknown = || Error::ManifestUnknown(Reference::Tag(tag.clone()));
+        deleted.then_some(()).ok_or_else(unknown)
+    }
+
     /// The moves of a tag, newest first. They are told of deleted tags too, but not of names that never were a tag.
     pub async fn tag_history(
         &self,

@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use berth_registry::{ContentHit, Found, RepositoryHit, SEARCH_LIMIT_MAX};
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -8,7 +8,6 @@ mod history;
 
 use axum::Json;
 use axum::extract::State;
-use berth_oci::Reference;
 use berth_registry::{
     ExistingTag, Retag, TagColumn, TagOrder, TagPlace, TagRow, TagSearch, TagStart, TagView, TagsWanted,
 };
@@ -290,7 +289,7 @@ async fn delete(
 ) -> Result<StatusCode, Refused> {
     let (repository, tag) = place.names()?;
     app.registry
-        .delete_manifest(&call.caller, &repository, &Reference::Tag(tag), None)
+        .delete_tag(&call.caller, &repository, &tag)
         .await
         .map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)

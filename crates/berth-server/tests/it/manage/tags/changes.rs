@@ -98,13 +98,13 @@ async fn retags_need_write_and_deletes_need_manage() {
     docker(&team).push_image(APP, "v1", b"one").await;
     let mut body = retag("v1", "new");
     body["override"] = json!(true);
-    team.answers_people(Method::POST, TAGS, &body, [201, 201, 403, 403, 403])
+    team.answers_people(Method::POST, TAGS, &body, [201, 201, 403, 404, 404])
         .await;
     team.answers_people(
         Method::DELETE,
         &format!("{TAGS}/new"),
         &Value::Null,
-        [204, 403, 403, 403, 403],
+        [204, 403, 403, 404, 404],
     )
     .await;
 }
