@@ -50,8 +50,8 @@ async fn an_image_is_shared_with_another_account_and_taken_back() {
     desk.json(&["share", "delete", "team/app", "elsewhere", "--yes"]);
     desk.fails(&["share", "show", "team/app", "elsewhere"], 5);
     // The same as for an image that is not there.
-    theirs.fails(&["tag", "show", "team/app:v1"], 4);
-    theirs.fails(&["tag", "show", "team/none:v1"], 4);
+    theirs.fails(&["tag", "show", "team/app:v1"], 5);
+    theirs.fails(&["tag", "show", "team/none:v1"], 5);
     desk.misuses(&[&share[..], &["tomorrow"]].concat());
     desk.misuses(&["share", "create", "team/app", "elsewhere"]);
 }
