@@ -36,7 +36,7 @@ async fn check(url: &str, first_step: &str, no_bytes: &str) {
     };
     assert_eq!(
         metadata.group_roles("admins").await.unwrap(),
-        [role.clone()],
+        std::slice::from_ref(&role),
         "{url}"
     );
     assert_eq!(metadata.group_roles("crew").await.unwrap(), []);
