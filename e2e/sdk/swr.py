@@ -194,7 +194,7 @@ class Story:
         longer = {"permit": "read", "deadline": "forever", "description": ""}
         self.admin.call("update_repo_domains", 201, access_domain=other, body=longer, **self.image)
         equal(self.admin.call("show_access_domain", 200, access_domain=other, **self.image).deadline, "forever")
-        self.admin.refused("update_repo_domains", 400, CODE + "4000014", access_domain=other,
+        self.admin.refused("update_repo_domains", 400, CODE + "4001091", access_domain=other,
                            body={**longer, "permit": "write"}, **self.image)
         self.admin.call("delete_repo_domains", 204, access_domain=other, **self.image)
         self.admin.refused("delete_repo_domains", 400, CODE + "4001090", access_domain=other, **self.image)
