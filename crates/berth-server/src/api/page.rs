@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 use utoipa::openapi::OpenApi;
 
+use crate::manage::error::published::CODES;
+
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;\
 color-scheme:light dark}code,pre{font:14px ui-monospace,monospace}summary{cursor:pointer;padding:.3rem 0}\
 details{border-top:1px solid #8884;overflow-wrap:anywhere}details>div{padding:0 0 1rem 1rem}b.method{display:inline-block;\
@@ -34,6 +36,12 @@ pub(super) fn of(document: &OpenApi) -> String {
             write_operation(&mut html, operation, &document["components"]["schemas"]);
         }
     }
+    html.push_str("<h2>Error codes</h2><table><tr><th>error_code<th>Meaning");
+    for (code, meaning) in CODES {
+        let prefix = if code.contains('.') { "" } else { "SVCSTG.SWR." };
+        let _ = write!(html, "<tr><td><code>{prefix}{code}</code><td>{}", escape(meaning));
+    }
+    html.push_str("</table>");
     html
 }
 

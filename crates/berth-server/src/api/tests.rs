@@ -209,3 +209,34 @@ fn the_page_shows_every_operation() {
         );
     }
 }
+
+/// The codes in the source of the documented APIs, in quotation marks as they stand there.
+fn codes_in(folder: &std::path::Path, found: &mut std::collections::BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            codes_in(&path, found);
+        } else if !path.ends_with("published.rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let quoted = text.split('"').skip(1).step_by(2);
+            let is_code = |text: &&str| {
+                text.starts_with("SVCSTG.S2I.")
+                    || text.starts_with("APIGW.")
+                    || (text.len() == 7
+                        && text.starts_with(['4', '5'])
+                        && text.bytes().all(|byte| byte.is_ascii_digit()))
+            };
+            found.extend(quoted.filter(is_code).map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn every_code_is_published_and_every_published_code_is_used() {
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manage");
+    let mut found = std::collections::BTreeSet::new();
+    codes_in(&source, &mut found);
+    // Tests name codes too, and only those that exist.
+    let published = crate::manage::error::published::CODES.map(|(code, _)| code.to_owned());
+    assert_eq!(found, published.into_iter().collect());
+}

@@ -2,6 +2,7 @@
 //! older top-level names beside it, so that every SDK and Terraform read it).
 
 mod iam;
+pub(crate) mod published;
 
 mod codes;
 
