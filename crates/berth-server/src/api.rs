@@ -36,7 +36,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
     info(
         title = "Berth management API",
         description = "The API of SWR's basic edition, which its SDKs and scripts speak, and the calls that Berth adds to it. \
-            Those are marked with `x-berth-extension`.",
+            Those are marked as extensions (x-berth-extension).",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         contact(name = "The operator of this registry")
     ),

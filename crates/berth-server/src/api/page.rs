@@ -25,15 +25,13 @@ pub(super) fn of(document: &OpenApi) -> String {
         title = text(&document["info"]["title"]),
         about = text(&document["info"]["description"]),
     );
-    let by_tag = operations_by_tag(&document["paths"]);
-    for (tag, operations) in &by_tag {
-        let about = document["tags"].as_array().into_iter().flatten();
-        let about = about
-            .filter(|about| about["name"] == *tag)
-            .map(|about| text(&about["description"]));
-        let _ = write!(html, "<h2>{}</h2><p>{}", escape(tag), about.collect::<String>());
-        for operation in operations {
-            write_operation(&mut html, operation, &document["components"]["schemas"]);
+    let mut by_tag = operations_by_tag(&document["paths"]);
+    // In the order in which the document introduces them.
+    for about in document["tags"].as_array().into_iter().flatten() {
+        let tag = about["name"].as_str().unwrap_or_default();
+        let _ = write!(html, "<h2>{}</h2><p>{}", escape(tag), text(&about["description"]));
+        for operation in by_tag.remove(tag).unwrap_or_default() {
+            write_operation(&mut html, &operation, &document["components"]["schemas"]);
         }
     }
     html.push_str("<h2>Error codes</h2><table><tr><th>error_code<th>Meaning");
