@@ -77,12 +77,13 @@ struct IamDomain {
         ("name" = Option<String>, Query, description = "The name of the one wanted"),
         ("domain_id" = Option<String>, Query, description = "The account whose projects are wanted"),
         ("enabled" = Option<bool>, Query, description = "Whether it is enabled, as every project here is")),
-    responses((status = 200, body = Projects)))]
+    responses((status = 200, body = Projects),
+        (status = 400, body = IamRefusalBody, description = "The query breaks a rule; the message says which")))]
 async fn list(State(app): State<AppState>, call: Call) -> Result<Json<Projects>, Refused> {
+    let enabled = super::users::flag(&call, "enabled")?.unwrap_or(true);
     let project = own(&app, &call.caller)?;
     let fits = |name: &str, value: &str| call.query(name).is_none_or(|wanted| wanted == value);
-    let wanted =
-        fits("name", &project.name) && fits("domain_id", &project.account_id) && fits("enabled", "true");
+    let wanted = enabled && fits("name", &project.name) && fits("domain_id", &project.account_id);
     Ok(Json(Projects {
         projects: wanted
             .then(|| document(&project, &call.origin))

@@ -125,6 +125,7 @@ async fn create(State(app): State<AppState>, request: Open) -> Result<Response, 
         ("nocatalog" = Option<String>, Query, description = "Leaves out the catalog, which is empty anyway")),
     responses(
         (status = 200, body = TokenResponse, headers(("X-Subject-Token" = String, description = "The token"))),
+        (status = 400, body = IamRefusalBody, description = "There is no token to look at"),
         (status = 404, body = IamRefusalBody)))]
 async fn validate(State(app): State<AppState>, call: Call) -> Result<Response, Refused> {
     let token = call

@@ -111,7 +111,8 @@ struct PasswordChangeFields {
         ("domain_id" = Option<String>, Query, description = "The caller's account, which is meant when nothing is said"),
         ("name" = Option<String>, Query, description = "The name of the one wanted"),
         ("enabled" = Option<bool>, Query, description = "Only those that are enabled, or are not")),
-    responses((status = 200, body = KeystoneUsers)))]
+    responses((status = 200, body = KeystoneUsers),
+        (status = 400, body = IamRefusalBody, description = "The query breaks a rule; the message says which")))]
 async fn list(State(app): State<AppState>, call: Call) -> Result<Json<KeystoneUsers>, Refused> {
     let (name, enabled) = (call.query("name"), flag(&call, "enabled")?);
     let mut users = app
@@ -244,7 +245,7 @@ pub(super) fn switch(enabled: bool) -> Switch {
     }
 }
 
-fn flag(call: &Call, name: &str) -> Result<Option<bool>, Refused> {
+pub(super) fn flag(call: &Call, name: &str) -> Result<Option<bool>, Refused> {
     let parsed = call.query(name).map(|value| value.to_lowercase().parse());
     parsed
         .transpose()

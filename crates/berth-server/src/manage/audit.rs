@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::call::Call;
-use super::error::{Refused, Subject};
+use super::error::{RefusalBody, Refused, Subject};
 use super::listing::{Marked, MarkedParameters};
 use super::wire::Time;
 use crate::state::AppState;
@@ -84,7 +84,8 @@ struct AuditEntry {
 /// administrators. The setting `limits.audit_ttl` says how long they are kept.
 #[utoipa::path(get, path = "/v2/manage/audit-events", operation_id = "list_audit_events", tag = "audit",
     params(AuditParameters, MarkedParameters), extensions(("x-berth-extension" = json!(true))),
-    responses((status = 200, body = AuditEvents)))]
+    responses((status = 200, body = AuditEvents),
+        (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
 async fn list(State(app): State<AppState>, call: Call) -> Result<Json<AuditEvents>, Refused> {
     let page = Marked::<AuditMarker>::of(&call)?;
     let filter = AuditFilter {

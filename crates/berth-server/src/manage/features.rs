@@ -9,6 +9,7 @@ use utoipa_axum::routes;
 
 use super::call::Call;
 use super::error::Refused;
+use super::names::Path;
 use super::quotas::InProject;
 use crate::state::AppState;
 
@@ -49,7 +50,11 @@ struct FeatureGates {
 /// Show what this registry can do
 #[utoipa::path(get, path = "/v2/manage/projects/{project_id}/feature-gates", operation_id = "show_share_feature_gates",
     tag = "quotas", params(InProject), responses((status = 200, body = FeatureGates)))]
-async fn show(State(app): State<AppState>, call: Call) -> Result<Json<FeatureGates>, Refused> {
+async fn show(
+    State(app): State<AppState>,
+    Path(_): Path<InProject>,
+    call: Call,
+) -> Result<Json<FeatureGates>, Refused> {
     let has_image_quotas = app.registry.has_image_quotas(&call.caller).await?;
     Ok(Json(FeatureGates {
         enable_experience: false,

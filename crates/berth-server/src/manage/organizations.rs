@@ -72,7 +72,8 @@ async fn create(State(app): State<AppState>, call: Call) -> Result<(StatusCode, 
     params(
         ("namespace" = Option<String>, Query, description = "The name of the one wanted"),
         ("filter" = Option<String>, Query, description = "`namespace::<part of the name>|mode::visible`")),
-    responses((status = 200, body = Namespaces)))]
+    responses((status = 200, body = Namespaces),
+        (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
 async fn list(State(app): State<AppState>, call: Call) -> Result<Json<Namespaces>, Refused> {
     let listing = Listing::of(&call, &["namespace", "mode"], &[])?;
     let listed_for = match listing.value("mode") {

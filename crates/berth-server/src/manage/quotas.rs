@@ -86,7 +86,11 @@ struct AccountQuotas {
 /// Images are counted when the account has a quota of them; tags when it has one and an image is named.
 #[utoipa::path(get, path = "/v2/manage/projects/{project_id}/quotas", operation_id = "list_quotas", tag = "quotas",
     params(InProject, OfImage), responses((status = 200, body = QuotaList), (status = 404, body = super::error::RefusalBody)))]
-async fn list(State(app): State<AppState>, call: Call) -> Result<Json<QuotaList>, Refused> {
+async fn list(
+    State(app): State<AppState>,
+    Path(_): Path<InProject>,
+    call: Call,
+) -> Result<Json<QuotaList>, Refused> {
     let image = match (call.query("namespace"), call.query("repository")) {
         (Some(namespace), Some(image)) => Some(repository(&namespace, &image)?),
         (None, None) => None,

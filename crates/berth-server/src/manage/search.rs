@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::call::Call;
-use super::error::{Refused, Subject};
+use super::error::{RefusalBody, Refused, Subject};
 use super::wire::Time;
 use crate::state::AppState;
 
@@ -86,7 +86,8 @@ struct FoundDigest {
         ("q" = String, Query, description = "The text", min_length = 1, max_length = 512),
         ("limit" = Option<i64>, Query, description = "Results of each kind at most, 20 when nobody says",
             minimum = 1, maximum = 100)),
-    responses((status = 200, body = SearchResults)),
+    responses((status = 200, body = SearchResults),
+        (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")),
     extensions(("x-berth-extension" = json!(true))))]
 async fn search(State(app): State<AppState>, call: Call) -> Result<Json<SearchResults>, Refused> {
     let text = call.query("q").filter(|text| !text.trim().is_empty());

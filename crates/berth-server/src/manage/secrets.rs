@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::call::Call;
-use super::error::{Refused, Subject};
+use super::error::{RefusalBody, Refused, Subject};
 use super::wire::Micros;
 use crate::state::AppState;
 
@@ -55,7 +55,8 @@ struct HostAuth {
     responses((status = 200, body = Auths, headers(
         ("X-Swr-Dockerlogin" = String, description = "The command to run"),
         ("X-Berth-Containerdlogin" = String, description = "The same for containerd; an extension"),
-        ("X-Swr-Expireat" = String, description = "When the login ends, RFC 3339")))))]
+        ("X-Swr-Expireat" = String, description = "When the login ends, RFC 3339"))),
+        (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
 async fn create(State(app): State<AppState>, call: Call) -> Result<Response, Refused> {
     let wanted = WantedLogin {
         project: call.query("projectname"),

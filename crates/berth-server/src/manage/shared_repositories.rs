@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::call::Call;
-use super::error::Refused;
+use super::error::{RefusalBody, Refused};
 use super::listing::{Listing, ListingParameters, MarkedParameters};
 use super::repositories::list::{RepoRow, Repos, answer, answer_v3, filter, slashed, truth};
 use crate::state::AppState;
@@ -54,7 +54,8 @@ enum Center {
         ("domain_name" = Option<String>, Query, description = "The name of the account that the image belongs to"),
         ("status" = Option<bool>, Query, description = "Whether a share is valid"),
         ListingParameters),
-    responses((status = 200, body = Vec<RepoRow>)))]
+    responses((status = 200, body = Vec<RepoRow>),
+        (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
 async fn list(State(app): State<AppState>, call: Call) -> Result<Response, Refused> {
     let keys = ["namespace", "name", "domain_name", "status"];
     let listing = Listing::of(&call, &keys, &COLUMNS)?;
@@ -76,7 +77,8 @@ async fn list(State(app): State<AppState>, call: Call) -> Result<Response, Refus
         ("name" = Option<String>, Query, description = "A part of the image's name within it; `$` means `/`"),
         ("status" = Option<bool>, Query, description = "Whether a share is valid"),
         MarkedParameters),
-    responses((status = 200, body = Repos)))]
+    responses((status = 200, body = Repos),
+        (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
 async fn list_v3(State(app): State<AppState>, call: Call) -> Result<Json<Repos>, Refused> {
     let set = set("shared_by", call.query("shared_by").as_deref())?;
     let filter = RepositoryFilter {

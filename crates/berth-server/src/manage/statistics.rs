@@ -199,7 +199,8 @@ struct StatisticsBody {
 /// have a permission.
 #[utoipa::path(get, path = "/v2/manage/statistics", operation_id = "show_statistics", tag = "statistics",
     params(DaysParameters), extensions(("x-berth-extension" = json!(true))),
-    responses((status = 200, body = StatisticsBody)))]
+    responses((status = 200, body = StatisticsBody),
+        (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
 async fn of_account(State(app): State<AppState>, call: Call) -> Result<Json<StatisticsBody>, Refused> {
     statistics(&app, &call, StatisticsOf::Account).await
 }

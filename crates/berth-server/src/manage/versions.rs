@@ -77,7 +77,8 @@ async fn list(State(app): State<AppState>, parts: Parts) -> Response {
 /// Show a version of the API
 #[utoipa::path(get, path = "/{api_version}", operation_id = "show_api_version", tag = "versions", security(()),
     params(("api_version" = String, Path, description = "`v2` or `v3`")),
-    responses((status = 200, body = OneVersion), (status = 404, body = RefusalBody)))]
+    responses((status = 200, body = OneVersion),
+        (status = 400, body = RefusalBody, description = "The path holds what is no text"), (status = 404, body = RefusalBody)))]
 async fn show(Path(wanted): Path<String>, origin: Origin, uri: Uri) -> Response {
     match VERSIONS.iter().find(|(id, _)| *id == wanted) {
         Some(known) => Json(OneVersion {

@@ -3,6 +3,7 @@
 mod audit;
 mod document;
 mod quotas;
+mod refusals;
 mod registrations;
 mod repositories;
 mod retentions;

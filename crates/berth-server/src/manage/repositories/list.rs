@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::{path, refused};
 use crate::manage::call::Call;
-use crate::manage::error::Refused;
+use crate::manage::error::{RefusalBody, Refused};
 use crate::manage::listing::{Direction, Listing, ListingParameters, Marked, MarkedParameters, Matching};
 use crate::manage::wire::Time;
 use crate::origin::Origin;
@@ -118,7 +118,8 @@ pub(in crate::manage) struct Repos {
         ("category" = Option<String>, Query, description = "What it is filed under"),
         ("is_public" = Option<bool>, Query, description = "Whether everybody may pull it"),
         ListingParameters),
-    responses((status = 200, body = Vec<RepoRow>)))]
+    responses((status = 200, body = Vec<RepoRow>),
+        (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
 async fn list(State(app): State<AppState>, call: Call) -> Result<Response, Refused> {
     let keys = ["namespace", "name", "category", "is_public"];
     let listing = Listing::of(&call, &keys, &COLUMNS)?;
@@ -135,7 +136,8 @@ async fn list(State(app): State<AppState>, call: Call) -> Result<Response, Refus
         ("category" = Option<String>, Query, description = "What it is filed under"),
         ("is_public" = Option<bool>, Query, description = "Whether everybody may pull it"),
         MarkedParameters),
-    responses((status = 200, body = Repos)))]
+    responses((status = 200, body = Repos),
+        (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
 async fn list_v3(State(app): State<AppState>, call: Call) -> Result<Json<Repos>, Refused> {
     let exact = |name: &str| call.query(name).map(TextMatch::Exact);
     let filter = RepositoryFilter {

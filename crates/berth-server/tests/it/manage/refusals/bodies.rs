@@ -1,0 +1,100 @@
+//! What each operation is sent when nothing is wrong with its body: it names what is there already, so that what makes a
+//! thing makes it twice.
+
+use serde_json::{Value, json};
+
+use crate::installation::PASSWORD;
+
+/// An id that nothing has.
+pub(super) const NOBODY: &str = "ffffffffffffffffffffffffffffffff";
+
+/// What ids the server gave.
+#[derive(Default)]
+pub(super) struct Names {
+    pub(super) user: String,
+    pub(super) group: String,
+    pub(super) account: String,
+    pub(super) project: String,
+}
+
+impl Names {
+    /// The body of an operation that is to be answered with a status.
+    pub(super) fn body(&self, operation: &str, status: &str) -> Value {
+        match operation {
+            "create_namespace" => json!({ "namespace": "group" }),
+            "create_namespace_auth"
+            | "update_namespace_auth"
+            | "create_user_repository_auth"
+            | "update_user_repository_auth" => {
+                json!([{ "user_id": self.user, "user_name": "mary", "auth": 1 }])
+            }
+            "delete_namespace_auth" | "delete_user_repository_auth" => json!([self.user]),
+            "create_repo" => json!({ "repository": "app", "is_public": false }),
+            "update_repo" => json!({ "is_public": false }),
+            "create_repo_tag" => json!({ "source_tag": "v1", "destination_tag": "v2" }),
+            "restore_tag" => json!({ "digest": format!("sha256:{}", "0".repeat(64)) }),
+            "create_repo_domains" | "update_repo_domains" => {
+                json!({ "access_domain": "guests", "permit": "read", "deadline": "forever", "description": "" })
+            }
+            "create_image_sync_repo" | "delete_image_sync_repo" | "create_manual_image_sync_repo" => json!({
+                "remoteRegionId": "east", "remoteNamespace": "copies", "imageTag": ["v1"], "syncAuto": true,
+            }),
+            "create_trigger" => json!({
+                "name": "roll-out", "trigger_type": "all", "condition": ".*", "action": "update", "enable": "true",
+                "app_type": "deployments", "application": "app", "cluster_ns": "default", "cluster_id": "c1",
+            }),
+            "update_trigger" => json!({ "enable": "false" }),
+            "create_retention" | "update_retention" => json!({
+                "algorithm": "or",
+                "rules": [{ "template": "tag_rule", "params": { "num": "7" }, "tag_selectors": [] }],
+            }),
+            "create_session" => json!({ "account": "berth", "user": "script", "password": PASSWORD }),
+            "set_domain_quotas" => json!({ "tag": 100 }),
+            other => self.registration(other, status),
+        }
+    }
+
+    /// Of what is kept for an account.
+    fn registration(&self, operation: &str, status: &str) -> Value {
+        let organization = if status == "404" { "missing" } else { "group" };
+        match operation {
+            "create_cluster" => {
+                json!({ "cluster_id": "c1", "cluster_name": "west", "server": "https://c1:6443", "token": "abc" })
+            }
+            "update_cluster" => json!({ "cluster_name": "south" }),
+            "create_region" => json!({ "regionID": "east", "registryURL": "https://east.example" }),
+            "update_region" => json!({ "registryURL": "https://east.example/" }),
+            "create_mirror" => json!({ "name": "hub", "namespace": organization, "registry": "docker.io" }),
+            "update_mirror" => json!({ "enabled": false }),
+            other => self.of_people(other, status),
+        }
+    }
+
+    /// Of IAM's operations.
+    fn of_people(&self, operation: &str, status: &str) -> Value {
+        let owner = if status == "404" { NOBODY } else { &self.user };
+        match operation {
+            "create_user" | "keystone_create_user" => {
+                json!({ "user": { "name": "mary", "domain_id": self.account, "password": PASSWORD } })
+            }
+            "update_user" | "keystone_update_user_by_admin" => json!({ "user": { "name": "robot" } }),
+            "keystone_update_user_password" => {
+                json!({ "user": { "original_password": PASSWORD, "password": "another battery" } })
+            }
+            "keystone_create_group" => json!({ "group": { "name": "staff" } }),
+            "keystone_update_group" => json!({ "group": { "name": "crew" } }),
+            "create_permanent_access_key" => json!({ "credential": { "user_id": owner } }),
+            "update_permanent_access_key" => json!({ "credential": { "description": "mary's" } }),
+            "create_temporary_access_key_by_token" => {
+                json!({ "auth": { "identity": { "methods": ["token"] } } })
+            }
+            "keystone_create_user_token_by_password" => {
+                let name = if status == "403" { "robot" } else { "script" };
+                let user = json!({ "name": name, "password": PASSWORD, "domain": { "id": self.account } });
+                let scope = json!({ "project": { "id": NOBODY } });
+                json!({ "auth": { "identity": { "methods": ["password"], "password": { "user": user } }, "scope": scope } })
+            }
+            _ => Value::Null,
+        }
+    }
+}

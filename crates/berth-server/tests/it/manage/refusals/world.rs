@@ -1,0 +1,204 @@
+//! A registry with one of everything that can be made twice, is missed when it is not there, or is held by something else.
+
+use std::cell::Cell;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Method};
+use serde_json::{Value, json};
+
+use super::bodies::Names;
+use super::document::{Operation, operations, target};
+use crate::installation::{ACCESS_KEY_ID, Answer, Installation, PASSWORD, SECRET_KEY, basic};
+
+const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+const INDEX: &str =
+    r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+
+pub(super) struct World {
+    pub(super) installation: Installation,
+    pub(super) operations: Vec<Operation>,
+    pub(super) names: Names,
+    key: String,
+    retention: String,
+    /// The access key of a user who may use the console only.
+    robot: (String, String),
+    sent: Cell<u32>,
+}
+
+/// A request, and who sends it.
+pub(super) struct Wrong {
+    pub(super) target: String,
+    pub(super) body: String,
+    pub(super) by_robot: bool,
+    pub(super) looks_at: Option<&'static str>,
+}
+
+impl World {
+    pub(super) async fn furnished() -> Self {
+        let installation = Installation::start();
+        installation.admin(&["account", "create", "guests"]);
+        let operations = operations(&installation).await;
+        let mut world = Self {
+            installation,
+            operations,
+            names: Names::default(),
+            key: String::new(),
+            retention: String::new(),
+            robot: (String::new(), String::new()),
+            sent: Cell::new(0),
+        };
+        world.admit_people().await;
+        for id in [
+            "create_namespace",
+            "create_repo",
+            "create_cluster",
+            "create_region",
+        ] {
+            world.make(id).await;
+        }
+        world.push().await;
+        for id in [
+            "create_trigger",
+            "create_repo_tag",
+            "create_repo_domains",
+            "create_namespace_auth",
+            "create_user_repository_auth",
+            "create_image_sync_repo",
+            "create_mirror",
+            "create_agency",
+        ] {
+            world.make(id).await;
+        }
+        world.retention = world.make("create_retention").await["id"].to_string();
+        let south = json!({ "cluster_id": "c2", "cluster_name": "south", "server": "https://c2:6443", "token": "abc" });
+        world.post("/v2/manage/clusters", &south).await;
+        world
+    }
+
+    /// Users with an access type each, and two groups.
+    async fn admit_people(&mut self) {
+        let projects = self
+            .installation
+            .signed(Method::GET, "/v3/auth/projects", "")
+            .await;
+        let project = &projects.json()["projects"][0];
+        self.names.project = text(&project["id"]);
+        self.names.account = text(&project["domain_id"]);
+        for (name, access) in [
+            ("mary", "default"),
+            ("robot", "console"),
+            ("script", "programmatic"),
+        ] {
+            let user = json!({ "user": { "name": name, "domain_id": self.names.account, "access_mode": access,
+                "password": PASSWORD } });
+            let made = self.post("/v3.0/OS-USER/users", &user).await;
+            if name == "mary" {
+                self.names.user = text(&made["user"]["id"]);
+            }
+        }
+        for name in ["crew", "staff"] {
+            let made = self
+                .post("/v3/groups", &json!({ "group": { "name": name } }))
+                .await;
+            self.names.group = text(&made["group"]["id"]);
+        }
+        let key = self.installation.admin(&["key", "create", "berth/mary"]);
+        self.key = text(&key["access_key_id"]);
+        let key = self.installation.admin(&["key", "create", "berth/robot"]);
+        self.robot = (text(&key["access_key_id"]), text(&key["secret_access_key"]));
+    }
+
+    async fn push(&self) {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, INDEX_TYPE.parse().unwrap());
+        headers.insert(AUTHORIZATION, basic("admin", PASSWORD).parse().unwrap());
+        let at = "/v2/group/app/manifests/v1";
+        let pushed = self.installation.send(Method::PUT, at, headers, INDEX).await;
+        assert_eq!(pushed.status.as_u16(), 201, "{pushed:?}");
+    }
+
+    async fn make(&self, id: &str) -> Value {
+        let operation = self.operations.iter().find(|operation| operation.id == id);
+        let operation = operation.unwrap();
+        let body = self.names.body(id, "");
+        self.post(&self.in_place(operation), &body).await
+    }
+
+    async fn post(&self, target: &str, body: &Value) -> Value {
+        let wrong = Wrong {
+            target: target.to_owned(),
+            body: written(body),
+            by_robot: false,
+            looks_at: None,
+        };
+        let answer = self.send(&Method::POST, &wrong).await;
+        assert!(answer.status.is_success(), "{target}: {answer:?}");
+        serde_json::from_str(&answer.text).unwrap_or_default()
+    }
+
+    /// Where everything is that an operation names.
+    pub(super) fn in_place(&self, operation: &Operation) -> String {
+        target(operation.at(|name| self.place(name)), operation.needed_query())
+    }
+
+    pub(super) fn place(&self, parameter: &str) -> String {
+        match parameter {
+            "namespace" => "group",
+            "repository" => "app",
+            "tag" => "v1",
+            "access_domain" | "domain_name" => "guests",
+            "cluster_id" => "c1",
+            "region_id" => "east",
+            "mirror" => "hub",
+            "trigger" => "roll-out",
+            "retention_id" => &self.retention,
+            "resource_type" => "store",
+            "frequency" => "daily",
+            "api_version" => "v2",
+            "user_id" => &self.names.user,
+            "group_id" => &self.names.group,
+            "domain_id" => &self.names.account,
+            "project_id" => &self.names.project,
+            "role_id" => "0",
+            "access_key" => &self.key,
+            other => panic!("where is a {other}?"),
+        }
+        .to_owned()
+    }
+
+    /// Sends a request. Each is numbered under its signature, because one that comes twice in a second is a replay.
+    pub(super) async fn send(&self, method: &Method, wrong: &Wrong) -> Answer {
+        self.sent.set(self.sent.get() + 1);
+        let number = self.sent.get().to_string();
+        let (id, secret) = if wrong.by_robot {
+            (self.robot.0.as_str(), self.robot.1.as_str())
+        } else {
+            (ACCESS_KEY_ID, SECRET_KEY)
+        };
+        let mut unsigned = vec![("content-type", "application/json")];
+        unsigned.extend(wrong.looks_at.map(|token| ("x-subject-token", token)));
+        let headers = ([("x-number", number.as_str())], unsigned);
+        self.installation
+            .signed_beside(
+                id,
+                secret,
+                (&headers.0, &headers.1),
+                method.clone(),
+                (&wrong.target, &wrong.body),
+            )
+            .await
+    }
+}
+
+/// The text of a body; of none when there is nothing to send.
+pub(super) fn written(body: &Value) -> String {
+    if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
