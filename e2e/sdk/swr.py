@@ -2,7 +2,8 @@
 
 usage: swr.py ENDPOINT FACTS
 FACTS is JSON: the keys of `admin` (administrator of the account), `mary` (a user of it, with `id`), `guest`
-(administrator of another account) and that account's name, `other`.
+(administrator of another account) and that account's name, `other`. Prints the chapters, and at the end the temporary
+login that create_secret made, as JSON.
 """
 
 import base64
@@ -30,6 +31,7 @@ class Story:
         self.guest = Person(endpoint, facts["guest"])
         self.image = {"namespace": ORGANIZATION, "repository": PATH}
         self.missing = {"namespace": ORGANIZATION, "repository": "missing"}
+        self.login = None
 
     def versions(self):
         listed = self.admin.call("list_api_versions", 200).versions
@@ -277,6 +279,7 @@ class Story:
             equal(base64.b64decode(login.auths[host].auth).decode(), f"{user}:{password}")
             assert TIME.fullmatch(login.x_swr_expireat), login.x_swr_expireat
             equal(self.admin.registry("GET", "/v2/", login=(user, password))[0], 200)
+            self.login = self.login or {"user": user, "password": password}
 
     def agency(self):
         equal(self.admin.call("check_agency", 200).is_agency, False)
@@ -316,6 +319,7 @@ class Story:
             chapter()
         equal(sorted(set(OPERATIONS) - called), [])
         equal(sorted(set(OPERATIONS) - refused - {"list_api_versions"}), [])
+        print(json.dumps(self.login))
 
 
 if __name__ == "__main__":
