@@ -251,7 +251,7 @@ async fn statistics_are_for_those_with_a_right() {
     for of in [organization("team"), app.clone()] {
         let hidden = test.registry.statistics(&member(), &of, 30).await;
         assert!(
-            matches!(hidden, Err(Error::Unknown(_) | Error::Denied(_))),
+            matches!(hidden, Err(Error::Unknown(_) | Error::RepositoryUnknown(_))),
             "{hidden:?}"
         );
         let nobody = test.registry.statistics(&Caller::Anonymous, &of, 30).await;
