@@ -50,7 +50,10 @@ macro_rules! found {
 }
 
 const LIST: &str = concat!(
-    "SELECT found.digest, found.tag, m.artifact_type, m.annotations, f.image_bytes, m.created_at, \
+    // Annotations say what a bundle is; those of others are not looked at, and may be large.
+    "SELECT found.digest, found.tag, m.artifact_type, \
+     CASE WHEN m.artifact_type LIKE 'application/vnd.dev.sigstore.bundle%' AND length(m.annotations) <= 16384 \
+     THEN m.annotations ELSE '{}' END, f.image_bytes, m.created_at, \
      COALESCE(found.updated_at, m.created_at) FROM ",
     found!(),
     "JOIN manifests m ON m.repository_id = $1 AND m.digest = found.digest \

@@ -162,6 +162,22 @@ impl Metadata {
             > 0)
     }
 
+    /// Gives a user a new password in place of the one with the hash `old`; false when it is not theirs any more.
+    pub async fn replace_password_hash(&self, user_id: &str, old: &str, new: &str) -> Result<bool, Error> {
+        const REPLACE: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+        let values = [user_id.to_owned(), old.to_owned(), new.to_owned()];
+        let statement = move || {
+            values
+                .iter()
+                .cloned()
+                .fold(sqlx::query(REPLACE), sqlx::query::Query::bind)
+        };
+        Ok(self
+            .change("replace a password", Durability::Durable, statement)
+            .await?
+            > 0)
+    }
+
     /// Lets a user sign in or not; false when there is no such user.
     pub async fn set_user_enabled(&self, user_id: &str, enabled: bool) -> Result<bool, Error> {
         const SET: &str = "UPDATE users SET enabled = $2 WHERE id = $1";

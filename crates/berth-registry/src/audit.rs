@@ -149,7 +149,10 @@ impl Registry {
         for waiting in &taken.waiting {
             let mut event = self.event(&waiting.actor, waiting.deed.clone()).await;
             event.at = waiting.at;
-            events.push(event);
+            // Nobody could ever read what is no account's: the log has it.
+            if event.account_id.is_some() {
+                events.push(event);
+            }
         }
         match self.metadata.add_audit_events(events).await {
             Ok(()) => taken.written(),

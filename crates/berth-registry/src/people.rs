@@ -42,6 +42,7 @@ impl Registry {
         person: NewPerson,
         switch: Switch,
     ) -> Result<User, Error> {
+        caller.require_lasting()?;
         let asking = caller.require_domain_administrator(domain_id)?;
         check_description(&person.description)?;
         let mut made = self.create_user(caller, &asking.account_name, person).await?;
@@ -140,12 +141,18 @@ impl Registry {
             ));
         }
         let hash = self.hashed(new).await?;
-        self.metadata.set_password_hash(&user.id, Some(&hash)).await?;
+        let old = user.password_hash.unwrap_or_default();
+        // Whoever set another one meanwhile, such as an administrator, was not asked and wins.
+        if !self.metadata.replace_password_hash(&user.id, &old, &hash).await? {
+            return Err(Error::Invalid("the original password is wrong".to_owned()));
+        }
         Ok(())
     }
 
-    /// A user whose account the caller administers; who may only see it is `Denied`, anybody else finds nothing.
+    /// A user to be changed, whose account the caller administers; who may only see it is `Denied`, anybody else finds
+    /// nothing. A credential that ends by itself changes nobody: it could live on in a password or a right that it gave.
     pub(crate) async fn administered(&self, caller: &Caller, user_id: &str) -> Result<User, Error> {
+        caller.require_lasting()?;
         let user = self.person_by_id(caller, user_id).await?;
         caller.require_domain_administrator(Some(&user.account_id))?;
         Ok(user)

@@ -13,7 +13,7 @@ use crate::{Error, Registry};
 pub enum Role {
     /// Administers everything of the account.
     TenantAdministrator,
-    /// Administers the account's images; nothing else is here, so it is the same.
+    /// The same under SWR's name: it administers the account, its people too, and is described so.
     SwrAdministrator,
 }
 
@@ -113,6 +113,7 @@ impl Registry {
         group_id: &str,
         role_id: &str,
     ) -> Result<(), Error> {
+        caller.require_lasting()?;
         let group = self.group_by_id(caller, group_id).await?;
         let role = given(Role::by_id(role_id)?, self.place_of(caller, place)?);
         match self.metadata.add_group_role(&group.id, role).await {

@@ -71,7 +71,11 @@ impl Registry {
         };
         let mut found = Found::default();
         match Meaning::of(text) {
-            Meaning::Digest(prefix) => self.search_digests(&by, prefix, &mut found).await?,
+            Meaning::Digest(prefix) if digits_of(prefix) >= DIGITS_MIN => {
+                self.search_digests(&by, prefix, &mut found).await?;
+            }
+            // As good as none: every digest begins so.
+            Meaning::Digest(_) => {}
             Meaning::TagOf(image, tag) => {
                 found.tags = self.metadata.search_tags(&by, image, tag).await?;
             }
@@ -93,6 +97,11 @@ impl Registry {
         found.blobs = self.metadata.search_blobs(by, prefix).await?;
         Ok(())
     }
+}
+
+/// How many digits stand behind the algorithm's name.
+fn digits_of(prefix: &str) -> usize {
+    prefix.split_once(':').map_or(0, |(_, digits)| digits.len())
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ fn every_answer_is_one_that_the_document_names() {
             "--phases",
             "examples,coverage,fuzzing",
             "--max-examples",
-            "25",
+            "12",
             "--generation-deterministic",
             "--continue-on-failure",
             "--no-color",

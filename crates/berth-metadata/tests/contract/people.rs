@@ -120,6 +120,15 @@ pub(crate) async fn user_settings_are_kept(world: World) {
         user.access = access;
         assert_eq!(metadata.user_by_id(&user.id).await.unwrap().as_ref(), Some(&user));
     }
+    // Only who knows what it is now replaces it, and of two at once one.
+    for (old, expected) in [
+        ("$argon2id$old", false),
+        ("$argon2id$x", true),
+        ("$argon2id$x", false),
+    ] {
+        let replaced = metadata.replace_password_hash(&user.id, old, "$argon2id$y").await;
+        assert_eq!(replaced.unwrap(), expected, "{old}");
+    }
     assert!(metadata.set_password_hash(&user.id, None).await.unwrap());
     assert_eq!(
         metadata

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::{Actor, Deed};
+use super::{Actor, Deed, plain};
 
 /// Refusals that wait at most; a flood beyond it is told of in the log, as a number.
 const WAITING_MAX: usize = 4096;
@@ -60,7 +60,13 @@ impl Drop for Taken<'_> {
 
 impl Trail {
     /// Queues a refusal of a time, milliseconds since the epoch.
-    pub(super) fn add(&self, actor: Actor, deed: Deed, at: i64) {
+    pub(super) fn add(&self, actor: Actor, mut deed: Deed, at: i64) {
+        // What waits is bounded in bytes too: names and places come from those who try something out.
+        deed.resource = plain(&deed.resource);
+        let actor = match actor {
+            Actor::Refused(presented) => Actor::Refused(plain(&presented)),
+            known @ Actor::Known(_) => known,
+        };
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.waiting.len() >= WAITING_MAX {
             queue.lost += 1;

@@ -298,8 +298,8 @@ fn document(role: Role, origin: &Origin) -> IamRole {
         Role::TenantAdministrator => ("BASE", "*:*:*", "Administers everything of the account"),
         Role::SwrAdministrator => (
             "SWR",
-            "swr:*:*",
-            "Administers the account's organizations and images",
+            "*:*:*",
+            "Administers everything of the account, its people and keys too: there is no smaller role here",
         ),
     };
     IamRole {

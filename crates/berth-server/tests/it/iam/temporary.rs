@@ -111,6 +111,28 @@ async fn a_temporary_key_makes_no_lasting_one() {
 }
 
 #[tokio::test]
+async fn a_temporary_key_of_an_administrator_changes_nobody() {
+    let account = Account::start().await;
+    let key = create(&account, &account.admin).await;
+    let token = key["securitytoken"].as_str();
+    let password = json!({ "user": { "password": "Another-pass-1" } }).to_string();
+    let person = json!({ "user": { "name": "second", "password": "Another-pass-1" } }).to_string();
+    let (own, mary) = (&account.admin.id, &account.mary.id);
+    for (method, path, body) in [
+        (Method::PATCH, format!("/v3/users/{own}"), &password),
+        (Method::PATCH, format!("/v3/users/{mary}"), &password),
+        (Method::PUT, format!("/v3.0/OS-USER/users/{own}"), &password),
+        (Method::POST, "/v3/users".to_owned(), &person),
+        (Method::DELETE, format!("/v3/users/{mary}"), &String::new()),
+    ] {
+        let answer = signed(&account, &key, token, method, (&path, body)).await;
+        super::refusal(&answer, &path, 403, "IAM.0003");
+    }
+    let seen = signed(&account, &key, token, Method::GET, ("/v3/users", "")).await;
+    assert_eq!(seen.status, StatusCode::OK, "{}", seen.text);
+}
+
+#[tokio::test]
 async fn a_temporary_key_ends_with_what_made_it() {
     let account = Account::start().await;
     let at = ("/v3/auth/domains", "");

@@ -87,6 +87,7 @@ async fn a_text_finds_names_tags_and_digests() {
         (&format!("q={layer}"), "blobs", with_digest(&layer)),
         (&format!("q={}", &config[7..17]), "blobs", with_digest(&config)),
         (&format!("q={}", &config[7..11]), "blobs", json!([])),
+        (&format!("q={}", &manifest[..11]), "manifests", json!([])),
         (
             "q=ck/e",
             "repositories",
