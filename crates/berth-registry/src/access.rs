@@ -38,6 +38,9 @@ pub struct UserCaller {
     pub administrator: bool,
     /// What the user logged in with.
     pub credential: Credential,
+    /// What stands for the stored password hash that was read when the caller was recognised, if there is one: what is
+    /// made with a password ends when this changes.
+    pub password_fingerprint: Option<String>,
     /// What a registry token was granted; `None` for credentials that are not limited by scopes.
     pub scopes: Option<Vec<Scope>>,
 }

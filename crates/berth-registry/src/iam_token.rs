@@ -7,6 +7,7 @@ use crate::access::{Caller, Credential, UserCaller};
 use crate::clock::now_ms;
 use crate::identity;
 use crate::signer::{Claims, IAM, SERVICE, TokenScope, Verified};
+use crate::token::credential_claim;
 use crate::{Error, Registry};
 
 /// How long an IAM token is good for, as in SWR: 24 hours.
@@ -105,7 +106,7 @@ impl Registry {
             nbf: issued_at / 1000,
             iat: issued_at / 1000,
             jti: uuid::Uuid::new_v4().simple().to_string(),
-            credential: Some(self.credential_claim(&user).await?),
+            credential: Some(credential_claim(&user)?),
             access: Vec::new(),
             scope: Some(scope),
         };

@@ -302,6 +302,7 @@ fn admit(user: User, credential: Credential) -> Result<UserCaller, Error> {
         })));
     }
     Ok(UserCaller {
+        password_fingerprint: user.password_hash.as_deref().map(password_fingerprint),
         user_id: user.id,
         user_name: user.name,
         account_id: user.account_id,

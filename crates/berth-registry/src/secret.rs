@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 
 use crate::access::{Caller, Credential, UserCaller};
 use crate::clock::now_ms;
-use crate::identity::password_fingerprint;
 use crate::key::generate_access_key_id;
 use crate::{Error, Registry};
 
@@ -94,14 +93,11 @@ impl Registry {
                 access_key_id: Some(id.clone()),
                 ..Roots::default()
             },
-            Credential::Password | Credential::Session(_) => {
-                let stored = self.metadata.user_by_id(&user.user_id).await?;
-                let hash = stored.and_then(|user| user.password_hash).ok_or_else(gone)?;
-                Roots {
-                    password_fingerprint: Some(password_fingerprint(&hash)),
-                    ..Roots::default()
-                }
-            }
+            // Of the row that the password was compared with: it may have been given up since.
+            Credential::Password | Credential::Session(_) => Roots {
+                password_fingerprint: Some(user.password_fingerprint.clone().ok_or_else(gone)?),
+                ..Roots::default()
+            },
             Credential::TemporaryKey(id) => {
                 let (key, ..) = self.metadata.temporary_key(id).await?.ok_or_else(gone)?;
                 Roots {

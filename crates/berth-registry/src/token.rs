@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::access::{Caller, Credential, UserCaller, decide};
 use crate::clock::now_ms;
-use crate::identity::{self, password_fingerprint};
+use crate::identity;
 use crate::signer::{AccessEntry, Claims, CredentialClaim, SERVICE, Verified};
 use crate::{Action, Error, Registry};
 
@@ -58,7 +58,7 @@ impl Registry {
             self.explain_nothing(caller, scopes).await?;
         }
         let (sub, credential) = match caller {
-            Caller::User(user) => (user.user_id.clone(), Some(self.credential_claim(user).await?)),
+            Caller::User(user) => (user.user_id.clone(), Some(credential_claim(user)?)),
             Caller::Anonymous | Caller::System => (String::new(), None),
         };
         let issued_at = now_ms();
@@ -137,23 +137,6 @@ impl Registry {
         Ok(granted)
     }
 
-    pub(crate) async fn credential_claim(&self, user: &UserCaller) -> Result<CredentialClaim, Error> {
-        Ok(match &user.credential {
-            Credential::AccessKey(id) => CredentialClaim::Key { id: id.clone() },
-            Credential::TemporaryLogin(id) => CredentialClaim::Temporary { id: id.clone() },
-            // Otherwise what ends by itself could prolong itself.
-            Credential::TemporaryKey(_) | Credential::Session(_) => return Err(identity::not_recognised()),
-            Credential::Password => {
-                let stored = self.metadata.user_by_id(&user.user_id).await?;
-                let hash = stored.and_then(|user| user.password_hash);
-                let hash = hash.ok_or_else(identity::not_recognised)?;
-                CredentialClaim::Password {
-                    fingerprint: password_fingerprint(&hash),
-                }
-            }
-        })
-    }
-
     pub(crate) fn verified(&self, token: &str, audience: &str, now: i64) -> Option<Arc<Verified>> {
         let key = Sha256::digest(token.as_bytes()).into();
         if let Some(verified) = self.identity.verified_tokens.get(&key) {
@@ -200,6 +183,23 @@ impl Registry {
         }
         Ok(Some(user))
     }
+}
+
+/// What a token of this caller names as the credential that it ends with.
+pub(crate) fn credential_claim(user: &UserCaller) -> Result<CredentialClaim, Error> {
+    Ok(match &user.credential {
+        Credential::AccessKey(id) => CredentialClaim::Key { id: id.clone() },
+        Credential::TemporaryLogin(id) => CredentialClaim::Temporary { id: id.clone() },
+        // Otherwise what ends by itself could prolong itself.
+        Credential::TemporaryKey(_) | Credential::Session(_) => return Err(identity::not_recognised()),
+        // Of the row that the password was compared with: it may have been given up since.
+        Credential::Password => CredentialClaim::Password {
+            fingerprint: user
+                .password_fingerprint
+                .clone()
+                .ok_or_else(identity::not_recognised)?,
+        },
+    })
 }
 
 /// A scope in the shape of the token specification; both are its three parts, `type:name:actions`.

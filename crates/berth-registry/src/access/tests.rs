@@ -15,6 +15,7 @@ fn user(account: &str, administrator: bool) -> Caller {
         account_name: account.into(),
         administrator,
         credential: Credential::Password,
+        password_fingerprint: None,
         scopes: None,
     }))
 }

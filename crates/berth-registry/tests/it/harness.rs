@@ -290,6 +290,7 @@ fn caller(id: &str, name: &str, administrator: bool) -> Caller {
         account_name: "berth".into(),
         administrator,
         credential: Credential::Password,
+        password_fingerprint: None,
         scopes: None,
     }))
 }
