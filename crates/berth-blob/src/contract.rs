@@ -2,6 +2,7 @@
 //! The clauses know the trait alone; what needs a particular medium (a full disk, a power failure) is tested beside it.
 
 mod blobs;
+mod documents;
 mod uploads;
 
 use std::io;
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use crate::{BlobStore, ByteStream, Upload};
+use crate::{BlobStore, ByteStream, Error, Upload};
 
 /// One promise of [`BlobStore`] and the check of it.
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +104,24 @@ pub const CLAUSES: &[Clause] = &[
     clause("committed keys are listed, unfinished uploads are not", |s| {
         blobs::lists(s).boxed()
     }),
+    clause("many blobs are deleted at once, and each failure is named", |s| {
+        blobs::delete_many(s).boxed()
+    }),
+    clause("a store belongs to the registry that claimed it first", |s| {
+        documents::claimed(s).boxed()
+    }),
+    clause("a document is read back, replaced and deleted", |s| {
+        documents::read_back(s).boxed()
+    }),
+    clause("a document that breaks off was never written", |s| {
+        documents::broken_off(s).boxed()
+    }),
+    clause("documents are listed by how their names begin", |s| {
+        documents::lists(s).boxed()
+    }),
+    clause("hostile names of documents are refused", |s| {
+        documents::hostile_names(s).boxed()
+    }),
     clause("hostile names are refused", |s| blobs::hostile_names(s).boxed()),
     clause("uploads beside one another do not mix", |s| {
         uploads::beside(s).boxed()
@@ -148,6 +167,24 @@ pub async fn read(store: &dyn BlobStore, key: &str, start: u64, end: u64) -> Vec
     let stream = store.open(key, start..end).await.expect("the blob opens");
     let items: Vec<Bytes> = stream.try_collect().await.expect("the blob is read");
     items.concat()
+}
+
+/// Deletes one blob.
+///
+/// # Errors
+/// When the store could not.
+pub async fn delete(store: &dyn BlobStore, key: &str) -> Result<(), Error> {
+    let failed = store.delete(&[key.to_owned()]).await;
+    failed.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// The keys that the store lists.
+///
+/// # Panics
+/// When they cannot be listed.
+pub async fn keys(store: &dyn BlobStore) -> Vec<String> {
+    let blobs: Vec<_> = store.list().try_collect().await.expect("blobs are listed");
+    blobs.into_iter().map(|blob| blob.key).collect()
 }
 
 /// An upload that no other clause or test uses.

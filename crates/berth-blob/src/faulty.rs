@@ -11,7 +11,7 @@ use berth_oci::Digest;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 
-use crate::{BlobStore, ByteStream, Error, UnfinishedUpload, Upload};
+use crate::{BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload};
 
 /// How a [`FaultyStore`] goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum Fault {
 
 /// Wraps a store and breaks it at the nth step.
 ///
-/// `append`, `commit`, `abort` and `delete` are two steps each: one before anything is done, and one after it was done
+/// `append`, `commit`, `abort`, `delete` and the writing and deleting of documents are two steps each: one before anything is done, and one after it was done
 /// but before the caller hears of it. (An append that is told at its second step has kept its bytes, as after a crash;
 /// the caller's offset is unchanged.) Reads are no steps; they fail only after [`Fault::Stops`].
 #[derive(Debug)]
@@ -139,14 +139,19 @@ impl<S: BlobStore> BlobStore for FaultyStore<S> {
         self.inner.size(key).await
     }
 
-    async fn delete(&self, key: &str) -> Result<(), Error> {
-        self.step("delete")?;
-        let done = self.inner.delete(key).await;
-        self.step("delete")?;
+    async fn delete(&self, keys: &[String]) -> Vec<(String, Error)> {
+        let all_failed = |doing: &str| keys.iter().map(|key| (key.clone(), self.error(doing))).collect();
+        if self.step("delete").is_err() {
+            return all_failed("delete");
+        }
+        let done = self.inner.delete(keys).await;
+        if self.step("delete").is_err() {
+            return all_failed("delete");
+        }
         done
     }
 
-    fn list(&self) -> BoxStream<'static, Result<String, Error>> {
+    fn list(&self) -> BoxStream<'static, Result<StoredBlob, Error>> {
         match self.read("list") {
             Ok(()) => self.inner.list(),
             Err(error) => stream::iter([Err(error)]).boxed(),
@@ -160,12 +165,44 @@ impl<S: BlobStore> BlobStore for FaultyStore<S> {
         }
     }
 
-    fn download_url(&self, key: &str, ttl: Duration) -> Option<String> {
-        self.inner.download_url(key, ttl)
+    async fn download_url(&self, key: &str, ttl: Duration) -> Result<Option<String>, Error> {
+        self.read("sign an address")?;
+        self.inner.download_url(key, ttl).await
     }
 
     async fn check(&self) -> Result<(), Error> {
         self.read("check")?;
         self.inner.check().await
+    }
+
+    async fn claim(&self, registry_id: &str) -> Result<String, Error> {
+        self.read("claim")?;
+        self.inner.claim(registry_id).await
+    }
+
+    async fn write_document(&self, name: &str, body: ByteStream) -> Result<(), Error> {
+        self.step("write a document")?;
+        let done = self.inner.write_document(name, body).await;
+        self.step("write a document")?;
+        done
+    }
+
+    async fn read_document(&self, name: &str) -> Result<ByteStream, Error> {
+        self.read("read a document")?;
+        self.inner.read_document(name).await
+    }
+
+    fn list_documents(&self, prefix: &str) -> BoxStream<'static, Result<StoredDocument, Error>> {
+        match self.read("list documents") {
+            Ok(()) => self.inner.list_documents(prefix),
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    async fn delete_document(&self, name: &str) -> Result<(), Error> {
+        self.step("delete a document")?;
+        let done = self.inner.delete_document(name).await;
+        self.step("delete a document")?;
+        done
     }
 }

@@ -2,6 +2,7 @@
 //! It owns the order of writes that makes a blob durable and whole; it trusts the file system to keep what it synced.
 
 mod append;
+mod documents;
 mod layout;
 mod read;
 
@@ -18,8 +19,9 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::task::JoinHandle;
 
+use self::documents::Documents;
 use self::layout::Layout;
-use crate::{BlobStore, ByteStream, Error, UnfinishedUpload, Upload};
+use crate::{BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload};
 
 /// A name that no upload id can have.
 const CHECK_FILE: &str = ".check";
@@ -28,6 +30,7 @@ const CHECK_FILE: &str = ".check";
 #[derive(Debug, Clone)]
 pub struct FileStore {
     layout: Arc<Layout>,
+    documents: Documents,
 }
 
 impl FileStore {
@@ -39,17 +42,8 @@ impl FileStore {
         let layout = Layout::create(root).map_err(|source| Error::from_io(doing(), source))?;
         Ok(Self {
             layout: Arc::new(layout),
+            documents: Documents::below(root),
         })
-    }
-
-    /// The id of the registry whose blobs these are; `id` from now on when none was noted yet.
-    pub async fn registry_id(&self, id: &str) -> Result<String, Error> {
-        let (layout, id) = (Arc::clone(&self.layout), id.to_owned());
-        blocking(move || {
-            let noted = layout.registry_id(&id);
-            noted.map_err(|source| Error::from_io("note whose blobs these are", source))
-        })
-        .await
     }
 }
 
@@ -84,16 +78,25 @@ impl BlobStore for FileStore {
         Ok(found.len())
     }
 
-    async fn delete(&self, key: &str) -> Result<(), Error> {
-        let path = self.layout.blob(key)?;
-        blocking(move || remove(&path)).await
+    async fn delete(&self, keys: &[String]) -> Vec<(String, Error)> {
+        let (layout, keys) = (Arc::clone(&self.layout), keys.to_owned());
+        let removed = tokio::task::spawn_blocking(move || {
+            let kept = keys.into_iter().filter_map(|key| {
+                let removed = layout.blob(&key).and_then(|path| remove(&path));
+                removed.err().map(|error| (key, error))
+            });
+            kept.collect()
+        });
+        removed
+            .await
+            .unwrap_or_else(|join| std::panic::resume_unwind(join.into_panic()))
     }
 
-    fn list(&self) -> BoxStream<'static, Result<String, Error>> {
+    fn list(&self) -> BoxStream<'static, Result<StoredBlob, Error>> {
         let shards = stream::iter(self.layout.shards());
-        let listed = shards.then(|(prefix, folder)| blocking(move || keys_in(&prefix, &folder)));
+        let listed = shards.then(|(prefix, folder)| blocking(move || blobs_in(&prefix, &folder)));
         listed
-            .map_ok(|keys| stream::iter(keys).map(Ok))
+            .map_ok(|blobs| stream::iter(blobs).map(Ok))
             .try_flatten()
             .boxed()
     }
@@ -107,8 +110,8 @@ impl BlobStore for FileStore {
             .boxed()
     }
 
-    fn download_url(&self, _key: &str, _ttl: Duration) -> Option<String> {
-        None
+    async fn download_url(&self, _key: &str, _ttl: Duration) -> Result<Option<String>, Error> {
+        Ok(None)
     }
 
     async fn check(&self) -> Result<(), Error> {
@@ -125,6 +128,35 @@ impl BlobStore for FileStore {
                 .and(remove(&path))
         })
         .await
+    }
+
+    async fn claim(&self, registry_id: &str) -> Result<String, Error> {
+        let (layout, id) = (Arc::clone(&self.layout), registry_id.to_owned());
+        blocking(move || {
+            let noted = layout.registry_id(&id);
+            noted.map_err(|source| Error::from_io("note whose blobs these are", source))
+        })
+        .await
+    }
+
+    async fn write_document(&self, name: &str, body: ByteStream) -> Result<(), Error> {
+        self.documents.write(name, body).await
+    }
+
+    async fn read_document(&self, name: &str) -> Result<ByteStream, Error> {
+        let path = self.documents.path(name)?;
+        let found =
+            blocking(move || fs::metadata(&path).map_err(|source| missing("find a document", source)))
+                .await?;
+        read::open(self.documents.path(name)?, 0..found.len()).await
+    }
+
+    fn list_documents(&self, prefix: &str) -> BoxStream<'static, Result<StoredDocument, Error>> {
+        self.documents.list(prefix)
+    }
+
+    async fn delete_document(&self, name: &str) -> Result<(), Error> {
+        self.documents.delete(name).await
     }
 }
 
@@ -189,13 +221,24 @@ fn missing(doing: &str, source: io::Error) -> Error {
     }
 }
 
-fn keys_in(prefix: &str, folder: &Path) -> Result<Vec<String>, Error> {
-    let names = names_in(folder).map_err(|source| Error::from_io("list blobs", source))?;
-    Ok(names
-        .into_iter()
-        .map(|name| format!("{prefix}{name}"))
-        .filter(|key| layout::is_key(key))
-        .collect())
+fn blobs_in(prefix: &str, folder: &Path) -> Result<Vec<StoredBlob>, Error> {
+    let failed = |source| Error::from_io("list blobs", source);
+    let mut blobs = Vec::new();
+    for name in names_in(folder).map_err(failed)? {
+        let key = format!("{prefix}{name}");
+        if !layout::is_key(&key) {
+            continue;
+        }
+        if let Some((size, modified_at)) = written(&folder.join(&name)).map_err(failed)? {
+            blobs.push(StoredBlob {
+                digest: layout::digest(&key),
+                key,
+                size,
+                modified_at,
+            });
+        }
+    }
+    Ok(blobs)
 }
 
 fn uploads_in(folder: &Path) -> Result<Vec<UnfinishedUpload>, Error> {
@@ -205,7 +248,7 @@ fn uploads_in(folder: &Path) -> Result<Vec<UnfinishedUpload>, Error> {
         if id == CHECK_FILE {
             continue;
         }
-        if let Some(modified_at) = modified_at(&folder.join(&id)).map_err(failed)? {
+        if let Some((_, modified_at)) = written(&folder.join(&id)).map_err(failed)? {
             uploads.push(UnfinishedUpload { id, modified_at });
         }
     }
@@ -225,12 +268,16 @@ fn names_in(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Milliseconds since the epoch; none when the file has gone meanwhile.
-fn modified_at(path: &Path) -> io::Result<Option<i64>> {
-    match fs::metadata(path).and_then(|found| found.modified()) {
-        Ok(at) => {
+/// A file's bytes, and when they last changed in milliseconds since the epoch; none when it has gone meanwhile.
+fn written(path: &Path) -> io::Result<Option<(u64, i64)>> {
+    let found = fs::metadata(path).and_then(|found| found.modified().map(|at| (found.len(), at)));
+    match found {
+        Ok((length, at)) => {
             let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-            Ok(Some(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+            Ok(Some((
+                length,
+                i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+            )))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

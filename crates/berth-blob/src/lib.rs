@@ -3,6 +3,7 @@
 //! where it continues, and keeps the key that [`BlobStore::commit`] hands out.
 
 pub mod contract;
+mod document;
 mod faulty;
 mod fs;
 
@@ -57,6 +58,30 @@ pub struct UnfinishedUpload {
     pub modified_at: i64,
 }
 
+/// A committed blob, as the store shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBlob {
+    /// Its key.
+    pub key: String,
+    /// The digest it was committed with; none when the store lost its note of it.
+    pub digest: Option<Digest>,
+    /// Bytes.
+    pub size: u64,
+    /// When its bytes last changed, in milliseconds since the epoch by the store's clock.
+    pub modified_at: i64,
+}
+
+/// A document of the registry itself, beside the blobs: a snapshot of the metadata, say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDocument {
+    /// Its name: parts of `a-z 0-9 . _ -`, each beginning with a letter or digit, joined by `/`; 200 characters at most.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it was written, in milliseconds since the epoch by the store's clock.
+    pub modified_at: i64,
+}
+
 /// A store of bytes. Keys are handed out by [`commit`](Self::commit), written once and never reused.
 ///
 /// [`contract::contract`] checks what is promised here; every implementation passes it.
@@ -76,6 +101,8 @@ pub trait BlobStore: Send + Sync + 'static {
     async fn commit(&self, upload: &Upload, digest: &Digest) -> Result<String, Error>;
 
     /// Forgets the bytes of an upload that was not committed; forgetting what is not there succeeds.
+    ///
+    /// Of an upload whose row is lost [`Upload::new`] with its id is enough.
     async fn abort(&self, upload: &Upload) -> Result<(), Error>;
 
     /// The bytes `range` of a committed blob; [`Error::NotFound`] when there is none.
@@ -87,20 +114,36 @@ pub trait BlobStore: Send + Sync + 'static {
     /// How many bytes the blob holds.
     async fn size(&self, key: &str) -> Result<u64, Error>;
 
-    /// Removes a committed blob; removing what is not there succeeds. After a power failure it may be back.
-    async fn delete(&self, key: &str) -> Result<(), Error>;
+    /// Removes committed blobs and answers those that could not be; removing what is not there succeeds. After a power
+    /// failure they may be back.
+    async fn delete(&self, keys: &[String]) -> Vec<(String, Error)>;
 
-    /// Every committed key, in no particular order.
-    fn list(&self) -> BoxStream<'static, Result<String, Error>>;
+    /// Every committed blob, in no particular order.
+    fn list(&self) -> BoxStream<'static, Result<StoredBlob, Error>>;
 
     /// Every upload that left bytes and is neither committed nor aborted, in no particular order.
     fn list_uploads(&self) -> BoxStream<'static, Result<UnfinishedUpload, Error>>;
 
     /// An address where a client may fetch the blob for the time `ttl`, when the store serves clients itself.
-    fn download_url(&self, key: &str, ttl: Duration) -> Option<String>;
+    async fn download_url(&self, key: &str, ttl: Duration) -> Result<Option<String>, Error>;
 
     /// Whether the store can do its work now: a small durable write, and its removal.
     async fn check(&self) -> Result<(), Error>;
+
+    /// The id of the registry whose blobs these are; `registry_id` from now on when none was noted yet.
+    async fn claim(&self, registry_id: &str) -> Result<String, Error>;
+
+    /// Writes the document `name`, whole and durable or not at all, in place of an earlier one.
+    async fn write_document(&self, name: &str, body: ByteStream) -> Result<(), Error>;
+
+    /// The bytes of the document `name`; [`Error::NotFound`] when there is none.
+    async fn read_document(&self, name: &str) -> Result<ByteStream, Error>;
+
+    /// Every document whose name begins with `prefix`, in no particular order.
+    fn list_documents(&self, prefix: &str) -> BoxStream<'static, Result<StoredDocument, Error>>;
+
+    /// Removes a document; removing what is not there succeeds.
+    async fn delete_document(&self, name: &str) -> Result<(), Error>;
 }
 
 /// Why the store did not do what was asked.
@@ -118,7 +161,7 @@ pub enum Error {
     /// The store takes no writes.
     #[error("the blob store is read-only")]
     ReadOnly,
-    /// The body given to [`BlobStore::append`] ended in this error.
+    /// The body given to [`BlobStore::append`] or [`BlobStore::write_document`] ended in this error.
     #[error("the body of the upload broke off")]
     Body(#[source] io::Error),
     /// Anything else; for the log, not for the client.

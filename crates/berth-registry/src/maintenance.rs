@@ -1,7 +1,7 @@
 //! Upkeep that runs beside requests in small steps: unfinished uploads expire, content that nothing refers to
 //! is unlinked, bytes that nothing links are deleted. Rows go before bytes, so a stop in between loses only space.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use berth_blob::Upload;
@@ -11,6 +11,7 @@ use crate::Registry;
 use crate::clock::now_ms;
 use crate::counting::{Counting, day_of};
 use crate::error::Error;
+use crate::upload::stored;
 
 /// Rows of one step: a step never holds a write transaction for long.
 const STEP: i64 = 100;
@@ -113,7 +114,7 @@ impl Registry {
             expired.retain(|row| !self.uploads.is_active(&row.id));
             for row in &expired {
                 self.metadata.delete_upload(&row.id).await?;
-                self.abort_or_leave(&row.id).await;
+                self.abort_or_leave(&stored(row)).await;
             }
             if expired.is_empty() {
                 return Ok(());
@@ -122,10 +123,10 @@ impl Registry {
     }
 
     /// Deletes the bytes of an upload without a row; what cannot be deleted must not keep the others.
-    async fn abort_or_leave(&self, upload: &str) {
-        if let Err(error) = self.blobs.abort(&Upload::new(upload)).await {
+    async fn abort_or_leave(&self, upload: &Upload) {
+        if let Err(error) = self.blobs.abort(upload).await {
             tracing::warn!(
-                upload,
+                upload = upload.key,
                 error = &error as &dyn std::error::Error,
                 "the bytes of an upload could not be deleted"
             );
@@ -136,22 +137,17 @@ impl Registry {
     async fn reclaim(&self) -> Result<(), Error> {
         loop {
             let rows = self.metadata.take_reclaim(STEP).await?;
-            let mut failed = false;
-            for row in &rows {
-                if let Err(error) = self.blobs.delete(&row.key).await {
-                    let key = row.key.as_str();
-                    tracing::warn!(
-                        key,
-                        error = &error as &dyn std::error::Error,
-                        "bytes could not be deleted"
-                    );
-                    self.metadata.postpone_reclaim(key, now_ms()).await?;
-                    failed = true;
-                } else {
-                    self.metadata.reclaimed(&row.key).await?;
-                }
+            let keys: Vec<_> = rows.iter().map(|row| row.key.clone()).collect();
+            let kept: HashMap<_, _> = self.blobs.delete(&keys).await.into_iter().collect();
+            for key in &keys {
+                let Some(error) = kept.get(key) else {
+                    self.metadata.reclaimed(key).await?;
+                    continue;
+                };
+                not_deleted(key, error);
+                self.metadata.postpone_reclaim(key, now_ms()).await?;
             }
-            if rows.is_empty() || failed {
+            if rows.is_empty() || !kept.is_empty() {
                 return Ok(());
             }
         }
@@ -166,17 +162,22 @@ impl Registry {
             }
         }
         let known: HashSet<String> = self.metadata.known_keys(&ended).await?.into_iter().collect();
-        for key in ended.iter().filter(|key| !known.contains(*key)) {
+        ended.retain(|key| !known.contains(key));
+        for key in &ended {
             tracing::info!(key, "deleting bytes that no row names");
-            if let Err(error) = self.blobs.delete(key).await {
-                tracing::warn!(
-                    key,
-                    error = &error as &dyn std::error::Error,
-                    "bytes could not be deleted"
-                );
-            }
+        }
+        for (key, error) in self.blobs.delete(&ended).await {
+            not_deleted(&key, &error);
         }
         Ok(())
+    }
+
+    /// Deletes the bytes of one key.
+    pub(crate) async fn delete_bytes(&self, key: &str) -> Result<(), Error> {
+        let kept = self.blobs.delete(&[key.to_owned()]).await;
+        kept.into_iter()
+            .next()
+            .map_or(Ok(()), |(_, error)| Err(error.into()))
     }
 
     /// Deletes stored bytes that no row knows: a crash between a commit and its row, or between a row and its abort.
@@ -184,7 +185,8 @@ impl Registry {
     /// An upload's row is asked for first: when it is gone, its end is in the rows already, so bytes that
     /// the second question does not find belong to nobody.
     pub async fn delete_orphans(&self) -> Result<(), Error> {
-        let mut keys = self.blobs.list().try_chunks(KEYS_AT_ONCE);
+        let keys = self.blobs.list().map_ok(|blob| blob.key);
+        let mut keys = keys.try_chunks(KEYS_AT_ONCE);
         while let Some(keys) = keys.try_next().await.map_err(|partial| partial.1)? {
             self.delete_orphans_of(keys).await?;
         }
@@ -192,9 +194,17 @@ impl Registry {
         while let Some(upload) = uploads.try_next().await? {
             if !self.metadata.upload_exists(&upload.id).await? {
                 tracing::info!(upload = upload.id, "deleting an upload that no row names");
-                self.abort_or_leave(&upload.id).await;
+                self.abort_or_leave(&Upload::new(upload.id)).await;
             }
         }
         Ok(())
     }
+}
+
+fn not_deleted(key: &str, error: &berth_blob::Error) {
+    tracing::warn!(
+        key,
+        error = error as &dyn std::error::Error,
+        "bytes could not be deleted"
+    );
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use berth_blob::FileStore;
+use berth_blob::{BlobStore, FileStore};
 use berth_metadata::Metadata;
 
 use crate::account::new_id;
@@ -68,7 +68,11 @@ impl Registry {
 }
 
 /// Refuses a storage folder that another database knows the blobs of: the upkeep deletes blobs that no row names.
-async fn belongs_together(metadata: &Metadata, blobs: &FileStore, settings: &Settings) -> Result<(), Error> {
+async fn belongs_together(
+    metadata: &Metadata,
+    blobs: &dyn BlobStore,
+    settings: &Settings,
+) -> Result<(), Error> {
     let id = match metadata.instance_value(REGISTRY_ID).await? {
         Some(id) => id,
         None => {
@@ -77,7 +81,7 @@ async fn belongs_together(metadata: &Metadata, blobs: &FileStore, settings: &Set
                 .await?
         }
     };
-    if blobs.registry_id(&id).await? == id {
+    if blobs.claim(&id).await? == id {
         return Ok(());
     }
     Err(Error::Invalid(format!(

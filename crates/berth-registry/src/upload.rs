@@ -25,6 +25,7 @@ use crate::counting::{CountedBytes, Way};
 use crate::error::Error;
 use active::Turn;
 use row::offset;
+pub(crate) use row::stored;
 
 /// How an upload request was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,14 +82,14 @@ impl Registry {
         let row = self
             .create_upload(caller, repository_id, digest.algorithm())
             .await?;
-        let id = row.id.clone();
+        let upload = stored(&row);
         let body = self.counted(chunk.body, (repository_id, &standing));
         let stored = self.finish(row, digest.clone(), (Some(body), None)).await;
         if stored.is_err() {
             // Nobody was told of this session, so nobody can go on with it. What cannot be removed now expires.
-            if let Err(error) = self.discard_upload(&id).await {
+            if let Err(error) = self.discard_upload(&upload).await {
                 tracing::warn!(
-                    upload = id,
+                    upload = upload.key,
                     error = &error as &dyn std::error::Error,
                     "upload not discarded"
                 );
@@ -161,13 +162,14 @@ impl Registry {
     ) -> Result<(), Error> {
         self.upload_row(caller, repository, id).await?;
         let _turn = self.uploads.claim(id).await;
-        self.discard_upload(id).await
+        let (row, _) = self.upload_row(caller, repository, id).await?;
+        self.discard_upload(&stored(&row)).await
     }
 
     /// Row first, then bytes, as always when something is removed.
-    pub(crate) async fn discard_upload(&self, id: &str) -> Result<(), Error> {
-        self.metadata.delete_upload(id).await?;
-        self.blobs.abort(&Upload::new(id)).await?;
+    pub(crate) async fn discard_upload(&self, upload: &Upload) -> Result<(), Error> {
+        self.metadata.delete_upload(&upload.key).await?;
+        self.blobs.abort(upload).await?;
         Ok(())
     }
 

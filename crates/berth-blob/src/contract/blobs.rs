@@ -2,8 +2,11 @@
 
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::{append, body, bytes, read, sha256, stored, unfinished, upload};
+use super::{append, body, bytes, delete as delete_one, keys, read, sha256, stored, unfinished, upload};
 use crate::{BlobStore, Error, Upload};
+
+/// Milliseconds since the epoch.
+const AFTER_2020: i64 = 1_577_836_800_000;
 
 pub(super) async fn read_back(store: &dyn BlobStore) {
     for length in [
@@ -68,7 +71,7 @@ pub(super) async fn beyond_end(store: &dyn BlobStore) {
 
 pub(super) async fn missing(store: &dyn BlobStore) {
     let key = stored(store, b"gone").await;
-    store.delete(&key).await.expect("the delete succeeds");
+    delete_one(store, &key).await.expect("the delete succeeds");
     for range in [0..4, 0..0] {
         let opened = store.open(&key, range).await.map(|_| ());
         assert!(matches!(opened, Err(Error::NotFound)), "{opened:?}");
@@ -80,10 +83,25 @@ pub(super) async fn missing(store: &dyn BlobStore) {
 pub(super) async fn delete(store: &dyn BlobStore) {
     let key = stored(store, b"gone").await;
     for _ in 0..2 {
-        store.delete(&key).await.expect("the delete succeeds");
+        delete_one(store, &key).await.expect("the delete succeeds");
     }
-    let keys: Vec<String> = store.list().try_collect().await.expect("keys are listed");
+    let keys = keys(store).await;
     assert!(!keys.contains(&key));
+}
+
+pub(super) async fn delete_many(store: &dyn BlobStore) {
+    let mut wanted = Vec::new();
+    for text in ["one", "two", "three"] {
+        wanted.push(stored(store, text.as_bytes()).await);
+    }
+    let kept = stored(store, b"kept").await;
+    wanted.insert(1, "../hostile".to_owned());
+    let failed = store.delete(&wanted).await;
+    let failed: Vec<_> = failed.into_iter().map(|(key, _)| key).collect();
+    assert_eq!(failed, ["../hostile"]);
+    let left = keys(store).await;
+    assert!(left.contains(&kept) && wanted.iter().all(|key| !left.contains(key)));
+    assert!(store.delete(&[]).await.is_empty());
 }
 
 pub(super) async fn download_outlives(store: &dyn BlobStore) {
@@ -99,7 +117,7 @@ pub(super) async fn download_outlives(store: &dyn BlobStore) {
         .expect("a first item")
         .expect("it is read")
         .to_vec();
-    store.delete(&key).await.expect("the delete succeeds");
+    delete_one(store, &key).await.expect("the delete succeeds");
     while let Some(item) = stream.next().await {
         found.extend_from_slice(&item.expect("the rest is read"));
     }
@@ -110,17 +128,22 @@ pub(super) async fn lists(store: &dyn BlobStore) {
     let key = stored(store, b"listed").await;
     let mut begun = upload();
     append(store, &mut begun, b"begun").await;
-    let keys: Vec<String> = store.list().try_collect().await.expect("keys are listed");
-    assert_eq!(keys.iter().filter(|listed| **listed == key).count(), 1);
+    let listed: Vec<_> = store.list().try_collect().await.expect("blobs are listed");
+    let ours: Vec<_> = listed.iter().filter(|blob| blob.key == key).collect();
+    assert_eq!(ours.len(), 1, "{ours:?}");
+    assert_eq!(
+        (ours[0].digest.as_ref(), ours[0].size),
+        (Some(&sha256(b"listed")), 6)
+    );
+    assert!(ours[0].modified_at > AFTER_2020, "{ours:?}");
     assert!(unfinished(store).await.contains(&begun.key));
-    let after_2020 = 1_577_836_800_000;
     let uploads: Vec<_> = store
         .list_uploads()
         .try_collect()
         .await
         .expect("uploads are listed");
     assert!(
-        uploads.iter().all(|upload| upload.modified_at > after_2020),
+        uploads.iter().all(|upload| upload.modified_at > AFTER_2020),
         "{uploads:?}"
     );
     store
@@ -173,7 +196,7 @@ pub(super) async fn hostile_names(store: &dyn BlobStore) {
     for key in keys.iter().map(String::as_str).chain(names) {
         assert!(store.open(key, 0..1).await.is_err(), "open {key:?}");
         assert!(store.size(key).await.is_err(), "size {key:?}");
-        assert!(store.delete(key).await.is_err(), "delete {key:?}");
+        assert!(delete_one(store, key).await.is_err(), "delete {key:?}");
     }
 }
 

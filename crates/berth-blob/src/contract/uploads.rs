@@ -1,9 +1,11 @@
 //! The clauses about writing: append, commit, abort.
 
 use berth_oci::{Algorithm, Digest};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 
-use super::{append, body, broken, bytes, read, sha256, stored, unfinished, upload};
+use super::{
+    append, body, broken, bytes, delete as delete_one, keys, read, sha256, stored, unfinished, upload,
+};
 use crate::{BlobStore, Error, Upload};
 
 pub(super) async fn several_appends(store: &dyn BlobStore) {
@@ -143,7 +145,7 @@ pub(super) async fn commit_again(store: &dyn BlobStore) {
 pub(super) async fn two_keys(store: &dyn BlobStore) {
     let (first, second) = (stored(store, b"twin").await, stored(store, b"twin").await);
     assert_ne!(first, second);
-    store.delete(&first).await.expect("the delete succeeds");
+    delete_one(store, &first).await.expect("the delete succeeds");
     assert_eq!(read(store, &second, 0, 4).await, b"twin");
 }
 
@@ -152,7 +154,7 @@ pub(super) async fn not_before_commit(store: &dyn BlobStore) {
     append(store, &mut upload, b"half").await;
     let opened = store.open(&upload.key, 0..4).await;
     assert!(opened.is_err(), "an upload's id is no key");
-    let keys: Vec<String> = store.list().try_collect().await.expect("keys are listed");
+    let keys = keys(store).await;
     assert!(!keys.iter().any(|key| key.contains(&upload.key)));
 }
 

@@ -126,6 +126,14 @@ pub(super) fn key(digest: &Digest, upload_id: &str) -> String {
     format!("{}/{}/{hex}.{upload_id}", digest.algorithm().as_str(), &hex[..2])
 }
 
+/// The digest in a key.
+pub(super) fn digest(key: &str) -> Option<Digest> {
+    let (algorithm, rest) = key.split_once('/')?;
+    let (_, name) = rest.split_once('/')?;
+    let (hex, _) = name.split_once('.')?;
+    format!("{algorithm}:{hex}").parse().ok()
+}
+
 fn is_id(id: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=ID_LENGTH_MAX).contains(&id.len()) && id.bytes().all(allowed)

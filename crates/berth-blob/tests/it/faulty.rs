@@ -1,7 +1,7 @@
 //! The store that breaks on purpose does so where it was told to, and only there.
 
 use berth_blob::contract::{body, read};
-use berth_blob::{BlobStore, Error, Fault, FaultyStore, FileStore, Upload};
+use berth_blob::{BlobStore, Error, Fault, FaultyStore, FileStore, Upload, contract};
 use berth_oci::{Algorithm, Digest};
 
 /// One blob is pushed and deleted; the first error ends it.
@@ -12,7 +12,7 @@ async fn scenario(store: &FaultyStore<FileStore>) -> Result<(), Error> {
         .commit(&upload, &Digest::of(Algorithm::Sha256, b"bytes"))
         .await?;
     assert_eq!(store.size(&key).await?, 5);
-    store.delete(&key).await
+    contract::delete(store, &key).await
 }
 
 #[tokio::test]

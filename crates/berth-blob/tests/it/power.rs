@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use berth_blob::contract::{body, bytes, read};
-use berth_blob::{BlobStore, Error, FileStore, Upload};
+use berth_blob::{BlobStore, Error, FileStore, Upload, contract};
 use berth_oci::{Algorithm, Digest};
-use futures_util::TryStreamExt;
 
 use crate::mount::Mount;
 
@@ -149,7 +148,7 @@ fn dark(error: &Error, acknowledged: Acknowledged) -> Acknowledged {
 }
 
 async fn nothing_half_written(store: &FileStore) {
-    let keys: Vec<String> = store.list().try_collect().await.unwrap();
+    let keys = contract::keys(store).await;
     for key in keys {
         let bytes = read(store, &key, 0, store.size(&key).await.unwrap()).await;
         let digest = Digest::of(Algorithm::Sha256, &bytes);

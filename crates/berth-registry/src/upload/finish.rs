@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use berth_blob::{ByteStream, Upload};
+use berth_blob::ByteStream;
 use berth_metadata::{Conflict, FinishUpload, UploadRow};
 use berth_oci::{Digest, Hasher};
 use futures_util::StreamExt as _;
 
 use super::active::Turn;
-use super::row::{as_i64, offset, resume};
+use super::row::{as_i64, resume, stored};
 use crate::Registry;
 use crate::clock::now_ms;
 use crate::error::Error;
@@ -43,11 +43,7 @@ impl Registry {
             hasher = Hasher::new(digest.algorithm());
         }
         let upload = match body {
-            None => Upload {
-                key: row.id.clone(),
-                offset: offset(&row),
-                backend: row.backend.clone(),
-            },
+            None => stored(&row),
             Some(body) => {
                 let (upload, received, outcome) = self.receive(&row, hasher, body).await?;
                 if outcome.is_err() && received.algorithm() == announced {
@@ -59,7 +55,7 @@ impl Registry {
             }
         };
         if hasher.algorithm() == digest.algorithm() && hasher.finish() != *digest {
-            self.discard_upload(&row.id).await?;
+            self.discard_upload(&upload).await?;
             return Err(Error::DigestMismatch {
                 expected: digest.clone(),
                 found: hasher.finish(),
@@ -107,7 +103,7 @@ impl Registry {
             return Ok(());
         }
         self.metadata.delete_upload(upload_id).await?;
-        self.blobs.delete(key).await?;
+        self.delete_bytes(key).await?;
         Err(Error::DigestMismatch {
             expected: digest.clone(),
             found,

@@ -6,7 +6,7 @@ use berth_oci::Hasher;
 
 use super::active::Turn;
 use super::bounded::{bounded, is_oversized};
-use super::row::{as_i64, offset, resume};
+use super::row::{as_i64, offset, resume, stored};
 use crate::Registry;
 use crate::clock::now_ms;
 use crate::error::Error;
@@ -49,11 +49,7 @@ impl Registry {
         hasher: Hasher,
         body: ByteStream,
     ) -> Result<(Upload, Hasher, Result<(), Error>), Error> {
-        let mut upload = Upload {
-            key: row.id.clone(),
-            offset: offset(row),
-            backend: row.backend.clone(),
-        };
+        let mut upload = stored(row);
         let body = bounded(
             body,
             self.limits.blob_bytes_max - upload.offset.min(self.limits.blob_bytes_max),
@@ -62,7 +58,7 @@ impl Registry {
         let outcome = match self.blobs.append(&mut upload, body).await {
             Ok(()) => Ok(()),
             Err(berth_blob::Error::Body(source)) if is_oversized(&source) => {
-                self.discard_upload(&row.id).await?;
+                self.discard_upload(&upload).await?;
                 return Err(Error::TooLarge {
                     what: "the blob",
                     max: self.limits.blob_bytes_max,
@@ -70,7 +66,7 @@ impl Registry {
             }
             Err(berth_blob::Error::Body(source)) => Err(Error::BodyInterrupted(source)),
             Err(berth_blob::Error::NotFound) => {
-                self.discard_upload(&row.id).await?;
+                self.discard_upload(&upload).await?;
                 return Err(Error::UploadUnknown);
             }
             Err(error) => return Err(error.into()),

@@ -1,5 +1,6 @@
 //! What an upload's row holds, as numbers and a hash that can go on.
 
+use berth_blob::Upload;
 use berth_metadata::UploadRow;
 use berth_oci::{Algorithm, Hasher};
 
@@ -14,6 +15,15 @@ pub(super) fn resume(row: &UploadRow) -> Result<Hasher, Error> {
     };
     let algorithm: Algorithm = row.algorithm.parse().map_err(|e| broken(&e))?;
     Hasher::resume(algorithm, &row.hash_state).map_err(|e| broken(&e))
+}
+
+/// The upload as the blob store knows it.
+pub(crate) fn stored(row: &UploadRow) -> Upload {
+    Upload {
+        key: row.id.clone(),
+        offset: offset(row),
+        backend: row.backend.clone(),
+    }
 }
 
 /// The row's offset; the database has no unsigned numbers.
