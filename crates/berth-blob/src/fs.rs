@@ -47,6 +47,23 @@ impl FileStore {
     }
 }
 
+impl FileStore {
+    /// What a blob without a file means: nothing, as long as the whole store is not there.
+    async fn not_found(&self) -> Error {
+        let layout = Arc::clone(&self.layout);
+        match blocking(move || {
+            layout
+                .check()
+                .map_err(|source| Error::from_io("find the folder of blobs", source))
+        })
+        .await
+        {
+            Ok(()) => Error::NotFound,
+            Err(error) => error,
+        }
+    }
+}
+
 #[async_trait]
 impl BlobStore for FileStore {
     async fn append(&self, upload: &mut Upload, body: ByteStream) -> Result<(), Error> {
@@ -68,7 +85,10 @@ impl BlobStore for FileStore {
     }
 
     async fn open(&self, key: &str, range: Range<u64>) -> Result<ByteStream, Error> {
-        read::open(self.layout.blob(key)?, range).await
+        match read::open(self.layout.blob(key)?, range).await {
+            Err(Error::NotFound) => Err(self.not_found().await),
+            opened => opened,
+        }
     }
 
     async fn size(&self, key: &str) -> Result<u64, Error> {

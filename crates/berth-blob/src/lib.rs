@@ -108,7 +108,9 @@ pub trait BlobStore: Send + Sync + 'static {
     /// The bytes `range` of a committed blob; [`Error::NotFound`] when there is none.
     ///
     /// A stream that began is finished even when the key is deleted meanwhile. A blob that turns out shorter than
-    /// `range.end` makes the stream end in an error, never early.
+    /// `range.end` makes the stream end in an error, never early. The error's kind tells what is wrong with the bytes:
+    /// `UnexpectedEof` they are too few, `NotFound` they are gone, `InvalidData` the medium cannot read them; any other
+    /// kind says nothing about them.
     async fn open(&self, key: &str, range: Range<u64>) -> Result<ByteStream, Error>;
 
     /// How many bytes the blob holds.

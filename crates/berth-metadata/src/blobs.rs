@@ -12,7 +12,7 @@ use crate::viewer::{Viewer, readable};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-/// A blob as a repository sees it.
+/// A blob as a repository sees it; a damaged one is not seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkedBlob {
     /// The key of its bytes in the blob store.
@@ -22,6 +22,8 @@ pub struct LinkedBlob {
     /// Since when no manifest of the repository references it, none when one does. Old ones are swept; see
     /// [`Metadata::refresh_link`].
     pub idle_since: Option<i64>,
+    /// When its bytes last had its digest, 0 for never since this was noted.
+    pub verified_at: i64,
 }
 
 /// A stored blob.
@@ -49,11 +51,12 @@ pub enum UnlinkOutcome {
     },
 }
 
-pub(crate) const LINKED: &str = "SELECT b.key, b.size, l.idle_since FROM blob_links l JOIN blobs b ON b.digest = l.digest \
-     WHERE l.repository_id = $1 AND l.digest = $2";
+pub(crate) const LINKED: &str = "SELECT b.key, b.size, l.idle_since, b.verified_at \
+     FROM blob_links l JOIN blobs b ON b.digest = l.digest \
+     WHERE l.repository_id = $1 AND l.digest = $2 AND b.damaged_at IS NULL";
 pub(crate) const READABLE: &str = concat!(
     "SELECT l.repository_id FROM blob_links l JOIN repositories r ON r.id = l.repository_id \
-     WHERE l.digest = $5 AND ",
+     JOIN blobs b ON b.digest = l.digest WHERE l.digest = $5 AND b.damaged_at IS NULL AND ",
     readable!(),
     " LIMIT 1"
 );
@@ -68,6 +71,7 @@ impl Metadata {
                 key: row.try_get(0)?,
                 size: row.try_get(1)?,
                 idle_since: row.try_get(2)?,
+                verified_at: row.try_get(3)?,
             })
         })
         .await
@@ -101,7 +105,7 @@ impl Metadata {
         digest: &str,
         now: i64,
     ) -> Result<bool, Error> {
-        const LOCK: &str = "UPDATE blobs SET size = size WHERE digest = $1 AND EXISTS \
+        const LOCK: &str = "UPDATE blobs SET size = size WHERE digest = $1 AND damaged_at IS NULL AND EXISTS \
              (SELECT 1 FROM blob_links l WHERE l.repository_id = $2 AND l.digest = $1)";
         self.pool
             .write(
@@ -130,7 +134,8 @@ impl Metadata {
         now: i64,
     ) -> Result<Option<i64>, Error> {
         const PUBLIC: &str = "SELECT l.repository_id FROM blob_links l JOIN repositories r ON r.id = l.repository_id \
-             WHERE l.digest = $1 AND r.is_public = 1 LIMIT 1";
+             JOIN blobs b ON b.digest = l.digest \
+             WHERE l.digest = $1 AND b.damaged_at IS NULL AND r.is_public = 1 LIMIT 1";
         let statement = match viewer {
             Viewer::Anonymous => sqlx::query(PUBLIC).bind(digest.to_owned()),
             Viewer::User {
@@ -194,14 +199,15 @@ impl Metadata {
         .await
     }
 
-    /// Those of `keys` that a blob has or that wait for reclaim; bytes under another key belong to nothing, unless
-    /// their upload is just being finished.
+    /// Those of `keys` that a blob has, that wait for reclaim or are in quarantine; bytes under another key belong to
+    /// nothing, unless their upload is just being finished.
     pub async fn known_keys(&self, keys: &[String]) -> Result<Vec<String>, Error> {
         let mut known = Vec::new();
         for list in sql::lists(keys) {
             let markers = sql::markers(1, list.len());
             let text = format!(
-                "SELECT key FROM blobs WHERE key IN ({markers}) UNION SELECT key FROM reclaim WHERE key IN ({markers})"
+                "SELECT key FROM blobs WHERE key IN ({markers}) UNION SELECT key FROM reclaim WHERE key IN ({markers}) \
+                 UNION SELECT key FROM quarantine WHERE key IN ({markers})"
             );
             let statement = list.into_iter().fold(sql::made(text), sqlx::query::Query::bind);
             known.extend(
@@ -259,7 +265,8 @@ async fn size(tx: &mut AnyConnection, digest: &str) -> Result<i64, Failure> {
     Ok(row.try_get(0)?)
 }
 
-/// Deletes those of the blobs that nothing links any more and queues their keys. The caller has just taken links away.
+/// Deletes those of the blobs that nothing links any more and queues their keys, but those of damaged ones, which are in
+/// quarantine. The caller has just taken links away.
 pub(crate) async fn release(
     tx: &mut AnyConnection,
     mut digests: Vec<String>,
@@ -276,7 +283,8 @@ pub(crate) async fn release(
         let lock =
             format!("UPDATE blobs SET created_at = created_at WHERE $1 = $1 AND digest IN ({markers})");
         let queue = format!(
-            "INSERT INTO reclaim (key, digest, size, queued_at) SELECT key, digest, size, $1 FROM blobs WHERE {unlinked}"
+            "INSERT INTO reclaim (key, digest, size, queued_at) SELECT key, digest, size, $1 FROM blobs \
+             WHERE damaged_at IS NULL AND {unlinked}"
         );
         let delete = format!("DELETE FROM blobs WHERE $1 = $1 AND {unlinked}");
         for text in [lock, queue, delete] {

@@ -25,7 +25,8 @@ const ROWS: &str = "
         SELECT n, n % 100 + 1, 'image' || n, 'org' || (n % 100 + 1) || '/image' || n,
             CASE WHEN n % 20 = 0 THEN 1 ELSE 0 END, 1, '', '', 'user', 1, 1
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c) AS c;
-    INSERT INTO manifests SELECT 7, 'sha256:' || n, 'type', 1, NULL, 'sha256:0', '{}', 1, NO_BYTES
+    INSERT INTO manifests
+        (repository_id, digest, media_type, size, artifact_type, subject, annotations, created_at, bytes) SELECT 7, 'sha256:' || n, 'type', 1, NULL, 'sha256:0', '{}', 1, NO_BYTES
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
     INSERT INTO manifest_facts SELECT 7, 'sha256:' || n, 0, NULL, 1
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
@@ -33,7 +34,7 @@ const ROWS: &str = "
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
     INSERT INTO tag_history (repository_id, tag, digest, at, user_id) SELECT 7, 'tag' || (5000 + n % 10), 'sha256:' || n, 1, 'user'
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
-    INSERT INTO blobs SELECT 'sha256:' || n, 'key' || n, 1, 1
+    INSERT INTO blobs (digest, key, size, created_at) SELECT 'sha256:' || n, 'key' || n, 1, 1
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
     INSERT INTO blob_links SELECT n % 1000 + 1, 'sha256:' || n, CASE WHEN n % 1000 = 0 THEN 1 ELSE NULL END
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;

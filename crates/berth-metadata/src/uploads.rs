@@ -65,12 +65,11 @@ pub struct FinishUpload {
     pub now: i64,
 }
 
-/// What became of a finished upload's bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What became of a finished upload's bytes: they are the blob's.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FinishOutcome {
-    /// Whether the blob's bytes are the ones under our key; if not, the blob was there already and our key is queued
-    /// for reclaim.
-    pub stored_key_used: bool,
+    /// The key of the bytes that they took the place of, queued for reclaim unless it is in quarantine.
+    pub replaced: Option<String>,
 }
 
 macro_rules! upload_columns {
@@ -137,7 +136,8 @@ impl Metadata {
             .await
     }
 
-    /// Makes the blob of finished bytes, or keeps the one there is, and links it; durable.
+    /// Makes the blob of finished bytes and links it; durable. A blob that is there gets them too: they were verified just
+    /// now, what lies under its key was not. So a push always heals.
     ///
     /// [`Conflict::UploadGone`] when the upload has no row: a client that repeats a request whose answer was lost gets
     /// there, and its caller looks whether the repository links the blob. [`Conflict::RepositoryGone`].
@@ -196,10 +196,8 @@ async fn save_row(tx: &mut AnyConnection, save: &SaveUpload) -> Result<(), Failu
 async fn finish_row(tx: &mut AnyConnection, finish: &FinishUpload) -> Result<FinishOutcome, Failure> {
     const FORGET: &str = "DELETE FROM uploads WHERE id = $1 AND repository_id = $2";
     // The update changes nothing but locks the row: its blob cannot be released before the link below is there.
-    const BLOB: &str = "INSERT INTO blobs (digest, key, size, created_at) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (digest) DO UPDATE SET size = blobs.size RETURNING key";
-    const QUEUE: &str = "INSERT INTO reclaim (key, digest, size, queued_at) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (key) DO NOTHING";
+    const BLOB: &str = "INSERT INTO blobs (digest, key, size, created_at, verified_at) VALUES ($1, $2, $3, $4, $4) \
+         ON CONFLICT (digest) DO UPDATE SET size = blobs.size RETURNING key, damaged_at";
     if let Some(id) = &finish.upload_id {
         let forget = sqlx::query(FORGET).bind(id.clone()).bind(finish.repository_id);
         if change(tx, forget).await? == 0 {
@@ -214,17 +212,40 @@ async fn finish_row(tx: &mut AnyConnection, finish: &FinishUpload) -> Result<Fin
     let row = first(tx, blob)
         .await?
         .ok_or_else(|| Failure::Broken("no key for a new blob".to_owned()))?;
-    let stored_key_used = row.try_get::<String, _>(0)? == finish.key;
-    if !stored_key_used {
+    let found: String = row.try_get(0)?;
+    let is_damaged = row.try_get::<Option<i64>, _>(1)?.is_some();
+    let replaced = (found != finish.key).then_some(found);
+    if let Some(key) = &replaced {
+        replace(tx, finish, key, is_damaged).await?;
+    }
+    blobs::link(tx, finish.repository_id, &finish.digest, finish.now).await?;
+    Ok(FinishOutcome { replaced })
+}
+
+/// Gives a blob, whose row is locked, the finished bytes in place of those under `key`. Damaged ones are in quarantine.
+async fn replace(
+    tx: &mut AnyConnection,
+    finish: &FinishUpload,
+    key: &str,
+    is_damaged: bool,
+) -> Result<(), Failure> {
+    const QUEUE: &str = "INSERT INTO reclaim (key, digest, size, queued_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (key) DO NOTHING";
+    const REPLACE: &str = "UPDATE blobs SET key = $2, damaged_at = NULL, verified_at = $3 WHERE digest = $1";
+    if !is_damaged {
         let queue = sqlx::query(QUEUE)
-            .bind(finish.key.clone())
+            .bind(key.to_owned())
             .bind(finish.digest.clone())
             .bind(finish.size)
             .bind(finish.now);
         change(tx, queue).await?;
     }
-    blobs::link(tx, finish.repository_id, &finish.digest, finish.now).await?;
-    Ok(FinishOutcome { stored_key_used })
+    let replace = sqlx::query(REPLACE)
+        .bind(finish.digest.clone())
+        .bind(finish.key.clone())
+        .bind(finish.now);
+    change(tx, replace).await?;
+    Ok(())
 }
 
 fn read(row: &AnyRow) -> Result<UploadRow, Failure> {

@@ -9,6 +9,8 @@
 mod audit;
 #[path = "contract/content.rs"]
 mod content;
+#[path = "contract/damage.rs"]
+mod damage;
 #[path = "contract/iam.rs"]
 mod iam;
 #[path = "contract/lists.rs"]
@@ -133,7 +135,7 @@ contract! {
     search::organizations_are_found_by_those_with_a_right_in_them,
     uploads::progress_is_saved_by_one_request_at_a_time,
     uploads::a_finished_upload_is_a_linked_blob,
-    uploads::a_blob_that_is_there_keeps_its_key,
+    uploads::a_blob_that_is_there_gets_the_bytes_that_were_verified,
     uploads::a_digest_pushed_again_while_reclaimed_gets_a_new_key,
     uploads::a_repeated_finish_changes_nothing,
     uploads::expired_uploads_are_found,
@@ -142,6 +144,9 @@ contract! {
     uploads::a_blob_in_use_is_not_unlinked,
     uploads::the_sweep_takes_only_old_unreferenced_links,
     uploads::keys_are_known_until_reclaimed,
+    damage::a_damaged_blob_is_nowhere_until_it_is_pushed_again,
+    damage::what_a_damaged_blob_touches_is_named,
+    damage::bytes_in_quarantine_are_not_reclaimed,
     content::a_manifest_is_served_as_it_was_pushed,
     content::missing_references_are_refused_as_asked,
     content::a_tag_moves_only_from_what_is_expected,

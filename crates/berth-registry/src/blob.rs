@@ -1,13 +1,14 @@
 //! Blobs of a repository: found, read in part or whole, mounted, unlinked. One stored copy serves all
 //! repositories, and only a repository that links it makes it readable.
 
-use berth_metadata::{LinkedBlob, UnlinkOutcome};
+use berth_metadata::{Damage, LinkedBlob, UnlinkOutcome};
 use berth_oci::{Digest, RangeOutcome, RangeRequest, RepositoryName};
 
 use crate::Registry;
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::counting::{CountedBytes, Way};
+use crate::damage::Reading;
 use crate::error::Error;
 use crate::repository::{Place, viewer};
 
@@ -60,27 +61,36 @@ impl Registry {
         digest: &Digest,
         range: RangeRequest,
     ) -> Result<BlobRead, Error> {
-        let (place, linked) = self.linked(caller, repository, digest).await?;
-        let size = size(&linked);
-        let part = match range.resolve(size) {
-            RangeOutcome::Whole => None,
-            RangeOutcome::Part { start, end_inclusive } => Some(start..end_inclusive + 1),
-            RangeOutcome::Unsatisfiable => return Ok(BlobRead::Unsatisfiable(size)),
-        };
-        let stream = self
-            .blobs
-            .open(&linked.key, part.clone().unwrap_or(0..size))
-            .await
-            .map_err(|error| match error {
-                // Reclaimed between the two looks: it was unlinked meanwhile.
-                berth_blob::Error::NotFound => {
-                    tracing::error!(digest = %digest, key = linked.key, "linked blob has no bytes");
-                    Error::BlobUnknown(digest.clone())
+        let place = self.readable_place(caller, repository).await?;
+        let mut read = None;
+        loop {
+            let linked = self.linked_in(&place, digest).await?;
+            let size = size(&linked);
+            let part = match range.resolve(size) {
+                RangeOutcome::Whole => None,
+                RangeOutcome::Part { start, end_inclusive } => Some(start..end_inclusive + 1),
+                RangeOutcome::Unsatisfiable => return Ok(BlobRead::Unsatisfiable(size)),
+            };
+            let wanted = part.clone().unwrap_or(0..size);
+            match self.blobs.open(&linked.key, wanted).await {
+                // Pushed again or unlinked since the look, and reclaimed: then the row says so.
+                Err(berth_blob::Error::NotFound) if read.as_ref() != Some(&linked.key) => {
+                    read = Some(linked.key);
                 }
-                error => error.into(),
-            })?;
-        let stream = CountedBytes::new(stream, self.counter(&place), Way::Out);
-        Ok(BlobRead::Opened(OpenedBlob { size, part, stream }))
+                Err(berth_blob::Error::NotFound) => {
+                    let read = Reading::new(digest, linked.key);
+                    self.damage.found(&read, Damage::Missing).await?;
+                    return Err(Error::BlobUnknown(digest.clone()));
+                }
+                Err(error) => return Err(error.into()),
+                Ok(stream) => {
+                    let read = Reading::new(digest, linked.key);
+                    let stream = self.damage.watch(read, stream);
+                    let stream = CountedBytes::new(stream, self.counter(&place), Way::Out);
+                    return Ok(BlobRead::Opened(OpenedBlob { size, part, stream }));
+                }
+            }
+        }
     }
 
     /// Unlinks a blob that no manifest of the repository uses; its bytes go when no repository links it.
@@ -146,12 +156,16 @@ impl Registry {
         digest: &Digest,
     ) -> Result<(Place, LinkedBlob), Error> {
         let place = self.readable_place(caller, repository).await?;
+        let linked = self.linked_in(&place, digest).await?;
+        Ok((place, linked))
+    }
+
+    async fn linked_in(&self, place: &Place, digest: &Digest) -> Result<LinkedBlob, Error> {
         let linked = self
             .metadata
             .linked_blob(place.repository_id, digest.as_str())
             .await?;
-        let linked = linked.ok_or_else(|| Error::BlobUnknown(digest.clone()))?;
-        Ok((place, linked))
+        linked.ok_or_else(|| Error::BlobUnknown(digest.clone()))
     }
 }
 

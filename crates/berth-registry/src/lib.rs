@@ -11,6 +11,7 @@ mod bootstrap;
 mod clock;
 mod cluster;
 mod counting;
+mod damage;
 mod error;
 mod grant;
 mod group;
@@ -114,6 +115,7 @@ pub use user::{NewPerson, Switch, generate_password};
 pub struct Registry {
     metadata: Metadata,
     blobs: Arc<dyn BlobStore>,
+    damage: damage::Watch,
     limits: Limits,
     uploads: upload::ActiveUploads,
     identity: identity::Identity,
@@ -133,6 +135,7 @@ impl Registry {
         let identity = identity::Identity::open(&metadata, identity).await?;
         let counting = Arc::new(counting::Counting::open(&metadata).await?);
         Ok(Self {
+            damage: damage::Watch::new(metadata.clone(), Arc::clone(&blobs)),
             metadata,
             blobs,
             limits,

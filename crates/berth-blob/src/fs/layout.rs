@@ -84,6 +84,14 @@ impl Layout {
         Ok(())
     }
 
+    /// Whether the folders are there: not so when the disk below them is not mounted.
+    pub(super) fn check(&self) -> io::Result<()> {
+        for (algorithm, _) in ALGORITHMS {
+            fs::metadata(self.blobs.join(algorithm))?;
+        }
+        Ok(())
+    }
+
     fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }

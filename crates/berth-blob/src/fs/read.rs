@@ -72,7 +72,7 @@ impl Reader {
         match read_at(&self.file, buffer, self.next, ReadWriteFlags::NOWAIT) {
             Ok(bytes) => Ok(bytes),
             Err((buffer, Errno::AGAIN | Errno::OPNOTSUPP)) => self.read_cold(buffer).await,
-            Err((_, error)) => Err(error.into()),
+            Err((_, error)) => Err(told(error)),
         }
     }
 
@@ -88,9 +88,9 @@ impl Reader {
                 // Only advice: a file system that takes none still reads.
                 let _ = rustix::fs::fadvise(&file, advise_from, Some(length), Advice::WillNeed);
             }
-            read_at(&file, buffer, next, ReadWriteFlags::empty()).map_err(|(_, error)| error)
+            read_at(&file, buffer, next, ReadWriteFlags::empty()).map_err(|(_, error)| told(error))
         });
-        Ok(read.await.map_err(io::Error::other)??)
+        read.await.map_err(io::Error::other)?
     }
 
     fn buffer(&mut self) -> BytesMut {
@@ -122,5 +122,17 @@ fn read_at(
             Err(Errno::INTR) => {}
             Err(error) => return Err((buffer, error)),
         }
+    }
+}
+
+/// The error as [`crate::BlobStore::open`] promises it.
+fn told(error: Errno) -> io::Error {
+    match error {
+        Errno::NODATA => io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the blob is shorter than it should be",
+        ),
+        Errno::IO => io::Error::new(io::ErrorKind::InvalidData, io::Error::from(error)),
+        error => error.into(),
     }
 }

@@ -4,6 +4,7 @@
 
 mod busy;
 mod contract;
+mod damaged;
 mod faulty;
 mod full;
 mod kill;

@@ -39,31 +39,37 @@ async fn require_references(tx: &mut AnyConnection, put: &PutManifest) -> Result
     if put.missing == MissingReferences::AcceptAll {
         return Ok(());
     }
-    let blobs = absent(tx, "blob_links", put.repository_id, &put.blobs).await?;
+    let blobs = absent(tx, WHOLE_BLOBS, put.repository_id, &put.blobs).await?;
     if !blobs.is_empty() {
         return Err(Conflict::MissingBlobs(blobs).into());
     }
     if put.missing == MissingReferences::AcceptManifests {
         return Ok(());
     }
-    let manifests = absent(tx, "manifests", put.repository_id, &put.manifests).await?;
+    let manifests = absent(tx, WHOLE_MANIFESTS, put.repository_id, &put.manifests).await?;
     if !manifests.is_empty() {
         return Err(Conflict::MissingManifests(manifests).into());
     }
     Ok(())
 }
 
-/// Those of `digests` that `table` has no row of the repository for, in the order given.
+/// Linked blobs; what is damaged is not there, so that a client pushes it again.
+const WHOLE_BLOBS: &str = "blob_links t JOIN blobs b ON b.digest = t.digest AND b.damaged_at IS NULL";
+/// Manifests, in the same way.
+const WHOLE_MANIFESTS: &str = "manifests t";
+
+/// Those of `digests` that the rows `t` have none of the repository for, in the order given.
 async fn absent(
     tx: &mut AnyConnection,
-    table: &'static str,
+    rows: &'static str,
     repository_id: i64,
     digests: &[String],
 ) -> Result<Vec<String>, Failure> {
     let mut present = HashSet::new();
     for list in sql::lists(digests) {
         let markers = sql::markers(2, list.len());
-        let text = format!("SELECT digest FROM {table} WHERE repository_id = $1 AND digest IN ({markers})");
+        let text =
+            format!("SELECT t.digest FROM {rows} WHERE t.repository_id = $1 AND t.digest IN ({markers})");
         let statement = list
             .into_iter()
             .fold(sql::made(text).bind(repository_id), sqlx::query::Query::bind);

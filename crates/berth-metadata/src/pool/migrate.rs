@@ -58,6 +58,11 @@ pub(super) const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0018_audit_order.sql"),
         postgres: include_str!("../../migrations/postgres/0018_audit_order.sql"),
     },
+    Step {
+        name: "0023_upkeep",
+        sqlite: include_str!("../../migrations/sqlite/0023_upkeep.sql"),
+        postgres: include_str!("../../migrations/postgres/0023_upkeep.sql"),
+    },
 ];
 
 /// Applies the missing steps, taking the text of each by `dialect`. The caller holds a transaction that excludes

@@ -1,7 +1,7 @@
 //! Random sequences of operations against a model of a few lines.
 
 use crate::world::{World, at, digest, finish, manifest, name};
-use berth_metadata::{FinishUpload, MoveTag, PutManifest, TagSource, UnlinkOutcome};
+use berth_metadata::{Damage, DamageFound, FinishUpload, MoveTag, PutManifest, TagSource, UnlinkOutcome};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,6 +53,9 @@ enum Operation {
     DeleteRepository {
         which: usize,
     },
+    Damage {
+        blob: usize,
+    },
     Sweep,
     Reclaim,
 }
@@ -66,7 +69,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         6 => (repository.clone(), blob.clone()).prop_map(|(to, blob)| Operation::Push { to, blob }),
         3 => (repository.clone(), repository.clone(), blob.clone())
             .prop_map(|(from, to, blob)| Operation::Mount { from, to, blob }),
-        3 => (repository.clone(), blob).prop_map(|(from, blob)| Operation::Unlink { from, blob }),
+        3 => (repository.clone(), blob.clone()).prop_map(|(from, blob)| Operation::Unlink { from, blob }),
+        2 => blob.prop_map(|blob| Operation::Damage { blob }),
         5 => (repository.clone(), manifest.clone(), blobs, foreign, tags).prop_map(
             |(to, manifest, blobs, foreign, tags)| Operation::Put { to, manifest, blobs, foreign, tags }
         ),
@@ -93,9 +97,15 @@ struct Model {
     /// Repository and tag to manifest.
     tags: BTreeMap<(usize, usize), usize>,
     queue: BTreeSet<String>,
+    /// Blobs whose bytes are known to be wrong; their keys are in quarantine and not in the queue.
+    damaged: BTreeSet<usize>,
 }
 
 impl Model {
+    fn is_seen(&self, repository: usize, blob: usize) -> bool {
+        self.links.contains_key(&(repository, blob)) && !self.damaged.contains(&blob)
+    }
+
     fn in_use(&self, repository: usize, blob: usize) -> bool {
         self.manifests
             .iter()
@@ -114,7 +124,10 @@ impl Model {
     fn unlink(&mut self, repository: usize, blob: usize) {
         self.links.remove(&(repository, blob));
         if !self.links.keys().any(|(_, linked)| *linked == blob) {
-            self.queue.extend(self.keys.remove(&blob));
+            let key = self.keys.remove(&blob);
+            if !self.damaged.remove(&blob) {
+                self.queue.extend(key);
+            }
         }
     }
 
@@ -187,6 +200,7 @@ impl Run<'_> {
             Operation::DeleteTag { from, tag } => self.delete_tag(from, tag).await,
             Operation::DeleteManifest { from, manifest } => self.delete_manifest(from, manifest).await,
             Operation::DeleteRepository { which } => self.delete_repository(which).await,
+            Operation::Damage { blob } => self.damage(blob).await,
             Operation::Sweep => self.sweep().await,
             Operation::Reclaim => self.reclaim().await,
         }
@@ -200,11 +214,10 @@ impl Run<'_> {
             ..row
         };
         let outcome = self.world.metadata.finish_upload(row).await.unwrap();
-        assert_eq!(outcome.stored_key_used, !self.model.keys.contains_key(&blob));
-        if outcome.stored_key_used {
-            self.model.keys.insert(blob, key);
-        } else {
-            self.model.queue.insert(key);
+        let replaced = self.model.keys.insert(blob, key);
+        assert_eq!(outcome.replaced, replaced);
+        if !self.model.damaged.remove(&blob) {
+            self.model.queue.extend(replaced);
         }
         self.model.link(to, blob, self.now);
     }
@@ -218,7 +231,7 @@ impl Run<'_> {
             .mount_blob(source, target, &digest, self.now)
             .await
             .unwrap();
-        assert_eq!(mounted, self.model.links.contains_key(&(from, blob)));
+        assert_eq!(mounted, self.model.is_seen(from, blob));
         if mounted {
             self.model.link(to, blob, self.now);
         }
@@ -271,6 +284,19 @@ impl Run<'_> {
         for blob in 0..DIGESTS {
             self.model.unlink(which, blob);
         }
+    }
+
+    async fn damage(&mut self, blob: usize) {
+        let key = self.model.keys.get(&blob).cloned();
+        let found = DamageFound {
+            digest: self.digest(blob),
+            key: key.clone().unwrap_or_default(),
+            damage: Damage::Wrong,
+            size: 10,
+            now: self.now,
+        };
+        let marked = self.world.metadata.mark_damaged(found).await.unwrap();
+        assert_eq!(marked, key.is_some() && self.model.damaged.insert(blob));
     }
 
     async fn sweep(&mut self) {
@@ -341,9 +367,7 @@ impl Run<'_> {
         let result = self.world.metadata.put_manifest(put).await;
         assert_eq!(
             result.is_ok(),
-            blobs
-                .iter()
-                .all(|blob| self.model.links.contains_key(&(to, *blob)))
+            blobs.iter().all(|blob| self.model.is_seen(to, *blob))
         );
         if result.is_ok() {
             let uses: BTreeSet<usize> = blobs.union(&foreign).copied().collect();
@@ -395,15 +419,15 @@ impl Run<'_> {
                     .await
                     .unwrap();
                 let idle_since = found.as_ref().map(|found| found.idle_since);
-                assert_eq!(
-                    idle_since,
-                    self.model.links.get(&(which, blob)).copied(),
-                    "link {which} {blob}"
-                );
+                let link = self.model.links.get(&(which, blob)).copied();
+                let seen = link.filter(|_| self.model.is_seen(which, blob));
+                assert_eq!(idle_since, seen, "link {which} {blob}");
                 keys.extend(found.map(|found| (blob, found.key)));
             }
         }
-        assert_eq!(keys, self.model.keys, "a blob is there while it is linked");
+        let mut whole = self.model.keys.clone();
+        whole.retain(|blob, _| !self.model.damaged.contains(blob));
+        assert_eq!(keys, whole, "a blob is there while it is linked and not damaged");
         let stored = metadata.blob_keys(None, 1000).await.unwrap();
         let stored: BTreeSet<_> = stored.into_iter().map(|row| row.key).collect();
         assert_eq!(stored, self.model.keys.values().cloned().collect());

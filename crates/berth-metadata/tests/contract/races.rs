@@ -72,14 +72,20 @@ pub(crate) async fn many_finish_the_same_digest_at_once(world: World) {
                 .finish_upload(finish(&key, repository, &a, 6))
                 .await
                 .unwrap()
-                .stored_key_used
+                .replaced
         }
     }))
     .await;
-    assert_eq!(outcomes.iter().filter(|used| **used).count(), 1);
-    assert_eq!(world.metadata.take_reclaim(100).await.unwrap().len(), 31);
+    assert_eq!(outcomes.iter().filter(|replaced| replaced.is_none()).count(), 1);
     let kept = world.metadata.blob_keys(None, 10).await.unwrap();
     assert_eq!(kept.len(), 1);
+    let queued = world.metadata.take_reclaim(100).await.unwrap();
+    let mut queued: Vec<_> = queued.into_iter().map(|row| row.key).collect();
+    queued.sort();
+    let mut replaced: Vec<_> = outcomes.into_iter().flatten().collect();
+    replaced.sort();
+    assert_eq!(queued, replaced, "each once");
+    assert!(!queued.contains(&kept[0].key));
     for repository in repositories {
         assert_eq!(
             world

@@ -6,12 +6,7 @@ use berth_metadata::{
     SaveUpload, UnlinkOutcome, UploadRow, Viewer,
 };
 
-const FRESH: FinishOutcome = FinishOutcome {
-    stored_key_used: true,
-};
-const KEPT: FinishOutcome = FinishOutcome {
-    stored_key_used: false,
-};
+const FRESH: FinishOutcome = FinishOutcome { replaced: None };
 
 async fn queued(world: &World) -> Vec<String> {
     world
@@ -88,6 +83,7 @@ pub(crate) async fn a_finished_upload_is_a_linked_blob(world: World) {
         key: "key".to_owned(),
         size: 10,
         idle_since: Some(5),
+        verified_at: 5,
     };
     assert_eq!(metadata.linked_blob(one.id, &a).await.unwrap(), Some(expected));
     assert_eq!(
@@ -115,20 +111,21 @@ pub(crate) async fn a_finished_upload_is_a_linked_blob(world: World) {
     );
 }
 
-pub(crate) async fn a_blob_that_is_there_keeps_its_key(world: World) {
+pub(crate) async fn a_blob_that_is_there_gets_the_bytes_that_were_verified(world: World) {
     let metadata = &world.metadata;
     let (one, two) = (world.repository().await, world.repository().await);
     let a = digest("a");
     world.push(one.id, &a, "first", 5).await;
-    assert_eq!(world.push(two.id, &a, "second", 6).await, KEPT);
+    let replaced = FinishOutcome {
+        replaced: Some("first".to_owned()),
+    };
+    assert_eq!(world.push(two.id, &a, "second", 6).await, replaced);
     for repository in [one.id, two.id] {
-        assert_eq!(
-            metadata.linked_blob(repository, &a).await.unwrap().unwrap().key,
-            "first"
-        );
+        let linked = metadata.linked_blob(repository, &a).await.unwrap().unwrap();
+        assert_eq!((linked.key.as_str(), linked.verified_at), ("second", 6));
     }
     let expected = ReclaimRow {
-        key: "second".to_owned(),
+        key: "first".to_owned(),
         digest: a,
         size: 10,
         queued_at: 6,
@@ -220,6 +217,7 @@ pub(crate) async fn a_mount_needs_the_source_link(world: World) {
         key: "key".to_owned(),
         size: 10,
         idle_since: Some(7),
+        verified_at: 5,
     };
     assert_eq!(metadata.linked_blob(to.id, &a).await.unwrap(), Some(expected));
     assert_eq!(
@@ -379,7 +377,7 @@ pub(crate) async fn the_sweep_takes_only_old_unreferenced_links(world: World) {
     assert!(!linked(&old).await && !linked(&mounted).await);
     assert!(linked(&young).await && linked(&used).await && linked(&refreshed).await && linked(&again).await);
     assert!(metadata.linked_blob(other.id, &mounted).await.unwrap().is_some());
-    assert_eq!(queued(&world).await, ["key-again-2", "key-old"]);
+    assert_eq!(queued(&world).await, ["key-again", "key-old"]);
 
     // What a deleted manifest lets go of has its time of grace from then on.
     metadata

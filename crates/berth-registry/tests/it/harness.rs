@@ -177,6 +177,17 @@ impl TestRegistry {
         }
     }
 
+    /// Mounts a blob from another repository; whether it could.
+    pub(crate) async fn mount(&self, to: &str, from: &str, digest: &Digest) -> bool {
+        let wanted = StartUpload {
+            mount: Some(digest.clone()),
+            from: Some(name(from)),
+            ..StartUpload::default()
+        };
+        let started = self.registry.start_upload(&admin(), &name(to), &wanted).await;
+        matches!(started.expect("started"), Started::Mounted(_))
+    }
+
     /// Reads a whole blob.
     pub(crate) async fn pull(
         &self,
