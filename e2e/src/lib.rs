@@ -5,14 +5,18 @@
 //! and what it answers. The proofs are in `tests/clients`.
 #![expect(
     clippy::missing_panics_doc,
+    clippy::unwrap_used,
     reason = "a harness for tests says what went wrong by panicking"
 )]
 
 pub mod client;
 pub mod containerd;
+pub mod content;
 pub mod daemon;
 pub mod debian;
+pub mod distribution;
 pub mod docker;
+pub mod filesystem;
 pub mod home;
 pub mod image;
 pub mod login;
@@ -20,5 +24,6 @@ pub mod network;
 pub mod node;
 pub mod peer;
 pub mod python;
+pub mod replica;
 pub mod sample;
 pub mod server;

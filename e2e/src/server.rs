@@ -241,18 +241,12 @@ impl Server {
 
     /// The administrator's name and password.
     pub fn administrator(&self) -> Login {
-        Login {
-            user: ADMIN.to_owned(),
-            password: ADMIN_PASSWORD.to_owned(),
-        }
+        administrator()
     }
 
     /// The administrator's access key.
     pub fn administrator_key(&self) -> AccessKey {
-        AccessKey {
-            id: ADMIN_AK.to_owned(),
-            secret: ADMIN_SK.to_owned(),
-        }
+        administrator_key()
     }
 
     /// The administrator's long-term login.
@@ -412,6 +406,22 @@ fn make_certificate(home: &Home, transport: &Transport) {
     assert!(output.status.success(), "berth tls self-signed failed:\n{errors}");
 }
 
+/// The name and password of the administrator that an unattended first start makes.
+pub fn administrator() -> Login {
+    Login {
+        user: ADMIN.to_owned(),
+        password: ADMIN_PASSWORD.to_owned(),
+    }
+}
+
+/// The access key of the administrator that an unattended first start makes.
+pub fn administrator_key() -> AccessKey {
+    AccessKey {
+        id: ADMIN_AK.to_owned(),
+        secret: ADMIN_SK.to_owned(),
+    }
+}
+
 /// `berth` with the settings of an unattended first start.
 fn berth(home: &Home) -> Command {
     let mut command = Command::new(binary());
@@ -420,9 +430,14 @@ fn berth(home: &Home) -> Command {
 }
 
 fn settings<'a>(command: &'a mut Command, home: &Home) -> &'a mut Command {
+    unattended(command, home.path())
+}
+
+/// The settings of an unattended first start with everything in a folder.
+pub(crate) fn unattended<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
     command
-        .current_dir(home.path())
-        .env("BERTH_DATA_DIR", home.join("data"))
+        .current_dir(folder)
+        .env("BERTH_DATA_DIR", folder.join("data"))
         .env("BERTH_REGION", REGION)
         .env("BERTH_ACCOUNT", ACCOUNT)
         .env("BERTH_ADMIN_USER", ADMIN)
@@ -431,12 +446,18 @@ fn settings<'a>(command: &'a mut Command, home: &Home) -> &'a mut Command {
         .env("BERTH_ADMIN_SK", ADMIN_SK)
 }
 
-/// `BERTH_BIN`, or the binary that cargo built beside this test.
-fn binary() -> PathBuf {
+/// `BERTH_BIN`, or the binary that cargo built beside this program or test.
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("BERTH_BIN") {
         return path.into();
     }
-    let path = build_folder().join("berth");
+    let program = std::env::current_exe().expect("a process knows its program");
+    let beside = program.with_file_name("berth");
+    let path = if beside.exists() {
+        beside
+    } else {
+        build_folder().join("berth")
+    };
     assert!(
         path.exists(),
         "{} is missing: `cargo build --bin berth` makes it",
@@ -455,7 +476,7 @@ pub(crate) fn build_folder() -> PathBuf {
 }
 
 /// The library that moves a process's wall clock.
-fn faketime() -> PathBuf {
+pub fn faketime() -> PathBuf {
     let library = fs::read_dir("/usr/lib")
         .expect("/usr/lib can be listed")
         .flatten()
@@ -465,7 +486,7 @@ fn faketime() -> PathBuf {
 }
 
 /// A port that nothing listens on, below those that the kernel hands out to clients.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     // Tests run beside each other, as processes or as threads: each starts to look somewhere else.
     let seed = std::process::id() + 97 * COUNT.fetch_add(1, Ordering::Relaxed);

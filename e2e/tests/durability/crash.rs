@@ -9,9 +9,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::Barrier;
 
-use crate::content::fresh_random;
-use crate::filesystem::Filesystem;
 use crate::worker::{End, Worker};
+use e2e::content::fresh_random;
+use e2e::filesystem::Filesystem;
 
 const WORKERS: usize = 6;
 const KILLS: usize = 10;

@@ -9,9 +9,9 @@ use e2e::server::Server;
 use rand::rngs::StdRng;
 use reqwest::StatusCode;
 
-use crate::client::{How, Repository};
-use crate::content::{digest_of, fresh_random, image, random_blob, random_config};
-use crate::filesystem::Filesystem;
+use e2e::content::{digest_of, fresh_random, image, random_blob, random_config};
+use e2e::distribution::{How, Repository};
+use e2e::filesystem::Filesystem;
 
 const MEBIBYTE: usize = 1 << 20;
 
@@ -162,10 +162,12 @@ async fn a_disk_without_a_single_block_refuses_manifests_and_keeps_those_it_took
     assert_readable(&repository, &after).await;
 }
 
-async fn put_index(repository: &Repository, tag: &str, bytes: &[u8]) -> crate::client::Answer {
+async fn put_index(repository: &Repository, tag: &str, bytes: &[u8]) -> e2e::distribution::Answer {
     let request = repository.request(reqwest::Method::PUT, &format!("manifests/{tag}"));
     let request = request.header("Content-Type", "application/vnd.oci.image.index.v1+json");
-    crate::client::send(request.body(bytes.to_vec())).await.unwrap()
+    e2e::distribution::send(request.body(bytes.to_vec()))
+        .await
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

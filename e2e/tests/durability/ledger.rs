@@ -7,8 +7,8 @@ use std::future::Future;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::client::{Answer, Repository};
-use crate::content::digest_of;
+use e2e::content::digest_of;
+use e2e::distribution::{Answer, Repository};
 
 /// What is known of a blob or manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

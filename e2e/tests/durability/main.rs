@@ -4,11 +4,8 @@
 //! single requests, their status, and what had been acknowledged when the server died.
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
-mod client;
-mod content;
 mod crash;
 mod disk;
-mod filesystem;
 mod ledger;
 mod memory;
 mod tags;

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use crate::client::{How, Repository, location, send};
+use e2e::distribution::{How, Repository, location, send};
 
 const CLIENTS: usize = 64;
 const PULLED: usize = 256 << 20;

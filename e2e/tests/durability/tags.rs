@@ -5,8 +5,8 @@ use futures_util::StreamExt;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, How, MANIFEST, Repository, send};
-use crate::content::{digest_of, fresh_random, image, random_config};
+use e2e::content::{MANIFEST, digest_of, fresh_random, image, random_config};
+use e2e::distribution::{Answer, How, Repository, send};
 
 const TAGS: usize = 10_000;
 const ROUNDS: usize = 50;

@@ -8,9 +8,9 @@ use rand::seq::IndexedRandom;
 use reqwest::{Method, StatusCode};
 use tokio::sync::Barrier;
 
-use crate::client::{How, Repository, location, send};
-use crate::content::{digest_of, image, random_blob, random_config};
 use crate::ledger::{Fate, Ledger, acknowledged};
+use e2e::content::{digest_of, image, random_blob, random_config};
+use e2e::distribution::{How, Repository, location, send};
 
 const TAGS: u32 = 4;
 const LAYER_MAX: usize = 384 << 10;

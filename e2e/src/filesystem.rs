@@ -5,18 +5,18 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use e2e::home::Home;
+use crate::home::Home;
 
 /// A mounted file system; the home that it lies in unmounts it.
 #[derive(Debug)]
-pub(crate) struct Filesystem {
+pub struct Filesystem {
     image: PathBuf,
     at: PathBuf,
 }
 
 impl Filesystem {
     /// Makes a file system of so many MiB and mounts it on a folder of the home.
-    pub(crate) fn mount(home: &Home, folder: &str, mebibytes: u64) -> Self {
+    pub fn mount(home: &Home, folder: &str, mebibytes: u64) -> Self {
         let image = home.join(format!("{}.ext4", folder.replace('/', "-")));
         File::create(&image).unwrap().set_len(mebibytes << 20).unwrap();
         run("mkfs.ext4", &["-q", "-m", "0", text(&image)]);
@@ -29,17 +29,17 @@ impl Filesystem {
     }
 
     /// Where it is mounted.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.at
     }
 
     /// Everything that was not synced is gone, and nothing can be written any more.
-    pub(crate) fn cut_power(&self) {
+    pub fn cut_power(&self) {
         run("xfs_io", &["-x", "-c", "shutdown", text(&self.at)]);
     }
 
     /// Mounts the file system, unmounting it first when it is mounted.
-    pub(crate) fn mount_again(&self) {
+    pub fn mount_again(&self) {
         if is_mounted(&self.at) {
             run("umount", &[text(&self.at)]);
         }
@@ -50,20 +50,20 @@ impl Filesystem {
     }
 
     /// Takes the right to write away as an administrator does, or gives it back; no file may be open for writing.
-    pub(crate) fn allow_writing(&self, allowed: bool) {
+    pub fn allow_writing(&self, allowed: bool) {
         let option = if allowed { "remount,rw" } else { "remount,ro" };
         run("mount", &["-o", option, text(&self.at)]);
     }
 
     /// Lets the kernel find an error in the file system: it turns read-only under the server's open files.
-    pub(crate) fn fail(&self) {
+    pub fn fail(&self) {
         let device = run("findmnt", &["-no", "SOURCE", text(&self.at)]);
         let device = device.trim().trim_start_matches("/dev/");
         fs::write(format!("/sys/fs/ext4/{device}/trigger_fs_error"), "1").unwrap();
     }
 
     /// Fills the file system but for so many KiB.
-    pub(crate) fn fill(&self, spare_kibibytes: usize) -> Ballast {
+    pub fn fill(&self, spare_kibibytes: usize) -> Ballast {
         let path = self.at.join("ballast");
         let mut file = File::options().create(true).append(true).open(&path).unwrap();
         let block = vec![1; 64 << 10];
@@ -90,13 +90,13 @@ impl Filesystem {
 
 /// What fills a file system.
 #[derive(Debug)]
-pub(crate) struct Ballast {
+pub struct Ballast {
     path: PathBuf,
 }
 
 impl Ballast {
     /// Gives the space back.
-    pub(crate) fn drop_it(self) {
+    pub fn drop_it(self) {
         fs::remove_file(&self.path).unwrap();
     }
 }

@@ -5,10 +5,11 @@ use rand::{Rng, RngExt, SeedableRng};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::client::MANIFEST;
+/// The media type of the manifests that are made here.
+pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// `sha256:<hex>` of the bytes.
-pub(crate) fn digest_of(bytes: &[u8]) -> String {
+pub fn digest_of(bytes: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
 }
 
@@ -17,21 +18,21 @@ pub(crate) fn digest_of(bytes: &[u8]) -> String {
     clippy::print_stderr,
     reason = "the test runner shows it with the failed test"
 )]
-pub(crate) fn fresh_random() -> StdRng {
+pub fn fresh_random() -> StdRng {
     let seed = rand::rng().next_u64();
     eprintln!("seed {seed}");
     StdRng::seed_from_u64(seed)
 }
 
 /// Random bytes of a random length within the limits.
-pub(crate) fn random_blob(random: &mut StdRng, least: usize, most: usize) -> Vec<u8> {
+pub fn random_blob(random: &mut StdRng, least: usize, most: usize) -> Vec<u8> {
     let mut bytes = vec![0; random.random_range(least..=most)];
     random.fill_bytes(&mut bytes);
     bytes
 }
 
 /// A config blob that no other image has.
-pub(crate) fn random_config(random: &mut StdRng) -> Vec<u8> {
+pub fn random_config(random: &mut StdRng) -> Vec<u8> {
     let id = format!("{:032x}", random.random::<u128>());
     let config = json!({
         "architecture": "amd64",
@@ -43,7 +44,7 @@ pub(crate) fn random_config(random: &mut StdRng) -> Vec<u8> {
 }
 
 /// The manifest of an image over a config and layers.
-pub(crate) fn image(config: &[u8], layers: &[&[u8]]) -> Vec<u8> {
+pub fn image(config: &[u8], layers: &[&[u8]]) -> Vec<u8> {
     let descriptor = |kind: &str, bytes: &[u8]| {
         json!({
             "mediaType": format!("application/vnd.oci.image.{kind}"),

@@ -1,0 +1,112 @@
+//! A mixed load: clients that push, mount, move and delete tags, delete manifests, blobs and images, and pull, side by
+//! side in the same few repositories. What each heard goes into the history.
+
+mod client;
+mod request;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use e2e::distribution::{Repository, token};
+use e2e::login::AccessKey;
+use e2e::server::{administrator, administrator_key};
+use reqwest::StatusCode;
+
+pub(crate) use client::Client;
+
+use crate::history::History;
+use crate::shelf::Shelf;
+
+/// The organisation of every repository here.
+pub(crate) const ORGANIZATION: &str = "faults";
+/// A repository whose images are deleted as wholes besides.
+pub(crate) const CHURN: &str = "faults/churn";
+/// All repositories of the load.
+pub(crate) const REPOSITORIES: [&str; 3] = ["faults/main", "faults/other", CHURN];
+/// The tags of each.
+pub(crate) const TAGS: [&str; 4] = ["t0", "t1", "t2", "t3"];
+
+/// How long a request may take before its client gives up on it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What all clients of a load share.
+#[derive(Debug)]
+pub(crate) struct Load {
+    pub(crate) history: History,
+    pub(crate) shelf: Shelf,
+    http: reqwest::Client,
+    key: AccessKey,
+    origins: Vec<String>,
+    token: Mutex<String>,
+    stopping: AtomicBool,
+    /// 5xx that the fault may cause; any other is a finding.
+    tolerated: Vec<StatusCode>,
+}
+
+impl Load {
+    /// A load on the replicas at these origins (`http://<host>:<port>`). A 5xx that is not tolerated is a finding.
+    pub(crate) fn new(seed: u64, origins: Vec<String>, tolerated: &[StatusCode]) -> Self {
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .timeout(PATIENCE)
+            .build();
+        Self {
+            history: History::new(),
+            shelf: Shelf::new(seed),
+            http: http.expect("a client can be made"),
+            key: administrator_key(),
+            origins,
+            token: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            tolerated: tolerated.to_vec(),
+        }
+    }
+
+    /// Gets a fresh token from any replica; every client uses it from then on.
+    pub(crate) async fn log_in(&self) {
+        let mut refusals = Vec::new();
+        for origin in &self.origins {
+            match token(&self.http, origin, &administrator(), &REPOSITORIES).await {
+                Ok(fresh) => {
+                    *self.token.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+                    return;
+                }
+                Err(refusal) => refusals.push(refusal),
+            }
+        }
+        panic!("nobody gives a token: {refusals:?}");
+    }
+
+    /// Lets clients work until [`Load::stop`].
+    pub(crate) fn go(&self) {
+        self.stopping.store(false, Ordering::SeqCst);
+    }
+
+    /// Lets every client end with what it is doing.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether clients are to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// How many replicas there are.
+    pub(crate) fn replicas(&self) -> usize {
+        self.origins.len()
+    }
+
+    /// A repository as a replica serves it.
+    pub(crate) fn repository(&self, replica: usize, name: &str) -> Repository {
+        let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Repository::with_token(self.http.clone(), &self.origins[replica], name, &token)
+    }
+
+    fn failed(&self, what: &str, status: StatusCode, text: &str) {
+        if !self.tolerated.contains(&status) {
+            self.history.found(format!("{what}: {status} {text}"));
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Faults that are really injected into a running registry, under a load whose every answer is kept: what was acknowledged
+//! must be there afterwards. Each program prints what it did and what was lost, and fails when that is not nothing.
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+mod history;
+mod installation;
+mod kill;
+mod load;
+mod look;
+mod register;
+mod report;
+mod shelf;
+
+/// Injects real faults into a registry and looks for what is lost.
+#[derive(Parser)]
+#[command(name = "faults")]
+struct Arguments {
+    #[command(subcommand)]
+    program: Program,
+}
+
+#[derive(Subcommand)]
+enum Program {
+    /// Kill the server, or one of two replicas, with SIGKILL at random moments of a mixed load.
+    Kill(Chosen),
+}
+
+#[derive(Args)]
+struct Chosen {
+    /// How often the fault is injected.
+    #[arg(long, default_value_t = 10)]
+    rounds: u64,
+    /// Repeats the content, order and moments of an earlier run as far as timing allows [default: a random one].
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// What a program is told.
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    rounds: u64,
+    seed: u64,
+}
+
+impl From<Chosen> for Options {
+    fn from(chosen: Chosen) -> Self {
+        Self {
+            rounds: chosen.rounds,
+            seed: chosen.seed.unwrap_or_else(|| u64::from(rand::rng().next_u32())),
+        }
+    }
+}
+
+/// The random choices of a round, the same for the same seed.
+fn round_random(seed: u64, round: u64) -> StdRng {
+    StdRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(round))
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let report = match Arguments::parse().program {
+        Program::Kill(chosen) => kill::run(&chosen.into()).await,
+    };
+    report.end()
+}

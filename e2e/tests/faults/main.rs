@@ -1,0 +1,20 @@
+//! The programs of `e2e/faults`, a few rounds of each: what they do, how, and more of it, is in docs/reliability.md.
+
+use std::process::Command;
+
+/// Runs a program, which must find nothing.
+fn faults(arguments: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_faults"))
+        .args(arguments)
+        .output();
+    let output = output.expect("the program is built with its tests");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "faults {arguments:?}\n{said}\n{errors}");
+    assert!(said.contains("lost: nothing"), "faults {arguments:?}\n{said}");
+}
+
+#[test]
+fn a_killed_server_keeps_all_that_it_acknowledged() {
+    faults(&["kill", "--rounds", "10"]);
+}
