@@ -87,6 +87,9 @@ pub enum Conflict {
         /// How many.
         limit: i64,
     },
+    /// A run of that kind waits or is under way.
+    #[error("maintenance of that kind waits or is under way")]
+    RunExists,
     /// The repository has as many tags as allowed.
     #[error("the quota of {limit} tags is used up")]
     TagQuota {

@@ -17,6 +17,8 @@ mod grants;
 mod groups;
 mod instance;
 mod keys;
+mod leases;
+mod maintenance_runs;
 mod manifests;
 mod mirrors;
 mod organizations;
@@ -60,6 +62,7 @@ pub use grants::{Grant, GrantTarget, OrganizationFacts, Permission, RepositoryFa
 pub use groups::{Group, GroupRole};
 pub use instance::FirstAccount;
 pub use keys::{AccessKey, TemporaryLogin};
+pub use maintenance_runs::{EndRun, MaintenanceRun, WantRun};
 pub use manifests::{
     ManifestDescriptor, ManifestRow, MissingReferences, PutManifest, PutOutcome, Referrer, ReferrersPage,
 };

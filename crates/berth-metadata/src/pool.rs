@@ -54,6 +54,14 @@ impl Pool {
         }
     }
 
+    /// The database's own clock as an expression, milliseconds since the epoch: the one clock that all replicas share.
+    pub(crate) fn now_expression(&self) -> &'static str {
+        match self {
+            Pool::Sqlite(_) => "CAST(unixepoch('subsec') * 1000 AS BIGINT)",
+            Pool::Postgres(_) => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+        }
+    }
+
     /// Runs `body` over `input` in one transaction of its own and answers once it is committed; an error undoes all
     /// of it. `body` may run several times. `doing` names it in errors.
     pub(crate) async fn write<I, T, F>(

@@ -15,6 +15,8 @@ mod damage;
 mod iam;
 #[path = "contract/lists.rs"]
 mod lists;
+#[path = "contract/maintenance.rs"]
+mod maintenance;
 #[path = "contract/opening.rs"]
 mod opening;
 #[path = "contract/outside.rs"]
@@ -86,6 +88,11 @@ macro_rules! contract {
 }
 
 contract! {
+    maintenance::a_lease_has_one_holder_until_it_ends,
+    maintenance::of_many_who_want_a_lease_one_gets_it,
+    maintenance::one_run_of_a_kind_is_open,
+    maintenance::a_run_whose_process_died_is_interrupted,
+    maintenance::runs_are_listed_newest_first_and_old_ones_go,
     people::account_names_are_unique_and_listed_by_name,
     people::user_names_are_unique_in_their_account,
     people::user_settings_are_kept,

@@ -19,8 +19,10 @@ mod iam_token;
 mod identity;
 mod image;
 mod key;
+mod lease;
 mod limits;
 mod maintenance;
+mod maintenance_run;
 mod manifest;
 mod mirror;
 mod open;
@@ -63,9 +65,9 @@ pub use agency::Agency;
 pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, AuditEvent, AuditFilter, Cluster, ContentHit, Counts, Grant,
-    Group, HistoryOrder, ListedOrganization, Mirror, Organization, OrganizationUsage, Permission, Quotas,
-    Region, RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet,
-    RetentionLogRow, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, User,
+    Group, HistoryOrder, ListedOrganization, MaintenanceRun, Mirror, Organization, OrganizationUsage,
+    Permission, Quotas, Region, RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder,
+    RepositorySet, RetentionLogRow, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, User,
 };
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
@@ -80,6 +82,7 @@ pub use identity::{IdentitySettings, Presented, time_text};
 pub use image::{History, ImageConfig, ImageDetail, Layer, PlatformImage, SelectedImage};
 pub use key::AccessKeyPair;
 pub use limits::{Limits, MissingReferences, Quota};
+pub use maintenance_run::MaintenanceKind;
 pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};
 pub use mirror::{MirrorChange, WantedMirror};
 pub use open::Settings;
@@ -121,6 +124,8 @@ pub struct Registry {
     identity: identity::Identity,
     counting: Arc<counting::Counting>,
     trail: audit::Trail,
+    /// What this process is called in leases and runs.
+    process: String,
 }
 
 impl Registry {
@@ -143,6 +148,7 @@ impl Registry {
             identity,
             counting,
             trail: audit::Trail::default(),
+            process: account::new_id(),
         })
     }
 

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use berth_blob::Upload;
 use futures_util::TryStreamExt as _;
+use serde_json::json;
 
 use crate::Registry;
 use crate::clock::now_ms;
 use crate::counting::{Counting, day_of};
 use crate::error::Error;
+use crate::maintenance_run::{MaintenanceKind, Running};
 use crate::upload::stored;
 
 /// Rows of one step: a step never holds a write transaction for long.
@@ -19,6 +21,8 @@ const STEP: i64 = 100;
 const KEYS_AT_ONCE: usize = 500;
 /// How long an ended temporary login is kept, so that whoever still uses it is told that it ended, and when.
 const ENDED_LOGINS_KEPT_MS: i64 = 30 * 24 * 3600 * 1000;
+/// Time between two looks whether somebody asked for maintenance.
+const WANTED_LOOKED_FOR_EVERY: Duration = Duration::from_secs(5);
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_mins(1);
 /// Most time that a refusal waits for its place in the audit trail.
@@ -33,7 +37,47 @@ const ROUNDS_BETWEEN_ORPHANS: u64 = 24 * 60;
 impl Registry {
     /// Does the upkeep for as long as it is polled; a failed round is logged and tried again.
     pub async fn maintain(&self) {
-        tokio::join!(self.upkeep(), self.write_counts(), self.write_refusals());
+        tokio::join!(
+            self.upkeep(),
+            self.do_wanted(),
+            self.write_counts(),
+            self.write_refusals()
+        );
+    }
+
+    /// Does what people ask for, one kind beside another.
+    async fn do_wanted(&self) {
+        let kinds = MaintenanceKind::ALL.map(|kind| async move {
+            loop {
+                if let Err(error) = self.do_one_wanted(kind).await {
+                    let kind = kind.as_str();
+                    tracing::warn!(
+                        kind,
+                        error = &error as &dyn std::error::Error,
+                        "maintenance failed"
+                    );
+                }
+                tokio::time::sleep(WANTED_LOOKED_FOR_EVERY).await;
+            }
+        });
+        futures_util::future::join_all(kinds).await;
+    }
+
+    /// Does the run of a kind that was asked for, if any.
+    pub async fn do_one_wanted(&self, kind: MaintenanceKind) -> Result<(), Error> {
+        match kind {
+            MaintenanceKind::Reclaim => {
+                let work = async |run: &Running<'_>| {
+                    let deleted = self.reclaim().await?;
+                    run.progress(&json!({ "deleted": deleted })).await?;
+                    if run.wants("orphans") {
+                        self.delete_orphans().await?;
+                    }
+                    Ok(json!({ "deleted": deleted }))
+                };
+                self.carry_out(kind, false, work).await
+            }
+        }
     }
 
     async fn upkeep(&self) {
@@ -134,11 +178,13 @@ impl Registry {
     }
 
     /// Deletes the bytes whose rows are gone. Keys are never used twice, so nothing new can be hit.
-    async fn reclaim(&self) -> Result<(), Error> {
+    async fn reclaim(&self) -> Result<usize, Error> {
+        let mut deleted = 0;
         loop {
             let rows = self.metadata.take_reclaim(STEP).await?;
             let keys: Vec<_> = rows.iter().map(|row| row.key.clone()).collect();
             let kept: HashMap<_, _> = self.blobs.delete(&keys).await.into_iter().collect();
+            deleted += keys.len() - kept.len();
             for key in &keys {
                 let Some(error) = kept.get(key) else {
                     self.metadata.reclaimed(key).await?;
@@ -148,7 +194,7 @@ impl Registry {
                 self.metadata.postpone_reclaim(key, now_ms()).await?;
             }
             if rows.is_empty() || !kept.is_empty() {
-                return Ok(());
+                return Ok(deleted);
             }
         }
     }

@@ -104,16 +104,4 @@ impl Registry {
             set => Ok(set?),
         }
     }
-
-    /// Lets the operator pass, and the administrators of the account of the first start.
-    async fn require_operating_account(&self, caller: &Caller) -> Result<(), Error> {
-        let Err(refused) = caller.require_operator() else {
-            return Ok(());
-        };
-        let first = self.metadata.first_account().await?;
-        match first {
-            Some(first) => caller.require_administrator(&first.name).map_err(|_| refused),
-            None => Err(refused),
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod images;
 mod keys;
 mod login;
 mod logins;
+mod maintenance;
 mod names;
 mod options;
 mod organizations;
@@ -63,6 +64,8 @@ pub(crate) enum Verb {
     Retention(Group<retentions::Verb>),
     /// Copies of images in other regions
     Sync(Group<syncs::Verb>),
+    /// Long work of the registry itself, for those who run it
+    Maintenance(Group<maintenance::Verb>),
     /// Access keys (AK/SK)
     Key(Group<keys::Verb>),
     /// Users of the account
@@ -132,6 +135,7 @@ impl Verb {
             Self::Trigger(group) => &group.options,
             Self::Retention(group) => &group.options,
             Self::Sync(group) => &group.options,
+            Self::Maintenance(group) => &group.options,
             Self::Key(group) => &group.options,
             Self::User(group) => &group.options,
             Self::Group(group) => &group.options,
@@ -154,6 +158,7 @@ impl Verb {
             Self::Trigger(group) => triggers::run(&options.server()?, group.verb).await,
             Self::Retention(group) => retentions::run(&options.server()?, group.verb).await,
             Self::Sync(group) => syncs::run(&options.server()?, group.verb).await,
+            Self::Maintenance(group) => maintenance::run(&options.server()?, group.verb).await,
             Self::Key(group) => keys::run(&options.server()?, group.verb).await,
             Self::User(group) => users::run(&options.server()?, group.verb).await,
             Self::Group(group) => groups::run(&options.server()?, group.verb).await,

@@ -10,6 +10,7 @@ pub(crate) mod error;
 mod features;
 mod grants;
 mod listing;
+mod maintenance;
 mod mirrors;
 pub(crate) mod names;
 mod organizations;
@@ -53,6 +54,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(triggers::routes())
         .merge(retentions::routes())
         .merge(clusters::routes())
+        .merge(maintenance::routes())
         .merge(regions::routes())
         .merge(mirrors::routes())
         .merge(tags::routes())

@@ -11,58 +11,29 @@ pub(super) struct Step {
     pub(super) postgres: &'static str,
 }
 
+macro_rules! steps {
+    ($($name:literal),+ $(,)?) => {
+        &[$(Step {
+            name: $name,
+            sqlite: include_str!(concat!("../../migrations/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("../../migrations/postgres/", $name, ".sql")),
+        }),+]
+    };
+}
+
 /// Every step, oldest first. Steps that were released are never changed.
-pub(super) const STEPS: &[Step] = &[
-    Step {
-        name: "0001_registry",
-        sqlite: include_str!("../../migrations/sqlite/0001_registry.sql"),
-        postgres: include_str!("../../migrations/postgres/0001_registry.sql"),
-    },
-    Step {
-        name: "0002_images",
-        sqlite: include_str!("../../migrations/sqlite/0002_images.sql"),
-        postgres: include_str!("../../migrations/postgres/0002_images.sql"),
-    },
-    Step {
-        name: "0003_tags",
-        sqlite: include_str!("../../migrations/sqlite/0003_tags.sql"),
-        postgres: include_str!("../../migrations/postgres/0003_tags.sql"),
-    },
-    Step {
-        name: "0004_sharing",
-        sqlite: include_str!("../../migrations/sqlite/0004_sharing.sql"),
-        postgres: include_str!("../../migrations/postgres/0004_sharing.sql"),
-    },
-    Step {
-        name: "0005_policies",
-        sqlite: include_str!("../../migrations/sqlite/0005_policies.sql"),
-        postgres: include_str!("../../migrations/postgres/0005_policies.sql"),
-    },
-    Step {
-        name: "0006_iam",
-        sqlite: include_str!("../../migrations/sqlite/0006_iam.sql"),
-        postgres: include_str!("../../migrations/postgres/0006_iam.sql"),
-    },
-    Step {
-        name: "0007_statistics",
-        sqlite: include_str!("../../migrations/sqlite/0007_statistics.sql"),
-        postgres: include_str!("../../migrations/postgres/0007_statistics.sql"),
-    },
-    Step {
-        name: "0008_audit",
-        sqlite: include_str!("../../migrations/sqlite/0008_audit.sql"),
-        postgres: include_str!("../../migrations/postgres/0008_audit.sql"),
-    },
-    Step {
-        name: "0018_audit_order",
-        sqlite: include_str!("../../migrations/sqlite/0018_audit_order.sql"),
-        postgres: include_str!("../../migrations/postgres/0018_audit_order.sql"),
-    },
-    Step {
-        name: "0023_upkeep",
-        sqlite: include_str!("../../migrations/sqlite/0023_upkeep.sql"),
-        postgres: include_str!("../../migrations/postgres/0023_upkeep.sql"),
-    },
+pub(super) const STEPS: &[Step] = steps![
+    "0001_registry",
+    "0002_images",
+    "0003_tags",
+    "0004_sharing",
+    "0005_policies",
+    "0006_iam",
+    "0007_statistics",
+    "0008_audit",
+    "0018_audit_order",
+    "0023_upkeep",
+    "0019_maintenance",
 ];
 
 /// Applies the missing steps, taking the text of each by `dialect`. The caller holds a transaction that excludes

@@ -2,6 +2,7 @@
 
 mod audit;
 mod document;
+mod maintenance;
 mod quotas;
 mod refusals;
 mod registrations;

@@ -49,6 +49,7 @@ impl Names {
                 "rules": [{ "template": "tag_rule", "params": { "num": "7" }, "tag_selectors": [] }],
             }),
             "create_session" => json!({ "account": "berth", "user": "script", "password": PASSWORD }),
+            "start_maintenance" => json!({}),
             "set_domain_quotas" => json!({ "tag": 100 }),
             other => self.registration(other, status),
         }

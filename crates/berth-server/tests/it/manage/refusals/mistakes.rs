@@ -44,6 +44,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("from", &["from=yesterday"]),
     ("to", &["to=2026-01-02"]),
     ("result", &["result=nonsense"]),
+    ("kind", &["kind=nonsense"]),
     ("q", &["q=", "q=%20", ""]),
     ("projectname", &["projectname=elsewhere"]),
     ("duration_seconds", &["duration_seconds=x", "duration_seconds=1"]),

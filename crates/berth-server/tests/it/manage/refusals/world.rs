@@ -66,6 +66,7 @@ impl World {
             "create_image_sync_repo",
             "create_mirror",
             "create_agency",
+            "start_maintenance",
         ] {
             world.make(id).await;
         }
@@ -159,6 +160,8 @@ impl World {
             "group_id" => &self.names.group,
             "domain_id" => &self.names.account,
             "project_id" => &self.names.project,
+            "kind" => "reclaim",
+            "run_id" => "1",
             "role_id" => "0",
             "access_key" => &self.key,
             other => panic!("where is a {other}?"),

@@ -1,0 +1,67 @@
+//! What only one process may do at a time. A lease ends by the database's clock; whoever may have lost it stops before the
+//! next step, and every step is safe to do twice.
+
+use std::time::Duration;
+
+use crate::Registry;
+use crate::error::Error;
+
+/// How long a lease lasts after the last word of its holder.
+const TTL: Duration = Duration::from_mins(1);
+/// Time between two words.
+const RENEWED_EVERY: Duration = Duration::from_secs(15);
+
+impl Registry {
+    /// Does `work` while this process holds the lease `name`; none when another one does, or when the lease was lost in
+    /// the middle, and then the work was dropped where it waited.
+    pub(crate) async fn under_lease<T>(
+        &self,
+        name: &str,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<Option<T>, Error> {
+        if !self.take_lease(name).await? {
+            return Ok(None);
+        }
+        let done = tokio::select! {
+            // First: after a pause of the whole process both are ready, and the lease may be another's.
+            biased;
+            () = self.lease_lost(name) => {
+                tracing::warn!(lease = name, "lost a lease in the middle of its work, which another process will do again");
+                return Ok(None);
+            }
+            done = work => done,
+        };
+        self.metadata.release_lease(name, &self.process).await?;
+        done.map(Some)
+    }
+
+    /// Renews the lease for as long as it is polled and the lease is ours.
+    async fn lease_lost(&self, name: &str) {
+        let mut told_at = tokio::time::Instant::now();
+        loop {
+            tokio::time::sleep(RENEWED_EVERY).await;
+            // A process that slept for so long has lost it, whatever the database says now.
+            if told_at.elapsed() >= TTL {
+                return;
+            }
+            let asked_at = tokio::time::Instant::now();
+            match tokio::time::timeout(TTL / 3, self.take_lease(name)).await {
+                Ok(Ok(true)) => told_at = asked_at,
+                Ok(Ok(false)) => return,
+                Ok(Err(error)) => {
+                    tracing::warn!(
+                        lease = name,
+                        error = &error as &dyn std::error::Error,
+                        "a lease could not be renewed"
+                    );
+                }
+                Err(_) => tracing::warn!(lease = name, "a lease could not be renewed in time"),
+            }
+        }
+    }
+
+    async fn take_lease(&self, name: &str) -> Result<bool, Error> {
+        let ttl_ms = i64::try_from(TTL.as_millis()).expect("a minute");
+        Ok(self.metadata.take_lease(name, &self.process, ttl_ms).await?)
+    }
+}

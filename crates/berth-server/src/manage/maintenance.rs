@@ -1,0 +1,157 @@
+//! Long work of the registry itself (an extension), for those who run it.
+
+use axum::Json;
+use axum::extract::State;
+use berth_registry::{Error, MaintenanceKind, MaintenanceRun};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::call::Call;
+use super::error::{RefusalBody, Refused, Subject};
+use super::listing::{Marked, MarkedParameters};
+use super::names::Path;
+use super::wire::Time;
+use crate::state::AppState;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show))
+        .routes(routes!(start))
+}
+
+/// Which runs are wanted.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents what list() reads")]
+struct RunParameters {
+    /// Those of one kind.
+    kind: Option<String>,
+}
+
+/// How the work is to be done.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct StartMaintenance {
+    /// `reclaim`: also look for bytes that no row names, which only a crash leaves and which are looked for daily.
+    #[serde(default)]
+    orphans: bool,
+}
+
+/// A page of runs.
+#[derive(Serialize, ToSchema)]
+struct MaintenanceRuns {
+    /// Newest first.
+    runs: Vec<MaintenanceRunDocument>,
+    /// Where the next page begins; absent at the end.
+    #[serde(rename = "nextMarker", skip_serializing_if = "Option::is_none")]
+    next_marker: Option<String>,
+}
+
+/// A piece of long work.
+#[derive(Serialize, ToSchema)]
+struct MaintenanceRunDocument {
+    id: i64,
+    /// What it does.
+    #[schema(example = "reclaim")]
+    kind: String,
+    /// `waiting`, `running`, `done`, `failed`, or `interrupted` when its process ended in the middle.
+    state: String,
+    /// Who asked for it; none: the schedule.
+    wanted_by: Option<String>,
+    /// What was asked for.
+    options: Value,
+    created_at: Time,
+    started_at: Option<Time>,
+    ended_at: Option<Time>,
+    /// How far it is, in terms of its kind.
+    progress: Value,
+    /// What it did, in terms of its kind; `error` says why it failed.
+    report: Value,
+}
+
+/// List the registry's long work
+///
+/// Newest first. For the administrators of the account that runs the registry.
+#[utoipa::path(get, path = "/v2/manage/maintenance/runs", operation_id = "list_maintenance_runs", tag = "maintenance",
+    params(RunParameters, MarkedParameters), extensions(("x-berth-extension" = json!(true))),
+    responses((status = 200, body = MaintenanceRuns),
+        (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
+async fn list(State(app): State<AppState>, call: Call) -> Result<Json<MaintenanceRuns>, Refused> {
+    let page = Marked::<i64>::of(&call)?;
+    let kind = call.query("kind").map(|text| text.parse()).transpose();
+    let kind: Option<MaintenanceKind> = kind.map_err(refused)?;
+    // One more tells whether there is a next page.
+    let found = app
+        .registry
+        .maintenance_runs(&call.caller, kind, (page.marker, page.limit + 1));
+    let mut runs = found.await.map_err(refused)?;
+    let kept = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let has_more = runs.len() > kept;
+    runs.truncate(kept);
+    Ok(Json(MaintenanceRuns {
+        next_marker: runs.last().filter(|_| has_more).map(|run| run.id.to_string()),
+        runs: runs.into_iter().map(document).collect(),
+    }))
+}
+
+/// Show one piece of the registry's long work
+#[utoipa::path(get, path = "/v2/manage/maintenance/runs/{run_id}", operation_id = "show_maintenance_run",
+    tag = "maintenance", params(("run_id" = i64, Path, description = "Its id")),
+    extensions(("x-berth-extension" = json!(true))),
+    responses((status = 200, body = MaintenanceRunDocument), (status = 404, body = RefusalBody)))]
+async fn show(
+    State(app): State<AppState>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Json<MaintenanceRunDocument>, Refused> {
+    let found = app.registry.maintenance_run(&call.caller, id);
+    Ok(Json(document(found.await.map_err(refused)?)))
+}
+
+/// Begin long work of the registry now
+///
+/// One of the registry's processes begins within seconds. While a run of that kind waits or is under way, that one is
+/// answered. For the administrators of the account that runs the registry.
+#[utoipa::path(post, path = "/v2/manage/maintenance/{kind}", operation_id = "start_maintenance", tag = "maintenance",
+    params(("kind" = String, Path, description = "What to do: `reclaim`")), request_body = StartMaintenance,
+    extensions(("x-berth-extension" = json!(true))),
+    responses((status = 202, body = MaintenanceRunDocument)))]
+async fn start(
+    State(app): State<AppState>,
+    Path(kind): Path<String>,
+    call: Call,
+) -> Result<(StatusCode, Json<MaintenanceRunDocument>), Refused> {
+    let kind: MaintenanceKind = kind.parse().map_err(refused)?;
+    let options: StartMaintenance = call.json()?;
+    let options = serde_json::to_value(options).expect("plain fields");
+    let wanted = app.registry.want_maintenance(&call.caller, kind, &options);
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(document(wanted.await.map_err(refused)?)),
+    ))
+}
+
+fn document(run: MaintenanceRun) -> MaintenanceRunDocument {
+    let value = |text: &str| serde_json::from_str(text).unwrap_or_default();
+    MaintenanceRunDocument {
+        id: run.id,
+        options: value(&run.options),
+        progress: value(&run.progress),
+        report: value(&run.report),
+        kind: run.kind,
+        state: run.state,
+        wanted_by: run.wanted_by,
+        created_at: Time(run.created_at),
+        started_at: run.started_at.map(Time),
+        ended_at: run.ended_at.map(Time),
+    }
+}
+
+fn refused(error: Error) -> Refused {
+    Refused::of(Subject::Other, error)
+}
