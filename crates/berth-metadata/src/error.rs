@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-/// Why a call failed. When a write fails with [`Error::Unavailable`], [`Error::Full`] or [`Error::Internal`], it may
-/// still have been committed on PostgreSQL, where the connection can end between the commit and its answer.
+/// Why a call failed. When a write fails with [`Error::Unavailable`] it may still have been committed on PostgreSQL: when
+/// the server went away between the commit and its answer, and did not come back in time to be asked.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// What is stored now does not allow it; nothing was changed.
@@ -18,16 +18,40 @@ pub enum Error {
     /// The database cannot be reached or stayed busy for too long; worth trying again.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// The database was written by a newer version of this program.
+    /// A newer version of this program upgraded the database, and this one cannot serve it.
     #[error(
         "the database has schema version {found}, this program knows versions up to {known}: \
          start the newer version of berth, or restore a backup made before the upgrade"
     )]
     SchemaTooNew {
         /// Version found in the database.
-        found: i64,
+        found: usize,
         /// Newest version this program knows.
-        known: i64,
+        known: usize,
+    },
+    /// The database was not upgraded to this version yet, and this opening must not do it.
+    #[error(
+        "the database has schema version {found}, this program works with version {known}: start `berth serve` of this \
+         version, which upgrades it, or use the version of berth that runs"
+    )]
+    SchemaTooOld {
+        /// Version found in the database.
+        found: usize,
+        /// The version this program works with.
+        known: usize,
+    },
+    /// A step of an upgrade failed. It was taken back whole; those before it stand, and the version that ran before
+    /// goes on serving.
+    #[error(
+        "schema step {step} failed and was taken back whole, the version that ran before goes on serving: {why}; {advice}"
+    )]
+    SchemaStep {
+        /// Its name.
+        step: &'static str,
+        /// What the database said.
+        why: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// Anything else: a fault of this program or of the database.
     #[error("cannot {doing}: {source}")]

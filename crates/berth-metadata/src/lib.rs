@@ -94,6 +94,8 @@ pub use uploads::{FinishOutcome, FinishUpload, SaveUpload, UploadRow};
 pub use users::{AccessType, NewUser, User};
 pub use viewer::Viewer;
 
+pub use pool::{Opening, Upgrade};
+
 use pool::Pool;
 
 /// The metadata store; clones share its connections.
@@ -106,9 +108,19 @@ impl Metadata {
     /// Opens the database that `url` names, `sqlite:///path/berth.db` (made when missing) or `postgres://...`, and
     /// brings its schema up to date.
     pub async fn open(url: &str) -> Result<Metadata, Error> {
+        Self::open_with(url, Opening::default()).await
+    }
+
+    /// The same, opened in a certain way.
+    pub async fn open_with(url: &str, opening: Opening) -> Result<Metadata, Error> {
         Ok(Metadata {
-            pool: Pool::open(url).await?,
+            pool: Pool::open(url, opening).await?,
         })
+    }
+
+    /// Forgets what the store keeps for a while so that writes can be tried again safely; for the upkeep.
+    pub async fn forget_commits(&self) -> Result<(), Error> {
+        self.pool.forget_commits().await
     }
 
     /// Ends after every queued write is answered and all connections are closed; later calls fail.

@@ -57,7 +57,9 @@ const ROWS: &str = "
     INSERT INTO audit_events (at, account_id, user_name, credential, source, action, resource, status, code, request_id)
         SELECT n, CASE WHEN n % 10 = 0 THEN 'account' ELSE 'other' END, 'user' || (n % 100), '', '', 'action', 'org5/image4', 200, '', ''
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
-    INSERT INTO uploads SELECT 'upload' || n, 7, NULL, 'sha256', 0, NO_BYTES, '', 1, n
+    INSERT INTO uploads
+        (id, repository_id, user_id, algorithm, byte_offset, hash_state, backend, created_at, updated_at)
+        SELECT 'upload' || n, 7, NULL, 'sha256', 0, NO_BYTES, '', 1, n
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;";
 
 /// The hot and the paged statements with values out of the middle, and how many rows one answers at most.

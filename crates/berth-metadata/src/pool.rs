@@ -10,10 +10,17 @@ mod postgres;
 mod sqlite;
 
 pub(crate) use failure::Failure;
+pub use migrate::Upgrade;
 
 use crate::error::Error;
 use futures_util::future::BoxFuture;
-use sqlx::{AnyConnection, AnyPool};
+#[cfg(test)]
+use sqlx::AnyPool;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::{Any, AnyConnection};
+
+/// A statement with its values.
+pub(crate) type Statement = sqlx::query::Query<'static, Any, AnyArguments>;
 
 /// Whether a write must outlive a power cut once it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +31,31 @@ pub(crate) enum Durability {
     Durable,
 }
 
+/// How many rows a reading statement is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    First,
+    All,
+}
+
+/// How a database is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// Connections that this process keeps to a PostgreSQL server at most.
+    pub connections_max: u32,
+    /// What to do with a schema that is older than this program's.
+    pub upgrade: Upgrade,
+}
+
+impl Default for Opening {
+    fn default() -> Self {
+        Self {
+            connections_max: 20,
+            upgrade: Upgrade::Apply,
+        }
+    }
+}
+
 /// The connections of one database.
 #[derive(Clone, Debug)]
 pub(crate) enum Pool {
@@ -32,13 +64,18 @@ pub(crate) enum Pool {
 }
 
 impl Pool {
-    /// Connects and brings the schema up to date.
-    pub(crate) async fn open(url: &str) -> Result<Pool, Error> {
+    /// Connects and, when asked to, brings the schema up to date.
+    pub(crate) async fn open(url: &str, opening: Opening) -> Result<Pool, Error> {
+        let Opening {
+            connections_max,
+            upgrade,
+        } = opening;
         sqlx::any::install_default_drivers();
         if url.starts_with("sqlite:") {
-            Ok(Pool::Sqlite(sqlite::Sqlite::open(url).await?))
+            Ok(Pool::Sqlite(sqlite::Sqlite::open(url, upgrade).await?))
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Ok(Pool::Postgres(postgres::Postgres::open(url).await?))
+            let postgres = postgres::Postgres::open(url, connections_max, upgrade).await?;
+            Ok(Pool::Postgres(postgres))
         } else {
             Err(Error::Unavailable(
                 "its address must begin with sqlite://, postgres:// or postgresql://".to_owned(),
@@ -46,11 +83,33 @@ impl Pool {
         }
     }
 
-    /// The connections for statements that change nothing.
+    /// The rows of a statement that changes nothing.
+    pub(crate) async fn fetch(&self, statement: Statement, rows: Rows) -> Result<Vec<AnyRow>, Failure> {
+        match (self, rows) {
+            // Boxed: callers hold these futures inside their own, one in the other.
+            (Pool::Postgres(postgres), rows) => Box::pin(postgres.fetch(statement, rows)).await,
+            (Pool::Sqlite(sqlite), Rows::All) => Ok(statement.fetch_all(sqlite.reads()).await?),
+            (Pool::Sqlite(sqlite), Rows::First) => {
+                let row = statement.fetch_optional(sqlite.reads()).await?;
+                Ok(row.into_iter().collect())
+            }
+        }
+    }
+
+    /// The connections themselves.
+    #[cfg(test)]
     pub(crate) fn reads(&self) -> &AnyPool {
         match self {
             Pool::Sqlite(sqlite) => sqlite.reads(),
-            Pool::Postgres(postgres) => postgres.connections(),
+            Pool::Postgres(postgres) => postgres.connections().pool(),
+        }
+    }
+
+    /// Forgets what is only kept to try writes again.
+    pub(crate) async fn forget_commits(&self) -> Result<(), Error> {
+        match self {
+            Pool::Sqlite(_) => Ok(()),
+            Pool::Postgres(postgres) => postgres.forget_commits().await,
         }
     }
 
@@ -81,7 +140,7 @@ impl Pool {
     {
         match self {
             Pool::Sqlite(sqlite) => sqlite.writes().write(doing, durability, input, body).await,
-            Pool::Postgres(postgres) => postgres.write(doing, durability, input, body).await,
+            Pool::Postgres(postgres) => Box::pin(postgres.write(doing, durability, input, body)).await,
         }
     }
 

@@ -6,12 +6,10 @@ pub use composed::TextMatch;
 pub(crate) use composed::{Composed, holding};
 
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
-
-/// A statement with its values.
-pub(crate) type Statement = sqlx::query::Query<'static, Any, AnyArguments>;
+pub(crate) use crate::pool::Statement;
+use crate::pool::{Durability, Failure, Rows};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 /// Most values in one list; longer lists are several statements.
 const LIST_LENGTH_MAX: usize = 64;
@@ -104,11 +102,8 @@ impl crate::Metadata {
         statement: Statement,
         read: impl Fn(&AnyRow) -> Result<T, Failure>,
     ) -> Result<Option<T>, Error> {
-        let row = statement
-            .fetch_optional(self.pool.reads())
-            .await
-            .map_err(Failure::from);
-        let read = row.and_then(|row| row.as_ref().map(read).transpose());
+        let rows = self.pool.fetch(statement, Rows::First).await;
+        let read = rows.and_then(|rows| rows.first().map(read).transpose());
         if read.as_ref().is_err_and(Failure::is_zero_byte) {
             return Ok(None);
         }
@@ -123,10 +118,7 @@ impl crate::Metadata {
         statement: Statement,
         read: impl Fn(&AnyRow) -> Result<T, Failure>,
     ) -> Result<Vec<T>, Error> {
-        let rows = statement
-            .fetch_all(self.pool.reads())
-            .await
-            .map_err(Failure::from);
+        let rows = self.pool.fetch(statement, Rows::All).await;
         let read: Result<Vec<T>, Failure> = rows.and_then(|rows| rows.iter().map(read).collect());
         if read.as_ref().is_err_and(Failure::is_zero_byte) {
             return Ok(Vec::new());

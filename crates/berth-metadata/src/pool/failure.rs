@@ -75,6 +75,18 @@ impl Failure {
         }
     }
 
+    /// Whether others hold a lock that the statement did not wait for any longer.
+    pub(super) fn is_locked(&self) -> bool {
+        let Failure::Sql(error) = self else { return false };
+        // lock_not_available
+        self.is_collision() || matches!(code(error), Some(Code::Postgres(state)) if state == "55P03")
+    }
+
+    /// Whether the connection was lost, or leads to a server that must not be used any more.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self, Failure::Sql(error) if is_lost(error))
+    }
+
     /// Whether a value holds a zero byte, which SQLite compares like any other and PostgreSQL refuses to read.
     pub(crate) fn is_zero_byte(&self) -> bool {
         let Failure::Sql(error) = self else { return false };
@@ -88,6 +100,19 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// Whether the connection cannot be used any more, or leads to a server that must not be.
+pub(super) fn is_lost(error: &sqlx::Error) -> bool {
+    if matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_)) {
+        return true;
+    }
+    let Some(Code::Postgres(state)) = code(error) else {
+        return false;
+    };
+    // read_only_sql_transaction; idle_in_transaction_session_timeout; admin_shutdown, crash_shutdown, cannot_connect_now;
+    // connection exceptions
+    ["25006", "25P03", "57P01", "57P02", "57P03"].contains(&state.as_str()) || state.starts_with("08")
 }
 
 /// An error of a statement as an outcome.
@@ -129,8 +154,9 @@ fn of_postgres(state: &str, error: &sqlx::Error) -> Option<Error> {
         "53100" | "58030" => Some(Error::Full),
         // read_only_sql_transaction
         "25006" => Some(Error::ReadOnly),
-        // serialization_failure, deadlock_detected, lock_not_available; connection, resources, operator intervention
-        "40001" | "40P01" | "55P03" => Some(Error::Unavailable(error.to_string())),
+        // serialization_failure, deadlock_detected, lock_not_available, idle_in_transaction_session_timeout; connection,
+        // resources, operator intervention
+        "40001" | "40P01" | "55P03" | "25P03" => Some(Error::Unavailable(error.to_string())),
         _ if ["08", "53", "57"].iter().any(|class| state.starts_with(class)) => {
             Some(Error::Unavailable(error.to_string()))
         }

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::group_commit::{self, Queue, connect_writer};
-use super::migrate;
+use super::migrate::{self, Upgrade};
 use crate::error::Error;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
@@ -26,13 +26,13 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    pub(super) async fn open(url: &str) -> Result<Sqlite, Error> {
+    pub(super) async fn open(url: &str, upgrade: Upgrade) -> Result<Sqlite, Error> {
         let opening = |error| Failure::Sql(error).into_error("open the database");
         let writing = options(url, "rwc").map_err(opening)?;
         let mut writer = connect_writer(&writing)
             .await
             .map_err(|failure| failure.into_error("open the database"))?;
-        migrate(&mut writer).await?;
+        migrate(&mut writer, upgrade).await?;
         let readers =
             std::thread::available_parallelism().map_or(READERS_MAX, |n| n.get().clamp(2, READERS_MAX));
         let reads = AnyPoolOptions::new()
@@ -84,10 +84,20 @@ fn options(url: &str, mode: &str) -> Result<AnyConnectOptions, sqlx::Error> {
     Ok(AnyConnectOptions::from_str(&format!("sqlite://{path}?mode={mode}"))?.disable_statement_logging())
 }
 
-async fn migrate(writer: &mut AnyConnection) -> Result<(), Error> {
+/// All missing steps in one transaction: nobody else writes meanwhile.
+async fn migrate(writer: &mut AnyConnection, upgrade: Upgrade) -> Result<(), Error> {
+    const ADVICE: &str = "mend what the database complains about and start berth again; if it cannot be mended, go on \
+         with the version before and report this message";
     let migrating = |error| Failure::Sql(error).into_error("migrate the database");
     let mut tx = writer.begin_with("BEGIN IMMEDIATE").await.map_err(migrating)?;
-    migrate::run(&mut tx, |step| step.sqlite).await?;
+    let next = async |tx: &mut AnyConnection, upgrade| {
+        let step = migrate::next(tx, (migrate::STEPS, upgrade), |step| step.sqlite).await;
+        step.map_err(|stopped| stopped.into_error(ADVICE))
+    };
+    if next(&mut tx, upgrade).await?.is_some() {
+        // Whoever may begin may go on.
+        while next(&mut tx, Upgrade::Apply).await?.is_some() {}
+    }
     tx.commit().await.map_err(migrating)
 }
 
@@ -101,7 +111,7 @@ mod tests {
         sqlx::any::install_default_drivers();
         let folder = tempfile::tempdir().unwrap();
         let check = async |url: String, file: &Path| {
-            let sqlite = Sqlite::open(&url).await.unwrap();
+            let sqlite = Sqlite::open(&url, Upgrade::Apply).await.unwrap();
             sqlite.close().await;
             assert!(file.is_file(), "{url} made {}", file.display());
         };
@@ -125,7 +135,7 @@ mod tests {
         sqlx::any::install_default_drivers();
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/no/such/folder.db", folder.path().display());
-        let refused = Sqlite::open(&url).await;
+        let refused = Sqlite::open(&url, Upgrade::Apply).await;
         assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::sqlite::Sqlite;
 use super::*;
+use crate::Upgrade;
 use crate::error::Conflict;
 use futures_util::future::join_all;
 use sqlx::Row;
@@ -76,7 +77,7 @@ impl Notes {
         sqlx::any::install_default_drivers();
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/berth.db", folder.path().display());
-        let sqlite = Sqlite::open(&url).await.unwrap();
+        let sqlite = Sqlite::open(&url, Upgrade::Apply).await.unwrap();
         let notes = Notes { sqlite, folder };
         let table: Body = |tx, text| {
             Box::pin(async move {
