@@ -104,7 +104,7 @@ impl Failure {
 
 /// Whether the connection cannot be used any more, or leads to a server that must not be.
 pub(super) fn is_lost(error: &sqlx::Error) -> bool {
-    if matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_)) {
+    if is_broken_off(error) {
         return true;
     }
     let Some(Code::Postgres(state)) = code(error) else {
@@ -115,16 +115,25 @@ pub(super) fn is_lost(error: &sqlx::Error) -> bool {
     ["25006", "25P03", "57P01", "57P02", "57P03"].contains(&state.as_str()) || state.starts_with("08")
 }
 
+/// Whether the connection broke. What is called a breach of the protocol is one too: a proxy that has no database behind
+/// it takes connections and closes them in the middle of the first message.
+fn is_broken_off(error: &sqlx::Error) -> bool {
+    matches!(
+        error,
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_)
+    )
+}
+
 /// An error of a statement as an outcome.
 fn outcome(error: sqlx::Error, doing: &str) -> Error {
     let known = match code(&error) {
         Some(Code::Sqlite(number)) => of_sqlite(number, &error),
         Some(Code::Postgres(state)) => of_postgres(&state, &error),
         None => match error {
-            sqlx::Error::Io(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::Tls(_) => Some(Error::Unavailable(error.to_string())),
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+                Some(Error::Unavailable(error.to_string()))
+            }
+            _ if is_broken_off(&error) => Some(Error::Unavailable(error.to_string())),
             _ => None,
         },
     };
@@ -179,4 +188,19 @@ fn code(error: &sqlx::Error) -> Option<Code> {
         return Some(Code::Postgres(code.into_owned()));
     }
     code.parse().ok().map(Code::Sqlite)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_lost, outcome};
+    use crate::Error;
+
+    /// As through a proxy whose database is gone.
+    #[test]
+    fn a_connection_that_ends_in_its_first_message_is_lost_and_can_be_tried_again() {
+        let ended = || sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".to_owned());
+        assert!(is_lost(&ended()));
+        let told = outcome(ended(), "find a user");
+        assert!(matches!(told, Error::Unavailable(_)), "{told:?}");
+    }
 }
