@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use e2e::distribution::send;
 use e2e::home::Home;
+use e2e::postgres::{Postgres, address};
 use e2e::replica::Replica;
 use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::load::{Load, ORGANIZATION, REPOSITORIES};
+use crate::look::settle;
 
 /// How long the upkeep may take to empty the storage when everything is deleted.
 const EMPTY_WITHIN: Duration = Duration::from_secs(30);
@@ -21,6 +23,8 @@ const EMPTY_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) struct Installation {
     pub(crate) replicas: Vec<Replica>,
     storage: PathBuf,
+    /// The database, when it is a server.
+    pub(crate) database: Option<Postgres>,
     /// Removed with everything in it when the installation is dropped.
     _home: Home,
 }
@@ -28,18 +32,49 @@ pub(crate) struct Installation {
 impl Installation {
     /// Starts one server with SQLite and files, everything below `data` of the home, which may be a mount.
     pub(crate) async fn embedded(home: Home, variables: &[(&str, String)]) -> Self {
-        let replica = Replica::new("berth", home.path(), variables);
-        let storage = home.join("data/storage");
-        Self::start(home, storage, vec![replica]).await
+        let mut replica = Replica::new("berth", home.path(), variables);
+        replica.start().await;
+        Self {
+            replicas: vec![replica],
+            storage: home.join("data/storage"),
+            database: None,
+            _home: home,
+        }
     }
 
-    async fn start(home: Home, storage: PathBuf, mut replicas: Vec<Replica>) -> Self {
-        for replica in &mut replicas {
+    /// Starts replicas over one PostgreSQL and one folder of blobs.
+    pub(crate) async fn replicated(home: Home, replicas: usize, variables: &[(&str, String)]) -> Self {
+        let database = Postgres::start();
+        database.create(DATABASE);
+        let addresses = vec![address(database.port(), DATABASE); replicas];
+        Self::over(home, database, &addresses, variables).await
+    }
+
+    /// Starts a replica for each of these addresses of one database, all over one folder of blobs.
+    pub(crate) async fn over(
+        home: Home,
+        database: Postgres,
+        addresses: &[String],
+        variables: &[(&str, String)],
+    ) -> Self {
+        let storage = home.folder("storage");
+        let key = home.join("master.key");
+        let mut replicas = Vec::new();
+        for (number, address) in addresses.iter().enumerate() {
+            let name = format!("replica-{number}");
+            let mut variables = variables.to_vec();
+            variables.push(("BERTH_DATABASE", address.clone()));
+            variables.push(("BERTH_STORAGE", storage.display().to_string()));
+            variables.push(("BERTH_MASTER_KEY_FILE", key.display().to_string()));
+            let mut replica = Replica::new(&name, &home.folder(&name), &variables);
+            // The first makes what all need.
             replica.start().await;
+            replicas.push(replica);
         }
         Self {
             replicas,
             storage,
+            database: Some(database),
             _home: home,
         }
     }
@@ -58,9 +93,38 @@ impl Installation {
         load.log_in().await;
     }
 
+    /// Looks at everything that was ever done once more, deletes it all, and answers what cannot be or is left.
+    pub(crate) async fn last_look(&mut self, load: &Load) -> Vec<String> {
+        let mut findings = settle(load, load.history.all()).await;
+        let left = self.leftovers(load).await;
+        if !left.is_empty() {
+            let number = left.len();
+            findings.push(format!("{number} files are left when all is deleted: {left:?}"));
+        }
+        findings
+    }
+
+    /// The last errors in the replicas' logs, each once, for the person who looks into a finding.
+    pub(crate) fn errors(&self) -> Vec<String> {
+        let mut shown = Vec::new();
+        for replica in &self.replicas {
+            let log = replica.log();
+            let errors = log.lines().rev().filter(|line| line.contains("ERROR"));
+            shown.extend(errors.take(ERRORS_SHOWN).map(str::to_owned));
+        }
+        shown
+    }
+
+    /// Waits until every replica says that it is ready.
+    pub(crate) async fn ready(&mut self) {
+        for replica in &mut self.replicas {
+            replica.ready().await;
+        }
+    }
+
     /// Deletes every image, lets the upkeep end every upload and reclaim every byte, and answers what is left in the
     /// storage all the same.
-    pub(crate) async fn leftovers(&mut self, load: &Load) -> Vec<String> {
+    async fn leftovers(&mut self, load: &Load) -> Vec<String> {
         for name in REPOSITORIES {
             let image = name.rsplit('/').next().unwrap_or(name);
             let path = format!("/v2/manage/namespaces/{ORGANIZATION}/repos/{image}");
@@ -88,6 +152,12 @@ impl Installation {
         files_in(&self.storage)
     }
 }
+
+/// Lines of each replica's log that are shown with findings.
+const ERRORS_SHOWN: usize = 12;
+
+/// The database's name.
+pub(crate) const DATABASE: &str = "berth";
 
 /// Settings that let the upkeep wait for nothing.
 const EAGER: &[(&str, &str)] = &[("BERTH_LIMITS_UPLOAD_TTL", "1s")];

@@ -4,14 +4,18 @@
 mod client;
 mod request;
 
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use e2e::distribution::{Repository, token};
 use e2e::login::AccessKey;
 use e2e::server::{administrator, administrator_key};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use reqwest::StatusCode;
+use tokio::task::JoinSet;
 
 pub(crate) use client::Client;
 
@@ -27,6 +31,8 @@ pub(crate) const REPOSITORIES: [&str; 3] = ["faults/main", "faults/other", CHURN
 /// The tags of each.
 pub(crate) const TAGS: [&str; 4] = ["t0", "t1", "t2", "t3"];
 
+/// Clients that work side by side.
+const CLIENTS: usize = 6;
 /// How long a request may take before its client gives up on it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -42,6 +48,9 @@ pub(crate) struct Load {
     stopping: AtomicBool,
     /// 5xx that the fault may cause; any other is a finding.
     tolerated: Vec<StatusCode>,
+    /// Whether the fault may take acknowledged bytes of uploads that were not ended: only a 201 promises that something is
+    /// on the disk.
+    forgets_uploads: bool,
 }
 
 impl Load {
@@ -60,6 +69,16 @@ impl Load {
             token: Mutex::default(),
             stopping: AtomicBool::new(false),
             tolerated: tolerated.to_vec(),
+            forgets_uploads: false,
+        }
+    }
+
+    /// The same for a fault that takes what was not synced: uploads that were not ended may come back shorter, or not.
+    #[must_use]
+    pub(crate) fn forgetting_uploads(self) -> Self {
+        Self {
+            forgets_uploads: true,
+            ..self
         }
     }
 
@@ -76,11 +95,6 @@ impl Load {
             }
         }
         panic!("nobody gives a token: {refusals:?}");
-    }
-
-    /// Lets clients work until [`Load::stop`].
-    pub(crate) fn go(&self) {
-        self.stopping.store(false, Ordering::SeqCst);
     }
 
     /// Lets every client end with what it is doing.
@@ -109,4 +123,27 @@ impl Load {
             self.history.found(format!("{what}: {status} {text}"));
         }
     }
+}
+
+/// The clients of a load.
+pub(crate) fn clients(load: &Arc<Load>, random: &mut StdRng) -> Vec<Client> {
+    (0..CLIENTS)
+        .map(|number| Client::new(number, StdRng::from_rng(random), load))
+        .collect()
+}
+
+/// Lets the clients work while something happens, and until it is over.
+pub(crate) async fn work_during<T>(
+    load: &Arc<Load>,
+    clients: &mut Vec<Client>,
+    happens: impl Future<Output = T>,
+) -> T {
+    load.stopping.store(false, Ordering::SeqCst);
+    let mut working: JoinSet<Client> = clients.drain(..).map(Client::work).collect();
+    let happened = happens.await;
+    load.stop();
+    while let Some(client) = working.join_next().await {
+        clients.push(client.expect("a client ends without a panic"));
+    }
+    happened
 }

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -12,6 +12,8 @@ mod installation;
 mod kill;
 mod load;
 mod look;
+mod partition;
+mod postgres;
 mod register;
 mod report;
 mod shelf;
@@ -28,6 +30,10 @@ struct Arguments {
 enum Program {
     /// Kill the server, or one of two replicas, with SIGKILL at random moments of a mixed load.
     Kill(Chosen),
+    /// Restart PostgreSQL, kill it, and fail over to its standby, under two replicas.
+    Postgres(Chosen),
+    /// Cut the network between two replicas, their database and their clients.
+    Partition(Chosen),
 }
 
 #[derive(Args)]
@@ -38,6 +44,18 @@ struct Chosen {
     /// Repeats the content, order and moments of an earlier run as far as timing allows [default: a random one].
     #[arg(long)]
     seed: Option<u64>,
+    /// Where the registry keeps its metadata and blobs.
+    #[arg(long, value_enum, default_value_t = Stores::Embedded)]
+    stores: Stores,
+}
+
+/// The stores of an installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Stores {
+    /// One server with SQLite and files.
+    Embedded,
+    /// Two replicas over one PostgreSQL and one folder of files.
+    Postgres,
 }
 
 /// What a program is told.
@@ -45,6 +63,7 @@ struct Chosen {
 struct Options {
     rounds: u64,
     seed: u64,
+    stores: Stores,
 }
 
 impl From<Chosen> for Options {
@@ -52,6 +71,7 @@ impl From<Chosen> for Options {
         Self {
             rounds: chosen.rounds,
             seed: chosen.seed.unwrap_or_else(|| u64::from(rand::rng().next_u32())),
+            stores: chosen.stores,
         }
     }
 }
@@ -65,6 +85,8 @@ fn round_random(seed: u64, round: u64) -> StdRng {
 async fn main() -> ExitCode {
     let report = match Arguments::parse().program {
         Program::Kill(chosen) => kill::run(&chosen.into()).await,
+        Program::Postgres(chosen) => postgres::run(&chosen.into()).await,
+        Program::Partition(chosen) => partition::run(&chosen.into()).await,
     };
     report.end()
 }

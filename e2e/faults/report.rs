@@ -36,17 +36,35 @@ impl Report {
     /// A round has ended; `did` is what was injected in it.
     pub(crate) fn round(&mut self, did: &str, findings: Vec<String>) {
         self.rounds += 1;
+        self.line(&format!("round {}: {did}", self.rounds), findings);
+    }
+
+    /// Something was looked at outside the rounds.
+    pub(crate) fn look(&mut self, what: &str, findings: Vec<String>) {
+        self.line(what, findings);
+    }
+
+    fn line(&mut self, did: &str, findings: Vec<String>) {
         let lost = if findings.is_empty() {
             "nothing lost"
         } else {
             "LOST"
         };
-        println!("  round {}: {did}; {lost}", self.rounds);
+        println!("  {did}; {lost}");
         for finding in findings {
             if self.findings.len() < SHOWN {
                 println!("    LOST: {finding}");
             }
             self.findings.push(finding);
+        }
+    }
+
+    /// Shows what may explain the findings.
+    pub(crate) fn explain(&self, lines: &[String]) {
+        if !self.findings.is_empty() {
+            for line in lines {
+                println!("    {line}");
+            }
         }
     }
 

@@ -117,7 +117,7 @@ impl Client {
             what: self.what(&format!("pushes a blob by {how:?}")),
             done: StatusCode::CREATED,
             changes: vec![(linked(repository, blob), Action::write(&blob.digest))],
-            refused: gone(repository),
+            refused: self.load.upload_refusals(repository),
             known: Vec::new(),
         };
         done(&load.note(begun, heard, meaning))
@@ -334,7 +334,7 @@ impl Client {
     /// An upload in parts, each sent to another replica; it may outlive them, and is ended later.
     async fn push_slowly(&mut self, repository: &str) -> Option<()> {
         if repository == CHURN || self.unfinished.is_some() {
-            return self.resume(false).await;
+            return self.resume().await;
         }
         let bytes = random_blob(&mut self.random, PART * 2, PART * 5);
         let at = self.at(repository).start_upload().await.ok()?.ok()?;
@@ -355,22 +355,24 @@ impl Client {
             let part = upload.bytes[start..end].to_vec();
             let answer = at.append(&upload.at, start, part).await.ok()?;
             if answer.status != StatusCode::ACCEPTED {
-                let what = format!("{} sends a part", self.name);
-                self.load.answered(&what, &answer);
+                if !self.load.upload_refusals(&repository).contains(&answer.status) {
+                    let what = format!("{} sends a part", self.name);
+                    self.load.answered(&what, &answer);
+                }
                 return None;
             }
             (upload.at, upload.acknowledged) = (path_of(&location(&answer)), end);
         }
-        self.resume(false).await
+        self.resume().await
     }
 
     /// Asks how far an upload came and sends the rest. Every byte that was acknowledged must be there, unless the
-    /// medium itself may have `forgotten` it: only a 201 promises that something is on the disk.
-    pub(crate) async fn resume(&mut self, forgotten: bool) -> Option<()> {
+    /// fault may take it.
+    pub(crate) async fn resume(&mut self) -> Option<()> {
         let Some(upload) = &self.unfinished else {
             return Some(());
         };
-        let at = self.at(&upload.repository);
+        let (at, forgotten) = (self.at(&upload.repository), self.load.forgets_uploads);
         let answer = at.get(&upload.at).await.ok()?;
         let what = self.what("asks for its upload");
         let Some(reached) = reached(&answer) else {
@@ -465,6 +467,23 @@ impl Load {
         Some(seen)
     }
 
+    /// What may come of an upload through no fault of its client.
+    fn upload_refusals(&self, repository: &str) -> &'static [StatusCode] {
+        const FORGOTTEN: [StatusCode; 3] = [
+            StatusCode::NOT_FOUND,
+            StatusCode::BAD_REQUEST,
+            StatusCode::RANGE_NOT_SATISFIABLE,
+        ];
+        if self.forgets_uploads {
+            &FORGOTTEN
+        } else if repository == CHURN {
+            // The repository was deleted meanwhile.
+            &FORGOTTEN[..1]
+        } else {
+            &[]
+        }
+    }
+
     /// Takes note of an answer that says that something went wrong.
     pub(super) fn answered(&self, what: &str, answer: &Answer) {
         if answer.status.is_server_error() {
@@ -488,15 +507,6 @@ fn done(came: &Came) -> Option<()> {
     match came {
         Came::Done | Came::Refused(_) => Some(()),
         Came::Lost => None,
-    }
-}
-
-/// What the deletion of a whole repository may cause in one.
-fn gone(repository: &str) -> &'static [StatusCode] {
-    if repository == CHURN {
-        &[StatusCode::NOT_FOUND]
-    } else {
-        &[]
     }
 }
 

@@ -18,3 +18,18 @@ fn faults(arguments: &[&str]) {
 fn a_killed_server_keeps_all_that_it_acknowledged() {
     faults(&["kill", "--rounds", "10"]);
 }
+
+#[test]
+fn a_killed_replica_costs_nothing_but_a_retry() {
+    faults(&["kill", "--rounds", "5", "--stores", "postgres"]);
+}
+
+#[test]
+fn a_database_that_restarts_dies_or_fails_over_keeps_all_that_was_acknowledged() {
+    faults(&["postgres", "--rounds", "3"]);
+}
+
+#[test]
+fn cut_networks_lose_nothing() {
+    faults(&["partition", "--rounds", "5"]);
+}

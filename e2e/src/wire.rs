@@ -1,0 +1,126 @@
+//! A network cable that can be cut: a TCP proxy in this process between a client and a server of a test. It passes bytes
+//! or keeps them, closes connections or lets them hang, and may lead somewhere else from some moment on. Knows no
+//! protocol.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+/// How the cable is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cable {
+    /// Bytes pass.
+    Whole,
+    /// Bytes that are sent are kept, connections stay open, new ones are taken: as when packets are dropped on the way.
+    /// What was kept arrives when the cable is whole again.
+    Silent,
+    /// Every connection is reset, and new ones too.
+    Cut,
+}
+
+/// A cable; cut for ever when it is dropped.
+#[derive(Debug)]
+pub struct Wire {
+    port: u16,
+    cable: watch::Sender<Cable>,
+    target: Arc<Mutex<SocketAddr>>,
+    acceptor: JoinHandle<()>,
+}
+
+impl Wire {
+    /// A whole cable to a port of this machine.
+    pub async fn to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let own = listener.local_addr().expect("a listener has an address").port();
+        let target = Arc::new(Mutex::new(local(port)));
+        let (cable, state) = watch::channel(Cable::Whole);
+        let acceptor = tokio::spawn(accept(listener, Arc::clone(&target), state));
+        Self {
+            port: own,
+            cable,
+            target,
+            acceptor,
+        }
+    }
+
+    /// The port of its near end.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Changes how the cable is.
+    pub fn set(&self, cable: Cable) {
+        self.cable.send_replace(cable);
+    }
+
+    /// Leads connections that begin from now on to another port.
+    pub fn lead_to(&self, port: u16) {
+        *self.target.lock().unwrap_or_else(PoisonError::into_inner) = local(port);
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.acceptor.abort();
+    }
+}
+
+fn local(port: u16) -> SocketAddr {
+    ([127, 0, 0, 1], port).into()
+}
+
+async fn accept(listener: TcpListener, target: Arc<Mutex<SocketAddr>>, state: watch::Receiver<Cable>) {
+    let mut connections = JoinSet::new();
+    while let Ok((near, _)) = listener.accept().await {
+        let target = *target.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.spawn(carry(near, target, state.clone()));
+        // Those that ended are forgotten; those that go on end with this task.
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Carries one connection until either side ends it or the cable is cut.
+async fn carry(near: TcpStream, target: SocketAddr, mut state: watch::Receiver<Cable>) {
+    let mut waiting = state.clone();
+    let carried = async {
+        waiting.wait_for(|cable| *cable == Cable::Whole).await.ok()?;
+        let far = TcpStream::connect(target).await.ok()?;
+        let _ = (near.set_nodelay(true), far.set_nodelay(true));
+        let (near, far) = (near.into_split(), far.into_split());
+        let there = pass(near.0, far.1, waiting.clone());
+        let back = pass(far.0, near.1, waiting.clone());
+        // Either end ends both: databases and HTTP servers do not speak to half a connection.
+        tokio::select! {
+            ended = there => ended,
+            ended = back => ended,
+        }
+        .ok()
+    };
+    tokio::select! {
+        _ = carried => {}
+        _ = state.wait_for(|cable| *cable == Cable::Cut) => {}
+    }
+}
+
+async fn pass(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut state: watch::Receiver<Cable>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let read = from.read(&mut buffer).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        let whole = state.wait_for(|cable| *cable == Cable::Whole).await;
+        whole.map_err(io::Error::other)?;
+        to.write_all(&buffer[..read]).await?;
+    }
+}
