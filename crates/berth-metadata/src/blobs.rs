@@ -4,13 +4,15 @@
 //! last one away does so too ([`release`]), so a row never goes while a link comes.
 
 use crate::Metadata;
+use crate::byte_quotas::{self, Change, HELD_BY_LINK};
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use crate::repository_lock::{self, Counts};
-use crate::sql::{self, Meaning, change, first};
+use crate::sql::{self, Meaning, Statement, change, first};
 use crate::viewer::{Viewer, readable};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
+use std::collections::BTreeMap;
 
 /// A blob as a repository sees it; a damaged one is not seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +99,7 @@ impl Metadata {
     }
 
     /// Links a blob of one repository in another; false when the first does not link it (any more).
-    /// [`Conflict::RepositoryGone`] when the other does not exist.
+    /// [`Conflict::RepositoryGone`] when the other does not exist, [`Conflict::BytesQuota`].
     pub async fn mount_blob(
         &self,
         from_repository_id: i64,
@@ -118,7 +120,8 @@ impl Metadata {
                         if change(tx, lock).await? == 0 {
                             return Ok(false);
                         }
-                        link(tx, to_repository_id, digest, now).await?;
+                        let held = link(tx, to_repository_id, digest, now).await?;
+                        byte_quotas::charge(tx, to_repository_id, Change::used(held)).await?;
                         Ok(true)
                     })
                 },
@@ -222,40 +225,41 @@ impl Metadata {
 /// The size of the blob that a changed row of `blob_links` names.
 pub(crate) const BLOB_SIZE: &str = "(SELECT b.size FROM blobs b WHERE b.digest = blob_links.digest)";
 
-/// Links a blob whose row the transaction holds locked; a link that is there and idle becomes young.
+/// Links a blob whose row the transaction holds locked; a link that is there and idle becomes young. Answers the bytes that
+/// the caller charges to quotas.
 pub(crate) async fn link(
     tx: &mut AnyConnection,
     repository_id: i64,
     digest: &str,
     now: i64,
-) -> Result<(), Failure> {
+) -> Result<i64, Failure> {
     const LINK: &str = "INSERT INTO blob_links (repository_id, digest, idle_since) VALUES ($1, $2, \
            CASE WHEN EXISTS (SELECT 1 FROM manifest_references m WHERE m.repository_id = $1 AND m.digest = $2) \
            THEN NULL ELSE $3 END) \
-         ON CONFLICT (repository_id, digest) DO NOTHING RETURNING idle_since";
+         ON CONFLICT (repository_id, digest) DO NOTHING RETURNING idle_since, ";
     const YOUNG: &str = "UPDATE blob_links SET idle_since = $3 \
          WHERE repository_id = $1 AND digest = $2 AND idle_since IS NOT NULL";
-    let with_values = |text| {
-        sqlx::query(text)
+    let with_values = |statement: Statement| {
+        statement
             .bind(repository_id)
             .bind(digest.to_owned())
             .bind(now)
     };
-    let linked = first(tx, with_values(LINK)).await;
-    match linked.reference(Conflict::RepositoryGone)? {
+    let linked = first(tx, with_values(sql::made(format!("{LINK}{HELD_BY_LINK}")))).await;
+    let Some(row) = linked.reference(Conflict::RepositoryGone)? else {
         // Linked before; whoever takes that link away waits for the blob's row.
-        None => change(tx, with_values(YOUNG)).await.map(drop)?,
-        // A manifest that was let in without it references it.
-        Some(row) if row.try_get::<Option<i64>, _>(0)?.is_none() => {
-            let counts = Counts {
-                tags: 0,
-                bytes: size(tx, digest).await?,
-            };
-            counts.save(tx, repository_id).await?;
-        }
-        Some(_) => {}
+        change(tx, with_values(sqlx::query(YOUNG))).await?;
+        return Ok(0);
+    };
+    // A manifest that was let in without it references it.
+    if row.try_get::<Option<i64>, _>(0)?.is_none() {
+        let counts = Counts {
+            tags: 0,
+            bytes: size(tx, digest).await?,
+        };
+        counts.save(tx, repository_id).await?;
     }
-    Ok(())
+    Ok(row.try_get(1)?)
 }
 
 async fn size(tx: &mut AnyConnection, digest: &str) -> Result<i64, Failure> {
@@ -304,7 +308,7 @@ async fn unlink(
     const REFERENCE: &str =
         "SELECT manifest FROM manifest_references WHERE repository_id = $1 AND digest = $2 LIMIT 1";
     const UNLINK: &str =
-        "DELETE FROM blob_links WHERE repository_id = $1 AND digest = $2 RETURNING idle_since";
+        "DELETE FROM blob_links WHERE repository_id = $1 AND digest = $2 RETURNING idle_since, ";
     match repository_lock::lock(tx, repository_id).await {
         Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(UnlinkOutcome::Missing),
         other => other?,
@@ -315,7 +319,8 @@ async fn unlink(
             manifest: row.try_get(0)?,
         });
     }
-    let unlink = sqlx::query(UNLINK).bind(repository_id).bind(digest.to_owned());
+    let unlink = sql::made(format!("{UNLINK}{HELD_BY_LINK}"));
+    let unlink = unlink.bind(repository_id).bind(digest.to_owned());
     let Some(row) = first(tx, unlink).await? else {
         return Ok(UnlinkOutcome::Missing);
     };
@@ -327,6 +332,8 @@ async fn unlink(
         counts.save(tx, repository_id).await?;
     }
     release(tx, vec![digest.to_owned()], now).await?;
+    let held = Change::used(-row.try_get::<i64, _>(1)?);
+    byte_quotas::charge(tx, repository_id, held).await?;
     Ok(UnlinkOutcome::Unlinked)
 }
 
@@ -335,7 +342,7 @@ pub(crate) const IDLE: &str = "SELECT repository_id, digest FROM blob_links \
 
 async fn sweep(tx: &mut AnyConnection, before: i64, now: i64, limit: i64) -> Result<u64, Failure> {
     const UNLINK: &str = "DELETE FROM blob_links WHERE repository_id = $1 AND digest = $2 AND idle_since < $3 \
-         AND NOT EXISTS (SELECT 1 FROM manifest_references m WHERE m.repository_id = $1 AND m.digest = $2)";
+         AND NOT EXISTS (SELECT 1 FROM manifest_references m WHERE m.repository_id = $1 AND m.digest = $2) RETURNING ";
     // Linked while a manifest that names it was just being put.
     const IN_USE: &str = "UPDATE blob_links SET idle_since = NULL \
          WHERE repository_id = $1 AND digest = $2 AND idle_since IS NOT NULL \
@@ -348,6 +355,7 @@ async fn sweep(tx: &mut AnyConnection, before: i64, now: i64, limit: i64) -> Res
     let mut idle = rows.iter().map(idle_link).collect::<Result<Vec<_>, _>>()?;
     idle.sort_unstable();
     let mut unlinked = Vec::new();
+    let mut less: BTreeMap<i64, i64> = BTreeMap::new();
     let mut locked = None;
     for (repository_id, digest) in idle {
         if locked != Some(repository_id) {
@@ -357,12 +365,13 @@ async fn sweep(tx: &mut AnyConnection, before: i64, now: i64, limit: i64) -> Res
             }
             locked = Some(repository_id);
         }
-        let unlink = sqlx::query(UNLINK)
+        let unlink = sql::made(format!("{UNLINK}{HELD_BY_LINK}"))
             .bind(repository_id)
             .bind(digest.clone())
             .bind(before);
-        if change(tx, unlink).await? > 0 {
+        if let Some(row) = first(tx, unlink).await? {
             unlinked.push(digest);
+            *less.entry(repository_id).or_default() += row.try_get::<i64, _>(0)?;
         } else if change(tx, sqlx::query(IN_USE).bind(repository_id).bind(digest.clone())).await? > 0 {
             let counts = Counts {
                 tags: 0,
@@ -373,6 +382,7 @@ async fn sweep(tx: &mut AnyConnection, before: i64, now: i64, limit: i64) -> Res
     }
     let count = unlinked.len() as u64;
     release(tx, unlinked, now).await?;
+    byte_quotas::give_back(tx, &less).await?;
     Ok(count)
 }
 

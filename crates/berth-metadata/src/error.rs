@@ -120,6 +120,9 @@ pub enum Conflict {
         /// How many.
         limit: i64,
     },
+    /// A quota of bytes has no room for so many.
+    #[error("a quota of {} bytes has no room for {} more", .0.limit, .0.wanted)]
+    BytesQuota(QuotaFull),
     /// The repository is shared with that account.
     #[error("the repository is shared with the account already")]
     ShareExists,
@@ -189,4 +192,28 @@ pub enum Conflict {
         /// The digest it names now, none when there is no such tag.
         now: Option<String>,
     },
+}
+
+/// Whose quota of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum QuotaPlace {
+    /// An organisation's.
+    Organization,
+    /// An account's.
+    Account,
+}
+
+/// A quota of bytes without room for what was wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaFull {
+    /// Whose.
+    pub place: QuotaPlace,
+    /// Bytes there may be.
+    pub limit: i64,
+    /// Bytes held.
+    pub used: i64,
+    /// Bytes reserved by uploads.
+    pub reserved: i64,
+    /// Bytes wanted beyond these.
+    pub wanted: i64,
 }

@@ -9,7 +9,7 @@ use crate::tags::{By, Expected};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-mod write;
+pub(crate) mod write;
 
 /// A manifest as it was pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,7 +192,8 @@ impl Metadata {
     /// [`Conflict::MissingBlobs`](crate::Conflict::MissingBlobs),
     /// [`Conflict::MissingManifests`](crate::Conflict::MissingManifests),
     /// [`Conflict::TagMoved`](crate::Conflict::TagMoved),
-    /// [`Conflict::RepositoryGone`](crate::Conflict::RepositoryGone).
+    /// [`Conflict::RepositoryGone`](crate::Conflict::RepositoryGone),
+    /// [`Conflict::BytesQuota`](crate::Conflict::BytesQuota).
     pub async fn put_manifest(&self, put: PutManifest) -> Result<PutOutcome, Error> {
         self.pool
             .write("put a manifest", Durability::Durable, put, |tx, manifest| {

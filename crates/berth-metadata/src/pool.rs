@@ -144,6 +144,16 @@ impl Pool {
         }
     }
 
+    /// What a transaction runs so that none that changes what repositories hold runs beside it, if it needs anything. What
+    /// such a transaction reads in the statement that changes rows, it reads after this one has ended.
+    pub(crate) fn fence(&self) -> Option<&'static str> {
+        match self {
+            // One writes at a time.
+            Pool::Sqlite(_) => None,
+            Pool::Postgres(_) => Some("LOCK TABLE blob_links, manifests, uploads IN SHARE MODE"),
+        }
+    }
+
     /// Answers queued writes, then closes every connection.
     pub(crate) async fn close(&self) {
         match self {

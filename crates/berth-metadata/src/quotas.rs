@@ -1,6 +1,7 @@
 //! What an account may have at most, and how much of it is used.
 
 use crate::Metadata;
+use crate::byte_quotas;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use crate::sql::{Meaning, change, first};
@@ -15,19 +16,22 @@ pub struct Quotas {
     pub repositories: Option<i64>,
     /// Tags of one image.
     pub tags_per_repository: Option<i64>,
+    /// Bytes of all its images, each counting its blobs once, and its manifests.
+    pub bytes: Option<i64>,
 }
 
 impl Metadata {
     /// The quotas set for an account; all none when none were set.
     pub async fn quotas(&self, account_id: &str) -> Result<Quotas, Error> {
-        const FIND: &str = "SELECT organizations_per_user, repositories, tags_per_repository FROM account_quotas \
-             WHERE account_id = $1";
+        const FIND: &str = "SELECT q.organizations_per_user, q.repositories, q.tags_per_repository, b.limit_bytes \
+             FROM account_quotas q LEFT JOIN byte_quotas b ON b.account_id = q.account_id WHERE q.account_id = $1";
         let statement = sqlx::query(FIND).bind(account_id.to_owned());
         let found = self.find("find the quotas of an account", statement, |row| {
             Ok(Quotas {
                 organizations_per_user: row.try_get(0)?,
                 repositories: row.try_get(1)?,
                 tags_per_repository: row.try_get(2)?,
+                bytes: row.try_get(3)?,
             })
         });
         Ok(found.await?.unwrap_or_default())
@@ -35,11 +39,12 @@ impl Metadata {
 
     /// Sets the quotas of an account in place of all earlier ones; [`Conflict::AccountGone`]. What is there already
     /// stays, whatever the quota.
-    pub async fn set_quotas(&self, account_id: &str, quotas: Quotas) -> Result<(), Error> {
+    pub async fn set_quotas(&self, account_id: &str, quotas: Quotas, now: i64) -> Result<(), Error> {
         const SET: &str = "INSERT INTO account_quotas \
              (account_id, organizations_per_user, repositories, tags_per_repository) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (account_id) DO UPDATE SET organizations_per_user = excluded.organizations_per_user, \
              repositories = excluded.repositories, tags_per_repository = excluded.tags_per_repository";
+        let fence = self.pool.fence();
         self.pool
             .write(
                 "set the quotas of an account",
@@ -53,11 +58,12 @@ impl Metadata {
                         .bind(quotas.tags_per_repository);
                     Box::pin(async move {
                         change(tx, set).await.reference(Conflict::AccountGone)?;
-                        Ok(())
+                        byte_quotas::set_of_account(tx, account_id, quotas.bytes, fence).await
                     })
                 },
             )
-            .await
+            .await?;
+        self.recount_byte_quotas(now).await.map(drop)
     }
 
     /// How many organisations a user has created.

@@ -7,12 +7,14 @@ pub use details::RepositoryDetails;
 pub use listing::{RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet};
 
 use crate::Metadata;
+use crate::byte_quotas::{Change, HELD_BY_LINK};
 use crate::error::{Conflict, Error};
+use crate::manifests::write::HELD;
 use crate::pool::{Durability, Failure};
 use crate::repository_lock::lock;
-use crate::sql::{Meaning, Statement, change, in_one_row};
+use crate::sql::{self, Meaning, Statement, change, in_one_row};
 use crate::viewer::{Viewer, readable};
-use crate::{blobs, quotas};
+use crate::{blobs, byte_quotas, quotas};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -202,8 +204,10 @@ impl Metadata {
 
 /// Deletes a repository with all that it holds; false when there is none of that id.
 pub(crate) async fn delete(tx: &mut AnyConnection, id: i64, now: i64) -> Result<bool, Failure> {
-    const UNLINK: &str = "DELETE FROM blob_links WHERE repository_id = $1 RETURNING digest";
+    const UNLINK: &str = "DELETE FROM blob_links WHERE repository_id = $1 RETURNING digest, ";
+    const MANIFESTS: &str = "DELETE FROM manifests WHERE repository_id = $1 RETURNING ";
     const DELETE: &str = "DELETE FROM repositories WHERE id = $1";
+    const UPLOADS: &str = "DELETE FROM uploads WHERE repository_id = $1 RETURNING reserved_bytes";
     match lock(tx, id).await {
         Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(false),
         other => other?,
@@ -213,17 +217,20 @@ pub(crate) async fn delete(tx: &mut AnyConnection, id: i64, now: i64) -> Result<
         sqlx::query("DELETE FROM tags WHERE repository_id = $1").bind(id),
     )
     .await?;
-    change(
-        tx,
-        sqlx::query("DELETE FROM manifests WHERE repository_id = $1").bind(id),
-    )
-    .await?;
-    let unlinked = sqlx::query(UNLINK).bind(id).fetch_all(&mut *tx).await?;
-    let digests = unlinked
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<Vec<String>, _>>()?;
+    let mut held = Change::default();
+    for row in sql::made(format!("{MANIFESTS}{HELD}")).bind(id).fetch_all(&mut *tx).await? {
+        held.used -= row.try_get::<i64, _>(0)?;
+    }
+    let mut digests = Vec::new();
+    for row in sql::made(format!("{UNLINK}{HELD_BY_LINK}")).bind(id).fetch_all(&mut *tx).await? {
+        digests.push(row.try_get(0)?);
+        held.used -= row.try_get::<i64, _>(1)?;
+    }
+    for row in sqlx::query(UPLOADS).bind(id).fetch_all(&mut *tx).await? {
+        held.reserved -= row.try_get::<i64, _>(0)?;
+    }
     blobs::release(tx, digests, now).await?;
+    byte_quotas::charge(tx, id, held).await?;
     // A link made meanwhile, which needs no lock, stands in the way: then all of it runs again.
     change(tx, sqlx::query(DELETE).bind(id))
         .await

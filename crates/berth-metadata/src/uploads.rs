@@ -2,7 +2,8 @@
 
 use crate::Metadata;
 use crate::blobs;
-use crate::error::{Conflict, Error};
+use crate::byte_quotas::{self, Change, under_quota};
+use crate::error::{Conflict, Error, QuotaFull};
 use crate::pool::{Durability, Failure};
 use crate::sql::{Meaning, change, first};
 use sqlx::any::AnyRow;
@@ -29,6 +30,10 @@ pub struct UploadRow {
     pub created_at: i64,
     /// When bytes came last, milliseconds since the epoch.
     pub updated_at: i64,
+    /// Bytes it has reserved of the quotas it is under.
+    pub reserved: i64,
+    /// Whether a quota of bytes counts what it brings.
+    pub under_quota: bool,
 }
 
 /// Progress of an upload.
@@ -74,8 +79,12 @@ pub struct FinishOutcome {
 
 macro_rules! upload_columns {
     () => {
-        "SELECT id, repository_id, user_id, algorithm, byte_offset, hash_state, backend, created_at, updated_at \
-         FROM uploads "
+        concat!(
+            "SELECT id, repository_id, user_id, algorithm, byte_offset, hash_state, backend, created_at, updated_at, \
+             reserved_bytes, CASE WHEN ",
+            under_quota!("uploads.repository_id"),
+            " THEN 1 ELSE 0 END AS under_quota FROM uploads "
+        )
     };
 }
 
@@ -86,11 +95,16 @@ pub(crate) const EXPIRED: &str = concat!(
 );
 
 impl Metadata {
-    /// Stores a new upload; may be lost in a power cut, as its bytes may. [`Conflict::RepositoryGone`].
-    pub async fn create_upload(&self, upload: UploadRow) -> Result<(), Error> {
-        const INSERT: &str = "INSERT INTO uploads \
+    /// Stores a new upload and answers whether a quota of bytes counts what it brings; may be lost in a power cut, as its
+    /// bytes may. [`Conflict::RepositoryGone`].
+    pub async fn create_upload(&self, upload: UploadRow) -> Result<bool, Error> {
+        const INSERT: &str = concat!(
+            "INSERT INTO uploads \
              (id, repository_id, user_id, algorithm, byte_offset, hash_state, backend, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING CASE WHEN ",
+            under_quota!("uploads.repository_id"),
+            " THEN 1 ELSE 0 END"
+        );
         self.pool
             .write("start an upload", Durability::Relaxed, upload, |tx, upload| {
                 Box::pin(async move {
@@ -104,8 +118,9 @@ impl Metadata {
                         .bind(upload.backend.clone())
                         .bind(upload.created_at)
                         .bind(upload.updated_at);
-                    change(tx, insert).await.reference(Conflict::RepositoryGone)?;
-                    Ok(())
+                    let row = first(tx, insert).await.reference(Conflict::RepositoryGone)?;
+                    let row = row.ok_or_else(|| Failure::Broken("no row for a new upload".to_owned()))?;
+                    Ok(row.try_get::<i64, _>(0)? != 0)
                 })
             })
             .await
@@ -126,7 +141,27 @@ impl Metadata {
             .is_some())
     }
 
-    /// Saves an upload's progress; may be lost in a power cut, then the client is told the offset before.
+    /// Reserves for an upload, in place of what it has reserved, `bytes` of each quota it is under. When there is no room,
+    /// the upload is forgotten with what it had reserved, and the answer says which quota is full.
+    /// [`Conflict::UploadGone`].
+    pub async fn reserve_upload(
+        &self,
+        id: &str,
+        repository_id: i64,
+        bytes: i64,
+    ) -> Result<Option<QuotaFull>, Error> {
+        self.pool
+            .write(
+                "reserve bytes for an upload",
+                Durability::Relaxed,
+                id.to_owned(),
+                move |tx, id| Box::pin(reserve(tx, id, repository_id, bytes)),
+            )
+            .await
+    }
+
+    /// Saves an upload's progress; may be lost in a power cut, then the client is told the offset before. What it has
+    /// reserved beyond the offset is given back.
     /// [`Conflict::UploadMoved`] when another request did so first, [`Conflict::UploadGone`].
     pub async fn save_upload(&self, save: SaveUpload) -> Result<(), Error> {
         self.pool
@@ -140,7 +175,8 @@ impl Metadata {
     /// now, what lies under its key was not. So a push always heals.
     ///
     /// [`Conflict::UploadGone`] when the upload has no row: a client that repeats a request whose answer was lost gets
-    /// there, and its caller looks whether the repository links the blob. [`Conflict::RepositoryGone`].
+    /// there, and its caller looks whether the repository links the blob. [`Conflict::RepositoryGone`],
+    /// [`Conflict::BytesQuota`].
     pub async fn finish_upload(&self, finish: FinishUpload) -> Result<FinishOutcome, Error> {
         self.pool
             .write("finish an upload", Durability::Durable, finish, |tx, upload| {
@@ -149,14 +185,26 @@ impl Metadata {
             .await
     }
 
-    /// Forgets an upload; false when there is none.
+    /// Forgets an upload and gives back what it had reserved; false when there is none.
     pub async fn delete_upload(&self, id: &str) -> Result<bool, Error> {
-        let id = id.to_owned();
-        let statement = move || sqlx::query("DELETE FROM uploads WHERE id = $1").bind(id.clone());
-        Ok(self
-            .change("cancel an upload", Durability::Relaxed, statement)
-            .await?
-            > 0)
+        const DELETE: &str = "DELETE FROM uploads WHERE id = $1 RETURNING repository_id, reserved_bytes";
+        self.pool
+            .write(
+                "cancel an upload",
+                Durability::Relaxed,
+                id.to_owned(),
+                |tx, id| {
+                    Box::pin(async move {
+                        let Some(row) = first(tx, sqlx::query(DELETE).bind(id.clone())).await? else {
+                            return Ok(false);
+                        };
+                        let reserved = Change::reserved(-row.try_get::<i64, _>(1)?);
+                        byte_quotas::charge(tx, row.try_get(0)?, reserved).await?;
+                        Ok(true)
+                    })
+                },
+            )
+            .await
     }
 
     /// At most `limit` uploads that got no bytes since `before`, oldest first.
@@ -170,9 +218,36 @@ impl Metadata {
     }
 }
 
+async fn reserve(
+    tx: &mut AnyConnection,
+    id: &str,
+    repository_id: i64,
+    bytes: i64,
+) -> Result<Option<QuotaFull>, Failure> {
+    const LOCK: &str = "UPDATE uploads SET reserved_bytes = reserved_bytes WHERE id = $1 AND repository_id = $2 \
+         RETURNING reserved_bytes";
+    const RESERVE: &str = "UPDATE uploads SET reserved_bytes = $2 WHERE id = $1";
+    let lock = sqlx::query(LOCK).bind(id.to_owned()).bind(repository_id);
+    let row = first(tx, lock).await?.ok_or(Conflict::UploadGone)?;
+    let before: i64 = row.try_get(0)?;
+    let full = byte_quotas::try_charge(tx, repository_id, Change::reserved(bytes - before)).await?;
+    if full.is_none() {
+        change(tx, sqlx::query(RESERVE).bind(id.to_owned()).bind(bytes)).await?;
+        return Ok(None);
+    }
+    byte_quotas::charge(tx, repository_id, Change::reserved(-before)).await?;
+    change(
+        tx,
+        sqlx::query("DELETE FROM uploads WHERE id = $1").bind(id.to_owned()),
+    )
+    .await?;
+    Ok(full)
+}
+
 async fn save_row(tx: &mut AnyConnection, save: &SaveUpload) -> Result<(), Failure> {
     const SAVE: &str = "UPDATE uploads SET byte_offset = $3, hash_state = $4, backend = $5, updated_at = $6 \
-         WHERE id = $1 AND byte_offset = $2";
+         WHERE id = $1 AND byte_offset = $2 RETURNING repository_id, reserved_bytes";
+    const TRIM: &str = "UPDATE uploads SET reserved_bytes = $2 WHERE id = $1";
     const OFFSET: &str = "SELECT byte_offset FROM uploads WHERE id = $1";
     let update = sqlx::query(SAVE)
         .bind(save.id.clone())
@@ -181,7 +256,12 @@ async fn save_row(tx: &mut AnyConnection, save: &SaveUpload) -> Result<(), Failu
         .bind(save.hash_state.clone())
         .bind(save.backend.clone())
         .bind(save.now);
-    if change(tx, update).await? > 0 {
+    if let Some(row) = first(tx, update).await? {
+        let beyond = row.try_get::<i64, _>(1)? - save.offset;
+        if beyond > 0 {
+            change(tx, sqlx::query(TRIM).bind(save.id.clone()).bind(save.offset)).await?;
+            byte_quotas::charge(tx, row.try_get(0)?, Change::reserved(-beyond)).await?;
+        }
         return Ok(());
     }
     match first(tx, sqlx::query(OFFSET).bind(save.id.clone())).await? {
@@ -194,15 +274,15 @@ async fn save_row(tx: &mut AnyConnection, save: &SaveUpload) -> Result<(), Failu
 }
 
 async fn finish_row(tx: &mut AnyConnection, finish: &FinishUpload) -> Result<FinishOutcome, Failure> {
-    const FORGET: &str = "DELETE FROM uploads WHERE id = $1 AND repository_id = $2";
+    const FORGET: &str = "DELETE FROM uploads WHERE id = $1 AND repository_id = $2 RETURNING reserved_bytes";
     // The update changes nothing but locks the row: its blob cannot be released before the link below is there.
     const BLOB: &str = "INSERT INTO blobs (digest, key, size, created_at, verified_at) VALUES ($1, $2, $3, $4, $4) \
          ON CONFLICT (digest) DO UPDATE SET size = blobs.size RETURNING key, damaged_at";
+    let mut charged = Change::default();
     if let Some(id) = &finish.upload_id {
         let forget = sqlx::query(FORGET).bind(id.clone()).bind(finish.repository_id);
-        if change(tx, forget).await? == 0 {
-            return Err(Conflict::UploadGone.into());
-        }
+        let row = first(tx, forget).await?.ok_or(Conflict::UploadGone)?;
+        charged.reserved = -row.try_get::<i64, _>(0)?;
     }
     let blob = sqlx::query(BLOB)
         .bind(finish.digest.clone())
@@ -218,7 +298,8 @@ async fn finish_row(tx: &mut AnyConnection, finish: &FinishUpload) -> Result<Fin
     if let Some(key) = &replaced {
         replace(tx, finish, key, is_damaged).await?;
     }
-    blobs::link(tx, finish.repository_id, &finish.digest, finish.now).await?;
+    charged.used = blobs::link(tx, finish.repository_id, &finish.digest, finish.now).await?;
+    byte_quotas::charge(tx, finish.repository_id, charged).await?;
     Ok(FinishOutcome { replaced })
 }
 
@@ -259,5 +340,7 @@ fn read(row: &AnyRow) -> Result<UploadRow, Failure> {
         backend: row.try_get("backend")?,
         created_at: row.try_get("created_at")?,
         updated_at: row.try_get("updated_at")?,
+        reserved: row.try_get("reserved_bytes")?,
+        under_quota: row.try_get::<i64, _>("under_quota")? != 0,
     })
 }

@@ -7,6 +7,8 @@
 
 #[path = "contract/audit.rs"]
 mod audit;
+#[path = "contract/byte_quotas.rs"]
+mod byte_quotas;
 #[path = "contract/content.rs"]
 mod content;
 #[path = "contract/damage.rs"]
@@ -77,7 +79,9 @@ macro_rules! contract {
                 let url = server.create(stringify!($check));
                 let metadata = Metadata::open(&url).await.unwrap();
                 let world = World { metadata, url };
-                if AssertUnwindSafe($module::$check(world.clone())).catch_unwind().await.is_err() {
+                // Boxed, or all of them together would not fit on a stack.
+                let check = Box::pin($module::$check(world.clone()));
+                if AssertUnwindSafe(check).catch_unwind().await.is_err() {
                     failed.push(stringify!($check));
                 }
                 world.metadata.close().await;
@@ -130,6 +134,12 @@ contract! {
     sharing::the_quota_of_an_account_goes_before_the_settings,
     sharing::the_quota_of_repositories_holds_under_concurrency,
     sharing::the_quota_of_tags_holds,
+    byte_quotas::a_quota_counts_what_each_image_holds,
+    byte_quotas::an_upload_reserves_and_gives_back,
+    byte_quotas::a_full_quota_refuses_and_stores_nothing,
+    byte_quotas::as_many_get_in_as_fit,
+    byte_quotas::a_quota_set_amid_pushes_counts_them_all,
+    byte_quotas::what_a_quota_counts_wrongly_is_found_and_put_right,
     lists::a_list_holds_what_the_user_has_a_right_on,
     lists::a_list_is_filtered,
     lists::a_list_is_ordered_and_paged,

@@ -3,11 +3,12 @@
 
 use super::{MissingReferences, PutManifest, PutOutcome};
 use crate::blobs::BLOB_SIZE;
+use crate::byte_quotas::{self, Change, under_quota};
 use crate::error::Conflict;
 use crate::facts;
 use crate::pool::Failure;
 use crate::repository_lock::{self, Counts};
-use crate::sql::{self, Statement, change};
+use crate::sql::{self, Statement, change, first};
 use crate::tags::{self, By};
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeSet, HashSet};
@@ -17,7 +18,7 @@ pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<Put
     require_references(tx, put).await?;
     let previous = tags::require(tx, put.repository_id, &put.tags, put.expected.as_ref()).await?;
     let mut counts = Counts::default();
-    let created = store(tx, put, &mut counts).await?;
+    let held = store(tx, put, &mut counts).await?;
     let by = By {
         user_id: put.user_id.clone(),
         now: put.now,
@@ -32,7 +33,11 @@ pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<Put
         counts.tags += i64::from(named.is_none());
     }
     counts.save(tx, put.repository_id).await?;
-    Ok(PutOutcome { created, previous })
+    byte_quotas::charge(tx, put.repository_id, Change::used(held.unwrap_or(0))).await?;
+    Ok(PutOutcome {
+        created: held.is_some(),
+        previous,
+    })
 }
 
 async fn require_references(tx: &mut AnyConnection, put: &PutManifest) -> Result<(), Failure> {
@@ -82,16 +87,27 @@ async fn absent(
     Ok(absent.cloned().collect())
 }
 
-/// Stores the manifest and its references; false when it was there. A manifest pushed again with another media type
+/// For statements over `manifests` that answer rows: the bytes that a quota counts for the manifest, 0 without one.
+pub(crate) const HELD: &str = concat!(
+    "CASE WHEN ",
+    under_quota!("manifests.repository_id"),
+    " THEN manifests.size ELSE 0 END"
+);
+
+/// Stores the manifest and its references; none when it was there, else the bytes to charge to quotas. A manifest pushed again with another media type
 /// takes that one, and what it is read to reference.
-async fn store(tx: &mut AnyConnection, put: &PutManifest, counts: &mut Counts) -> Result<bool, Failure> {
+async fn store(
+    tx: &mut AnyConnection,
+    put: &PutManifest,
+    counts: &mut Counts,
+) -> Result<Option<i64>, Failure> {
     const INSERT: &str = "INSERT INTO manifests \
          (repository_id, digest, media_type, size, artifact_type, subject, annotations, created_at, bytes) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (repository_id, digest) DO NOTHING";
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (repository_id, digest) DO NOTHING RETURNING ";
     const RETYPE: &str = "UPDATE manifests SET media_type = $3, artifact_type = $4, subject = $5, annotations = $6 \
          WHERE repository_id = $1 AND digest = $2 AND media_type <> $3";
     let size = i64::try_from(put.bytes.len()).expect("a manifest fits into memory");
-    let insert = sqlx::query(INSERT)
+    let insert = sql::made(format!("{INSERT}{HELD}"))
         .bind(put.repository_id)
         .bind(put.digest.clone())
         .bind(put.media_type.clone())
@@ -101,10 +117,10 @@ async fn store(tx: &mut AnyConnection, put: &PutManifest, counts: &mut Counts) -
         .bind(put.annotations_json.clone())
         .bind(put.now)
         .bind(put.bytes.clone());
-    if change(tx, insert).await? > 0 {
+    if let Some(row) = first(tx, insert).await? {
         counts.bytes += reference(tx, put).await?;
         facts::note(tx, put.repository_id, &put.digest, &put.facts).await?;
-        return Ok(true);
+        return Ok(Some(row.try_get(0)?));
     }
     let retype = sqlx::query(RETYPE)
         .bind(put.repository_id)
@@ -119,7 +135,7 @@ async fn store(tx: &mut AnyConnection, put: &PutManifest, counts: &mut Counts) -
         facts::note(tx, put.repository_id, &put.digest, &put.facts).await?;
         counts.bytes -= set_idle(tx, put.repository_id, &unreferenced, put.now).await?;
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// Adds the manifest's references; what it references is not idle. Answers the bytes of what was idle before.
@@ -206,27 +222,25 @@ pub(super) async fn delete(
     digest: &str,
     by: &By,
 ) -> Result<bool, Failure> {
-    const DELETE: &str = "DELETE FROM manifests WHERE repository_id = $1 AND digest = $2";
+    const DELETE: &str = "DELETE FROM manifests WHERE repository_id = $1 AND digest = $2 RETURNING ";
     match repository_lock::lock(tx, repository_id).await {
         Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(false),
         other => other?,
     }
     let tags = tags::delete_naming(tx, repository_id, digest, by).await?;
     let unreferenced = unreference(tx, repository_id, digest).await?;
-    if change(
-        tx,
-        sqlx::query(DELETE).bind(repository_id).bind(digest.to_owned()),
-    )
-    .await?
-        == 0
-    {
+    let delete = sql::made(format!("{DELETE}{HELD}"));
+    let delete = delete.bind(repository_id).bind(digest.to_owned());
+    let Some(row) = first(tx, delete).await? else {
         return Ok(false);
-    }
+    };
     facts::sum_up(tx, repository_id, digest).await?;
     let counts = Counts {
         tags: -i64::try_from(tags).expect("tags fit into memory"),
         bytes: -set_idle(tx, repository_id, &unreferenced, by.now).await?,
     };
     counts.touch(tx, repository_id, by.now).await?;
+    let held = Change::used(-row.try_get::<i64, _>(0)?);
+    byte_quotas::charge(tx, repository_id, held).await?;
     Ok(true)
 }

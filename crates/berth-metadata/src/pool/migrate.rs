@@ -45,6 +45,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0023_upkeep",
     "0019_maintenance",
     "0021_replicas",
+    "0024_ledger",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

@@ -1,7 +1,9 @@
 //! Random sequences of operations against a model of a few lines.
 
 use crate::world::{World, at, digest, finish, manifest, name};
-use berth_metadata::{Damage, DamageFound, FinishUpload, MoveTag, PutManifest, TagSource, UnlinkOutcome};
+use berth_metadata::{
+    Damage, DamageFound, FinishUpload, MoveTag, PutManifest, Quotas, TagSource, UnlinkOutcome,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +60,11 @@ enum Operation {
     },
     Sweep,
     Reclaim,
+    /// Sets or takes away a quota that refuses nothing.
+    Quota {
+        organization: bool,
+        limit: Option<i64>,
+    },
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -82,6 +89,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => repository.prop_map(|which| Operation::DeleteRepository { which }),
         2 => Just(Operation::Sweep),
         2 => Just(Operation::Reclaim),
+        1 => (any::<bool>(), prop::option::of(1_000_000..1_000_002_i64))
+            .prop_map(|(organization, limit)| Operation::Quota { organization, limit }),
     ]
 }
 
@@ -144,6 +153,7 @@ impl Model {
 struct Run<'a> {
     world: &'a World,
     model: Model,
+    account: String,
     organization: i64,
     repositories: Vec<i64>,
     /// Their names within the organisation.
@@ -154,12 +164,12 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn start(world: &World) -> Run<'_> {
-        let organization = world
-            .organization(&world.user(&world.account().await).await)
-            .await;
+        let account = world.account().await;
+        let organization = world.organization(&world.user(&account).await).await;
         let mut run = Run {
             world,
             model: Model::default(),
+            account,
             organization,
             repositories: Vec::new(),
             images: Vec::new(),
@@ -203,6 +213,7 @@ impl Run<'_> {
             Operation::Damage { blob } => self.damage(blob).await,
             Operation::Sweep => self.sweep().await,
             Operation::Reclaim => self.reclaim().await,
+            Operation::Quota { organization, limit } => self.set_quota(organization, limit).await,
         }
     }
 
@@ -322,6 +333,37 @@ impl Run<'_> {
                 row.key
             );
         }
+    }
+
+    async fn set_quota(&self, organization: bool, limit: Option<i64>) {
+        let metadata = &self.world.metadata;
+        if organization {
+            let set = metadata.set_organization_byte_quota(self.organization, limit, self.now);
+            set.await.unwrap();
+        } else {
+            let bytes = Quotas {
+                bytes: limit,
+                ..Quotas::default()
+            };
+            metadata.set_quotas(&self.account, bytes, self.now).await.unwrap();
+        }
+    }
+
+    /// Quotas count each link of an image and each manifest.
+    async fn compare_quotas(&self) {
+        let metadata = &self.world.metadata;
+        let held: i64 = self.model.manifests.keys().map(|(_, word)| self.bytes_of(*word)).sum();
+        let held = held + 10 * i64::try_from(self.model.links.len()).unwrap();
+        let organization = metadata.organization_byte_quota(self.organization).await.unwrap();
+        let account = metadata.account_byte_quota(&self.account).await.unwrap();
+        for quota in [organization, account].into_iter().flatten() {
+            assert_eq!((quota.used, quota.reserved), (held, 0), "bytes held");
+        }
+        assert_eq!(metadata.compare_byte_quotas().await.unwrap(), [], "bytes of quotas");
+    }
+
+    fn bytes_of(&self, manifest: usize) -> i64 {
+        i64::try_from(format!("{}m{manifest}", self.word).len()).unwrap()
     }
 
     async fn move_tag(&mut self, within: usize, from: usize, to: usize) {
@@ -466,6 +508,7 @@ pub(crate) async fn any_sequence_of_operations_keeps_the_invariants(world: World
                 for operation in operations {
                     run.apply(operation).await;
                 }
+                run.compare_quotas().await;
                 run.compare().await;
                 run.clear().await;
             });

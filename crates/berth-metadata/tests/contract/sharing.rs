@@ -125,12 +125,13 @@ pub(crate) async fn quotas_are_kept_and_counted(world: World) {
         organizations_per_user: Some(2),
         repositories: None,
         tags_per_repository: Some(0),
+        bytes: Some(70),
     };
-    metadata.set_quotas(account, quotas).await.unwrap();
+    metadata.set_quotas(account, quotas, 5).await.unwrap();
     assert_eq!(metadata.quotas(account).await.unwrap(), quotas);
-    metadata.set_quotas(account, Quotas::default()).await.unwrap();
+    metadata.set_quotas(account, Quotas::default(), 5).await.unwrap();
     assert_eq!(metadata.quotas(account).await.unwrap(), Quotas::default());
-    let nobody = metadata.set_quotas(&id(), quotas).await;
+    let nobody = metadata.set_quotas(&id(), quotas, 5).await;
     assert_eq!(conflict(nobody), Conflict::AccountGone);
 
     let (one, two) = (
@@ -164,7 +165,7 @@ pub(crate) async fn the_quota_of_an_account_goes_before_the_settings(world: Worl
             organizations_per_user,
             ..Quotas::default()
         };
-        metadata.set_quotas(&user.account_id, quotas).await.unwrap();
+        metadata.set_quotas(&user.account_id, quotas, 5).await.unwrap();
     };
     set(Some(2)).await;
     create().await.unwrap();
@@ -189,7 +190,7 @@ pub(crate) async fn the_quota_of_repositories_holds_under_concurrency(world: Wor
         repositories: Some(5),
         ..Quotas::default()
     };
-    metadata.set_quotas(&user.account_id, quotas).await.unwrap();
+    metadata.set_quotas(&user.account_id, quotas, 5).await.unwrap();
     let create = |n: usize| async move {
         let new = new_repository(organizations[n % 2], &format!("image{n}"));
         if n.is_multiple_of(3) {
@@ -214,7 +215,7 @@ pub(crate) async fn the_quota_of_tags_holds(world: World) {
         tags_per_repository: Some(3),
         ..Quotas::default()
     };
-    metadata.set_quotas(&user.account_id, quotas).await.unwrap();
+    metadata.set_quotas(&user.account_id, quotas, 5).await.unwrap();
     let put = |word: &'static str, tags: &[&str]| {
         metadata.put_manifest(tagged(manifest(repository, word, &[]), tags))
     };

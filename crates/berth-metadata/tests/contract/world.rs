@@ -5,6 +5,7 @@ use berth_metadata::{
     NewOrganization, NewRepository, NewShare, NewUser, PutManifest, Repository, RepositoryEdit, ShareTerms,
     TagMove, TagMovesPage, UploadRow, User,
 };
+use sqlx::Connection as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// An open database and where it is.
@@ -47,6 +48,13 @@ impl World {
             metadata: Metadata::open(&self.url).await.unwrap(),
             url: self.url.clone(),
         }
+    }
+
+    /// Changes rows behind the store's back.
+    pub(crate) async fn run(&self, text: &'static str) {
+        let mut connection = sqlx::AnyConnection::connect(&self.url).await.unwrap();
+        sqlx::raw_sql(text).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
     }
 
     pub(crate) async fn account(&self) -> String {
@@ -182,6 +190,8 @@ pub(crate) fn new_upload(id: &str, repository_id: i64, now: i64) -> UploadRow {
         backend: String::new(),
         created_at: now,
         updated_at: now,
+        reserved: 0,
+        under_quota: false,
     }
 }
 

@@ -1,0 +1,409 @@
+//! Quotas of bytes. An organisation or account holds, for each of its images, the blobs that the image links, each once,
+//! and its manifests.
+//!
+//! Where a quota is set its row counts what is held, and what uploads have reserved, in the transactions that change it;
+//! they lock that row last. Elsewhere nothing is counted and nothing locked.
+
+use crate::Metadata;
+use crate::error::{Conflict, Error, QuotaFull, QuotaPlace};
+use crate::pool::{Durability, Failure};
+use crate::sql::{Meaning, change, first};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+use std::collections::BTreeMap;
+
+/// Whether a quota counts what the repository of that column holds.
+macro_rules! under_quota {
+    ($repository:literal) => {
+        concat!(
+            "(EXISTS (SELECT 1 FROM byte_quotas q WHERE q.organization_id = \
+             (SELECT r.organization_id FROM repositories r WHERE r.id = ",
+            $repository,
+            ")) OR EXISTS (SELECT 1 FROM byte_quotas q WHERE q.account_id = \
+             (SELECT o.account_id FROM repositories r JOIN organizations o ON o.id = r.organization_id WHERE r.id = ",
+            $repository,
+            ")))"
+        )
+    };
+}
+pub(crate) use under_quota;
+
+/// For statements over `blob_links` that answer rows: the bytes that a quota counts for the link, 0 without one.
+pub(crate) const HELD_BY_LINK: &str = concat!(
+    "CASE WHEN ",
+    under_quota!("blob_links.repository_id"),
+    " THEN (SELECT b.size FROM blobs b WHERE b.digest = blob_links.digest) ELSE 0 END"
+);
+
+/// A quota of bytes and what is used of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteQuota {
+    /// Bytes there may be.
+    pub limit: i64,
+    /// Bytes held; more than the limit when it was set lower later.
+    pub used: i64,
+    /// Bytes that running uploads may still need or have brought.
+    pub reserved: i64,
+}
+
+/// A quota whose counts were compared with what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByteRecount {
+    /// Whose quota, `organization NAME` or `account NAME`.
+    pub of: String,
+    /// What its row counts.
+    pub counted: ByteQuota,
+    /// What is there.
+    pub found: ByteQuota,
+}
+
+/// What a transaction changes of what a repository holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Bytes held more, or less.
+    pub(crate) used: i64,
+    /// Bytes reserved more, or less.
+    pub(crate) reserved: i64,
+}
+
+impl Change {
+    pub(crate) fn used(used: i64) -> Self {
+        Self { used, reserved: 0 }
+    }
+
+    pub(crate) fn reserved(reserved: i64) -> Self {
+        Self { used: 0, reserved }
+    }
+
+    fn back(self) -> Self {
+        Self {
+            used: -self.used,
+            reserved: -self.reserved,
+        }
+    }
+}
+
+/// Counts a change for the quotas that a repository is under; [`Conflict::BytesQuota`] when it asks for more than there is
+/// room for. The last thing that a transaction does before it commits.
+pub(crate) async fn charge(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    wanted: Change,
+) -> Result<(), Failure> {
+    match try_charge(tx, repository_id, wanted).await? {
+        Some(full) => Err(Conflict::BytesQuota(full).into()),
+        None => Ok(()),
+    }
+}
+
+/// Like [`charge`], but nothing is counted when there is no room, and the transaction goes on.
+pub(crate) async fn try_charge(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    wanted: Change,
+) -> Result<Option<QuotaFull>, Failure> {
+    if wanted == Change::default() {
+        return Ok(None);
+    }
+    let quotas = quotas_of(tx, repository_id).await?;
+    for (n, (place, id)) in quotas.iter().enumerate() {
+        if let Some(full) = count(tx, (*place, *id), wanted).await? {
+            for (place, id) in quotas[..=n].iter().rev() {
+                count(tx, (*place, *id), wanted.back()).await?;
+            }
+            return Ok(Some(full));
+        }
+    }
+    Ok(None)
+}
+
+/// Counts what repositories hold less.
+pub(crate) async fn give_back(tx: &mut AnyConnection, less: &BTreeMap<i64, i64>) -> Result<(), Failure> {
+    // In one order for all, so that no two transactions wait for each other.
+    let mut quotas: BTreeMap<(QuotaPlace, i64), i64> = BTreeMap::new();
+    for (repository_id, bytes) in less.iter().filter(|(_, bytes)| **bytes != 0) {
+        for quota in quotas_of(tx, *repository_id).await? {
+            *quotas.entry(quota).or_default() += bytes;
+        }
+    }
+    for (quota, bytes) in quotas {
+        count(tx, quota, Change::used(-bytes)).await?;
+    }
+    Ok(())
+}
+
+/// The organisation's quota, then the account's, each if there is one.
+async fn quotas_of(tx: &mut AnyConnection, repository_id: i64) -> Result<Vec<(QuotaPlace, i64)>, Failure> {
+    let rows = sqlx::query(OF_REPOSITORY)
+        .bind(repository_id)
+        .fetch_all(tx)
+        .await?;
+    let quota = |row: &AnyRow| {
+        let place = match row.try_get::<i64, _>(0)? {
+            0 => QuotaPlace::Organization,
+            _ => QuotaPlace::Account,
+        };
+        Ok((place, row.try_get(1)?))
+    };
+    let mut quotas = rows.iter().map(quota).collect::<Result<Vec<_>, Failure>>()?;
+    quotas.sort_unstable();
+    Ok(quotas)
+}
+
+pub(crate) const OF_REPOSITORY: &str = "SELECT CAST(0 AS BIGINT), q.id FROM repositories r \
+     JOIN byte_quotas q ON q.organization_id = r.organization_id WHERE r.id = $1 \
+     UNION ALL SELECT CAST(1 AS BIGINT), q.id FROM repositories r JOIN organizations o ON o.id = r.organization_id \
+     JOIN byte_quotas q ON q.account_id = o.account_id WHERE r.id = $1";
+
+/// Counts a change in a quota's row; says so when that is more than there may be.
+async fn count(
+    tx: &mut AnyConnection,
+    (place, id): (QuotaPlace, i64),
+    wanted: Change,
+) -> Result<Option<QuotaFull>, Failure> {
+    const COUNT: &str = "UPDATE byte_quotas SET used_bytes = used_bytes + $2, reserved_bytes = reserved_bytes + $3 \
+         WHERE id = $1 RETURNING limit_bytes, used_bytes, reserved_bytes, recounts";
+    let count = sqlx::query(COUNT)
+        .bind(id)
+        .bind(wanted.used)
+        .bind(wanted.reserved);
+    // None: somebody took the quota away.
+    let Some(row) = first(tx, count).await? else {
+        return Ok(None);
+    };
+    let (limit, used, reserved): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let more = wanted.used + wanted.reserved;
+    let is_counted = row.try_get::<i64, _>(3)? > 0;
+    if !is_counted || more <= 0 || used.saturating_add(reserved) <= limit {
+        return Ok(None);
+    }
+    Ok(Some(QuotaFull {
+        place,
+        limit,
+        used: used - wanted.used,
+        reserved: reserved - wanted.reserved,
+        wanted: more,
+    }))
+}
+
+/// Of organisation `$1`.
+const FIND_OF_ORGANIZATION: &str =
+    "SELECT limit_bytes, used_bytes, reserved_bytes FROM byte_quotas WHERE organization_id = $1";
+/// Of account `$1`.
+const FIND_OF_ACCOUNT: &str =
+    "SELECT limit_bytes, used_bytes, reserved_bytes FROM byte_quotas WHERE account_id = $1";
+
+impl Metadata {
+    /// The quota of bytes of an organisation, if one is set.
+    pub async fn organization_byte_quota(&self, organization_id: i64) -> Result<Option<ByteQuota>, Error> {
+        let statement = sqlx::query(FIND_OF_ORGANIZATION).bind(organization_id);
+        self.find("find the quota of an organisation", statement, read).await
+    }
+
+    /// The quota of bytes of an account, if one is set.
+    pub async fn account_byte_quota(&self, account_id: &str) -> Result<Option<ByteQuota>, Error> {
+        let statement = sqlx::query(FIND_OF_ACCOUNT).bind(account_id.to_owned());
+        self.find("find the quota of an account", statement, read).await
+    }
+
+    /// Sets how many bytes an organisation may hold, none for as many as it likes. What it holds stays;
+    /// [`Conflict::OrganizationGone`].
+    pub async fn set_organization_byte_quota(
+        &self,
+        organization_id: i64,
+        limit: Option<i64>,
+        now: i64,
+    ) -> Result<(), Error> {
+        const DELETE: &str = "DELETE FROM byte_quotas WHERE organization_id = $1";
+        const UPDATE: &str = "UPDATE byte_quotas SET limit_bytes = $2 WHERE organization_id = $1";
+        const INSERT: &str = "INSERT INTO byte_quotas (organization_id, limit_bytes) VALUES ($1, $2) \
+             ON CONFLICT (organization_id) DO UPDATE SET limit_bytes = excluded.limit_bytes";
+        let fence = self.pool.fence();
+        self.pool
+            .write(
+                "set the quota of an organisation",
+                Durability::Durable,
+                (),
+                move |tx, ()| {
+                    Box::pin(async move {
+                        let Some(limit) = limit else {
+                            return Ok(change(tx, sqlx::query(DELETE).bind(organization_id)).await.map(drop)?);
+                        };
+                        let update = sqlx::query(UPDATE).bind(organization_id).bind(limit);
+                        if change(tx, update).await? == 0 {
+                            shut(tx, fence).await?;
+                            let insert = sqlx::query(INSERT).bind(organization_id).bind(limit);
+                            change(tx, insert).await.reference(Conflict::OrganizationGone)?;
+                        }
+                        Ok(())
+                    })
+                },
+            )
+            .await?;
+        self.recount_byte_quotas(now).await.map(drop)
+    }
+
+    /// Compares what the rows of quotas count with what is there, one after the other, and puts right what differs; answers
+    /// those that differed.
+    pub async fn recount_byte_quotas(&self, now: i64) -> Result<Vec<ByteRecount>, Error> {
+        let mut differing = Vec::new();
+        let mut last = 0;
+        while let Some((id, recounts, recount)) = self.next_recount(last).await? {
+            last = id;
+            if recounts > 0 && recount.counted == recount.found {
+                continue;
+            }
+            let more = Change {
+                used: recount.found.used - recount.counted.used,
+                reserved: recount.found.reserved - recount.counted.reserved,
+            };
+            let is_ours = self.correct(id, recounts, more, now).await?;
+            if is_ours && recounts > 0 {
+                differing.push(recount);
+            }
+        }
+        Ok(differing)
+    }
+
+    /// Every quota whose row does not count what is there. Both are seen at one moment, so a running push is no difference.
+    pub async fn compare_byte_quotas(&self) -> Result<Vec<ByteRecount>, Error> {
+        let mut differing = Vec::new();
+        let mut last = 0;
+        while let Some((id, recounts, recount)) = self.next_recount(last).await? {
+            last = id;
+            if recounts > 0 && recount.counted != recount.found {
+                differing.push(recount);
+            }
+        }
+        Ok(differing)
+    }
+
+    /// The first quota after that of id `last`: its id, how often it was recounted before, and what is there.
+    async fn next_recount(&self, last: i64) -> Result<Option<(i64, i64, ByteRecount)>, Error> {
+        const NEXT: &str = "SELECT id, CASE WHEN organization_id IS NULL THEN 1 ELSE 0 END FROM byte_quotas \
+             WHERE id > $1 ORDER BY id LIMIT 1";
+        let mut last = last;
+        loop {
+            let next = self
+                .find("find a quota of bytes", sqlx::query(NEXT).bind(last), |row| {
+                    Ok((row.try_get::<i64, _>(0)?, row.try_get::<i64, _>(1)?))
+                })
+                .await?;
+            let Some((id, is_account)) = next else {
+                return Ok(None);
+            };
+            let text = if is_account == 1 { RECOUNT_OF_ACCOUNT } else { RECOUNT_OF_ORGANIZATION };
+            let found = self
+                .find("recount what a quota is on", sqlx::query(text).bind(id), recount)
+                .await?;
+            if let Some((recounts, recount)) = found {
+                return Ok(Some((id, recounts, recount)));
+            }
+            // Taken away between the two looks.
+            last = id;
+        }
+    }
+
+    /// Adds to what a quota counts, unless another did so since it had been recounted so often.
+    async fn correct(&self, id: i64, recounts: i64, more: Change, now: i64) -> Result<bool, Error> {
+        const CORRECT: &str = "UPDATE byte_quotas SET used_bytes = used_bytes + $3, \
+             reserved_bytes = reserved_bytes + $4, recounts = recounts + 1, recounted_at = $5 \
+             WHERE id = $1 AND recounts = $2";
+        let changed = self.change("correct what a quota counts", Durability::Durable, move || {
+            sqlx::query(CORRECT)
+                .bind(id)
+                .bind(recounts)
+                .bind(more.used)
+                .bind(more.reserved)
+                .bind(now)
+        });
+        Ok(changed.await? > 0)
+    }
+}
+
+/// Sets or takes away the quota of bytes of an account whose other quotas the transaction has just set.
+pub(crate) async fn set_of_account(
+    tx: &mut AnyConnection,
+    account_id: &str,
+    limit: Option<i64>,
+    fence: Option<&'static str>,
+) -> Result<(), Failure> {
+    const DELETE: &str = "DELETE FROM byte_quotas WHERE account_id = $1";
+    const UPDATE: &str = "UPDATE byte_quotas SET limit_bytes = $2 WHERE account_id = $1";
+    const INSERT: &str = "INSERT INTO byte_quotas (account_id, limit_bytes) VALUES ($1, $2) \
+         ON CONFLICT (account_id) DO UPDATE SET limit_bytes = excluded.limit_bytes";
+    let account_id = account_id.to_owned();
+    let Some(limit) = limit else {
+        change(tx, sqlx::query(DELETE).bind(account_id)).await?;
+        return Ok(());
+    };
+    let update = sqlx::query(UPDATE).bind(account_id.clone()).bind(limit);
+    if change(tx, update).await? == 0 {
+        shut(tx, fence).await?;
+        let insert = sqlx::query(INSERT).bind(account_id).bind(limit);
+        change(tx, insert).await.reference(Conflict::AccountGone)?;
+    }
+    Ok(())
+}
+
+/// Lets no other transaction that changes what is held run beside this one: who began before is waited for, and who
+/// begins later sees what this one stores.
+async fn shut(tx: &mut AnyConnection, fence: Option<&'static str>) -> Result<(), Failure> {
+    if let Some(fence) = fence {
+        sqlx::raw_sql(fence).execute(tx).await?;
+    }
+    Ok(())
+}
+
+/// What the repositories that `$scope` selects hold and have reserved, beside the counts in the row `q`.
+macro_rules! recount {
+    ($name:literal, $scope:literal) => {
+        concat!(
+            "SELECT q.recounts, ",
+            $name,
+            ", q.limit_bytes, q.used_bytes, q.reserved_bytes, CAST(COALESCE((SELECT SUM(b.size) FROM ",
+            $scope,
+            " JOIN blob_links l ON l.repository_id = r.id JOIN blobs b ON b.digest = l.digest), 0) \
+             + COALESCE((SELECT SUM(m.size) FROM ",
+            $scope,
+            " JOIN manifests m ON m.repository_id = r.id), 0) AS BIGINT), \
+             CAST(COALESCE((SELECT SUM(u.reserved_bytes) FROM ",
+            $scope,
+            " JOIN uploads u ON u.repository_id = r.id), 0) AS BIGINT) FROM byte_quotas q WHERE q.id = $1"
+        )
+    };
+}
+pub(crate) const RECOUNT_OF_ORGANIZATION: &str = recount!(
+    "'organization ' || (SELECT n.name FROM organizations n WHERE n.id = q.organization_id)",
+    "(SELECT r.id FROM repositories r WHERE r.organization_id = q.organization_id) r"
+);
+pub(crate) const RECOUNT_OF_ACCOUNT: &str = recount!(
+    "'account ' || (SELECT n.name FROM accounts n WHERE n.id = q.account_id)",
+    "(SELECT r.id FROM organizations o JOIN repositories r ON r.organization_id = o.id WHERE o.account_id = q.account_id) r"
+);
+
+fn recount(row: &AnyRow) -> Result<(i64, ByteRecount), Failure> {
+    let limit = row.try_get(2)?;
+    let recount = ByteRecount {
+        of: row.try_get(1)?,
+        counted: ByteQuota {
+            limit,
+            used: row.try_get(3)?,
+            reserved: row.try_get(4)?,
+        },
+        found: ByteQuota {
+            limit,
+            used: row.try_get(5)?,
+            reserved: row.try_get(6)?,
+        },
+    };
+    Ok((row.try_get(0)?, recount))
+}
+
+fn read(row: &AnyRow) -> Result<ByteQuota, Failure> {
+    Ok(ByteQuota {
+        limit: row.try_get(0)?,
+        used: row.try_get(1)?,
+        reserved: row.try_get(2)?,
+    })
+}
