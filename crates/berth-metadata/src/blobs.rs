@@ -79,6 +79,14 @@ impl Metadata {
         .await
     }
 
+    /// Whether the repository links the blob, damaged or not.
+    pub async fn is_linked(&self, repository_id: i64, digest: &str) -> Result<bool, Error> {
+        const LINK: &str = "SELECT 1 FROM blob_links WHERE repository_id = $1 AND digest = $2";
+        let statement = sqlx::query(LINK).bind(repository_id).bind(digest.to_owned());
+        let found = self.find("find a blob", statement, |_| Ok(())).await?;
+        Ok(found.is_some())
+    }
+
     /// Makes an unreferenced link young again, for a client that was told that the blob is there and will push a
     /// manifest with it; false when the link is gone. May be lost in a power cut.
     pub async fn refresh_link(&self, repository_id: i64, digest: &str, now: i64) -> Result<bool, Error> {
@@ -239,12 +247,7 @@ pub(crate) async fn link(
          ON CONFLICT (repository_id, digest) DO NOTHING RETURNING idle_since, ";
     const YOUNG: &str = "UPDATE blob_links SET idle_since = $3 \
          WHERE repository_id = $1 AND digest = $2 AND idle_since IS NOT NULL";
-    let with_values = |statement: Statement| {
-        statement
-            .bind(repository_id)
-            .bind(digest.to_owned())
-            .bind(now)
-    };
+    let with_values = |statement: Statement| statement.bind(repository_id).bind(digest.to_owned()).bind(now);
     let linked = first(tx, with_values(sql::made(format!("{LINK}{HELD_BY_LINK}")))).await;
     let Some(row) = linked.reference(Conflict::RepositoryGone)? else {
         // Linked before; whoever takes that link away waits for the blob's row.

@@ -204,10 +204,12 @@ pub enum QuotaPlace {
 }
 
 /// A quota of bytes without room for what was wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuotaFull {
     /// Whose.
     pub place: QuotaPlace,
+    /// Its name.
+    pub name: String,
     /// Bytes there may be.
     pub limit: i64,
     /// Bytes held.
@@ -216,4 +218,14 @@ pub struct QuotaFull {
     pub reserved: i64,
     /// Bytes wanted beyond these.
     pub wanted: i64,
+}
+
+impl QuotaFull {
+    /// Whose, as a sentence's subject.
+    pub fn of(&self) -> String {
+        match self.place {
+            QuotaPlace::Organization => format!("organization '{}'", self.name),
+            QuotaPlace::Account => format!("account '{}'", self.name),
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use crate::Metadata;
 use crate::postgres_server as postgres;
 use crate::{
-    audit, blobs, grants, manifests, quotas, reclaim, repositories, retentions, sync_jobs, tags, triggers,
-    uploads,
+    audit, blobs, byte_quotas, grants, manifests, quotas, reclaim, repositories, retentions, sync_jobs, tags,
+    triggers, uploads,
 };
 use sqlx::{AssertSqlSafe, Connection, Row};
 
@@ -20,6 +20,8 @@ const ROWS: &str = "
         SELECT n, 'org' || n, CASE WHEN n % 10 = 0 THEN 'account' ELSE 'other' END, 'user', 'user', 1
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100) SELECT n FROM c) AS c;
     INSERT INTO organization_grants SELECT 'user', 10, 7;
+    INSERT INTO byte_quotas (organization_id, limit_bytes) SELECT id, 1 FROM organizations;
+    INSERT INTO byte_quotas (account_id, limit_bytes) SELECT id, 1 FROM accounts;
     INSERT INTO repositories
         (id, organization_id, image, full_name, is_public, listed, category, description, creator_id, created_at, updated_at)
         SELECT n, n % 100 + 1, 'image' || n, 'org' || (n % 100 + 1) || '/image' || n,
@@ -120,6 +122,7 @@ const STATEMENTS: &[(&str, &[&str], usize)] = &[
         &["'user'", "'account'", "1", "1", "'org5/'", "100"],
         1,
     ),
+    (byte_quotas::OF_REPOSITORY, &["10"], 2),
     (quotas::TAG_LIMIT, &["10"], 1),
     (repositories::FIND, &["'org5/image4'"], 1),
     (repositories::details::DETAILS, &["'org5/image4'"], 1),

@@ -218,11 +218,19 @@ pub(crate) async fn delete(tx: &mut AnyConnection, id: i64, now: i64) -> Result<
     )
     .await?;
     let mut held = Change::default();
-    for row in sql::made(format!("{MANIFESTS}{HELD}")).bind(id).fetch_all(&mut *tx).await? {
+    for row in sql::made(format!("{MANIFESTS}{HELD}"))
+        .bind(id)
+        .fetch_all(&mut *tx)
+        .await?
+    {
         held.used -= row.try_get::<i64, _>(0)?;
     }
     let mut digests = Vec::new();
-    for row in sql::made(format!("{UNLINK}{HELD_BY_LINK}")).bind(id).fetch_all(&mut *tx).await? {
+    for row in sql::made(format!("{UNLINK}{HELD_BY_LINK}"))
+        .bind(id)
+        .fetch_all(&mut *tx)
+        .await?
+    {
         digests.push(row.try_get(0)?);
         held.used -= row.try_get::<i64, _>(1)?;
     }

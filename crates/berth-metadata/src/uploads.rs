@@ -226,6 +226,8 @@ async fn reserve(
 ) -> Result<Option<QuotaFull>, Failure> {
     const LOCK: &str = "UPDATE uploads SET reserved_bytes = reserved_bytes WHERE id = $1 AND repository_id = $2 \
          RETURNING reserved_bytes";
+    const DAMAGED: &str = "SELECT CAST(COALESCE(SUM(b.size), 0) AS BIGINT) FROM blobs b JOIN blob_links l \
+         ON l.digest = b.digest AND l.repository_id = $1 WHERE b.damaged_at IS NOT NULL";
     const RESERVE: &str = "UPDATE uploads SET reserved_bytes = $2 WHERE id = $1";
     let lock = sqlx::query(LOCK).bind(id.to_owned()).bind(repository_id);
     let row = first(tx, lock).await?.ok_or(Conflict::UploadGone)?;
@@ -233,6 +235,12 @@ async fn reserve(
     let full = byte_quotas::try_charge(tx, repository_id, Change::reserved(bytes - before)).await?;
     if full.is_none() {
         change(tx, sqlx::query(RESERVE).bind(id.to_owned()).bind(bytes)).await?;
+        return Ok(None);
+    }
+    // A push that may heal goes on with what it has: what it brings is counted already, which its end finds out.
+    let damaged = first(tx, sqlx::query(DAMAGED).bind(repository_id)).await?;
+    let damaged: i64 = damaged.map_or(Ok(0), |row| row.try_get(0))?;
+    if bytes <= damaged {
         return Ok(None);
     }
     byte_quotas::charge(tx, repository_id, Change::reserved(-before)).await?;

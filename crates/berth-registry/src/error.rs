@@ -1,6 +1,6 @@
 //! The outcomes a caller of [`crate::Registry`] can act on. Knows no HTTP status and no wire code.
 
-use berth_metadata::Conflict;
+use berth_metadata::{Conflict, QuotaFull};
 use berth_oci::{Digest, NameError, Reference};
 
 use crate::limits::Quota;
@@ -139,6 +139,10 @@ pub enum Error {
         limit: i64,
     },
 
+    /// A quota of bytes has no room.
+    #[error("{}", no_room(.0))]
+    BytesQuota(QuotaFull),
+
     /// The disk or its quota is full.
     #[error("the registry's storage is full; an operator must free or add space")]
     NoSpace,
@@ -176,6 +180,15 @@ fn full(quota: Quota, limit: i64) -> String {
             )
         }
     }
+}
+
+fn no_room(full: &QuotaFull) -> String {
+    let of = full.of();
+    let (limit, used, reserved, wanted) = (full.limit, full.used, full.reserved, full.wanted);
+    format!(
+        "{of} may hold {limit} bytes: it holds {used}, running uploads have reserved {reserved}, and {wanted} more are \
+         wanted; delete images or tags and empty the bin, or have an administrator raise the quota"
+    )
 }
 
 fn join(digests: &[String]) -> String {
@@ -224,6 +237,7 @@ impl From<berth_metadata::Error> for Error {
                 quota: Quota::Repositories,
                 limit,
             },
+            berth_metadata::Error::Conflict(Conflict::BytesQuota(full)) => Self::BytesQuota(full),
             berth_metadata::Error::Conflict(Conflict::TagQuota { limit }) => Self::QuotaExceeded {
                 quota: Quota::Tags,
                 limit,

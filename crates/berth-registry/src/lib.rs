@@ -64,10 +64,11 @@ pub use accessory::{AccessoryKind, AccessoryView, AccessoryViews};
 pub use agency::Agency;
 pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use berth_metadata::{
-    AccessKey, AccessType, Accessory, Account, AuditEvent, AuditFilter, Cluster, ContentHit, Counts, Grant,
-    Group, HistoryOrder, ListedOrganization, MaintenanceRun, Mirror, Organization, OrganizationUsage,
-    Permission, Quotas, Region, RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder,
-    RepositorySet, RetentionLogRow, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, User,
+    AccessKey, AccessType, Accessory, Account, AuditEvent, AuditFilter, ByteQuota, Cluster, ContentHit,
+    Counts, Grant, Group, HistoryOrder, ListedOrganization, MaintenanceRun, Mirror, Organization, OrganizationUsage,
+    Permission, QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter, RepositoryHit,
+    RepositoryOrder, RepositorySet, RetentionLogRow, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun,
+    User,
 };
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
@@ -89,7 +90,7 @@ pub use open::Settings;
 pub use organization::{ListedFor, OrganizationView};
 pub use people::PersonChange;
 pub use project::Project;
-pub use quota::QuotaUse;
+pub use quota::{QuotaUse, QuotasInUse};
 pub use region::{RegionChange, Regions, WantedRegion};
 pub use remote::{LoginChange, RemoteLogin};
 pub use repository::{

@@ -1,10 +1,11 @@
 //! What an account may have at most, how much of it is used, and who may say so. The quotas are kept in the transactions
 //! that make organisations, images and tags.
 
-use berth_metadata::{Conflict, Quotas};
-use berth_oci::RepositoryName;
+use berth_metadata::{ByteQuota, Conflict, Quotas};
+use berth_oci::{OrganizationName, RepositoryName};
 
 use crate::access::{Action, Caller};
+use crate::clock::now_ms;
 use crate::limits::Quota;
 use crate::{Error, Registry};
 
@@ -19,14 +20,23 @@ pub struct QuotaUse {
     pub used: i64,
 }
 
+/// The quotas that count for a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotasInUse {
+    /// Of what is counted.
+    pub counts: Vec<QuotaUse>,
+    /// Of the account's bytes, when it has one.
+    pub bytes: Option<ByteQuota>,
+}
+
 impl Registry {
-    /// The quotas that count for the caller: of organisations always, of images when the account has one, of tags when
-    /// it has one and an image is named, which the caller must have a right on.
+    /// The quotas that count for the caller: of organisations always, of images and bytes when the account has one, of tags
+    /// when it has one and an image is named, which the caller must have a right on.
     pub async fn quotas(
         &self,
         caller: &Caller,
         image: Option<&RepositoryName>,
-    ) -> Result<Vec<QuotaUse>, Error> {
+    ) -> Result<QuotasInUse, Error> {
         let user = caller.require_user()?;
         let held = match image {
             Some(name) => Some(self.require_held(caller, Action::ReadRights, name).await?),
@@ -58,7 +68,52 @@ impl Registry {
                 });
             }
         }
-        Ok(quotas)
+        Ok(QuotasInUse {
+            counts: quotas,
+            bytes: self.metadata.account_byte_quota(&user.account_id).await?,
+        })
+    }
+
+    /// How many bytes an organisation may hold, and holds; none when no quota is set. For those who may read it all.
+    pub async fn organization_byte_quota(
+        &self,
+        caller: &Caller,
+        name: &OrganizationName,
+    ) -> Result<Option<ByteQuota>, Error> {
+        let id = self.visible_organization_id(caller, name).await?;
+        Ok(self.metadata.organization_byte_quota(id).await?)
+    }
+
+    /// Sets how many bytes an organisation may hold, none for as many as its account may. For the administrators of its
+    /// account and of the operator's. What it holds stays, whatever the quota.
+    pub async fn set_organization_byte_quota(
+        &self,
+        caller: &Caller,
+        name: &OrganizationName,
+        limit: Option<i64>,
+    ) -> Result<(), Error> {
+        let unknown = || Error::Unknown(format!("organization '{name}'"));
+        if self.require_operating_account(caller).await.is_err() {
+            let standing = self.visible_organization(caller, name).await?;
+            let organization = standing.organization.ok_or_else(unknown)?;
+            let account = self.account_by_id(&organization.account_id).await?;
+            caller.require_administrator(&account.name)?;
+        }
+        if limit.is_some_and(|limit| limit < 0) {
+            return Err(Error::Invalid("a quota is 0 or more".to_owned()));
+        }
+        let found = self
+            .metadata
+            .organization(name.as_str())
+            .await?
+            .ok_or_else(unknown)?;
+        let set = self
+            .metadata
+            .set_organization_byte_quota(found.id, limit, now_ms());
+        match set.await {
+            Err(berth_metadata::Error::Conflict(Conflict::OrganizationGone)) => Err(unknown()),
+            set => Ok(set?),
+        }
     }
 
     /// Whether the caller's account has a quota of images or tags.
@@ -92,12 +147,13 @@ impl Registry {
             quotas.organizations_per_user,
             quotas.repositories,
             quotas.tags_per_repository,
+            quotas.bytes,
         ];
         if all.into_iter().flatten().any(|limit| limit < 0) {
             return Err(Error::Invalid("a quota is 0 or more".to_owned()));
         }
         let account = self.account(account).await?;
-        match self.metadata.set_quotas(&account.id, quotas).await {
+        match self.metadata.set_quotas(&account.id, quotas, now_ms()).await {
             Err(berth_metadata::Error::Conflict(Conflict::AccountGone)) => {
                 Err(Error::Unknown(format!("account '{}'", account.name)))
             }

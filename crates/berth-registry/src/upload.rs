@@ -6,6 +6,7 @@ mod bounded;
 mod finish;
 mod hashing;
 mod receive;
+mod room;
 mod row;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::clock::now_ms;
 use crate::counting::{CountedBytes, Way};
 use crate::error::Error;
 use active::Turn;
+use room::Body;
 use row::offset;
 pub(crate) use row::stored;
 
@@ -83,7 +85,7 @@ impl Registry {
             .create_upload(caller, repository_id, digest.algorithm())
             .await?;
         let upload = stored(&row);
-        let body = self.counted(chunk.body, (repository_id, &standing));
+        let body = self.counted(chunk.body, chunk.length, (repository_id, &standing));
         let stored = self.finish(row, digest.clone(), (Some(body), None)).await;
         if stored.is_err() {
             // Nobody was told of this session, so nobody can go on with it. What cannot be removed now expires.
@@ -119,7 +121,7 @@ impl Registry {
         let (turn, row, standing) = self
             .claim_upload(caller, repository, id, (chunk.range, chunk.length))
             .await?;
-        let body = self.counted(chunk.body, (row.repository_id, &standing));
+        let body = self.counted(chunk.body, chunk.length, (row.repository_id, &standing));
         let registry = Arc::clone(self);
         let (range, before) = (chunk.range, offset(&row));
         let now = self
@@ -148,8 +150,13 @@ impl Registry {
         let (turn, row, standing) = self
             .claim_upload(caller, repository, id, (chunk.range, chunk.length))
             .await?;
-        let body = (chunk.length != Some(0))
-            .then(|| turn.guard(self.counted(chunk.body, (row.repository_id, &standing))));
+        let body = (chunk.length != Some(0)).then(|| {
+            let body = self.counted(chunk.body, chunk.length, (row.repository_id, &standing));
+            Body {
+                bytes: turn.guard(body.bytes),
+                ..body
+            }
+        });
         self.finish(row, digest.clone(), (body, Some(turn))).await
     }
 
@@ -180,7 +187,7 @@ impl Registry {
         algorithm: Algorithm,
     ) -> Result<UploadRow, Error> {
         let now = now_ms();
-        let row = UploadRow {
+        let mut row = UploadRow {
             id: Uuid::new_v4().to_string(),
             repository_id,
             user_id: caller.user_id().map(str::to_owned),
@@ -190,8 +197,10 @@ impl Registry {
             backend: String::new(),
             created_at: now,
             updated_at: now,
+            reserved: 0,
+            under_quota: false,
         };
-        self.metadata.create_upload(row.clone()).await?;
+        row.under_quota = self.metadata.create_upload(row.clone()).await?;
         Ok(row)
     }
 
@@ -240,14 +249,20 @@ impl Registry {
     }
 
     /// The bytes of a body, counted as they come.
-    fn counted(&self, body: ByteStream, (repository_id, standing): (i64, &Standing)) -> ByteStream {
-        match &standing.organization {
+    fn counted(
+        &self,
+        body: ByteStream,
+        length: Option<u64>,
+        (repository_id, standing): (i64, &Standing),
+    ) -> Body {
+        let bytes = match &standing.organization {
             Some(organization) => {
                 let counter = self.counting.of(repository_id, organization);
                 Box::pin(CountedBytes::new(body, counter, Way::In))
             }
             None => body,
-        }
+        };
+        Body { bytes, length }
     }
 
     fn refuse_oversized(&self, offset: u64, length: Option<u64>) -> Result<(), Error> {

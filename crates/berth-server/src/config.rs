@@ -16,6 +16,7 @@ use std::time::Duration;
 pub(crate) use document::{effective, reference, sample};
 pub(crate) use settings::{Log, LogFormat, Settings};
 pub(crate) use table::SETTINGS;
+pub(crate) use value::bytes;
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,7 +2,8 @@
 
 use crate::world::{World, at, conflict, digest, finish, id, manifest, name, new_upload};
 use berth_metadata::{
-    ByteQuota, Conflict, FinishUpload, QuotaFull, QuotaPlace, Quotas, Repository, SaveUpload, UploadRow,
+    ByteQuota, Conflict, Error, FinishUpload, QuotaFull, QuotaPlace, Quotas, Repository, SaveUpload,
+    UploadRow,
 };
 use futures_util::future::join_all;
 
@@ -63,9 +64,11 @@ impl Place {
     }
 }
 
+/// A refusal, but for the name in it.
 fn full(place: QuotaPlace, (limit, used, reserved, wanted): (i64, i64, i64, i64)) -> QuotaFull {
     QuotaFull {
         place,
+        name: String::new(),
         limit,
         used,
         reserved,
@@ -73,12 +76,32 @@ fn full(place: QuotaPlace, (limit, used, reserved, wanted): (i64, i64, i64, i64)
     }
 }
 
+#[track_caller]
+fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> QuotaFull {
+    match conflict(result) {
+        Conflict::BytesQuota(full) => nameless(full),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn nameless(mut full: QuotaFull) -> QuotaFull {
+    assert!(
+        full.name.starts_with("org") || full.name.starts_with("account"),
+        "{full:?}"
+    );
+    full.name.clear();
+    full
+}
+
 pub(crate) async fn a_quota_counts_what_each_image_holds(world: World) {
     let place = Place::new(&world).await;
     let metadata = &world.metadata;
     let (one, two) = (place.image().await.id, place.image().await.id);
     world.push(one, &digest("a"), "a1", 10).await;
-    metadata.put_manifest(manifest(one, "m", &[&digest("a")])).await.unwrap();
+    metadata
+        .put_manifest(manifest(one, "m", &[&digest("a")]))
+        .await
+        .unwrap();
     place.limits(Some(1000), Some(2000)).await;
     place.holds(10 + 1, 0).await;
 
@@ -93,7 +116,10 @@ pub(crate) async fn a_quota_counts_what_each_image_holds(world: World) {
     metadata.put_manifest(named).await.unwrap();
     place.holds(35, 0).await;
 
-    metadata.delete_manifest(two, &digest("name"), at(12)).await.unwrap();
+    metadata
+        .delete_manifest(two, &digest("name"), at(12))
+        .await
+        .unwrap();
     place.holds(31, 0).await;
     metadata.unlink_blob(two, &digest("a"), 13).await.unwrap();
     place.holds(21, 0).await;
@@ -103,7 +129,13 @@ pub(crate) async fn a_quota_counts_what_each_image_holds(world: World) {
     place.holds(0, 0).await;
 
     place.limits(None, None).await;
-    assert_eq!(metadata.organization_byte_quota(place.organization).await.unwrap(), None);
+    assert_eq!(
+        metadata
+            .organization_byte_quota(place.organization)
+            .await
+            .unwrap(),
+        None
+    );
     assert_eq!(metadata.account_byte_quota(&place.account).await.unwrap(), None);
     let nowhere = metadata.set_organization_byte_quota(-1, Some(1), 1).await;
     assert_eq!(conflict(nowhere), Conflict::OrganizationGone);
@@ -117,7 +149,14 @@ pub(crate) async fn an_upload_reserves_and_gives_back(world: World) {
     place.limits(Some(100), Some(1000)).await;
     let upload = place.upload(image).await;
     assert!(upload.under_quota);
-    assert!(metadata.upload(image, &upload.id).await.unwrap().unwrap().under_quota);
+    assert!(
+        metadata
+            .upload(image, &upload.id)
+            .await
+            .unwrap()
+            .unwrap()
+            .under_quota
+    );
 
     let reserve = async |id: &str, bytes| metadata.reserve_upload(id, image, bytes).await.unwrap();
     assert_eq!(reserve(&upload.id, 60).await, None);
@@ -137,7 +176,7 @@ pub(crate) async fn an_upload_reserves_and_gives_back(world: World) {
 
     let other = place.upload(image).await;
     assert_eq!(reserve(&other.id, 20).await, None);
-    let refused = reserve(&other.id, 71).await;
+    let refused = reserve(&other.id, 71).await.map(nameless);
     assert_eq!(refused, Some(full(QuotaPlace::Organization, (100, 0, 50, 51))));
     assert!(!metadata.upload_exists(&other.id).await.unwrap());
     place.holds(0, 30).await;
@@ -169,31 +208,49 @@ pub(crate) async fn a_full_quota_refuses_and_stores_nothing(world: World) {
     world.push(image, &digest("a"), "a", 5).await;
     place.limits(Some(1000), Some(14)).await;
 
-    let refused = || full(QuotaPlace::Account, (14, 10, 0, 10));
+    let no_room = full(QuotaPlace::Account, (14, 10, 0, 10));
     let upload = place.upload(image).await;
-    let pushed = metadata.finish_upload(finish(&upload.id, image, &digest("b"), 6)).await;
-    assert_eq!(conflict(pushed), Conflict::BytesQuota(refused()));
-    assert!(metadata.upload_exists(&upload.id).await.unwrap(), "it is the caller's to give up");
+    let pushed = metadata
+        .finish_upload(finish(&upload.id, image, &digest("b"), 6))
+        .await;
+    assert_eq!(refused(pushed), no_room);
+    assert!(
+        metadata.upload_exists(&upload.id).await.unwrap(),
+        "it is the caller's to give up"
+    );
     assert_eq!(metadata.linked_blob(image, &digest("b")).await.unwrap(), None);
     let mounted = metadata.mount_blob(other, image, &digest("far"), 6).await;
-    assert_eq!(conflict(mounted), Conflict::BytesQuota(refused()));
-    let put = metadata.put_manifest(manifest(image, "five5", &[&digest("a")])).await;
-    let wanted = full(QuotaPlace::Account, (14, 10, 0, 5));
-    assert_eq!(conflict(put), Conflict::BytesQuota(wanted));
-    assert_eq!(metadata.manifest_by_digest(image, &digest("five5")).await.unwrap(), None);
-    metadata.put_manifest(manifest(image, "four", &[&digest("a")])).await.unwrap();
+    assert_eq!(refused(mounted), no_room);
+    let put = metadata
+        .put_manifest(manifest(image, "five5", &[&digest("a")]))
+        .await;
+    assert_eq!(refused(put), full(QuotaPlace::Account, (14, 10, 0, 5)));
+    assert_eq!(
+        metadata
+            .manifest_by_digest(image, &digest("five5"))
+            .await
+            .unwrap(),
+        None
+    );
+    metadata
+        .put_manifest(manifest(image, "four", &[&digest("a")]))
+        .await
+        .unwrap();
     place.holds(14, 0).await;
 
     // Below what is there: nothing new, and what is there stays and can be pushed again.
     place.limits(Some(3), Some(14)).await;
     world.push(image, &digest("a"), "again", 7).await;
-    metadata.put_manifest(manifest(image, "four", &[&digest("a")])).await.unwrap();
+    metadata
+        .put_manifest(manifest(image, "four", &[&digest("a")]))
+        .await
+        .unwrap();
     let put = metadata.put_manifest(manifest(image, "x", &[])).await;
-    assert_eq!(
-        conflict(put),
-        Conflict::BytesQuota(full(QuotaPlace::Organization, (3, 14, 0, 1)))
-    );
-    metadata.delete_manifest(image, &digest("four"), at(8)).await.unwrap();
+    assert_eq!(refused(put), full(QuotaPlace::Organization, (3, 14, 0, 1)));
+    metadata
+        .delete_manifest(image, &digest("four"), at(8))
+        .await
+        .unwrap();
     place.holds(10, 0).await;
 }
 
@@ -216,7 +273,12 @@ pub(crate) async fn as_many_get_in_as_fit(world: World) {
                 return false;
             }
         }
-        let finish = finish(&upload.id, image, &digest(&format!("{}{n}", place.organization)), 6);
+        let finish = finish(
+            &upload.id,
+            image,
+            &digest(&format!("{}{n}", place.organization)),
+            6,
+        );
         match metadata.finish_upload(finish).await {
             Ok(_) => true,
             refused => {
@@ -245,11 +307,20 @@ pub(crate) async fn a_quota_set_amid_pushes_counts_them_all(world: World) {
         metadata.create_upload(new_upload(&key, image, 5)).await.unwrap();
         metadata.reserve_upload(&key, image, 10).await.unwrap();
         let blob = digest(&format!("{}{n}", place.organization));
-        metadata.finish_upload(finish(&key, image, &blob, 6)).await.unwrap();
-        let word = format!("{n:4}");
-        metadata.put_manifest(manifest(image, &word, &[&blob])).await.unwrap();
+        metadata
+            .finish_upload(finish(&key, image, &blob, 6))
+            .await
+            .unwrap();
+        let four = format!("{n:4}");
+        metadata
+            .put_manifest(manifest(image, &four, &[&blob]))
+            .await
+            .unwrap();
         if n.is_multiple_of(3) {
-            metadata.delete_manifest(image, &digest(&word), at(7)).await.unwrap();
+            metadata
+                .delete_manifest(image, &digest(&four), at(7))
+                .await
+                .unwrap();
         }
     };
     let pushes = join_all((0..40).map(push));
@@ -270,7 +341,9 @@ pub(crate) async fn what_a_quota_counts_wrongly_is_found_and_put_right(world: Wo
     let image = place.image().await.id;
     world.push(image, &digest("a"), "a", 5).await;
     place.limits(Some(50), Some(60)).await;
-    world.run("UPDATE byte_quotas SET used_bytes = 3, reserved_bytes = 4 WHERE organization_id IS NOT NULL").await;
+    world
+        .run("UPDATE byte_quotas SET used_bytes = 3, reserved_bytes = 4 WHERE organization_id IS NOT NULL")
+        .await;
     let metadata = &world.metadata;
     let differing = metadata.compare_byte_quotas().await.unwrap();
     assert_eq!(differing, metadata.recount_byte_quotas(9).await.unwrap());

@@ -352,14 +352,23 @@ impl Run<'_> {
     /// Quotas count each link of an image and each manifest.
     async fn compare_quotas(&self) {
         let metadata = &self.world.metadata;
-        let held: i64 = self.model.manifests.keys().map(|(_, word)| self.bytes_of(*word)).sum();
+        let held: i64 = self
+            .model
+            .manifests
+            .keys()
+            .map(|(_, word)| self.bytes_of(*word))
+            .sum();
         let held = held + 10 * i64::try_from(self.model.links.len()).unwrap();
         let organization = metadata.organization_byte_quota(self.organization).await.unwrap();
         let account = metadata.account_byte_quota(&self.account).await.unwrap();
         for quota in [organization, account].into_iter().flatten() {
             assert_eq!((quota.used, quota.reserved), (held, 0), "bytes held");
         }
-        assert_eq!(metadata.compare_byte_quotas().await.unwrap(), [], "bytes of quotas");
+        assert_eq!(
+            metadata.compare_byte_quotas().await.unwrap(),
+            [],
+            "bytes of quotas"
+        );
     }
 
     fn bytes_of(&self, manifest: usize) -> i64 {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use berth_blob::ByteStream;
 use berth_metadata::{Conflict, FinishUpload, UploadRow};
 use berth_oci::{Digest, Hasher};
 use futures_util::StreamExt as _;
 
 use super::active::Turn;
+use super::room::Body;
 use super::row::{as_i64, resume, stored};
 use crate::Registry;
 use crate::clock::now_ms;
@@ -19,7 +19,7 @@ impl Registry {
         self: &Arc<Self>,
         row: UploadRow,
         digest: Digest,
-        (body, turn): (Option<ByteStream>, Option<Turn>),
+        (body, turn): (Option<Body>, Option<Turn>),
     ) -> Result<(), Error> {
         let registry = Arc::clone(self);
         self.uploads
@@ -31,12 +31,7 @@ impl Registry {
             .await
     }
 
-    async fn finish_row(
-        &self,
-        row: UploadRow,
-        digest: &Digest,
-        body: Option<ByteStream>,
-    ) -> Result<(), Error> {
+    async fn finish_row(&self, row: UploadRow, digest: &Digest, body: Option<Body>) -> Result<(), Error> {
         let mut hasher = resume(&row)?;
         let announced = hasher.algorithm();
         if row.offset == 0 && hasher.algorithm() != digest.algorithm() {
@@ -45,7 +40,8 @@ impl Registry {
         let upload = match body {
             None => stored(&row),
             Some(body) => {
-                let (upload, received, outcome) = self.receive(&row, hasher, body).await?;
+                let bytes = self.with_room(&row, body, Some(digest)).await?;
+                let (upload, received, outcome) = self.receive(&row, hasher, bytes).await?;
                 if outcome.is_err() && received.algorithm() == announced {
                     self.save(&row, &upload, &received).await?;
                 }
@@ -73,11 +69,11 @@ impl Registry {
             self.rehash(&row.id, &key, upload.offset, digest).await?;
         }
         let finish = FinishUpload {
-            upload_id: Some(row.id),
+            upload_id: Some(row.id.clone()),
             repository_id: row.repository_id,
             digest: digest.to_string(),
             size: as_i64(upload.offset),
-            key,
+            key: key.clone(),
             now: now_ms(),
         };
         let repository_id = finish.repository_id;
@@ -86,6 +82,11 @@ impl Registry {
             Err(berth_metadata::Error::Conflict(Conflict::UploadGone)) => {
                 let linked = self.metadata.linked_blob(repository_id, digest.as_str()).await?;
                 linked.map(drop).ok_or(Error::UploadUnknown)
+            }
+            Err(error @ berth_metadata::Error::Conflict(Conflict::BytesQuota(_))) => {
+                self.metadata.delete_upload(&row.id).await?;
+                self.delete_bytes(&key).await?;
+                Err(error.into())
             }
             finished => Ok(finished.map(drop)?),
         }

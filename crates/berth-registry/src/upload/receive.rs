@@ -6,6 +6,7 @@ use berth_oci::Hasher;
 
 use super::active::Turn;
 use super::bounded::{bounded, is_oversized};
+use super::room::{Body, refusal};
 use super::row::{as_i64, offset, resume, stored};
 use crate::Registry;
 use crate::clock::now_ms;
@@ -13,9 +14,10 @@ use crate::error::Error;
 
 impl Registry {
     /// Receives one chunk and answers how far the upload came.
-    pub(super) async fn append(&self, turn: Turn, row: UploadRow, body: ByteStream) -> Result<u64, Error> {
+    pub(super) async fn append(&self, turn: Turn, row: UploadRow, body: Body) -> Result<u64, Error> {
         let hasher = resume(&row)?;
-        let (upload, hasher, outcome) = self.receive(&row, hasher, turn.guard(body)).await?;
+        let bytes = self.with_room(&row, body, None).await?;
+        let (upload, hasher, outcome) = self.receive(&row, hasher, turn.guard(bytes)).await?;
         self.save(&row, &upload, &hasher).await?;
         outcome.map(|()| upload.offset)
     }
@@ -23,7 +25,7 @@ impl Registry {
     /// Notes how far an upload came.
     pub(super) async fn save(&self, row: &UploadRow, upload: &Upload, hasher: &Hasher) -> Result<(), Error> {
         if upload.offset <= offset(row) {
-            return Ok(());
+            return self.give_room_back(row).await;
         }
         let save = SaveUpload {
             id: row.id.clone(),
@@ -64,7 +66,13 @@ impl Registry {
                     max: self.limits.blob_bytes_max,
                 });
             }
-            Err(berth_blob::Error::Body(source)) => Err(Error::BodyInterrupted(source)),
+            Err(berth_blob::Error::Body(source)) => match refusal(source) {
+                Ok(error) => {
+                    self.discard_upload(&upload).await?;
+                    return Err(error);
+                }
+                Err(source) => Err(Error::BodyInterrupted(source)),
+            },
             Err(berth_blob::Error::NotFound) => {
                 self.discard_upload(&upload).await?;
                 return Err(Error::UploadUnknown);

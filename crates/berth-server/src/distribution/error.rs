@@ -151,7 +151,9 @@ fn status(error: &Error) -> (StatusCode, ErrorCode) {
         Error::Unauthenticated | Error::BadCredentials { .. } | Error::InsufficientScope(_) => {
             (StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized)
         }
-        Error::Denied(_) | Error::QuotaExceeded { .. } => (StatusCode::FORBIDDEN, ErrorCode::Denied),
+        Error::Denied(_) | Error::QuotaExceeded { .. } | Error::BytesQuota(_) => {
+            (StatusCode::FORBIDDEN, ErrorCode::Denied)
+        }
         Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
         Error::RepositoryUnknown(_) | Error::Unknown(_) => (StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
         Error::ManifestUnknown(_) => (StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
@@ -191,6 +193,18 @@ fn body(error: &Error, code: ErrorCode) -> ErrorBody {
         Error::BadCredentials { explanation } => authenticate::unauthorized(explanation.as_deref()),
         Error::Denied(denial) => ErrorBody::one(code, denial.text, Some(json!(denial.explanation))),
         Error::QuotaExceeded { .. } => ErrorBody::one(code, NO_PERMISSION, Some(json!(error.to_string()))),
+        // Docker shows the message alone.
+        Error::BytesQuota(full) => ErrorBody::one(
+            code,
+            error.to_string(),
+            Some(json!({
+                "quota_of": full.of(),
+                "limit_bytes": full.limit,
+                "used_bytes": full.used,
+                "reserved_bytes": full.reserved,
+                "wanted_bytes": full.wanted,
+            })),
+        ),
         Error::NameInvalid(name) => name_invalid(name),
         Error::ReferencesMissing(missing) => ErrorBody {
             errors: missing

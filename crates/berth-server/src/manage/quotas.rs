@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::call::Call;
 use super::error::{Refused, Subject};
-use super::names::repository;
+use super::names::{InOrganization, repository};
 use super::wire::Nothing;
 use crate::manage::names::Path;
 use crate::state::AppState;
@@ -19,6 +19,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(show, set))
+        .routes(routes!(show_organization, set_organization))
 }
 
 /// The path of a project.
@@ -58,11 +59,12 @@ struct QuotaList {
 /// A quota and how much of it is used.
 #[derive(Serialize, ToSchema)]
 struct QuotaRow {
-    /// `namespace`: organizations that the caller created; `repository`: images of the account; `tag`: tags of the image.
+    /// `namespace`: organizations that the caller created; `repository`: images of the account; `tag`: tags of the image;
+    /// `storage`: bytes of the account.
     quota_key: &'static str,
     quota_limit: i64,
     used: i64,
-    /// Always empty: things are counted.
+    /// `byte` for bytes, and empty where things are counted.
     unit: &'static str,
 }
 
@@ -79,11 +81,34 @@ struct AccountQuotas {
     /// Tags of one image; as many as it likes when null.
     #[schema(minimum = 0)]
     tag: Option<i64>,
+    /// Bytes of all its images, each counting its blobs once, and its manifests; as many as it likes when null.
+    #[schema(minimum = 0)]
+    bytes: Option<i64>,
+}
+
+/// How many bytes an organization may hold.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct WantedBytes {
+    /// Bytes of all its images, each counting its blobs once, and its manifests; as many as its account may when null.
+    #[schema(minimum = 0)]
+    bytes: Option<i64>,
+}
+
+/// How many bytes an organization may hold, and holds.
+#[derive(Serialize, ToSchema)]
+struct OrganizationQuota {
+    /// As many as its account may when null.
+    bytes: Option<i64>,
+    /// Bytes it holds; counted where a quota is set, else null. The ledger tells it of every organization.
+    used_bytes: Option<i64>,
+    /// Bytes that running uploads have brought or announced.
+    reserved_bytes: Option<i64>,
 }
 
 /// List the caller's quotas
 ///
-/// Images are counted when the account has a quota of them; tags when it has one and an image is named.
+/// Images and bytes are counted when the account has a quota of them; tags when it has one and an image is named.
 #[utoipa::path(get, path = "/v2/manage/projects/{project_id}/quotas", operation_id = "list_quotas", tag = "quotas",
     params(InProject, OfImage), responses((status = 200, body = QuotaList), (status = 404, body = super::error::RefusalBody)))]
 async fn list(
@@ -102,14 +127,20 @@ async fn list(
         }
     };
     let quotas = app.registry.quotas(&call.caller, image.as_ref()).await?;
-    let quotas = quotas.iter().map(|quota| QuotaRow {
+    let counts = quotas.counts.iter().map(|quota| QuotaRow {
         quota_key: key(quota.quota),
         quota_limit: quota.limit,
         used: quota.used,
         unit: "",
     });
+    let bytes = quotas.bytes.iter().map(|quota| QuotaRow {
+        quota_key: "storage",
+        quota_limit: quota.limit,
+        used: quota.used,
+        unit: "byte",
+    });
     Ok(Json(QuotaList {
-        quotas: quotas.collect(),
+        quotas: counts.chain(bytes).collect(),
     }))
 }
 
@@ -133,6 +164,7 @@ async fn show(
         namespace: quotas.organizations_per_user,
         repository: quotas.repositories,
         tag: quotas.tags_per_repository,
+        bytes: quotas.bytes,
     }))
 }
 
@@ -153,11 +185,54 @@ async fn set(
         organizations_per_user: wanted.namespace,
         repositories: wanted.repository,
         tags_per_repository: wanted.tag,
+        bytes: wanted.bytes,
     };
     app.registry
         .set_account_quotas(&call.caller, &of.domain_name, quotas)
         .await
         .map_err(refused)?;
+    Ok(Json(Nothing {}))
+}
+
+/// Show how many bytes an organization may hold
+#[utoipa::path(get, path = "/v2/manage/namespaces/{namespace}/quotas", operation_id = "show_namespace_quotas",
+    tag = "quotas", params(InOrganization),
+    responses((status = 200, body = OrganizationQuota), (status = 404, body = super::error::RefusalBody)),
+    extensions(("x-berth-extension" = json!(true))))]
+async fn show_organization(
+    State(app): State<AppState>,
+    Path(place): Path<InOrganization>,
+    call: Call,
+) -> Result<Json<OrganizationQuota>, Refused> {
+    let quota = app
+        .registry
+        .organization_byte_quota(&call.caller, &place.name()?)
+        .await
+        .map_err(|error| Refused::of(Subject::Organization, error))?;
+    Ok(Json(OrganizationQuota {
+        bytes: quota.map(|quota| quota.limit),
+        used_bytes: quota.map(|quota| quota.used),
+        reserved_bytes: quota.map(|quota| quota.reserved),
+    }))
+}
+
+/// Set how many bytes an organization may hold
+///
+/// For the administrators of its account. What it holds already stays, and new bytes are refused until there are fewer.
+#[utoipa::path(put, path = "/v2/manage/namespaces/{namespace}/quotas", operation_id = "set_namespace_quotas",
+    tag = "quotas", params(InOrganization), request_body = WantedBytes,
+    responses((status = 200, body = Nothing), (status = 404, body = super::error::RefusalBody)),
+    extensions(("x-berth-extension" = json!(true))))]
+async fn set_organization(
+    State(app): State<AppState>,
+    Path(place): Path<InOrganization>,
+    call: Call,
+) -> Result<Json<Nothing>, Refused> {
+    let wanted: WantedBytes = call.json()?;
+    app.registry
+        .set_organization_byte_quota(&call.caller, &place.name()?, wanted.bytes)
+        .await
+        .map_err(|error| Refused::of(Subject::Organization, error))?;
     Ok(Json(Nothing {}))
 }
 

@@ -57,11 +57,21 @@ fn the_operator_sets_what_an_account_may_have() {
         let all: Vec<&str> = ["quota"].iter().chain(arguments).copied().collect();
         installation.admin(&all)
     };
-    let none = json!({ "account": "berth", "organizations": null, "images": null, "tags": null });
+    let none =
+        json!({ "account": "berth", "organizations": null, "images": null, "tags": null, "bytes": null });
     assert_eq!(quota(&["show", "berth"]), none);
-    let set = json!({ "account": "berth", "organizations": 7, "images": null, "tags": 3 });
+    let set = json!({ "account": "berth", "organizations": 7, "images": null, "tags": 3, "bytes": 3072 });
     assert_eq!(
-        quota(&["set", "berth", "--organizations", "7", "--tags", "3"]),
+        quota(&[
+            "set",
+            "berth",
+            "--organizations",
+            "7",
+            "--tags",
+            "3",
+            "--bytes",
+            "3KiB"
+        ]),
         set
     );
     assert_eq!(quota(&["show", "berth"]), set);

@@ -65,6 +65,16 @@ impl Value for Size {
     }
 }
 
+/// A number of bytes on the command line, with a unit or without one; 0 is one too.
+pub(crate) fn bytes(text: &str) -> Result<i64, String> {
+    let mut size = Size::default();
+    match text.parse() {
+        Ok(number) => size.0 = number,
+        Err(_) => size.assign(text)?,
+    }
+    i64::try_from(size.0).map_err(|_| "it is too large".to_owned())
+}
+
 /// Reads "24h" or "24 h" into the smallest unit; never zero, because no limit means anything at zero.
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Result<u64, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

@@ -24,6 +24,7 @@ pub(super) fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &
                 Quota::Tags => "4000099",
             },
         ),
+        Error::BytesQuota(_) => (StatusCode::BAD_REQUEST, "4000100"),
         Error::NameInvalid(_) => (StatusCode::BAD_REQUEST, "4001008"),
         Error::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, "5070070"),
         Error::ReadOnly | Error::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "5030000"),

@@ -2,7 +2,7 @@
 //! stand behind `SVCSTG.SWR.` on the wire; the first three are the HTTP status.
 
 /// Code and meaning.
-pub(crate) const CODES: [(&str, &str); 49] = [
+pub(crate) const CODES: [(&str, &str); 50] = [
     (
         "SVCSTG.S2I.4019000",
         "neither a token nor a signature is in the request",
@@ -20,6 +20,7 @@ pub(crate) const CODES: [(&str, &str); 49] = [
     ("4000097", "the quota of organizations is used up"),
     ("4000098", "the quota of images is used up"),
     ("4000099", "the quota of tags is used up"),
+    ("4000100", "a quota of bytes has no room"),
     ("4000306", "the retention does not exist"),
     ("4001008", "the organization's name is invalid"),
     ("4001009", "is_public is neither true nor false"),

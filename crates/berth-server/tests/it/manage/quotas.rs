@@ -24,9 +24,9 @@ async fn quotas_tell_what_counts_for_the_caller() {
     for path in [QUOTAS, OF_TAGS] {
         assert_eq!(listed(path).await, json!({ "quotas": [organizations] }));
     }
-    let none = json!({ "namespace": null, "repository": null, "tag": null });
+    let none = json!({ "namespace": null, "repository": null, "tag": null, "bytes": null });
     assert_eq!(listed(SET).await, none);
-    let set = json!({ "namespace": 9, "repository": 4, "tag": 3 });
+    let set = json!({ "namespace": 9, "repository": 4, "tag": 3, "bytes": null });
     assert_eq!(team.does(Method::PUT, SET, &set, 200).await, json!({}));
     assert_eq!(listed(SET).await, set);
     let (organizations, images) = (row("namespace", 9, 1), row("repository", 4, 1));

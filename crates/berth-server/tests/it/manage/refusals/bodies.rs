@@ -51,6 +51,7 @@ impl Names {
             "create_session" => json!({ "account": "berth", "user": "script", "password": PASSWORD }),
             "start_maintenance" => json!({}),
             "set_domain_quotas" => json!({ "tag": 100 }),
+            "set_namespace_quotas" => json!({ "bytes": 100 }),
             other => self.registration(other, status),
         }
     }
