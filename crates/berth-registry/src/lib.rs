@@ -65,10 +65,10 @@ pub use agency::Agency;
 pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, AuditEvent, AuditFilter, ByteQuota, Cluster, ContentHit,
-    Counts, Grant, Group, HistoryOrder, ListedOrganization, MaintenanceRun, Mirror, Organization, OrganizationUsage,
-    Permission, QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter, RepositoryHit,
-    RepositoryOrder, RepositorySet, RetentionLogRow, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun,
-    User,
+    Counts, Grant, Group, HistoryOrder, ListedOrganization, MaintenanceRun, Mirror, Organization,
+    OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter,
+    RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow, SyncJob, SyncRule, TextMatch, TriggerRow,
+    TriggerRun, User,
 };
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
