@@ -6,6 +6,7 @@ pub mod contract;
 mod document;
 mod faulty;
 mod fs;
+mod s3;
 
 use std::io;
 use std::ops::Range;
@@ -20,6 +21,7 @@ use futures_util::stream::BoxStream;
 
 pub use faulty::{Fault, FaultyStore};
 pub use fs::FileStore;
+pub use s3::{Patience, S3Settings, S3Store};
 
 /// Bytes on their way in or out; an error item ends the stream.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -166,6 +168,17 @@ pub enum Error {
     /// The body given to [`BlobStore::append`] or [`BlobStore::write_document`] ended in this error.
     #[error("the body of the upload broke off")]
     Body(#[source] io::Error),
+    /// The store does not answer, or asked to come back later; the same call may succeed then.
+    #[error("{doing}: the blob store does not do its work now: {source}")]
+    Unavailable {
+        /// What the store was doing.
+        doing: String,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// The store cannot be used as it is set up, with a sentence that says what to do.
+    #[error("{0}")]
+    Misconfigured(String),
     /// Anything else; for the log, not for the client.
     #[error("{doing}: {source}")]
     Internal {

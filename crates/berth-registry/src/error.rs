@@ -215,7 +215,8 @@ impl From<berth_blob::Error> for Error {
             berth_blob::Error::ReadOnly => Self::ReadOnly,
             berth_blob::Error::Body(source) => Self::BodyInterrupted(source),
             // Another process writes to the upload; this one's requests take turns.
-            berth_blob::Error::Busy => Self::Unavailable,
+            berth_blob::Error::Busy | berth_blob::Error::Unavailable { .. } => Self::Unavailable,
+            berth_blob::Error::Misconfigured(what) => Self::Invalid(what),
             other => Self::internal("using the blob store", other),
         }
     }

@@ -14,14 +14,14 @@ pub(super) async fn claimed(store: &dyn BlobStore) {
 
 pub(super) async fn read_back(store: &dyn BlobStore) {
     let name = "contract/read-back";
-    let (blobs, uploads) = (keys(store).await, unfinished(store).await);
+    let before = everything(store).await;
     for length in [0, 1, 70_000, (12 << 20) + 5] {
         let bytes = bytes(length, 3);
         let written = store.write_document(name, body(&bytes, 64 << 10)).await;
         written.expect("the document is written");
         assert!(read(store, name).await == bytes, "{length} bytes are the same");
     }
-    assert_eq!((keys(store).await, unfinished(store).await), (blobs, uploads));
+    assert_eq!(everything(store).await, before);
     for _ in 0..2 {
         store.delete_document(name).await.expect("it is deleted");
     }
@@ -94,6 +94,14 @@ async fn read(store: &dyn BlobStore, name: &str) -> Vec<u8> {
     let stream = store.read_document(name).await.expect("the document opens");
     let items: Vec<_> = stream.try_collect().await.expect("the document is read");
     items.concat()
+}
+
+/// All blobs and uploads.
+async fn everything(store: &dyn BlobStore) -> Vec<String> {
+    let mut found = keys(store).await;
+    found.extend(unfinished(store).await);
+    found.sort();
+    found
 }
 
 async fn names(store: &dyn BlobStore, prefix: &str) -> Vec<String> {

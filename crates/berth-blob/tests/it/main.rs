@@ -11,3 +11,4 @@ mod kill;
 mod mount;
 mod power;
 mod properties;
+mod s3;
