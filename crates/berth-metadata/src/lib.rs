@@ -7,6 +7,7 @@
 mod accessories;
 mod accounts;
 mod agencies;
+mod attempts;
 mod audit;
 mod blobs;
 mod byte_quotas;
@@ -53,6 +54,7 @@ mod viewer;
 
 pub use accessories::{AccessoriesPage, Accessory};
 pub use accounts::Account;
+pub use attempts::{Failures, SeenSignature};
 pub use audit::{AuditEvent, AuditFilter, AuditMark};
 pub use blobs::{BlobRow, LinkedBlob, UnlinkOutcome};
 pub use byte_quotas::{ByteQuota, ByteRecount};
@@ -92,7 +94,7 @@ pub use tags::{
 };
 pub use temporary_keys::TemporaryKey;
 pub use triggers::{NewTrigger, TriggerRow, TriggerRun};
-pub use uploads::{FinishOutcome, FinishUpload, SaveUpload, UploadRow};
+pub use uploads::{FinishOutcome, FinishUpload, SaveUpload, TakenTurn, TurnStanding, UploadRow, UploadTurn};
 pub use users::{AccessType, NewUser, User};
 pub use viewer::Viewer;
 

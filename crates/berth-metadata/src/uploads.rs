@@ -1,11 +1,13 @@
 //! Unfinished uploads: their row is the only truth about the offset.
 
+pub use turns::{TakenTurn, TurnStanding, UploadTurn};
+
 use crate::Metadata;
 use crate::blobs;
 use crate::byte_quotas::{self, Change, under_quota};
 use crate::error::{Conflict, Error, QuotaFull};
 use crate::pool::{Durability, Failure};
-use crate::sql::{Meaning, change, first};
+use crate::sql::{Meaning, Statement, change, first};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -49,6 +51,10 @@ pub struct SaveUpload {
     pub hash_state: Vec<u8>,
     /// The blob store's note after them.
     pub backend: String,
+    /// Whose turn it was when they came; empty when nobody had one. Nothing is saved when it is another's now.
+    pub turn: String,
+    /// Whether the turn goes on: more bytes are coming.
+    pub goes_on: bool,
     /// Milliseconds since the epoch.
     pub now: i64,
 }
@@ -80,18 +86,25 @@ pub struct FinishOutcome {
 macro_rules! upload_columns {
     () => {
         concat!(
-            "SELECT id, repository_id, user_id, algorithm, byte_offset, hash_state, backend, created_at, updated_at, \
+            "id, repository_id, user_id, algorithm, byte_offset, hash_state, backend, created_at, updated_at, \
              reserved_bytes, CASE WHEN ",
             under_quota!("uploads.repository_id"),
-            " THEN 1 ELSE 0 END AS under_quota FROM uploads "
+            " THEN 1 ELSE 0 END AS under_quota"
         )
     };
 }
 
-pub(crate) const FIND: &str = concat!(upload_columns!(), "WHERE id = $2 AND repository_id = $1");
-pub(crate) const EXPIRED: &str = concat!(
+mod turns;
+
+pub(crate) const FIND: &str = concat!(
+    "SELECT ",
     upload_columns!(),
-    "WHERE updated_at < $1 ORDER BY updated_at LIMIT $2"
+    " FROM uploads WHERE id = $2 AND repository_id = $1"
+);
+pub(crate) const EXPIRED: &str = concat!(
+    "SELECT ",
+    upload_columns!(),
+    " FROM uploads WHERE updated_at < $1 ORDER BY updated_at LIMIT $2"
 );
 
 impl Metadata {
@@ -193,16 +206,7 @@ impl Metadata {
                 "cancel an upload",
                 Durability::Relaxed,
                 id.to_owned(),
-                |tx, id| {
-                    Box::pin(async move {
-                        let Some(row) = first(tx, sqlx::query(DELETE).bind(id.clone())).await? else {
-                            return Ok(false);
-                        };
-                        let reserved = Change::reserved(-row.try_get::<i64, _>(1)?);
-                        byte_quotas::charge(tx, row.try_get(0)?, reserved).await?;
-                        Ok(true)
-                    })
-                },
+                |tx, id| Box::pin(forget(tx, sqlx::query(DELETE).bind(id.clone()))),
             )
             .await
     }
@@ -216,6 +220,16 @@ impl Metadata {
         )
         .await
     }
+}
+
+/// Runs a statement that deletes an upload, and gives back what that had reserved.
+async fn forget(tx: &mut AnyConnection, delete: Statement) -> Result<bool, Failure> {
+    let Some(row) = first(tx, delete).await? else {
+        return Ok(false);
+    };
+    let reserved = Change::reserved(-row.try_get::<i64, _>(1)?);
+    byte_quotas::charge(tx, row.try_get(0)?, reserved).await?;
+    Ok(true)
 }
 
 async fn reserve(
@@ -253,8 +267,9 @@ async fn reserve(
 }
 
 async fn save_row(tx: &mut AnyConnection, save: &SaveUpload) -> Result<(), Failure> {
-    const SAVE: &str = "UPDATE uploads SET byte_offset = $3, hash_state = $4, backend = $5, updated_at = $6 \
-         WHERE id = $1 AND byte_offset = $2 RETURNING repository_id, reserved_bytes";
+    const SAVE: &str = "UPDATE uploads SET byte_offset = $3, hash_state = $4, backend = $5, updated_at = $6, \
+             turn = CASE WHEN $8 = 1 THEN turn END, turn_until = CASE WHEN $8 = 1 THEN turn_until ELSE 0 END \
+         WHERE id = $1 AND byte_offset = $2 AND COALESCE(turn, '') = $7 RETURNING repository_id, reserved_bytes";
     const TRIM: &str = "UPDATE uploads SET reserved_bytes = $2 WHERE id = $1";
     const OFFSET: &str = "SELECT byte_offset FROM uploads WHERE id = $1";
     let update = sqlx::query(SAVE)
@@ -263,10 +278,12 @@ async fn save_row(tx: &mut AnyConnection, save: &SaveUpload) -> Result<(), Failu
         .bind(save.offset)
         .bind(save.hash_state.clone())
         .bind(save.backend.clone())
-        .bind(save.now);
+        .bind(save.now)
+        .bind(save.turn.clone())
+        .bind(i64::from(save.goes_on));
     if let Some(row) = first(tx, update).await? {
         let beyond = row.try_get::<i64, _>(1)? - save.offset;
-        if beyond > 0 {
+        if beyond > 0 && !save.goes_on {
             change(tx, sqlx::query(TRIM).bind(save.id.clone()).bind(save.offset)).await?;
             byte_quotas::charge(tx, row.try_get(0)?, Change::reserved(-beyond)).await?;
         }

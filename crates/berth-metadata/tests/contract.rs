@@ -13,6 +13,8 @@ mod byte_quotas;
 mod content;
 #[path = "contract/damage.rs"]
 mod damage;
+#[path = "contract/failures.rs"]
+mod failures;
 #[path = "contract/iam.rs"]
 mod iam;
 #[path = "contract/lists.rs"]
@@ -43,6 +45,8 @@ mod sharing;
 mod statistics;
 #[path = "contract/tags.rs"]
 mod tags;
+#[path = "contract/turns.rs"]
+mod turns;
 #[path = "contract/uploads.rs"]
 mod uploads;
 #[path = "contract/world.rs"]
@@ -156,6 +160,13 @@ contract! {
     uploads::a_digest_pushed_again_while_reclaimed_gets_a_new_key,
     uploads::a_repeated_finish_changes_nothing,
     uploads::expired_uploads_are_found,
+    turns::one_request_at_a_time_has_the_turn,
+    turns::a_silent_holder_loses_the_turn_and_saves_nothing_any_more,
+    turns::an_upload_that_bytes_come_in_for_does_not_expire,
+    failures::failures_are_counted_for_all,
+    failures::attempts_queue_up_whoever_they_come_to,
+    failures::a_signature_is_new_once,
+    failures::both_are_forgotten,
     uploads::a_mount_needs_the_source_link,
     uploads::a_readable_blob_is_found_for_those_who_may_read_it,
     uploads::a_blob_in_use_is_not_unlinked,

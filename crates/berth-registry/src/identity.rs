@@ -12,7 +12,6 @@ use std::time::Duration;
 use berth_metadata::{
     AccessKey, AccessType, Metadata, Session, SigningKeyRow, TemporaryKey, TemporaryLogin, User,
 };
-use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
@@ -27,6 +26,7 @@ use crate::throttle::Throttle;
 
 pub use login::Presented;
 pub(crate) use login::login_key;
+pub(crate) use signature::REMEMBERED_MS as SIGNATURES_REMEMBERED_MS;
 
 /// SWR's text for a user whose access type does not cover programs, or the console.
 const NO_ACCESS: &str = "Authenticate Error";
@@ -36,9 +36,6 @@ const SIGNING_KEY_CONTEXT: &str = "token signing key";
 const TOKEN_BYTES_REMEMBERED: u64 = 16 << 20;
 const USE_NOTED_EVERY_MS: i64 = 3_600_000;
 const TOKENS_REMEMBERED_FOR: Duration = Duration::from_mins(15);
-const SIGNATURES_REMEMBERED: u64 = 100_000;
-/// A signature may be dated 15 minutes ahead and is then good for 15 minutes more.
-const SIGNATURE_WINDOW: Duration = Duration::from_mins(31);
 
 /// What identity needs to know of an installation.
 #[derive(Clone, Debug)]
@@ -64,8 +61,6 @@ pub(crate) struct Identity {
     /// Tokens whose signature was checked, by their SHA-256.
     pub(crate) verified_tokens: Cache<[u8; 32], Arc<Verified>>,
     throttle: Throttle,
-    /// Signatures that changed something, so that they do so once.
-    seen_signatures: Cache<String, signature::SeenSignature>,
 }
 
 impl Identity {
@@ -86,12 +81,7 @@ impl Identity {
                 .weigher(|_, verified: &Arc<Verified>| verified.memory_bytes())
                 .time_to_live(TOKENS_REMEMBERED_FOR)
                 .build(),
-            throttle: Throttle::new(),
-            seen_signatures: Cache::builder()
-                .max_capacity(SIGNATURES_REMEMBERED)
-                .eviction_policy(EvictionPolicy::lru())
-                .time_to_live(SIGNATURE_WINDOW)
-                .build(),
+            throttle: Throttle::new(metadata.clone()),
         })
     }
 

@@ -12,7 +12,9 @@ use crate::Registry;
 use crate::clock::now_ms;
 use crate::counting::{Counting, day_of};
 use crate::error::Error;
+use crate::identity::SIGNATURES_REMEMBERED_MS;
 use crate::maintenance_run::{MaintenanceKind, Running};
+use crate::throttle::FORGOTTEN_AFTER_MS;
 use crate::upload::stored;
 
 /// Rows of one step: a step never holds a write transaction for long.
@@ -144,6 +146,9 @@ impl Registry {
         while self.metadata.delete_expired_temporary_logins(ended, STEP).await? > 0 {}
         while self.metadata.delete_expired_temporary_keys(ended, STEP).await? > 0 {}
         while self.metadata.delete_expired_sessions(ended, STEP).await? > 0 {}
+        let attempts = (FORGOTTEN_AFTER_MS, SIGNATURES_REMEMBERED_MS);
+        while self.metadata.forget_attempts(attempts, STEP).await? > 0 {}
+        self.metadata.forget_commits().await?;
         let forgotten = now.saturating_sub(self.limits.audit_ttl_ms());
         while self.metadata.forget_audit_events(forgotten, STEP).await? > 0 {}
         let forgotten = day_of(now) - REPOSITORY_DAYS_KEPT;
@@ -153,14 +158,16 @@ impl Registry {
 
     async fn expire_uploads(&self, before: i64) -> Result<(), Error> {
         loop {
-            let mut expired = self.metadata.expired_uploads(before, STEP).await?;
-            // Its row tells of the last request that ended, not of bytes that are coming in now.
-            expired.retain(|row| !self.uploads.is_active(&row.id));
+            let expired = self.metadata.expired_uploads(before, STEP).await?;
+            let mut deleted = 0;
             for row in &expired {
-                self.metadata.delete_upload(&row.id).await?;
-                self.abort_or_leave(&stored(row)).await;
+                // Not the ones that bytes are coming in for now, in whichever process.
+                if self.metadata.delete_expired_upload(&row.id, before).await? {
+                    deleted += 1;
+                    self.abort_or_leave(&stored(row)).await;
+                }
             }
-            if expired.is_empty() {
+            if deleted == 0 {
                 return Ok(());
             }
         }

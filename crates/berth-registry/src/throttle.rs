@@ -1,11 +1,10 @@
 //! Repeated failures to say who one is: they slow down, per source address and per user, and lock a signing key.
-//! In memory, bounded, forgotten when idle; each replica counts for itself. Knows no credentials.
+//! Counted in the database, for all replicas together, and forgotten when idle. Knows no credentials.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use moka::ops::compute::Op;
-use moka::sync::Cache;
+use berth_metadata::{Failures, Metadata};
 
 use crate::Error;
 
@@ -43,18 +42,19 @@ impl Subject {
 }
 
 const LOGIN_CHARS_MAX: usize = 200;
-const SUBJECTS_MAX: u64 = 100_000;
-const FORGOTTEN_AFTER: Duration = Duration::from_mins(30);
+/// How long failures are kept after the last one.
+pub(crate) const FORGOTTEN_AFTER_MS: i64 = 30 * 60 * 1000;
 /// The longest that an attempt is held back; one that would have to wait longer is told to come back.
 const PATIENCE_MS: i64 = 10_000;
 
 /// What repeated failures cost.
+#[derive(Clone, Copy)]
 enum Rule {
     /// Attempts after the free failures go one by one, with a pause between them that doubles with each failure. A
     /// person notices little, and many attempts at once gain nothing.
-    Slower { free: u32, first_ms: i64, max_ms: i64 },
+    Slower { free: i64, first_ms: i64, max_ms: i64 },
     /// After so many failures nothing is tried for a time; then the count starts again.
-    Locked { failures: u32, for_ms: i64 },
+    Locked { failures: i64, for_ms: i64 },
 }
 
 /// Many people share one address, and any success of theirs resets it: only a source that does nothing but fail waits.
@@ -84,87 +84,122 @@ impl Subject {
     }
 }
 
-#[derive(Clone, Copy, Default)]
-struct Failures {
-    count: u32,
-    /// Milliseconds since the epoch before which no further attempt is made.
-    next_at: i64,
+impl std::fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Subject::Source(address) => write!(formatter, "source {address}"),
+            // The database knows no zero byte.
+            Subject::Login(name) => write!(formatter, "login {}", name.replace('\0', "\u{fffd}")),
+            Subject::SigningKey(id) => write!(formatter, "key {}", id.replace('\0', "\u{fffd}")),
+        }
+    }
 }
 
-/// The table of failures.
+/// The count of failures.
 pub(crate) struct Throttle {
-    failures: Cache<Subject, Failures>,
+    metadata: Metadata,
+}
+
+/// An attempt that may be made now.
+pub(crate) struct Attempt {
+    subject: Subject,
+    /// Whether it has failures to forget when it succeeds.
+    has_failed: bool,
+}
+
+impl Attempt {
+    /// An attempt that nothing holds back.
+    pub(crate) fn free(subject: Subject) -> Self {
+        Self {
+            subject,
+            has_failed: false,
+        }
+    }
 }
 
 impl Throttle {
-    pub(crate) fn new() -> Throttle {
-        Throttle {
-            failures: Cache::builder()
-                .max_capacity(SUBJECTS_MAX)
-                .time_to_idle(FORGOTTEN_AFTER)
-                .build(),
-        }
+    pub(crate) fn new(metadata: Metadata) -> Throttle {
+        Throttle { metadata }
     }
 
-    /// How long to hold an attempt of `subject` back before its credential is looked at; `Throttled` when that would be
-    /// too long. Each call takes a turn of its own.
-    pub(crate) fn turn(&self, subject: &Subject, now: i64) -> Result<Duration, Error> {
-        if !self.failures.contains_key(subject) {
-            return Ok(Duration::ZERO);
-        }
-        let mut turn_at = now;
-        self.failures.entry_by_ref(subject).and_compute_with(|entry| {
-            let Some(before) = entry.map(moka::Entry::into_value) else {
-                return Op::Nop;
-            };
-            turn_at = before.next_at.max(now);
-            match subject.rule().pause_ms(before.count) {
-                Some(pause) if turn_at - now <= PATIENCE_MS => Op::Put(Failures {
-                    next_at: turn_at + pause,
-                    ..before
-                }),
-                _ => Op::Nop,
+    /// Holds an attempt of `subject` back for as long as its failures demand, before its credential is looked at;
+    /// `Throttled` when that would be too long. Each call takes a turn of its own.
+    pub(crate) async fn attempt(&self, subject: Subject) -> Result<Attempt, Error> {
+        let name = subject.to_string();
+        let Some((failures, now)) = self.metadata.failures(&name, FORGOTTEN_AFTER_MS).await? else {
+            return Ok(Attempt::free(subject));
+        };
+        let rule = subject.rule();
+        let wait = match rule.pause_ms(failures.count) {
+            // A turn of its own: the next one comes after it, to whichever replica.
+            Some(_) => {
+                let turn = move |before, now| rule.turn(before, now);
+                self.metadata
+                    .change_failures(&name, FORGOTTEN_AFTER_MS, turn)
+                    .await??
             }
-        });
-        let wait = u64::try_from(turn_at - now).unwrap_or(0);
-        if turn_at - now <= PATIENCE_MS {
-            Ok(Duration::from_millis(wait))
-        } else {
-            Err(Error::Throttled {
-                retry_after_seconds: wait.div_ceil(1000),
-            })
-        }
+            None => rule.turn(failures, now).1?,
+        };
+        tokio::time::sleep(wait).await;
+        Ok(Attempt {
+            subject,
+            has_failed: true,
+        })
     }
 
     /// Counts a failure.
-    pub(crate) fn failed(&self, subject: Subject, now: i64) {
-        let rule = subject.rule();
-        self.failures.entry(subject).and_compute_with(|entry| {
-            let before = entry.map(moka::Entry::into_value).unwrap_or_default();
-            Op::Put(rule.failed(before, now))
-        });
+    pub(crate) async fn failed(&self, attempt: Attempt) -> Result<(), Error> {
+        let rule = attempt.subject.rule();
+        let failed = move |before, now| (rule.failed(before, now), ());
+        let name = attempt.subject.to_string();
+        Ok(self
+            .metadata
+            .change_failures(&name, FORGOTTEN_AFTER_MS, failed)
+            .await?)
     }
 
-    /// Forgets the failures of `subject`.
-    pub(crate) fn succeeded(&self, subject: &Subject) {
-        self.failures.invalidate(subject);
+    /// Forgets the failures. A store that cannot be written keeps nobody out.
+    pub(crate) async fn succeeded(&self, attempt: Attempt) {
+        if !attempt.has_failed {
+            return;
+        }
+        let forgotten = self.metadata.forget_failures(&attempt.subject.to_string()).await;
+        if let Err(error) = forgotten {
+            tracing::debug!(%error, "failed logins could not be forgotten");
+        }
     }
 }
 
 impl Rule {
     /// The pause between two attempts after `count` failures, none while they cost nothing or when none is made at all.
-    fn pause_ms(&self, count: u32) -> Option<i64> {
+    fn pause_ms(&self, count: i64) -> Option<i64> {
         match self {
             Rule::Slower {
                 free,
                 first_ms,
                 max_ms,
             } => {
-                let beyond = count.checked_sub(*free)?;
-                Some(first_ms.saturating_mul(1 << beyond.min(30)).min(*max_ms))
+                let beyond = count - free;
+                (beyond >= 0).then(|| first_ms.saturating_mul(1 << beyond.min(30)).min(*max_ms))
             }
             Rule::Locked { .. } => None,
         }
+    }
+
+    /// What an attempt waits for, and what is left for the next one; one that is sent away leaves things as they are.
+    fn turn(&self, before: Failures, now: i64) -> (Failures, Result<Duration, Error>) {
+        let turn_at = before.next_at.max(now);
+        let wait = u64::try_from(turn_at - now).unwrap_or(0);
+        if turn_at - now > PATIENCE_MS {
+            let refused = Error::Throttled {
+                retry_after_seconds: wait.div_ceil(1000),
+            };
+            return (before, Err(refused));
+        }
+        let next_at = self
+            .pause_ms(before.count)
+            .map_or(before.next_at, |pause| turn_at + pause);
+        (Failures { next_at, ..before }, Ok(Duration::from_millis(wait)))
     }
 
     fn failed(&self, before: Failures, now: i64) -> Failures {
@@ -197,17 +232,19 @@ mod tests {
 
     const NOW: i64 = 1_700_000_000_000;
 
-    fn failing(subject: &Subject, times: u32) -> Throttle {
-        let throttle = Throttle::new();
-        for _ in 0..times {
-            throttle.failed(subject.clone(), NOW);
-        }
-        throttle
+    fn failing(subject: &Subject, times: i64) -> Failures {
+        (0..times).fold(Failures::default(), |before, _| {
+            subject.rule().failed(before, NOW)
+        })
     }
 
     /// The waits of attempts that come all at once, in milliseconds; `None` for one that is sent away.
-    fn turns(throttle: &Throttle, subject: &Subject, attempts: usize) -> Vec<Option<u128>> {
-        let turn = |_| throttle.turn(subject, NOW).ok().map(|wait| wait.as_millis());
+    fn turns(mut failures: Failures, subject: &Subject, attempts: usize) -> Vec<Option<u128>> {
+        let turn = |_| {
+            let (after, wait) = subject.rule().turn(failures, NOW);
+            failures = after;
+            wait.ok().map(|wait| wait.as_millis())
+        };
         (0..attempts).map(turn).collect()
     }
 
@@ -230,7 +267,7 @@ mod tests {
             (&source, 50, all([0, 250, 500])),
             (&source, 100_000, all([0, 4000, 8000])),
         ] {
-            let found = turns(&failing(subject, failures), subject, 3);
+            let found = turns(failing(subject, failures), subject, 3);
             assert_eq!(found, expected, "{subject:?} {failures}");
         }
     }
@@ -238,10 +275,13 @@ mod tests {
     #[test]
     fn an_attempt_sent_away_takes_no_turn_and_learns_when_to_come_back() {
         let login = Subject::login("berth/admin");
-        let throttle = failing(&login, 100);
-        turns(&throttle, &login, 50);
+        let mut failures = failing(&login, 100);
+        while let (after, Ok(_)) = login.rule().turn(failures, NOW) {
+            failures = after;
+        }
         for _ in 0..2 {
-            let found = throttle.turn(&login, NOW);
+            let (after, found) = login.rule().turn(failures, NOW);
+            assert_eq!(after, failures);
             assert!(matches!(
                 found,
                 Err(Error::Throttled {
@@ -249,39 +289,28 @@ mod tests {
                 })
             ));
         }
-        assert!(throttle.turn(&login, NOW + 6_000).is_ok());
+        assert!(login.rule().turn(failures, NOW + 6_000).1.is_ok());
     }
 
     #[test]
     fn a_key_is_locked_after_five_failures_and_has_five_tries_again_later() {
         let key = Subject::signing_key("AK");
-        assert_eq!(turns(&failing(&key, 4), &key, 2), [Some(0), Some(0)]);
-        let throttle = failing(&key, 5);
-        let found = throttle.turn(&key, NOW);
+        let rule = key.rule();
+        assert_eq!(turns(failing(&key, 4), &key, 2), [Some(0), Some(0)]);
+        let mut failures = failing(&key, 5);
         assert!(matches!(
-            found,
+            rule.turn(failures, NOW).1,
             Err(Error::Throttled {
                 retry_after_seconds: 300
             })
         ));
-        assert!(throttle.turn(&key, NOW + 289_000).is_err());
+        assert!(rule.turn(failures, NOW + 289_000).1.is_err());
         let later = NOW + 300_000;
         for _ in 0..4 {
-            throttle.failed(key.clone(), later);
-            assert!(throttle.turn(&key, later).is_ok());
+            failures = rule.failed(failures, later);
+            assert!(rule.turn(failures, later).1.is_ok());
         }
-        throttle.failed(key.clone(), later);
-        assert!(throttle.turn(&key, later).is_err());
-    }
-
-    #[test]
-    fn success_forgets_and_one_subject_does_not_slow_another() {
-        let login = Subject::login("a");
-        let throttle = failing(&login, 20);
-        assert_eq!(turns(&throttle, &login, 2), [Some(0), Some(8000)]);
-        assert_eq!(turns(&throttle, &Subject::login("b"), 2), [Some(0), Some(0)]);
-        throttle.succeeded(&login);
-        assert_eq!(turns(&throttle, &login, 2), [Some(0), Some(0)]);
+        assert!(rule.turn(rule.failed(failures, later), later).1.is_err());
     }
 
     #[test]

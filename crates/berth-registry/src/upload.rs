@@ -8,6 +8,8 @@ mod hashing;
 mod receive;
 mod room;
 mod row;
+mod segments;
+mod turn;
 
 use std::sync::Arc;
 
@@ -24,10 +26,10 @@ use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::counting::{CountedBytes, Way};
 use crate::error::Error;
-use active::Turn;
 use room::Body;
 use row::offset;
 pub(crate) use row::stored;
+use turn::Turn;
 
 /// How an upload request was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +88,8 @@ impl Registry {
             .await?;
         let upload = stored(&row);
         let body = self.counted(chunk.body, chunk.length, (repository_id, &standing));
-        let stored = self.finish(row, digest.clone(), (Some(body), None)).await;
+        let (turn, row) = self.take_turn(&row.id).await?;
+        let stored = self.finish(row, digest.clone(), (Some(body), turn)).await;
         if stored.is_err() {
             // Nobody was told of this session, so nobody can go on with it. What cannot be removed now expires.
             if let Err(error) = self.discard_upload(&upload).await {
@@ -157,7 +160,7 @@ impl Registry {
                 ..body
             }
         });
-        self.finish(row, digest.clone(), (body, Some(turn))).await
+        self.finish(row, digest.clone(), (body, turn)).await
     }
 
     /// Forgets an upload and its bytes.
@@ -168,8 +171,7 @@ impl Registry {
         id: &str,
     ) -> Result<(), Error> {
         self.upload_row(caller, repository, id).await?;
-        let _turn = self.uploads.claim(id).await;
-        let (row, _) = self.upload_row(caller, repository, id).await?;
+        let (_turn, row) = self.take_turn(id).await?;
         self.discard_upload(&stored(&row)).await
     }
 
@@ -229,10 +231,22 @@ impl Registry {
         id: &str,
         (range, length): (Option<ContentRange>, Option<u64>),
     ) -> Result<(Turn, UploadRow, Standing), Error> {
-        self.upload_row(caller, repository, id).await?;
-        let turn = self.uploads.claim(id).await;
-        let (row, standing) = self.upload_row(caller, repository, id).await?;
-        let offset = offset(&row);
+        let (_, standing) = self.upload_row(caller, repository, id).await?;
+        let (turn, row) = self.take_turn(id).await?;
+        if let Err(refusal) = self.fits(&row, (range, length)) {
+            self.release(&turn).await;
+            return Err(refusal);
+        }
+        Ok((turn, row, standing))
+    }
+
+    /// Whether a chunk fits where the upload stands.
+    fn fits(
+        &self,
+        row: &UploadRow,
+        (range, length): (Option<ContentRange>, Option<u64>),
+    ) -> Result<(), Error> {
+        let offset = offset(row);
         if let Some(range) = range {
             if range.start != offset {
                 return Err(Error::RangeInvalid { offset });
@@ -244,8 +258,7 @@ impl Registry {
                 )));
             }
         }
-        self.refuse_oversized(offset, length)?;
-        Ok((turn, row, standing))
+        self.refuse_oversized(offset, length)
     }
 
     /// The bytes of a body, counted as they come.

@@ -169,6 +169,8 @@ pub(crate) async fn an_upload_reserves_and_gives_back(world: World) {
         offset: 30,
         hash_state: Vec::new(),
         backend: String::new(),
+        turn: String::new(),
+        goes_on: false,
         now: 6,
     };
     metadata.save_upload(save).await.unwrap();

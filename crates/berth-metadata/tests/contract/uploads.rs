@@ -46,6 +46,8 @@ pub(crate) async fn progress_is_saved_by_one_request_at_a_time(world: World) {
         offset,
         hash_state: vec![9],
         backend: "part 1".to_owned(),
+        turn: String::new(),
+        goes_on: false,
         now: 8,
     };
     metadata.save_upload(save(0, 100)).await.unwrap();

@@ -12,7 +12,7 @@ use super::Identity;
 use crate::access::{Caller, UserCaller};
 use crate::clock::now_ms;
 use crate::password::Attempt;
-use crate::throttle::Subject;
+use crate::throttle::{self, Subject};
 use crate::{Error, Registry};
 
 /// Longer names and secrets are of no form that is known.
@@ -62,8 +62,7 @@ impl Registry {
     /// programmatic access, `Throttled` when too many attempts after failures wait already.
     pub async fn authenticate_password(&self, presented: Presented<'_>) -> Result<Caller, Error> {
         let throttle = &self.identity.throttle;
-        let source = Subject::source(presented.source);
-        tokio::time::sleep(throttle.turn(&source, now_ms())?).await;
+        let source = throttle.attempt(Subject::source(presented.source)).await?;
         let too_long = presented.user.len().max(presented.password.len()) > FIELD_BYTES_MAX;
         let found = match Form::of(presented.user) {
             _ if too_long => None,
@@ -76,12 +75,12 @@ impl Registry {
         };
         match found {
             Some(Ok(caller)) => {
-                throttle.succeeded(&source);
+                throttle.succeeded(source).await;
                 Ok(Caller::User(Box::new(caller)))
             }
             Some(Err(refusal)) => Err(refusal),
             None => {
-                throttle.failed(source, now_ms());
+                throttle.failed(source).await?;
                 Err(super::not_recognised())
             }
         }
@@ -97,8 +96,7 @@ impl Registry {
         address: IpAddr,
     ) -> Result<User, Error> {
         let throttle = &self.identity.throttle;
-        let source = Subject::source(address);
-        tokio::time::sleep(throttle.turn(&source, now_ms())?).await;
+        let source = throttle.attempt(Subject::source(address)).await?;
         let login = account.map_or_else(|| user.to_owned(), |account| format!("{account}/{user}"));
         let proven = if login.len().max(password.len()) > FIELD_BYTES_MAX {
             None
@@ -112,9 +110,9 @@ impl Registry {
             self.prove_password(user, presented).await?
         };
         if proven.is_some() {
-            throttle.succeeded(&source);
+            throttle.succeeded(source).await;
         } else {
-            throttle.failed(source, now_ms());
+            throttle.failed(source).await?;
         }
         proven.ok_or_else(super::not_recognised)
     }
@@ -126,17 +124,20 @@ impl Registry {
         secret: &str,
     ) -> Result<UserCaller, Error> {
         let now = now_ms();
-        let subject = Subject::signing_key(access_key_id);
-        tokio::time::sleep(self.identity.throttle.turn(&subject, now)?).await;
+        let attempt = self
+            .identity
+            .throttle
+            .attempt(Subject::signing_key(access_key_id));
+        let attempt = attempt.await?;
         let found = self.metadata.access_key(access_key_id).await?;
         if let Some((key, user)) = found
             && bool::from(self.identity.secret_key(&key)?.ct_eq(secret.as_bytes()))
         {
-            self.identity.throttle.succeeded(&subject);
+            self.identity.throttle.succeeded(attempt).await;
             self.note_use(&key, now).await;
             return super::admit_key(&key, user, now);
         }
-        self.identity.throttle.failed(subject, now);
+        self.identity.throttle.failed(attempt).await?;
         Err(super::not_recognised())
     }
 
@@ -203,14 +204,16 @@ impl Registry {
         };
         let login = Subject::login(presented.user);
         // A push that is under way goes on while somebody else fails in this user's name.
-        if !passwords.is_recent(attempt) {
-            tokio::time::sleep(throttle.turn(&login, now_ms())?).await;
-        }
+        let turn = if passwords.is_recent(attempt) {
+            throttle::Attempt::free(login)
+        } else {
+            throttle.attempt(login).await?
+        };
         let right = passwords.verify(attempt).await?;
         if right {
-            throttle.succeeded(&login);
+            throttle.succeeded(turn).await;
         } else {
-            throttle.failed(login, now_ms());
+            throttle.failed(turn).await?;
         }
         Ok(user.filter(|_| right))
     }

@@ -20,18 +20,14 @@ const SAME_CALL_MS: i64 = 2_000;
 /// The header of the token that belongs to a temporary key; some clients add it after signing, so it may be unsigned.
 const SECURITY_TOKEN_HEADER: &str = "x-security-token";
 
+/// How long a signature is remembered: it may be dated 15 minutes ahead and is then good for 15 minutes more.
+pub(crate) const REMEMBERED_MS: i64 = 31 * 60 * 1000;
+
 /// What signed, with its owner.
 enum SigningKey {
     Lasting(AccessKey, User),
     /// And whether the access key that made it still stands.
     Temporary(TemporaryKey, User, bool),
-}
-
-/// When and from where a signature came first.
-#[derive(Clone, Copy)]
-pub(super) struct SeenSignature {
-    first_at: i64,
-    source: IpAddr,
 }
 
 impl Registry {
@@ -45,7 +41,7 @@ impl Registry {
     ) -> Result<Caller, Error> {
         let authorization: Authorization = authorization.parse().map_err(told)?;
         let subject = Subject::signing_key(authorization.access_key_id());
-        tokio::time::sleep(self.identity.throttle.turn(&subject, now_ms())?).await;
+        let attempt = self.identity.throttle.attempt(subject).await?;
         let now = now_ms();
         let found = self.signing_key(authorization.access_key_id()).await?;
         let secret = match &found {
@@ -60,21 +56,15 @@ impl Registry {
             std::str::from_utf8(&secret).map_err(|error| Error::internal("reading a secret key", error))?;
         match (request.verify(&authorization, secret, now), found) {
             (Ok(()), Some(key)) => {
-                self.identity.throttle.succeeded(&subject);
+                self.identity.throttle.succeeded(attempt).await;
                 let user = self.admit_signer(key, request, now).await;
                 if !request.method.is_safe() {
-                    self.refuse_replay(
-                        &authorization,
-                        SeenSignature {
-                            first_at: now,
-                            source,
-                        },
-                    )?;
+                    self.refuse_replay(&authorization, source).await?;
                 }
                 Ok(Caller::User(Box::new(user?)))
             }
             (Err(SignatureError::Mismatch), _) | (Ok(()), None) => {
-                self.identity.throttle.failed(subject, now);
+                self.identity.throttle.failed(attempt).await?;
                 Err(not_recognised())
             }
             (Err(error), _) => Err(told(error)),
@@ -116,16 +106,13 @@ impl Registry {
         }
     }
 
-    /// A captured request must not change anything again within the window in which its date is accepted.
-    fn refuse_replay(&self, authorization: &Authorization, now: SeenSignature) -> Result<(), Error> {
-        let seen = self
-            .identity
-            .seen_signatures
-            .entry(authorization.to_string())
-            .or_insert(now);
-        let first = *seen.value();
-        let is_again = first.source == now.source && now.first_at - first.first_at < SAME_CALL_MS;
-        if seen.is_fresh() || is_again {
+    /// A captured request must not change anything again within the window in which its date is accepted, at no replica.
+    async fn refuse_replay(&self, authorization: &Authorization, source: IpAddr) -> Result<(), Error> {
+        let signature = hex::encode(Sha256::digest(authorization.to_string().as_bytes()));
+        let source = source.to_string();
+        let seen = self.metadata.note_signature(&signature, &source).await?;
+        let is_again = seen.source == source && seen.age_ms < SAME_CALL_MS;
+        if seen.is_new || is_again {
             return Ok(());
         }
         Err(refused_because(

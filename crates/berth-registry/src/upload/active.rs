@@ -1,5 +1,6 @@
 //! The uploads this process is receiving: one request at a time writes to an upload, and a newer request
-//! for it interrupts an older one, whose client usually is gone without the server having noticed.
+//! for it interrupts an older one, whose client usually is gone without the server having noticed. What other processes
+//! receive, `turn` knows.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -31,8 +32,8 @@ struct Slot {
     claims: usize,
 }
 
-/// The right to write to one upload; given back when dropped.
-pub(super) struct Turn {
+/// The right to write to one upload among the requests of this process; given back when dropped.
+pub(super) struct Claim {
     id: String,
     interrupt: CancellationToken,
     slots: Arc<Mutex<HashMap<String, Slot>>>,
@@ -46,7 +47,7 @@ impl ActiveUploads {
         clippy::used_underscore_binding,
         reason = "the guard is only held, and set once the wait is over"
     )]
-    pub(super) async fn claim(&self, id: &str) -> Turn {
+    pub(super) async fn claim(&self, id: &str) -> Claim {
         let interrupt = CancellationToken::new();
         let turn = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +63,7 @@ impl ActiveUploads {
             slot.claims += 1;
             Arc::clone(&slot.turn)
         };
-        let mut claimed = Turn {
+        let mut claimed = Claim {
             id: id.to_owned(),
             interrupt,
             slots: Arc::clone(&self.slots),
@@ -70,12 +71,6 @@ impl ActiveUploads {
         };
         claimed._held = Some(turn.lock_owned().await);
         claimed
-    }
-
-    /// Whether a request writes to the upload, or waits to.
-    pub(crate) fn is_active(&self, id: &str) -> bool {
-        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.contains_key(id)
     }
 
     /// Runs work to its end even when the request that asked for it goes away.
@@ -96,7 +91,17 @@ impl ActiveUploads {
     }
 }
 
-impl Turn {
+impl Claim {
+    /// What is cancelled when a newer request claims the upload.
+    pub(super) fn interrupt(&self) -> CancellationToken {
+        self.interrupt.clone()
+    }
+
+    /// Whether a newer request claimed the upload.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupt.is_cancelled()
+    }
+
     /// The body, ending with an error once a newer request claims the upload.
     pub(super) fn guard(&self, body: ByteStream) -> ByteStream {
         let interrupt = self.interrupt.clone();
@@ -110,7 +115,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Claim {
     fn drop(&mut self) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = slots.get_mut(&self.id) {

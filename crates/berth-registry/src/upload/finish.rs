@@ -6,9 +6,10 @@ use berth_metadata::{Conflict, FinishUpload, UploadRow};
 use berth_oci::{Digest, Hasher};
 use futures_util::StreamExt as _;
 
-use super::active::Turn;
+use super::receive::Received;
 use super::room::Body;
 use super::row::{as_i64, resume, stored};
+use super::turn::Turn;
 use crate::Registry;
 use crate::clock::now_ms;
 use crate::error::Error;
@@ -19,19 +20,26 @@ impl Registry {
         self: &Arc<Self>,
         row: UploadRow,
         digest: Digest,
-        (body, turn): (Option<Body>, Option<Turn>),
+        (body, turn): (Option<Body>, Turn),
     ) -> Result<(), Error> {
         let registry = Arc::clone(self);
         self.uploads
             .run(async move {
-                let finished = registry.finish_row(row, &digest, body).await;
-                drop(turn);
+                let finished = registry.finish_row(row, &digest, (body, &turn)).await;
+                if finished.is_err() {
+                    registry.release(&turn).await;
+                }
                 finished
             })
             .await
     }
 
-    async fn finish_row(&self, row: UploadRow, digest: &Digest, body: Option<Body>) -> Result<(), Error> {
+    async fn finish_row(
+        &self,
+        row: UploadRow,
+        digest: &Digest,
+        (body, turn): (Option<Body>, &Turn),
+    ) -> Result<(), Error> {
         let mut hasher = resume(&row)?;
         let announced = hasher.algorithm();
         if row.offset == 0 && hasher.algorithm() != digest.algorithm() {
@@ -41,12 +49,17 @@ impl Registry {
             None => stored(&row),
             Some(body) => {
                 let bytes = self.with_room(&row, body, Some(digest)).await?;
-                let (upload, received, outcome) = self.receive(&row, hasher, bytes).await?;
-                if outcome.is_err() && received.algorithm() == announced {
-                    self.save(&row, &upload, &received).await?;
+                // A hash of another algorithm than the row's cannot be kept there.
+                let keeps = hasher.algorithm() == announced;
+                let bytes = (bytes, keeps.then_some(turn));
+                let received = self.receive(row.clone(), hasher, bytes).await?;
+                let Received { upload, outcome, .. } = received;
+                if outcome.is_err() && keeps {
+                    let save = self.save(&received.row, (&upload, &received.hasher), (turn, false));
+                    save.await?;
                 }
                 outcome?;
-                hasher = received;
+                hasher = received.hasher;
                 upload
             }
         };
