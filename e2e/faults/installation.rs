@@ -160,7 +160,11 @@ const ERRORS_SHOWN: usize = 12;
 pub(crate) const DATABASE: &str = "berth";
 
 /// Settings that let the upkeep wait for nothing.
-const EAGER: &[(&str, &str)] = &[("BERTH_LIMITS_UPLOAD_TTL", "1s")];
+const EAGER: &[(&str, &str)] = &[
+    ("BERTH_LIMITS_UPLOAD_TTL", "1s"),
+    ("BERTH_RECLAIM_DELAY", "1ms"),
+    ("BERTH_RECLAIM_ORPHANS_AFTER", "1ms"),
+];
 
 /// The files of blobs and uploads.
 fn files_in(storage: &Path) -> Vec<String> {

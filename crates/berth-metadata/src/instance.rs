@@ -61,6 +61,17 @@ impl Metadata {
             .await
     }
 
+    /// Stores a value in place of the one that the name has.
+    pub async fn set_instance_value(&self, name: &str, value: &str) -> Result<(), Error> {
+        const SET: &str = "INSERT INTO instance_values (name, value) VALUES ($1, $2) \
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        let (name, value) = (name.to_owned(), value.to_owned());
+        let statement = move || sqlx::query(SET).bind(name.clone()).bind(value.clone());
+        self.change("set an instance value", Durability::Durable, statement)
+            .await
+            .map(drop)
+    }
+
     /// Creates the first account, its administrator and the administrator's key, all or nothing;
     /// [`Conflict::AlreadyBootstrapped`] when there is or was any account.
     pub async fn create_first(&self, start: FirstAccount) -> Result<User, Error> {

@@ -37,6 +37,7 @@ mod regions;
 mod repositories;
 mod repository_lock;
 mod retentions;
+mod scrub;
 mod search;
 mod secrets;
 mod sessions;
@@ -59,7 +60,7 @@ pub use audit::{AuditEvent, AuditFilter, AuditMark};
 pub use blobs::{BlobRow, LinkedBlob, UnlinkOutcome};
 pub use byte_quotas::{ByteQuota, ByteRecount};
 pub use clusters::Cluster;
-pub use damage::{Affected, Damage, DamageFound};
+pub use damage::{Affected, Damage, DamageFound, Damaged};
 pub use error::{Conflict, Error, QuotaFull, QuotaPlace};
 pub use facts::ManifestFacts;
 pub use grants::{Grant, GrantTarget, OrganizationFacts, Permission, RepositoryFacts, Standing};
@@ -74,13 +75,14 @@ pub use mirrors::Mirror;
 pub use organizations::{ListedOrganization, NewOrganization, Organization, OrganizationsPage};
 pub use people::{GroupUpdate, PeopleChange, UserUpdate};
 pub use quotas::Quotas;
-pub use reclaim::ReclaimRow;
+pub use reclaim::{ReclaimQueue, ReclaimRow};
 pub use regions::Region;
 pub use repositories::{
     NewRepository, Repository, RepositoryDetails, RepositoryEdit, RepositoryFilter, RepositoryOrder,
     RepositoryPage, RepositoryQuery, RepositorySet,
 };
 pub use retentions::{NewRetention, RetentionDeletion, RetentionLogRow, RetentionRow};
+pub use scrub::{BlobsDue, ManifestBytes};
 pub use search::{ContentHit, RepositoryHit, Searcher};
 pub use secrets::SigningKeyRow;
 pub use sessions::Session;

@@ -1,4 +1,4 @@
-//! Manifests with their bytes, what they reference, and who refers to them.
+//! Manifests with their bytes, what they reference, and who refers to them. A damaged one is not found.
 
 use crate::Metadata;
 use crate::error::Error;
@@ -130,14 +130,14 @@ pub struct Referrer {
 
 pub(crate) const BY_TAG: &str = "SELECT m.digest, m.media_type, m.size, m.artifact_type, m.subject, m.bytes FROM tags t \
      JOIN manifests m ON m.repository_id = t.repository_id AND m.digest = t.digest \
-     WHERE t.repository_id = $1 AND t.tag = $2";
+     WHERE t.repository_id = $1 AND t.tag = $2 AND m.damaged_at IS NULL";
 pub(crate) const BY_DIGEST: &str = "SELECT digest, media_type, size, artifact_type, subject, bytes FROM manifests \
-     WHERE repository_id = $1 AND digest = $2";
+     WHERE repository_id = $1 AND digest = $2 AND damaged_at IS NULL";
 pub(crate) const DESCRIPTOR_BY_TAG: &str = "SELECT m.digest, m.media_type, m.size FROM tags t \
      JOIN manifests m ON m.repository_id = t.repository_id AND m.digest = t.digest \
-     WHERE t.repository_id = $1 AND t.tag = $2";
-pub(crate) const DESCRIPTOR_BY_DIGEST: &str =
-    "SELECT digest, media_type, size FROM manifests WHERE repository_id = $1 AND digest = $2";
+     WHERE t.repository_id = $1 AND t.tag = $2 AND m.damaged_at IS NULL";
+pub(crate) const DESCRIPTOR_BY_DIGEST: &str = "SELECT digest, media_type, size FROM manifests \
+     WHERE repository_id = $1 AND digest = $2 AND damaged_at IS NULL";
 pub(crate) const REFERRER_SIZES: &str = "SELECT size FROM manifests \
      WHERE repository_id = $1 AND subject = $2 AND digest > $3 AND ($4 IS NULL OR artifact_type = $4) \
      ORDER BY digest LIMIT $5";

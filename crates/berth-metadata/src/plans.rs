@@ -3,8 +3,8 @@
 use crate::Metadata;
 use crate::postgres_server as postgres;
 use crate::{
-    audit, blobs, byte_quotas, grants, manifests, quotas, reclaim, repositories, retentions, sync_jobs, tags,
-    triggers, uploads,
+    audit, blobs, byte_quotas, grants, manifests, quotas, reclaim, repositories, retentions, scrub,
+    sync_jobs, tags, triggers, uploads,
 };
 use sqlx::{AssertSqlSafe, Connection, Row};
 
@@ -92,6 +92,8 @@ const STATEMENTS: &[(&str, &[&str], usize)] = &[
         1,
     ),
     (blobs::KEYS, &["'key5000'", "100"], 100),
+    (scrub::DUE, &["5", "0", "''", "10"], 10),
+    (scrub::MANIFESTS, &["7", "'sha256:5'", "10"], 10),
     (blobs::IDLE, &["2", "100"], 10),
     (tags::LIST, &["7", "'tag5000'", "100"], 1),
     (tags::list::BY_TIME, &["7", "''", "10", "50"], 10),
@@ -158,7 +160,7 @@ const STATEMENTS: &[(&str, &[&str], usize)] = &[
     ),
     (uploads::FIND, &["7", "'upload5'"], 1),
     (uploads::EXPIRED, &["5000", "100"], 100),
-    (reclaim::TAKE, &["100"], 100),
+    (reclaim::TAKE, &["5000", "100"], 100),
     (retentions::LOG, &["7", "100", "5000"], 100),
     (triggers::HISTORY, &["7", "100"], 100),
     (sync_jobs::NEWEST_FIRST, &["7", "100", "5000"], 100),

@@ -4,6 +4,7 @@
 use crate::Metadata;
 use crate::error::Error;
 use crate::pool::Durability;
+use crate::sql::{self, change};
 use sqlx::Row;
 
 /// Bytes to delete from the blob store.
@@ -19,14 +20,24 @@ pub struct ReclaimRow {
     pub queued_at: i64,
 }
 
+/// What waits for reclaim.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReclaimQueue {
+    /// Keys.
+    pub keys: i64,
+    /// Their bytes.
+    pub bytes: i64,
+}
+
 pub(crate) const TAKE: &str =
-    "SELECT key, digest, size, queued_at FROM reclaim ORDER BY queued_at, key LIMIT $1";
+    "SELECT key, digest, size, queued_at FROM reclaim WHERE queued_at < $1 ORDER BY queued_at, key LIMIT $2";
 
 impl Metadata {
-    /// At most `limit` keys to delete, oldest first. They stay queued until [`Metadata::reclaimed`]; deleting twice does
-    /// no harm.
-    pub async fn take_reclaim(&self, limit: i64) -> Result<Vec<ReclaimRow>, Error> {
-        self.list("list bytes to reclaim", sqlx::query(TAKE).bind(limit), |row| {
+    /// At most `limit` keys that were queued before `before`, oldest first. They stay queued until
+    /// [`Metadata::reclaimed`]; deleting twice does no harm.
+    pub async fn take_reclaim(&self, before: i64, limit: i64) -> Result<Vec<ReclaimRow>, Error> {
+        let statement = sqlx::query(TAKE).bind(before).bind(limit);
+        self.list("list bytes to reclaim", statement, |row| {
             Ok(ReclaimRow {
                 key: row.try_get(0)?,
                 digest: row.try_get(1)?,
@@ -37,13 +48,38 @@ impl Metadata {
         .await
     }
 
-    /// Notes that the bytes of a key are gone; lost in a power cut, they are deleted once more.
-    pub async fn reclaimed(&self, key: &str) -> Result<(), Error> {
-        let key = key.to_owned();
-        let statement = move || sqlx::query("DELETE FROM reclaim WHERE key = $1").bind(key.clone());
-        self.change("note reclaimed bytes", Durability::Relaxed, statement)
+    /// How much was queued before `before`. Reads every such row.
+    pub async fn reclaim_queue(&self, before: i64) -> Result<ReclaimQueue, Error> {
+        const SUM: &str =
+            "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM reclaim WHERE queued_at < $1";
+        let found = self
+            .find("sum up bytes to reclaim", sqlx::query(SUM).bind(before), |row| {
+                Ok(ReclaimQueue {
+                    keys: row.try_get(0)?,
+                    bytes: row.try_get(1)?,
+                })
+            })
+            .await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Notes that the bytes of these keys are gone; lost in a power cut, they are deleted once more.
+    pub async fn reclaimed(&self, keys: Vec<String>) -> Result<(), Error> {
+        self.pool
+            .write("note reclaimed bytes", Durability::Relaxed, keys, |tx, keys| {
+                Box::pin(async move {
+                    for list in sql::lists(keys) {
+                        let text = format!(
+                            "DELETE FROM reclaim WHERE key IN ({})",
+                            sql::markers(1, list.len())
+                        );
+                        let delete = list.into_iter().fold(sql::made(text), sqlx::query::Query::bind);
+                        change(tx, delete).await?;
+                    }
+                    Ok(())
+                })
+            })
             .await
-            .map(drop)
     }
 
     /// Puts a key whose bytes could not be deleted at the end of the queue.

@@ -37,6 +37,8 @@ mod postgres;
 mod properties;
 #[path = "contract/races.rs"]
 mod races;
+#[path = "contract/scrub.rs"]
+mod scrub;
 #[path = "contract/search.rs"]
 mod search;
 #[path = "contract/sharing.rs"]
@@ -55,6 +57,7 @@ mod world;
 use berth_metadata::{Error, Metadata};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use world::World;
 
 /// Every check becomes a test over SQLite; over PostgreSQL one test runs all of them, each in a database of its own,
@@ -83,9 +86,7 @@ macro_rules! contract {
                 let url = server.create(stringify!($check));
                 let metadata = Metadata::open(&url).await.unwrap();
                 let world = World { metadata, url };
-                // Boxed, or all of them together would not fit on a stack.
-                let check = Box::pin($module::$check(world.clone()));
-                if AssertUnwindSafe(check).catch_unwind().await.is_err() {
+                if AssertUnwindSafe(boxed(|| $module::$check(world.clone()))).catch_unwind().await.is_err() {
                     failed.push(stringify!($check));
                 }
                 world.metadata.close().await;
@@ -93,6 +94,11 @@ macro_rules! contract {
             assert!(failed.is_empty(), "failed on PostgreSQL: {failed:?}");
         }
     };
+}
+
+/// Keeps the state of one check off the stack of them all.
+fn boxed<F: Future>(check: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(check())
 }
 
 contract! {
@@ -175,6 +181,11 @@ contract! {
     damage::a_damaged_blob_is_nowhere_until_it_is_pushed_again,
     damage::what_a_damaged_blob_touches_is_named,
     damage::bytes_in_quarantine_are_not_reclaimed,
+    damage::bytes_that_are_right_after_all_are_cleared,
+    damage::quarantine_ends_when_nothing_can_heal_by_it,
+    damage::a_damaged_manifest_is_nowhere_until_it_is_pushed_again,
+    scrub::the_oldest_are_due_first_and_once,
+    scrub::manifests_are_read_in_pages,
     content::a_manifest_is_served_as_it_was_pushed,
     content::missing_references_are_refused_as_asked,
     content::a_tag_moves_only_from_what_is_expected,

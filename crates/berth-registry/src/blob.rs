@@ -78,14 +78,15 @@ impl Registry {
                     read = Some(linked.key);
                 }
                 Err(berth_blob::Error::NotFound) => {
-                    let read = Reading::new(digest, linked.key);
+                    let read = reading(digest, &linked);
                     self.damage.found(&read, Damage::Missing).await?;
                     return Err(Error::BlobUnknown(digest.clone()));
                 }
                 Err(error) => return Err(error.into()),
                 Ok(stream) => {
-                    let read = Reading::new(digest, linked.key);
-                    let stream = self.damage.watch(read, stream);
+                    let stale = now_ms().saturating_sub(self.limits.upkeep.scrub_interval_ms());
+                    let is_due = part.is_none() && linked.verified_at < stale;
+                    let stream = self.damage.watch(reading(digest, &linked), stream, is_due);
                     let stream = CountedBytes::new(stream, self.counter(&place), Way::Out);
                     return Ok(BlobRead::Opened(OpenedBlob { size, part, stream }));
                 }
@@ -166,6 +167,13 @@ impl Registry {
             .linked_blob(place.repository_id, digest.as_str())
             .await?;
         linked.ok_or_else(|| Error::BlobUnknown(digest.clone()))
+    }
+}
+
+fn reading(digest: &Digest, linked: &LinkedBlob) -> Reading {
+    Reading {
+        digest: digest.clone(),
+        key: linked.key.clone(),
     }
 }
 

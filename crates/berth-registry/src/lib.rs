@@ -27,16 +27,19 @@ mod manifest;
 mod mirror;
 mod open;
 mod organization;
+mod pace;
 mod password;
 mod people;
 mod project;
 mod quota;
+mod reclaim;
 mod referrers;
 mod region;
 mod remote;
 mod repository;
 mod retention;
 mod role;
+mod scrub;
 mod seal;
 mod search;
 mod secret;
@@ -64,17 +67,18 @@ pub use accessory::{AccessoryKind, AccessoryView, AccessoryViews};
 pub use agency::Agency;
 pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use berth_metadata::{
-    AccessKey, AccessType, Accessory, Account, AuditEvent, AuditFilter, ByteQuota, Cluster, ContentHit,
-    Counts, Grant, Group, HistoryOrder, ListedOrganization, MaintenanceRun, Mirror, Organization,
-    OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter,
-    RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow, SyncJob, SyncRule, TextMatch, TriggerRow,
-    TriggerRun, User,
+    AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
+    ContentHit, Counts, Damaged, Grant, Group, HistoryOrder, ListedOrganization, MaintenanceRun, Mirror,
+    Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails,
+    RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow, SyncJob, SyncRule,
+    TextMatch, TriggerRow, TriggerRun, User,
 };
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
 pub use clock::now_ms;
 pub use cluster::{ClusterChange, WantedCluster};
 pub use counting::CountedBytes;
+pub use damage::DamageReport;
 pub use error::{Denial, Error};
 pub use grant::{GrantPlace, RepositoryGrants, WantedGrant};
 pub use group::{GroupChange, GroupRole};
@@ -82,7 +86,7 @@ pub use iam_token::{AccountRef, IamProof, IamToken, WantedScope};
 pub use identity::{IdentitySettings, Presented, time_text};
 pub use image::{History, ImageConfig, ImageDetail, Layer, PlatformImage, SelectedImage};
 pub use key::AccessKeyPair;
-pub use limits::{Limits, MissingReferences, Quota};
+pub use limits::{Limits, MissingReferences, Quota, Upkeep};
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};
 pub use mirror::{MirrorChange, WantedMirror};

@@ -37,6 +37,64 @@ pub struct Limits {
     pub audit_ttl: Duration,
     /// Whether callers who did not log in may pull public images.
     pub anonymous_pulls: bool,
+    /// How space comes back and damage is found.
+    pub upkeep: Upkeep,
+}
+
+/// How the upkeep of stored bytes goes about its work.
+#[derive(Clone, Debug)]
+pub struct Upkeep {
+    /// How long bytes that nothing names any more are kept: reads that began and signed addresses end before.
+    pub reclaim_delay: Duration,
+    /// Most keys deleted in a second, 0 for any number; deletes slow a disk's other work down.
+    pub reclaim_rate: u32,
+    /// Age at which bytes that no row ever named are deleted.
+    pub orphans_after: Duration,
+    /// Bytes verified in the background in a second, 0 for none.
+    pub scrub_rate: u64,
+    /// How old the last look at a blob may be.
+    pub scrub_interval: Duration,
+    /// How long bytes that were found wrong are kept after their blob has others, or is gone.
+    pub quarantine_ttl: Duration,
+}
+
+impl Upkeep {
+    /// [`Upkeep::reclaim_delay`] in milliseconds.
+    pub(crate) fn reclaim_delay_ms(&self) -> i64 {
+        milliseconds(self.reclaim_delay)
+    }
+
+    /// [`Upkeep::orphans_after`] in milliseconds.
+    pub(crate) fn orphans_after_ms(&self) -> i64 {
+        milliseconds(self.orphans_after)
+    }
+
+    /// [`Upkeep::scrub_interval`] in milliseconds.
+    pub(crate) fn scrub_interval_ms(&self) -> i64 {
+        milliseconds(self.scrub_interval)
+    }
+
+    /// [`Upkeep::quarantine_ttl`] in milliseconds.
+    pub(crate) fn quarantine_ttl_ms(&self) -> i64 {
+        milliseconds(self.quarantine_ttl)
+    }
+}
+
+impl Default for Upkeep {
+    fn default() -> Self {
+        Self {
+            reclaim_delay: Duration::from_hours(1),
+            reclaim_rate: 1000,
+            orphans_after: Duration::from_hours(24),
+            scrub_rate: 50 << 20,
+            scrub_interval: Duration::from_hours(30 * 24),
+            quarantine_ttl: Duration::from_hours(7 * 24),
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl Limits {
@@ -63,6 +121,7 @@ impl Default for Limits {
             page_max: 10_000,
             audit_ttl: Duration::from_hours(90 * 24),
             anonymous_pulls: true,
+            upkeep: Upkeep::default(),
         }
     }
 }

@@ -1,12 +1,9 @@
 //! Upkeep that runs beside requests in small steps: unfinished uploads expire, content that nothing refers to
-//! is unlinked, bytes that nothing links are deleted. Rows go before bytes, so a stop in between loses only space.
+//! is unlinked, what is too old is forgotten; and when the long work is done, what it is others know.
 
-use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use berth_blob::Upload;
-use futures_util::TryStreamExt as _;
-use serde_json::json;
 
 use crate::Registry;
 use crate::clock::now_ms;
@@ -19,8 +16,6 @@ use crate::upload::stored;
 
 /// Rows of one step: a step never holds a write transaction for long.
 const STEP: i64 = 100;
-/// Keys that one question to the metadata asks about.
-const KEYS_AT_ONCE: usize = 500;
 /// How long an ended temporary login is kept, so that whoever still uses it is told that it ended, and when.
 const ENDED_LOGINS_KEPT_MS: i64 = 30 * 24 * 3600 * 1000;
 /// Time between two looks whether somebody asked for maintenance.
@@ -47,7 +42,7 @@ impl Registry {
         );
     }
 
-    /// Does what people ask for, one kind beside another.
+    /// Does what people ask for and what is due, one kind beside another.
     async fn do_wanted(&self) {
         let kinds = MaintenanceKind::ALL.map(|kind| async move {
             loop {
@@ -65,30 +60,29 @@ impl Registry {
         futures_util::future::join_all(kinds).await;
     }
 
-    /// Does the run of a kind that was asked for, if any.
+    /// Does the run of a kind that was asked for, or that is due, if any.
     pub async fn do_one_wanted(&self, kind: MaintenanceKind) -> Result<(), Error> {
         match kind {
             MaintenanceKind::Reclaim => {
-                let work = async |run: &Running<'_>| {
-                    let deleted = self.reclaim().await?;
-                    run.progress(&json!({ "deleted": deleted })).await?;
-                    if run.wants("orphans") {
-                        self.delete_orphans().await?;
-                    }
-                    Ok(json!({ "deleted": deleted }))
-                };
-                self.carry_out(kind, false, work).await
+                let is_due = self.reclaim_is_due().await?;
+                let work = async |run: &Running<'_>| self.reclaim(run).await;
+                self.carry_out(kind, is_due, work).await
+            }
+            MaintenanceKind::Scrub => {
+                let is_due = self.scrub_is_due().await?;
+                let work = async |run: &Running<'_>| self.scrub(run).await;
+                self.carry_out(kind, is_due, work).await
             }
         }
     }
 
     async fn upkeep(&self) {
         for round in 0_u64.. {
-            if let Err(error) = self.maintain_once().await {
+            if let Err(error) = self.round().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "upkeep round failed");
             }
             if round.is_multiple_of(ROUNDS_BETWEEN_ORPHANS)
-                && let Err(error) = self.delete_orphans().await
+                && let Err(error) = self.delete_orphans(false).await
             {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -134,14 +128,23 @@ impl Registry {
         Ok(self.metadata.note_stored_bytes(day_of(now_ms())).await?)
     }
 
-    /// One round: everything that is due now.
+    /// Everything that is due now, for whoever does not [`maintain`](Self::maintain).
     pub async fn maintain_once(&self) -> Result<(), Error> {
+        self.round().await?;
+        for kind in MaintenanceKind::ALL {
+            self.do_one_wanted(kind).await?;
+        }
+        Ok(())
+    }
+
+    async fn round(&self) -> Result<(), Error> {
         let now = now_ms();
         let before = now.saturating_sub(self.limits.upload_ttl_ms());
         self.expire_uploads(before).await?;
         while self.metadata.sweep_unreferenced(before, now, STEP).await? > 0 {}
         while self.metadata.delete_abandoned_repositories(before, STEP).await? > 0 {}
-        self.reclaim().await?;
+        let quarantined = now.saturating_sub(self.limits.upkeep.quarantine_ttl_ms());
+        while self.metadata.expire_quarantine(quarantined, now, STEP).await? > 0 {}
         let ended = now.saturating_sub(ENDED_LOGINS_KEPT_MS);
         while self.metadata.delete_expired_temporary_logins(ended, STEP).await? > 0 {}
         while self.metadata.delete_expired_temporary_keys(ended, STEP).await? > 0 {}
@@ -174,7 +177,7 @@ impl Registry {
     }
 
     /// Deletes the bytes of an upload without a row; what cannot be deleted must not keep the others.
-    async fn abort_or_leave(&self, upload: &Upload) {
+    pub(crate) async fn abort_or_leave(&self, upload: &Upload) {
         if let Err(error) = self.blobs.abort(upload).await {
             tracing::warn!(
                 upload = upload.key,
@@ -183,81 +186,4 @@ impl Registry {
             );
         }
     }
-
-    /// Deletes the bytes whose rows are gone. Keys are never used twice, so nothing new can be hit.
-    async fn reclaim(&self) -> Result<usize, Error> {
-        let mut deleted = 0;
-        loop {
-            let rows = self.metadata.take_reclaim(STEP).await?;
-            let keys: Vec<_> = rows.iter().map(|row| row.key.clone()).collect();
-            let kept: HashMap<_, _> = self.blobs.delete(&keys).await.into_iter().collect();
-            deleted += keys.len() - kept.len();
-            for key in &keys {
-                let Some(error) = kept.get(key) else {
-                    self.metadata.reclaimed(key).await?;
-                    continue;
-                };
-                not_deleted(key, error);
-                self.metadata.postpone_reclaim(key, now_ms()).await?;
-            }
-            if rows.is_empty() || !kept.is_empty() {
-                return Ok(deleted);
-            }
-        }
-    }
-
-    async fn delete_orphans_of(&self, keys: Vec<String>) -> Result<(), Error> {
-        let mut ended = Vec::new();
-        for key in keys {
-            let upload_id = key.rsplit('.').next().unwrap_or_default();
-            if !self.metadata.upload_exists(upload_id).await? {
-                ended.push(key);
-            }
-        }
-        let known: HashSet<String> = self.metadata.known_keys(&ended).await?.into_iter().collect();
-        ended.retain(|key| !known.contains(key));
-        for key in &ended {
-            tracing::info!(key, "deleting bytes that no row names");
-        }
-        for (key, error) in self.blobs.delete(&ended).await {
-            not_deleted(&key, &error);
-        }
-        Ok(())
-    }
-
-    /// Deletes the bytes of one key.
-    pub(crate) async fn delete_bytes(&self, key: &str) -> Result<(), Error> {
-        let kept = self.blobs.delete(&[key.to_owned()]).await;
-        kept.into_iter()
-            .next()
-            .map_or(Ok(()), |(_, error)| Err(error.into()))
-    }
-
-    /// Deletes stored bytes that no row knows: a crash between a commit and its row, or between a row and its abort.
-    ///
-    /// An upload's row is asked for first: when it is gone, its end is in the rows already, so bytes that
-    /// the second question does not find belong to nobody.
-    pub async fn delete_orphans(&self) -> Result<(), Error> {
-        let keys = self.blobs.list().map_ok(|blob| blob.key);
-        let mut keys = keys.try_chunks(KEYS_AT_ONCE);
-        while let Some(keys) = keys.try_next().await.map_err(|partial| partial.1)? {
-            self.delete_orphans_of(keys).await?;
-        }
-        let mut uploads = self.blobs.list_uploads();
-        while let Some(upload) = uploads.try_next().await? {
-            if !self.metadata.upload_exists(&upload.id).await? {
-                tracing::info!(upload = upload.id, "deleting an upload that no row names");
-                self.abort_or_leave(&Upload::new(upload.id)).await;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn not_deleted(key: &str, error: &berth_blob::Error) {
-    tracing::warn!(
-        key,
-        error = error as &dyn std::error::Error,
-        "bytes could not be deleted"
-    );
 }

@@ -17,16 +17,19 @@ use crate::error::Error;
 pub enum MaintenanceKind {
     /// Deletes bytes that nothing names any more.
     Reclaim,
+    /// Reads what is stored and compares it with its digests.
+    Scrub,
 }
 
 impl MaintenanceKind {
     /// Every kind.
-    pub const ALL: [Self; 1] = [Self::Reclaim];
+    pub const ALL: [Self; 2] = [Self::Reclaim, Self::Scrub];
 
     /// Its name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Reclaim => "reclaim",
+            Self::Scrub => "scrub",
         }
     }
 }
@@ -56,6 +59,11 @@ pub(crate) struct Running<'a> {
 }
 
 impl Running<'_> {
+    /// Whether somebody asked for it, and not the schedule.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.run.wanted_by.is_some()
+    }
+
     /// Whether this was asked for.
     pub(crate) fn wants(&self, option: &str) -> bool {
         let options: Value = serde_json::from_str(&self.run.options).unwrap_or_default();

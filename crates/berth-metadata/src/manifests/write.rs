@@ -59,22 +59,23 @@ async fn require_references(tx: &mut AnyConnection, put: &PutManifest) -> Result
 }
 
 /// Linked blobs; what is damaged is not there, so that a client pushes it again.
-const WHOLE_BLOBS: &str = "blob_links t JOIN blobs b ON b.digest = t.digest AND b.damaged_at IS NULL";
+const WHOLE_BLOBS: &str = "SELECT l.digest FROM blob_links l JOIN blobs b ON b.digest = l.digest \
+     WHERE b.damaged_at IS NULL AND l.repository_id = $1 AND l.digest IN";
 /// Manifests, in the same way.
-const WHOLE_MANIFESTS: &str = "manifests t";
+const WHOLE_MANIFESTS: &str =
+    "SELECT digest FROM manifests WHERE damaged_at IS NULL AND repository_id = $1 AND digest IN";
 
-/// Those of `digests` that the rows `t` have none of the repository for, in the order given.
+/// Those of `digests` that the statement `whole` does not find in the repository, in the order given.
 async fn absent(
     tx: &mut AnyConnection,
-    rows: &'static str,
+    whole: &'static str,
     repository_id: i64,
     digests: &[String],
 ) -> Result<Vec<String>, Failure> {
     let mut present = HashSet::new();
     for list in sql::lists(digests) {
         let markers = sql::markers(2, list.len());
-        let text =
-            format!("SELECT t.digest FROM {rows} WHERE t.repository_id = $1 AND t.digest IN ({markers})");
+        let text = format!("{whole} ({markers})");
         let statement = list
             .into_iter()
             .fold(sql::made(text).bind(repository_id), sqlx::query::Query::bind);
@@ -94,8 +95,9 @@ pub(crate) const HELD: &str = concat!(
     " THEN manifests.size ELSE 0 END"
 );
 
-/// Stores the manifest and its references; none when it was there, else the bytes to charge to quotas. A manifest pushed again with another media type
-/// takes that one, and what it is read to reference.
+/// Stores the manifest and its references; none when it was there, else the bytes to charge to quotas. A manifest pushed
+/// again has the bytes that came, which were verified; with another media type it takes that one, and what it is read
+/// to reference.
 async fn store(
     tx: &mut AnyConnection,
     put: &PutManifest,
@@ -104,6 +106,8 @@ async fn store(
     const INSERT: &str = "INSERT INTO manifests \
          (repository_id, digest, media_type, size, artifact_type, subject, annotations, created_at, bytes) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (repository_id, digest) DO NOTHING RETURNING ";
+    const HEAL: &str = "UPDATE manifests SET bytes = $3, damaged_at = NULL \
+         WHERE repository_id = $1 AND digest = $2 AND (damaged_at IS NOT NULL OR bytes <> $3)";
     const RETYPE: &str = "UPDATE manifests SET media_type = $3, artifact_type = $4, subject = $5, annotations = $6 \
          WHERE repository_id = $1 AND digest = $2 AND media_type <> $3";
     let size = i64::try_from(put.bytes.len()).expect("a manifest fits into memory");
@@ -122,6 +126,11 @@ async fn store(
         facts::note(tx, put.repository_id, &put.digest, &put.facts).await?;
         return Ok(Some(row.try_get(0)?));
     }
+    let heal = sqlx::query(HEAL)
+        .bind(put.repository_id)
+        .bind(put.digest.clone())
+        .bind(put.bytes.clone());
+    change(tx, heal).await?;
     let retype = sqlx::query(RETYPE)
         .bind(put.repository_id)
         .bind(put.digest.clone())

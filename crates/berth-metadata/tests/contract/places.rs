@@ -593,7 +593,7 @@ pub(crate) async fn a_deleted_repository_leaves_its_blobs_to_reclaim(world: Worl
     assert!(!metadata.upload_exists("unfinished").await.unwrap());
     assert_eq!(metadata.manifest_by_tag(one.id, "v1").await.unwrap(), None);
     let queued: Vec<_> = metadata
-        .take_reclaim(10)
+        .take_reclaim(i64::MAX, 10)
         .await
         .unwrap()
         .into_iter()

@@ -325,8 +325,12 @@ impl Run<'_> {
     }
 
     async fn reclaim(&mut self) {
-        for row in self.world.metadata.take_reclaim(2).await.unwrap() {
-            self.world.metadata.reclaimed(&row.key).await.unwrap();
+        for row in self.world.metadata.take_reclaim(i64::MAX, 2).await.unwrap() {
+            self.world
+                .metadata
+                .reclaimed(vec![row.key.clone()])
+                .await
+                .unwrap();
             assert!(
                 self.model.queue.remove(&row.key),
                 "{} was not to be reclaimed",
@@ -482,7 +486,7 @@ impl Run<'_> {
         let stored = metadata.blob_keys(None, 1000).await.unwrap();
         let stored: BTreeSet<_> = stored.into_iter().map(|row| row.key).collect();
         assert_eq!(stored, self.model.keys.values().cloned().collect());
-        let queue = metadata.take_reclaim(1000).await.unwrap();
+        let queue = metadata.take_reclaim(i64::MAX, 1000).await.unwrap();
         let queue: BTreeSet<_> = queue.into_iter().map(|row| row.key).collect();
         assert_eq!(queue, self.model.queue, "every other key waits for reclaim");
     }
@@ -496,8 +500,12 @@ impl Run<'_> {
                 .await
                 .unwrap();
         }
-        for row in self.world.metadata.take_reclaim(1000).await.unwrap() {
-            self.world.metadata.reclaimed(&row.key).await.unwrap();
+        for row in self.world.metadata.take_reclaim(i64::MAX, 1000).await.unwrap() {
+            self.world
+                .metadata
+                .reclaimed(vec![row.key.clone()])
+                .await
+                .unwrap();
         }
     }
 }

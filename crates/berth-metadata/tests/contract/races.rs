@@ -79,7 +79,7 @@ pub(crate) async fn many_finish_the_same_digest_at_once(world: World) {
     assert_eq!(outcomes.iter().filter(|replaced| replaced.is_none()).count(), 1);
     let kept = world.metadata.blob_keys(None, 10).await.unwrap();
     assert_eq!(kept.len(), 1);
-    let queued = world.metadata.take_reclaim(100).await.unwrap();
+    let queued = world.metadata.take_reclaim(i64::MAX, 100).await.unwrap();
     let mut queued: Vec<_> = queued.into_iter().map(|row| row.key).collect();
     queued.sort();
     let mut replaced: Vec<_> = outcomes.into_iter().flatten().collect();
@@ -194,7 +194,7 @@ pub(crate) async fn a_mount_and_the_last_unlink_leave_no_dangling_link(world: Wo
         assert_eq!(linked.map(|blob| blob.key), mounted.then(|| key.clone()));
         let queued = world
             .metadata
-            .take_reclaim(100)
+            .take_reclaim(i64::MAX, 100)
             .await
             .unwrap()
             .iter()
@@ -222,7 +222,7 @@ pub(crate) async fn two_last_unlinks_release_the_blob_once(world: World) {
             [],
             "round {round}: a blob that nothing links stays for ever"
         );
-        let queued = world.metadata.take_reclaim(100).await.unwrap();
+        let queued = world.metadata.take_reclaim(i64::MAX, 100).await.unwrap();
         assert_eq!(queued.iter().filter(|row| row.key == key).count(), 1);
     }
     other.metadata.close().await;

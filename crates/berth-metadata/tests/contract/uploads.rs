@@ -11,7 +11,7 @@ const FRESH: FinishOutcome = FinishOutcome { replaced: None };
 async fn queued(world: &World) -> Vec<String> {
     world
         .metadata
-        .take_reclaim(100)
+        .take_reclaim(i64::MAX, 100)
         .await
         .unwrap()
         .into_iter()
@@ -132,7 +132,7 @@ pub(crate) async fn a_blob_that_is_there_gets_the_bytes_that_were_verified(world
         size: 10,
         queued_at: 6,
     };
-    assert_eq!(metadata.take_reclaim(10).await.unwrap(), [expected]);
+    assert_eq!(metadata.take_reclaim(i64::MAX, 10).await.unwrap(), [expected]);
 }
 
 pub(crate) async fn a_digest_pushed_again_while_reclaimed_gets_a_new_key(world: World) {
@@ -431,8 +431,8 @@ pub(crate) async fn keys_are_known_until_reclaimed(world: World) {
     assert_eq!(queued(&world).await, ["key00", "key01"]);
     metadata.postpone_reclaim("key00", 8).await.unwrap();
     assert_eq!(queued(&world).await, ["key01", "key00"]);
-    metadata.reclaimed("key01").await.unwrap();
-    metadata.reclaimed("key01").await.unwrap();
+    metadata.reclaimed(vec!["key01".to_owned()]).await.unwrap();
+    metadata.reclaimed(vec!["key01".to_owned()]).await.unwrap();
     assert_eq!(queued(&world).await, ["key00"]);
     assert_eq!(known().await.len(), keys.len() - 1);
 }

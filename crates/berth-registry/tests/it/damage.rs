@@ -1,45 +1,65 @@
 //! Bytes that change behind the registry's back: no pull gets wrong ones unnoticed, and every push heals.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use berth_oci::Digest;
-use berth_registry::{BlobRead, Caller, Error, Limits};
+use berth_registry::{BlobRead, Caller, Error, Limits, Upkeep};
 use futures_util::StreamExt as _;
 
 use crate::harness::{TestRegistry, admin, image, member, name, sha256};
+use crate::upkeep::{a_moment, at_once};
 
-const LAYER: &[u8] = b"the bytes of a layer";
+pub(crate) const LAYER: &[u8] = b"the bytes of a layer";
 
 /// What happens to a file.
 #[derive(Clone, Copy, Debug)]
-enum Harm {
+pub(crate) enum Harm {
     Deleted,
     Truncated,
+    Flipped,
 }
 
 impl Harm {
-    fn happens_to(self, file: &PathBuf) {
+    pub(crate) fn happens_to(self, file: &PathBuf) {
         match self {
             Harm::Deleted => std::fs::remove_file(file).expect("the file is there"),
             Harm::Truncated => {
                 let file = std::fs::OpenOptions::new().write(true).open(file);
                 file.and_then(|file| file.set_len(3)).expect("a shorter file");
             }
+            Harm::Flipped => {
+                let mut bytes = std::fs::read(file).expect("the file is there");
+                bytes[5] ^= 1;
+                std::fs::write(file, bytes).expect("a file of the same size");
+            }
         }
     }
 }
 
 /// The files that hold a blob's bytes.
-fn files_of(test: &TestRegistry, digest: &Digest) -> Vec<PathBuf> {
+pub(crate) fn files_of(test: &TestRegistry, digest: &Digest) -> Vec<PathBuf> {
     let root = test.folder.path().join("storage");
     let mut files = test.files();
     files.retain(|file| file.contains(digest.hex()));
     files.iter().map(|file| root.join(file)).collect()
 }
 
+/// Everything is to be verified all the time.
+pub(crate) fn suspicious() -> Limits {
+    Limits {
+        upkeep: Upkeep {
+            scrub_interval: Duration::ZERO,
+            quarantine_ttl: Duration::ZERO,
+            ..at_once()
+        },
+        ..Limits::default()
+    }
+}
+
 /// Two repositories with an image over the same layer.
-async fn two_images() -> TestRegistry {
-    let test = TestRegistry::open(Limits::default()).await;
+pub(crate) async fn two_images(limits: Limits) -> TestRegistry {
+    let test = TestRegistry::open(limits).await;
     for repository in ["team/app", "team/copy"] {
         test.push(repository, b"{}").await;
     }
@@ -55,7 +75,7 @@ async fn two_images() -> TestRegistry {
 }
 
 /// Reads as far as it goes: what came, and whether all of it.
-async fn read(
+pub(crate) async fn read(
     test: &TestRegistry,
     caller: &Caller,
     repository: &str,
@@ -79,8 +99,10 @@ async fn read(
 
 #[tokio::test]
 async fn a_damaged_blob_is_absent_everywhere_until_it_is_pushed_anywhere() {
-    for harm in [Harm::Deleted, Harm::Truncated] {
-        let test = two_images().await;
+    for harm in [Harm::Deleted, Harm::Truncated, Harm::Flipped] {
+        let test = two_images(suspicious()).await;
+        // In another millisecond than the push, which verified it.
+        a_moment().await;
         let layer = sha256(LAYER);
         harm.happens_to(&files_of(&test, &layer)[0]);
         let pulled = read(&test, &admin(), "team/app", &layer).await;
@@ -112,12 +134,12 @@ async fn a_damaged_blob_is_absent_everywhere_until_it_is_pushed_anywhere() {
 
 #[tokio::test]
 async fn what_a_damaged_blob_touches_is_known() {
-    let test = two_images().await;
+    let test = two_images(Limits::default()).await;
     let layer = sha256(LAYER);
     Harm::Deleted.happens_to(&files_of(&test, &layer)[0]);
     let pulled = test.pull(&admin(), "team/app", &layer).await;
     assert!(matches!(pulled, Err(Error::BlobUnknown(_))), "{pulled:?}");
-    let affected = test.metadata.affected_by(layer.as_str(), 10).await;
+    let affected = test.metadata.affected_by(layer.as_str(), None, 10).await;
     let affected: Vec<_> = affected
         .expect("metadata")
         .into_iter()
@@ -135,7 +157,7 @@ async fn what_a_damaged_blob_touches_is_known() {
 
 #[tokio::test]
 async fn a_blob_that_is_read_while_it_is_pushed_again_is_not_damaged() {
-    let test = two_images().await;
+    let test = two_images(suspicious()).await;
     let layer = sha256(LAYER);
     // A push elsewhere puts other bytes in its place, and the old ones go.
     test.push("team/copy", LAYER).await;
@@ -148,7 +170,7 @@ async fn a_blob_that_is_read_while_it_is_pushed_again_is_not_damaged() {
 
 #[tokio::test]
 async fn who_may_not_read_does_not_hear_of_damage() {
-    let test = two_images().await;
+    let test = two_images(Limits::default()).await;
     let layer = sha256(LAYER);
     Harm::Deleted.happens_to(&files_of(&test, &layer)[0]);
     let before = read(&test, &member(), "team/app", &layer).await.err();
@@ -158,5 +180,57 @@ async fn who_may_not_read_does_not_hear_of_damage() {
     assert_eq!(
         before.map(|error| error.to_string()),
         after.map(|error| error.to_string())
+    );
+}
+
+#[tokio::test]
+async fn no_client_gets_all_of_wrong_bytes() {
+    for size in [1_usize, 256 << 10, (256 << 10) + 1, 3 << 20] {
+        let test = TestRegistry::open(suspicious()).await;
+        let digest = test.push("team/app", &vec![7; size]).await;
+        let file = &files_of(&test, &digest)[0];
+        let mut bytes = vec![7; size];
+        bytes[0] ^= 1;
+        std::fs::write(file, bytes).expect("a file of the same size");
+        a_moment().await;
+        let range = berth_oci::RangeRequest::Whole;
+        let opened = test
+            .registry
+            .open_blob(&admin(), &name("team/app"), &digest, range)
+            .await;
+        let BlobRead::Opened(mut blob) = opened.expect("opened") else {
+            panic!("no range was asked for")
+        };
+        let mut sent = 0;
+        let ended = loop {
+            match blob.stream.next().await {
+                Some(Ok(chunk)) => sent += chunk.len(),
+                other => break other,
+            }
+        };
+        assert!(
+            matches!(ended, Some(Err(_))),
+            "{size}: the connection ends as if all was well"
+        );
+        assert!(sent < size, "{size}: all of it went out");
+    }
+}
+
+#[tokio::test]
+async fn one_reader_in_an_interval_pays_for_the_check() {
+    let limits = Limits {
+        upkeep: Upkeep {
+            scrub_interval: Duration::from_hours(1),
+            ..Upkeep::default()
+        },
+        ..Limits::default()
+    };
+    let test = TestRegistry::open(limits).await;
+    let digest = test.push("team/app", LAYER).await;
+    Harm::Flipped.happens_to(&files_of(&test, &digest)[0]);
+    let pulled = read(&test, &admin(), "team/app", &digest).await;
+    assert!(
+        pulled.expect("pulled"),
+        "what was verified within the hour is sent as it is"
     );
 }

@@ -3,7 +3,9 @@
 mod damage;
 mod harness;
 mod manifests;
+mod reclaim;
 mod regressions;
+mod scrub;
 mod statistics;
 mod upkeep;
 mod uploads;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use berth_blob::{BlobStore as _, FileStore, Upload};
 use berth_oci::Reference;
-use berth_registry::{Error, Limits};
+use berth_registry::{Error, Limits, Upkeep};
 
 use crate::harness::{TestRegistry, admin, body, image, name, sha256, whole};
 
@@ -12,7 +12,17 @@ use crate::harness::{TestRegistry, admin, body, image, name, sha256, whole};
 pub(crate) fn impatient() -> Limits {
     Limits {
         upload_ttl: Duration::ZERO,
+        upkeep: at_once(),
         ..Limits::default()
+    }
+}
+
+/// Nothing waits before its bytes are deleted.
+pub(crate) fn at_once() -> Upkeep {
+    Upkeep {
+        reclaim_delay: Duration::ZERO,
+        orphans_after: Duration::ZERO,
+        ..Upkeep::default()
     }
 }
 
@@ -120,7 +130,11 @@ async fn what_is_being_pushed_is_never_reclaimed() {
 
 #[tokio::test]
 async fn bytes_that_no_row_names_are_found_and_deleted() {
-    let test = TestRegistry::open(Limits::default()).await;
+    let limits = Limits {
+        upkeep: at_once(),
+        ..Limits::default()
+    };
+    let test = TestRegistry::open(limits).await;
     let kept = test.push("team/app", b"kept").await;
     let running = test.start(&admin(), "team/app").await.expect("started");
     test.registry
@@ -140,7 +154,8 @@ async fn bytes_that_no_row_names_are_found_and_deleted() {
         }
     }
     assert_eq!(test.files().len(), 4);
-    test.registry.delete_orphans().await.expect("a search");
+    a_moment().await;
+    test.registry.delete_orphans(false).await.expect("a search");
     assert_eq!(test.files().len(), 2, "{:?}", test.files());
     assert_eq!(
         test.pull(&admin(), "team/app", &kept).await.expect("pulled"),

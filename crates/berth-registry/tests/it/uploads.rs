@@ -10,6 +10,7 @@ use berth_registry::{Caller, Chunk, Error, Limits, Started};
 use futures_util::{StreamExt as _, stream};
 
 use crate::harness::{TestRegistry, admin, body, broken, member, name, sha256, whole};
+use crate::upkeep::{a_moment, at_once};
 
 /// More than is hashed inline, and not a multiple of anything.
 const LARGE: usize = 3_000_001;
@@ -441,10 +442,11 @@ async fn a_failing_disk_fails_the_request_and_nothing_else() {
     let bytes = noise(LARGE);
     let digest = sha256(&bytes);
     for step in 0..4 {
-        let test = TestRegistry::over(Limits::default(), |store| {
-            FaultyStore::new(store, step, Fault::NoSpace)
-        })
-        .await;
+        let limits = Limits {
+            upkeep: at_once(),
+            ..Limits::default()
+        };
+        let test = TestRegistry::over(limits, |store| FaultyStore::new(store, step, Fault::NoSpace)).await;
         let team = name("team/full");
         let failed = test
             .registry
@@ -463,9 +465,10 @@ async fn a_failing_disk_fails_the_request_and_nothing_else() {
                 .await
                 .expect("pushed again");
         }
+        a_moment().await;
         test.registry.maintain_once().await.expect("upkeep");
         test.registry
-            .delete_orphans()
+            .delete_orphans(false)
             .await
             .expect("a search for orphans");
         assert_eq!(test.files().len(), 1, "step {step}: {:?}", test.files());

@@ -30,10 +30,17 @@ pub(crate) enum Verb {
         /// Its id
         run: u64,
     },
+    /// List damaged blobs and manifests, and the images and tags that they touch
+    #[command(after_help = "Example:\n  berth maintenance damaged")]
+    Damaged {
+        /// At most as many
+        #[arg(long, value_name = "NUMBER")]
+        limit: Option<usize>,
+    },
     /// Begin now
     #[command(after_help = "Example:\n  berth maintenance start reclaim --wait")]
     Start {
-        /// What to do: reclaim
+        /// What to do: reclaim, scrub
         kind: String,
         /// reclaim: look for bytes that no row names, too
         #[arg(long)]
@@ -55,7 +62,16 @@ const COLUMNS: &[Column] = &[
     shown("progress", "/progress"),
     shown("report", "/report"),
 ];
+const DAMAGED_COLUMNS: &[Column] = &[
+    shown("digest", "/digest"),
+    shown("kind", "/kind"),
+    shown("damage", "/damage"),
+    hidden("size", "/size"),
+    shown("found_at", "/found_at"),
+    shown("affected", "/affected"),
+];
 const RUNS: &str = "/v2/manage/maintenance/runs";
+const DAMAGED: &str = "/v2/manage/maintenance/damaged";
 /// Time between two looks at a run that is waited for.
 const LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
 
@@ -67,6 +83,14 @@ pub(super) async fn run(server: &Server, verb: Verb) -> Result<Table, Failure> {
                 .marked_rows(RUNS, &[("kind", &kind)], "runs", limit)
                 .await?;
             Ok(answer::list(COLUMNS, &rows))
+        }
+        Verb::Damaged { limit } => {
+            let mut rows = server.marked_rows(DAMAGED, &[], "damaged", limit).await?;
+            for row in &mut rows {
+                let named = row["affected"].as_array().into_iter().flatten().map(named);
+                row["affected"] = named.collect::<Vec<_>>().join(" ").into();
+            }
+            Ok(answer::list(DAMAGED_COLUMNS, &rows))
         }
         Verb::Show { run } => Ok(answer::one(COLUMNS, &show(server, run).await?)),
         Verb::Start { kind, orphans, wait } => {
@@ -85,6 +109,15 @@ pub(super) async fn run(server: &Server, verb: Verb) -> Result<Table, Failure> {
                 _ => Ok(answer::one(COLUMNS, &run)),
             }
         }
+    }
+}
+
+/// `organization/image:tag`, or the image alone.
+fn named(place: &Value) -> String {
+    let text = |key: &str| place[key].as_str().unwrap_or_default();
+    match text("tag") {
+        "" => text("repository").to_owned(),
+        tag => format!("{}:{tag}", text("repository")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The settings in the words of `berth_registry`.
 
-use berth_registry::{AccessKeyPair, FirstStart, IdentitySettings, Limits};
+use berth_registry::{AccessKeyPair, FirstStart, IdentitySettings, Limits, Upkeep};
 
 use super::settings::{MissingReferences, Settings};
 
@@ -52,6 +52,14 @@ impl Settings {
                 MissingReferences::Accept => berth_registry::MissingReferences::AcceptAll,
             },
             anonymous_pulls: self.anonymous_pulls,
+            upkeep: Upkeep {
+                reclaim_delay: self.reclaim.delay,
+                reclaim_rate: self.reclaim.rate,
+                orphans_after: self.reclaim.orphans_after,
+                scrub_rate: if self.scrub.enabled { self.scrub.rate.0 } else { 0 },
+                scrub_interval: self.scrub.interval,
+                quarantine_ttl: self.scrub.quarantine_ttl,
+            },
             ..defaults
         }
     }

@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) preset: Preset,
     pub(crate) tls: Tls,
     pub(crate) limits: Limits,
+    pub(crate) reclaim: Reclaim,
+    pub(crate) scrub: Scrub,
     pub(crate) log: Log,
 }
 
@@ -56,6 +58,23 @@ pub(crate) struct Limits {
     pub(crate) body_stall_timeout: Duration,
     pub(crate) response_stall_timeout: Duration,
     pub(crate) shutdown_grace: Duration,
+}
+
+/// How space comes back.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reclaim {
+    pub(crate) delay: Duration,
+    pub(crate) rate: u32,
+    pub(crate) orphans_after: Duration,
+}
+
+/// How damage is found.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scrub {
+    pub(crate) enabled: bool,
+    pub(crate) rate: Size,
+    pub(crate) interval: Duration,
+    pub(crate) quarantine_ttl: Duration,
 }
 
 /// What is logged, and how.

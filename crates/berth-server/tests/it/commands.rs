@@ -4,6 +4,7 @@ mod failures;
 mod grants;
 mod images;
 mod logins;
+mod maintenance;
 mod organizations;
 mod people;
 mod policies;

@@ -7,6 +7,7 @@ use super::team::Team;
 use crate::installation::Installation;
 
 const RUNS: &str = "/v2/manage/maintenance/runs";
+const DAMAGED: &str = "/v2/manage/maintenance/damaged";
 const RECLAIM: &str = "/v2/manage/maintenance/reclaim";
 
 #[tokio::test]
@@ -30,7 +31,7 @@ async fn what_is_asked_for_is_done_and_told() {
         tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     };
     assert_eq!(done["state"], "done", "{done}");
-    assert_eq!(done["report"]["deleted"], 0);
+    assert_eq!(done["report"]["keys"], 0);
 
     // A page of one tells where the next one begins, and the last page does not.
     installation
@@ -57,5 +58,7 @@ async fn only_those_who_run_the_registry_see_and_start_it() {
     team.answers_people(Method::GET, RUNS, &Value::Null, refused)
         .await;
     team.answers_people(Method::GET, &format!("{RUNS}/1"), &Value::Null, refused)
+        .await;
+    team.answers_people(Method::GET, DAMAGED, &Value::Null, refused)
         .await;
 }
