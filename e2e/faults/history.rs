@@ -66,6 +66,14 @@ struct Inner {
     whole: Vec<(String, Entry)>,
     counts: Counts,
     findings: Vec<String>,
+    /// Whether answers mean nothing any more.
+    is_dark: bool,
+}
+
+impl Inner {
+    fn believed(&self, outcome: Outcome) -> Outcome {
+        if self.is_dark { Outcome::Unknown } else { outcome }
+    }
 }
 
 /// A moment at which an operation began.
@@ -103,6 +111,7 @@ impl History {
     pub(crate) fn end(&self, begun: Begun, what: &str, outcome: Outcome, changes: Vec<(Place, Action)>) {
         let ended = self.now();
         let mut inner = self.inner();
+        let outcome = inner.believed(outcome);
         match outcome {
             Outcome::Done => inner.counts.acknowledged += 1,
             Outcome::Refused => inner.counts.refused += 1,
@@ -124,6 +133,7 @@ impl History {
     pub(crate) fn end_of_all(&self, begun: Begun, what: &str, outcome: Outcome, repository: &str) {
         let ended = self.now();
         let mut inner = self.inner();
+        let outcome = inner.believed(outcome);
         match outcome {
             Outcome::Unknown => inner.counts.unknown += 1,
             _ => inner.counts.acknowledged += 1,
@@ -136,6 +146,17 @@ impl History {
             ended,
         };
         inner.whole.push((repository.to_owned(), entry));
+    }
+
+    /// From now on and until all is settled, answers are taken for none: the medium is being cut from its power, and
+    /// a sync that the cut overtakes may be answered with success by the file system itself.
+    pub(crate) fn go_dark(&self) {
+        self.inner().is_dark = true;
+    }
+
+    /// Whether answers mean nothing any more.
+    pub(crate) fn is_dark(&self) -> bool {
+        self.inner().is_dark
     }
 
     /// Something that must not be, whatever the order of things was.
@@ -216,6 +237,7 @@ impl History {
             ));
         }
         inner.whole.clear();
+        inner.is_dark = false;
         findings
     }
 }
@@ -298,6 +320,20 @@ mod tests {
         history.end_of_all(begun, "delete image", Outcome::Unknown, "o/r");
         assert_eq!(history.touched(), vec![tag("t")]);
         assert_eq!(history.settle(vec![(tag("t"), None)]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_answer_in_the_dark_is_no_answer() {
+        let history = History::new();
+        history.go_dark();
+        put(&history, &tag("t"), "a");
+        assert_eq!(history.settle(vec![(tag("t"), None)]), Vec::<String>::new());
+        put(&history, &tag("t"), "a");
+        assert_eq!(
+            history.settle(vec![(tag("t"), None)]).len(),
+            1,
+            "there is light again"
+        );
     }
 
     #[test]

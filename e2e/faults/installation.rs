@@ -15,8 +15,9 @@ use serde_json::json;
 use crate::load::{Load, ORGANIZATION, REPOSITORIES};
 use crate::look::settle;
 
-/// How long the upkeep may take to empty the storage when everything is deleted.
-const EMPTY_WITHIN: Duration = Duration::from_secs(30);
+/// How long the upkeep may take to empty the storage when everything is deleted: whoever was killed in the middle of it
+/// holds its lease for a minute.
+const EMPTY_WITHIN: Duration = Duration::from_secs(150);
 
 /// A running registry.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub(crate) struct Installation {
     /// The database, when it is a server.
     pub(crate) database: Option<Postgres>,
     /// Removed with everything in it when the installation is dropped.
-    _home: Home,
+    home: Home,
 }
 
 impl Installation {
@@ -38,7 +39,7 @@ impl Installation {
             replicas: vec![replica],
             storage: home.join("data/storage"),
             database: None,
-            _home: home,
+            home,
         }
     }
 
@@ -75,8 +76,13 @@ impl Installation {
             replicas,
             storage,
             database: Some(database),
-            _home: home,
+            home,
         }
+    }
+
+    /// The folder that everything lies in.
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
     }
 
     /// Where the replicas answer.
@@ -146,7 +152,8 @@ impl Installation {
         last.start().await;
         let end = Instant::now() + EMPTY_WITHIN;
         while !files_in(&self.storage).is_empty() && Instant::now() < end {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            load.tidy(0).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         last.stop();
         files_in(&self.storage)

@@ -5,16 +5,17 @@ mod client;
 mod request;
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use e2e::distribution::{Repository, token};
+use e2e::distribution::{Repository, send, token};
 use e2e::login::AccessKey;
 use e2e::server::{administrator, administrator_key};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use reqwest::StatusCode;
+use serde_json::json;
 use tokio::task::JoinSet;
 
 pub(crate) use client::Client;
@@ -33,6 +34,8 @@ pub(crate) const TAGS: [&str; 4] = ["t0", "t1", "t2", "t3"];
 
 /// Clients that work side by side.
 const CLIENTS: usize = 6;
+/// Pause between two requests to reclaim.
+const TIDIED_EVERY: Duration = Duration::from_millis(150);
 /// How long a request may take before its client gives up on it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -51,6 +54,8 @@ pub(crate) struct Load {
     /// Whether the fault may take acknowledged bytes of uploads that were not ended: only a 201 promises that something is
     /// on the disk.
     forgets_uploads: bool,
+    /// 5xx that were answered and tolerated.
+    failures: AtomicU64,
 }
 
 impl Load {
@@ -70,6 +75,7 @@ impl Load {
             stopping: AtomicBool::new(false),
             tolerated: tolerated.to_vec(),
             forgets_uploads: false,
+            failures: AtomicU64::new(0),
         }
     }
 
@@ -97,6 +103,11 @@ impl Load {
         panic!("nobody gives a token: {refusals:?}");
     }
 
+    /// Lets clients work until [`Load::stop`].
+    pub(crate) fn go(&self) {
+        self.stopping.store(false, Ordering::SeqCst);
+    }
+
     /// Lets every client end with what it is doing.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
@@ -105,6 +116,31 @@ impl Load {
     /// Whether clients are to end.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Whether the first replica says that it is ready.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let request = self.http.get(format!("{}/readyz", self.origins[0]));
+        request
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// Asks one replica after another to reclaim what nothing names, again and again; whatever is answered.
+    async fn keep_tidying(&self) {
+        for turn in 0.. {
+            self.tidy(turn % self.origins.len()).await;
+            tokio::time::sleep(TIDIED_EVERY).await;
+        }
+    }
+
+    /// Asks a replica to reclaim what nothing names.
+    pub(crate) async fn tidy(&self, replica: usize) {
+        let path = "/v2/manage/maintenance/reclaim";
+        let body = json!({"orphans": true}).to_string();
+        let asked = send(self.manage_with(replica, "POST", path, &body));
+        let _ = tokio::time::timeout(TIDIED_EVERY, asked).await;
     }
 
     /// How many replicas there are.
@@ -118,8 +154,14 @@ impl Load {
         Repository::with_token(self.http.clone(), &self.origins[replica], name, &token)
     }
 
+    /// How many 5xx were tolerated since the last time.
+    pub(crate) fn take_failures(&self) -> u64 {
+        self.failures.swap(0, Ordering::SeqCst)
+    }
+
     fn failed(&self, what: &str, status: StatusCode, text: &str) {
-        if !self.tolerated.contains(&status) {
+        self.failures.fetch_add(1, Ordering::SeqCst);
+        if !self.tolerated.contains(&status) && !self.history.is_dark() {
             self.history.found(format!("{what}: {status} {text}"));
         }
     }
@@ -138,9 +180,12 @@ pub(crate) async fn work_during<T>(
     clients: &mut Vec<Client>,
     happens: impl Future<Output = T>,
 ) -> T {
-    load.stopping.store(false, Ordering::SeqCst);
+    load.go();
     let mut working: JoinSet<Client> = clients.drain(..).map(Client::work).collect();
-    let happened = happens.await;
+    let happened = tokio::select! {
+        happened = happens => happened,
+        () = load.keep_tidying() => unreachable!("the upkeep is asked for without end"),
+    };
     load.stop();
     while let Some(client) = working.join_next().await {
         clients.push(client.expect("a client ends without a panic"));

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+mod full;
 mod history;
 mod installation;
 mod kill;
@@ -14,9 +15,11 @@ mod load;
 mod look;
 mod partition;
 mod postgres;
+mod power;
 mod register;
 mod report;
 mod shelf;
+mod trace;
 
 /// Injects real faults into a registry and looks for what is lost.
 #[derive(Parser)]
@@ -30,6 +33,10 @@ struct Arguments {
 enum Program {
     /// Kill the server, or one of two replicas, with SIGKILL at random moments of a mixed load.
     Kill(Chosen),
+    /// Cut the power of the file system, ext4 and XFS in turns, at every step and at random moments.
+    Power(Chosen),
+    /// Fill the disk under the server, and let single calls to it fail.
+    Full(Chosen),
     /// Restart PostgreSQL, kill it, and fail over to its standby, under two replicas.
     Postgres(Chosen),
     /// Cut the network between two replicas, their database and their clients.
@@ -85,6 +92,8 @@ fn round_random(seed: u64, round: u64) -> StdRng {
 async fn main() -> ExitCode {
     let report = match Arguments::parse().program {
         Program::Kill(chosen) => kill::run(&chosen.into()).await,
+        Program::Power(chosen) => power::run(&chosen.into()).await,
+        Program::Full(chosen) => full::run(&chosen.into()).await,
         Program::Postgres(chosen) => postgres::run(&chosen.into()).await,
         Program::Partition(chosen) => partition::run(&chosen.into()).await,
     };

@@ -1,26 +1,47 @@
-//! A small ext4 of a test's own, in a file, so that it can be full, read-only or cut from its power.
+//! A small file system of a test's own, in a file, so that it can be full, read-only or cut from its power.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
+
 use crate::home::Home;
+
+/// Which file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// ext4 with all its space for everybody.
+    Ext4,
+    /// XFS, which takes no less than 300 MiB.
+    Xfs,
+}
 
 /// A mounted file system; the home that it lies in unmounts it.
 #[derive(Debug)]
 pub struct Filesystem {
+    kind: Kind,
     image: PathBuf,
     at: PathBuf,
 }
 
 impl Filesystem {
-    /// Makes a file system of so many MiB and mounts it on a folder of the home.
+    /// Makes an ext4 of so many MiB and mounts it on a folder of the home.
     pub fn mount(home: &Home, folder: &str, mebibytes: u64) -> Self {
-        let image = home.join(format!("{}.ext4", folder.replace('/', "-")));
+        Self::mount_of(Kind::Ext4, home, folder, mebibytes)
+    }
+
+    /// Makes a file system of so many MiB and mounts it on a folder of the home.
+    pub fn mount_of(kind: Kind, home: &Home, folder: &str, mebibytes: u64) -> Self {
+        let image = home.join(format!("{}.image", folder.replace('/', "-")));
         File::create(&image).unwrap().set_len(mebibytes << 20).unwrap();
-        run("mkfs.ext4", &["-q", "-m", "0", text(&image)]);
+        match kind {
+            Kind::Ext4 => run("mkfs.ext4", &["-q", "-m", "0", text(&image)]),
+            Kind::Xfs => run("mkfs.xfs", &["-q", text(&image)]),
+        };
         let disk = Self {
+            kind,
             image,
             at: home.folder(folder),
         };
@@ -43,10 +64,11 @@ impl Filesystem {
         if is_mounted(&self.at) {
             run("umount", &[text(&self.at)]);
         }
-        run(
-            "mount",
-            &["-o", "loop,errors=remount-ro", text(&self.image), text(&self.at)],
-        );
+        let options = match self.kind {
+            Kind::Ext4 => "loop,errors=remount-ro",
+            Kind::Xfs => "loop",
+        };
+        run("mount", &["-o", options, text(&self.image), text(&self.at)]);
     }
 
     /// Takes the right to write away as an administrator does, or gives it back; no file may be open for writing.
@@ -66,14 +88,25 @@ impl Filesystem {
     pub fn fill(&self, spare_kibibytes: usize) -> Ballast {
         let path = self.at.join("ballast");
         let mut file = File::options().create(true).append(true).open(&path).unwrap();
-        let block = vec![1; 64 << 10];
+        // Blocks that are being written beside this are not counted yet: a few looks are needed.
         while self.free_kibibytes() > spare_kibibytes + 64 {
-            file.write_all(&block).unwrap();
+            let (end, more) = (
+                file.metadata().unwrap().len(),
+                self.free_kibibytes() - spare_kibibytes,
+            );
+            // What is free but cannot be had in one piece is had in halves.
+            let taken = (0..8).map(|halved| (more as u64) << 10 >> halved);
+            let mut taken =
+                taken.filter(|bytes| fallocate(&file, FallocateFlags::empty(), end, *bytes).is_ok());
+            if taken.next().is_none() {
+                break;
+            }
             file.sync_all().unwrap();
         }
         if spare_kibibytes == 0 {
+            let block = vec![1; 1024];
             let full = loop {
-                if let Err(error) = file.write_all(&block[..1024]).and_then(|()| file.sync_all()) {
+                if let Err(error) = file.write_all(&block).and_then(|()| file.sync_all()) {
                     break error;
                 }
             };
@@ -82,9 +115,10 @@ impl Filesystem {
         Ballast { path }
     }
 
-    fn free_kibibytes(&self) -> usize {
-        let answer = run("df", &["--output=avail", "-k", text(&self.at)]);
-        answer.lines().last().unwrap().trim().parse().unwrap()
+    /// KiB that can still be written.
+    pub fn free_kibibytes(&self) -> usize {
+        let found = statvfs(&self.at).unwrap();
+        usize::try_from(found.f_bavail * found.f_frsize / 1024).unwrap()
     }
 }
 

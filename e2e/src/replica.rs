@@ -48,9 +48,10 @@ impl Replica {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Runs the starts that follow under another program, such as a tracer.
-    pub fn run_under(&mut self, program: &[&str]) {
-        self.before = program.iter().map(|&word| word.to_owned()).collect();
+    /// Runs the starts that follow under another program, such as a tracer that leaves the process its place; nothing for
+    /// none.
+    pub fn run_under(&mut self, program: &[String]) {
+        self.before = program.to_vec();
     }
 
     /// `http://127.0.0.1:<port>`.
@@ -87,7 +88,7 @@ impl Replica {
         self.ready().await;
     }
 
-    /// Waits until the started process is ready.
+    /// Waits until the started process is ready; panics with its log when it does not become so.
     pub async fn ready(&mut self) {
         let http = reqwest::Client::new();
         let address = format!("{}/readyz", self.origin());
@@ -136,6 +137,13 @@ impl Replica {
                 daemon.log()
             );
         }
+    }
+
+    /// Whether the process that was started has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.daemon
+            .as_mut()
+            .is_some_and(|daemon| daemon.exited().is_some())
     }
 
     /// The id of the running process.

@@ -63,6 +63,31 @@ impl Client {
         self
     }
 
+    /// Does one thing of each kind after the other, until the load is stopped or an answer is missing.
+    pub(crate) async fn work_through(&mut self) -> Option<()> {
+        let [main, other, churn] = REPOSITORIES;
+        for repository in [main, other, churn] {
+            self.push_image(repository).await?;
+        }
+        self.push_image(main).await?;
+        self.move_tag(main).await?;
+        self.push_loose(main).await?;
+        self.mount(other).await?;
+        self.delete_tag(main).await?;
+        self.push_slowly(main).await?;
+        self.delete_manifest(main).await?;
+        self.delete_blob(main).await?;
+        self.delete_whole(churn).await?;
+        self.push_image(main).await?;
+        self.pull(main).await
+    }
+
+    async fn delete_whole(&mut self, repository: &str) -> Option<()> {
+        let what = format!("{} deletes the image {repository}", self.name);
+        self.load.delete_image(self.replica, repository, &what).await;
+        Some(())
+    }
+
     /// One operation, or a whole push; `None` when an answer was missing.
     async fn step(&mut self) -> Option<()> {
         let repository = (*REPOSITORIES.choose(&mut self.random)?).to_owned();
@@ -75,11 +100,7 @@ impl Client {
             15..=16 => self.push_loose(&repository).await,
             17..=18 => self.delete_blob(&repository).await,
             19..=20 => self.mount(&repository).await,
-            21 => {
-                let what = format!("{} deletes the image {CHURN}", self.name);
-                self.load.delete_image(self.replica, CHURN, &what).await;
-                Some(())
-            }
+            21 => self.delete_whole(CHURN).await,
             _ => self.push_slowly(&repository).await,
         }
     }

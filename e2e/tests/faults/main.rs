@@ -33,3 +33,13 @@ fn a_database_that_restarts_dies_or_fails_over_keeps_all_that_was_acknowledged()
 fn cut_networks_lose_nothing() {
     faults(&["partition", "--rounds", "5"]);
 }
+
+#[test]
+fn a_power_cut_takes_nothing_that_was_acknowledged() {
+    faults(&["power", "--rounds", "8"]);
+}
+
+#[test]
+fn a_full_disk_refuses_and_loses_nothing() {
+    faults(&["full", "--rounds", "6"]);
+}
