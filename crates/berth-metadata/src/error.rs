@@ -53,6 +53,9 @@ pub enum Error {
         /// What to do.
         advice: &'static str,
     },
+    /// A snapshot cannot be restored; nothing was changed.
+    #[error("the snapshot cannot be used: {0}")]
+    Snapshot(String),
     /// Anything else: a fault of this program or of the database.
     #[error("cannot {doing}: {source}")]
     Internal {
@@ -75,6 +78,9 @@ pub enum Conflict {
     /// The first account was created before.
     #[error("the registry has its first account already")]
     AlreadyBootstrapped,
+    /// The database to restore into holds a registry.
+    #[error("the database holds a registry already")]
+    NotEmpty,
     /// The account has a user of that name.
     #[error("the user exists already")]
     UserExists,

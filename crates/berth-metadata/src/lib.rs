@@ -33,6 +33,7 @@ mod pool;
 mod postgres_server;
 mod quotas;
 mod reclaim;
+mod records;
 mod regions;
 mod repositories;
 mod repository_lock;
@@ -42,8 +43,10 @@ mod search;
 mod secrets;
 mod sessions;
 mod shares;
+mod snapshot;
 mod sql;
 mod statistics;
+mod store_listing;
 mod sync_jobs;
 mod sync_rules;
 mod tags;
@@ -76,6 +79,7 @@ pub use organizations::{ListedOrganization, NewOrganization, Organization, Organ
 pub use people::{GroupUpdate, PeopleChange, UserUpdate};
 pub use quotas::Quotas;
 pub use reclaim::{ReclaimQueue, ReclaimRow};
+pub use records::{RecordedRepository, WaitingRecord};
 pub use regions::Region;
 pub use repositories::{
     NewRepository, Repository, RepositoryDetails, RepositoryEdit, RepositoryFilter, RepositoryOrder,
@@ -87,8 +91,12 @@ pub use search::{ContentHit, RepositoryHit, Searcher};
 pub use secrets::SigningKeyRow;
 pub use sessions::Session;
 pub use shares::{NewShare, Share, ShareTerms};
+pub use snapshot::{
+    ColumnKind, Imported, RestoreInto, SnapshotColumn, SnapshotPart, SnapshotStream, SnapshotValue,
+};
 pub use sql::TextMatch;
 pub use statistics::{Counted, Counts, DayCounts, OrganizationUsage, PulledManifest, RepositoryCounts};
+pub use store_listing::{DamagedUse, ListedBytes, Reconciled};
 pub use sync_jobs::{HistoryOrder, NewSyncJobs, SyncJob};
 pub use sync_rules::{SyncRule, WantedSyncRule};
 pub use tags::{

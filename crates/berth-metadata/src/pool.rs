@@ -3,10 +3,12 @@
 //! Reads take a connection of a pool. Writes are functions over one transaction; how it begins, shares a commit with
 //! others and is tried again differs per database and stays in here.
 
+pub(crate) mod catalog;
 mod failure;
 mod group_commit;
 mod migrate;
 mod postgres;
+pub(crate) mod rebuilding;
 mod sqlite;
 
 pub(crate) use failure::Failure;
@@ -54,6 +56,13 @@ impl Default for Opening {
             upgrade: Upgrade::Apply,
         }
     }
+}
+
+/// Which of the two databases speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
 }
 
 /// The connections of one database.
@@ -151,6 +160,26 @@ impl Pool {
             // One writes at a time.
             Pool::Sqlite(_) => None,
             Pool::Postgres(_) => Some("LOCK TABLE blob_links, manifests, uploads IN SHARE MODE"),
+        }
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self {
+            Pool::Sqlite(_) => Dialect::Sqlite,
+            Pool::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// A connection beside the others, to read all of the database in one transaction begun with the answered text: it
+    /// sees one state of it and keeps no writer waiting.
+    pub(crate) async fn long_reader(&self) -> Result<(AnyConnection, &'static str), Error> {
+        let connecting = |error| Failure::Sql(error).into_error("connect to the database");
+        match self {
+            Pool::Sqlite(sqlite) => Ok((sqlite.reader().await.map_err(connecting)?, "BEGIN")),
+            Pool::Postgres(postgres) => {
+                let connection = postgres.connections().connect_alone().await.map_err(connecting)?;
+                Ok((connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+            }
         }
     }
 

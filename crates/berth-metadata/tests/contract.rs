@@ -43,6 +43,8 @@ mod scrub;
 mod search;
 #[path = "contract/sharing.rs"]
 mod sharing;
+#[path = "contract/snapshots.rs"]
+mod snapshots;
 #[path = "contract/statistics.rs"]
 mod statistics;
 #[path = "contract/tags.rs"]
@@ -231,6 +233,13 @@ contract! {
     audit::the_audit_trail_is_filtered,
     audit::the_audit_trail_is_paged_newest_first,
     audit::old_audit_events_are_forgotten,
+    snapshots::every_table_is_in_a_snapshot,
+    snapshots::a_restored_snapshot_is_equal,
+    snapshots::numbers_are_not_handed_out_again,
+    snapshots::sessions_and_uploads_do_not_come_back,
+    snapshots::a_database_with_a_registry_is_kept,
+    snapshots::a_broken_snapshot_changes_nothing,
+    snapshots::a_snapshot_under_writes_is_of_one_moment,
     opening::rows_are_there_after_reopening,
     opening::a_newer_schema_is_refused,
     opening::many_open_a_new_database_at_once,
@@ -253,5 +262,28 @@ async fn a_postgres_server_that_went_is_found_again() {
     server.resume();
     metadata.create_account(&world::id(), "after", 1).await.unwrap();
     assert_eq!(metadata.count_accounts().await.unwrap(), 2);
+    metadata.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_goes_from_one_database_to_the_other_and_back() {
+    let server = postgres::Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let [first, last] =
+        ["first", "last"].map(|name| format!("sqlite://{}/{name}.db", folder.path().display()));
+    let metadata = Metadata::open(&first).await.unwrap();
+    let world = World { metadata, url: first };
+    snapshots::fill(&world).await;
+    let before = snapshots::tables(&snapshots::parts(&world.metadata).await);
+    let mut metadata = world.metadata;
+    for url in [server.create("between"), last] {
+        Metadata::restore(&snapshots::into(&url), metadata.snapshot())
+            .await
+            .unwrap();
+        metadata.close().await;
+        metadata = Metadata::open(&url).await.unwrap();
+        let after = snapshots::tables(&snapshots::parts(&metadata).await);
+        snapshots::is_equal(&before, &after);
+    }
     metadata.close().await;
 }

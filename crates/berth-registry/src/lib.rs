@@ -37,6 +37,7 @@ mod referrers;
 mod region;
 mod remote;
 mod repository;
+mod restore;
 mod retention;
 mod role;
 mod scrub;
@@ -46,6 +47,7 @@ mod secret;
 mod session;
 mod sharing;
 mod signer;
+mod snapshot;
 mod statistics;
 mod sync;
 mod tag;
@@ -100,6 +102,7 @@ pub use remote::{LoginChange, RemoteLogin};
 pub use repository::{
     CATEGORIES, DESCRIPTION_CHARS_MAX, RepositoriesFound, RepositoriesWanted, Visibility, WantedRepository,
 };
+pub use restore::{RestoreFrom, RestoreReport, restore};
 pub use retention::{Retention, RetentionLog, TagSelector, WantedRetention, WantedRetentionRule};
 pub use role::{Role, RolePlace};
 pub use search::{Found, SEARCH_LIMIT_MAX};
@@ -107,6 +110,7 @@ pub use secret::{NewTemporaryLogin, WantedLogin};
 pub use session::{NewSession, OpenSession};
 pub use sharing::{Deadline, ShareView, WantedShare};
 pub use signer::{SERVICE, TokenScope};
+pub use snapshot::{StoredSnapshot, Tally};
 pub use statistics::{CountedDay, Frequency, Measure, Overview, ReportEntry, Statistics, StatisticsOf};
 pub use sync::{Destination, HistoryPage, Synced};
 pub use tag::{

@@ -37,6 +37,10 @@ pub struct Limits {
     pub audit_ttl: Duration,
     /// Whether callers who did not log in may pull public images.
     pub anonymous_pulls: bool,
+    /// Time between two snapshots of the metadata in the store; zero: none by itself.
+    pub backup_every: Duration,
+    /// Snapshots in the store that are kept, at least one.
+    pub backup_keep: u32,
     /// How space comes back and damage is found.
     pub upkeep: Upkeep,
 }
@@ -122,6 +126,8 @@ impl Default for Limits {
             audit_ttl: Duration::from_hours(90 * 24),
             anonymous_pulls: true,
             upkeep: Upkeep::default(),
+            backup_every: Duration::from_hours(24),
+            backup_keep: 7,
         }
     }
 }

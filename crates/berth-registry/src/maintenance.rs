@@ -73,6 +73,11 @@ impl Registry {
                 let work = async |run: &Running<'_>| self.scrub(run).await;
                 self.carry_out(kind, is_due, work).await
             }
+            MaintenanceKind::Backup => {
+                let is_due = self.backup_is_due().await?;
+                self.carry_out(kind, is_due, async |run: &Running<'_>| self.back_up(run).await)
+                    .await
+            }
         }
     }
 

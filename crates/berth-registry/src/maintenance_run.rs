@@ -19,17 +19,20 @@ pub enum MaintenanceKind {
     Reclaim,
     /// Reads what is stored and compares it with its digests.
     Scrub,
+    /// Writes a snapshot of the metadata into the store.
+    Backup,
 }
 
 impl MaintenanceKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Reclaim, Self::Scrub];
+    pub const ALL: [Self; 3] = [Self::Reclaim, Self::Scrub, Self::Backup];
 
     /// Its name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Reclaim => "reclaim",
             Self::Scrub => "scrub",
+            Self::Backup => "backup",
         }
     }
 }

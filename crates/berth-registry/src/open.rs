@@ -12,7 +12,7 @@ use crate::limits::Limits;
 use crate::{IdentitySettings, Registry};
 
 /// The instance value that names the registry; its storage carries it too.
-const REGISTRY_ID: &str = "registry_id";
+pub(crate) const REGISTRY_ID: &str = "registry_id";
 
 /// Where a registry keeps what it knows, and the bounds it keeps.
 #[derive(Clone, Debug)]
@@ -36,14 +36,9 @@ impl Registry {
                 source,
             )
         })?;
-        let blobs = FileStore::open(&settings.storage).map_err(|source| {
-            Error::internal(
-                format!("opening the storage {}", settings.storage.display()),
-                source,
-            )
-        })?;
-        belongs_together(&metadata, &blobs, &settings).await?;
-        Self::new(metadata, Arc::new(blobs), settings.limits, &settings.identity).await
+        let blobs = open_blobs(&settings)?;
+        belongs_together(&metadata, blobs.as_ref(), &settings).await?;
+        Self::new(metadata, blobs, settings.limits, &settings.identity).await
     }
 
     /// Whether both stores take durable writes now.
@@ -65,6 +60,17 @@ impl Registry {
         self.write_trail().await;
         self.metadata.close().await;
     }
+}
+
+/// Opens the store of the blobs, laying it out when it is new.
+pub(crate) fn open_blobs(settings: &Settings) -> Result<Arc<dyn BlobStore>, Error> {
+    let blobs = FileStore::open(&settings.storage).map_err(|source| {
+        Error::internal(
+            format!("opening the storage {}", settings.storage.display()),
+            source,
+        )
+    })?;
+    Ok(Arc::new(blobs))
 }
 
 /// Refuses a storage folder that another database knows the blobs of: the upkeep deletes blobs that no row names.

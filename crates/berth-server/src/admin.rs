@@ -138,7 +138,7 @@ impl AdminArgs {
     }
 }
 
-fn must_exist(settings: &Settings) -> Result<(), Failure> {
+pub(crate) fn must_exist(settings: &Settings) -> Result<(), Failure> {
     let url = settings.database_url();
     match url.strip_prefix("sqlite://") {
         Some(path) if !std::path::Path::new(path).exists() => Err(Failure::NoRegistry(path.to_owned())),

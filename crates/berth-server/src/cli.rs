@@ -9,6 +9,7 @@ use clap::{Arg, ArgMatches, Args, Command, CommandFactory as _, FromArgMatches, 
 use rustix::fs::Mode;
 
 use crate::admin::AdminArgs;
+use crate::backup::{BackupArgs, RestoreArgs};
 use crate::client;
 use crate::config::{self, Resolved, SETTINGS, Written};
 use crate::self_signed;
@@ -41,6 +42,16 @@ enum Verb {
     ///
     /// Works on the data folder or database itself, as the server's own settings name it.
     Admin(AdminArgs),
+    /// Write a snapshot of the metadata into the storage or to a file, while everything runs
+    ///
+    /// A snapshot holds all but the bytes of blobs, which stay where they are, and the master key: keep a copy of the key
+    /// file (setting `master_key_file`) apart from both. Without it the secrets in a snapshot cannot be read.
+    Backup(BackupArgs),
+    /// Bring the metadata back from a snapshot
+    ///
+    /// Works on the database that the settings name, of whatever kind; no server may run on it. The database is changed
+    /// as a whole or not at all.
+    Restore(RestoreArgs),
     /// Print the version
     Version,
     /// Print what makes a shell complete the commands
@@ -164,6 +175,14 @@ pub(crate) fn run() -> ExitCode {
             .map_err(Failure::from)
             .and_then(|text| print(&text)),
         Verb::Admin(args) => {
+            keep_to_owner();
+            args.run().map_err(Failure::from).and_then(|text| print(&text))
+        }
+        Verb::Backup(args) => {
+            keep_to_owner();
+            args.run().map_err(Failure::from).and_then(|text| print(&text))
+        }
+        Verb::Restore(args) => {
             keep_to_owner();
             args.run().map_err(Failure::from).and_then(|text| print(&text))
         }

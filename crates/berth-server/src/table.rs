@@ -196,7 +196,7 @@ pub(crate) fn harmless(text: &str) -> String {
 }
 
 /// Bytes in the largest unit that they fill, with one digit after the point.
-fn in_units(bytes: u64) -> String {
+pub(crate) fn in_units(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["TiB", "GiB", "MiB", "KiB"];
     for (unit, power) in UNITS.iter().zip((1_u32..=4).rev()) {
         let one = 1_u64 << (10 * power);

@@ -46,6 +46,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0019_maintenance",
     "0021_replicas",
     "0024_ledger",
+    "0025_records",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

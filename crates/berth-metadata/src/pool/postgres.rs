@@ -3,7 +3,7 @@
 //! Every transaction begins with a row of `commits` under an id of its own. When the answer to a commit is lost, the same
 //! id is tried again: either it is there, then the transaction was committed, or it is not and never will be.
 
-mod connections;
+pub(super) mod connections;
 mod upgrade;
 
 use super::failure::Failure;

@@ -42,9 +42,7 @@ impl Sqlite {
             .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
-            .after_connect(|connection, _| {
-                Box::pin(async move { sqlx::raw_sql(READER).execute(connection).await.map(drop) })
-            })
+            .after_connect(|connection, _| Box::pin(only_read(connection)))
             .connect_with(options(url, "rw").map_err(opening)?)
             .await
             .map_err(opening)?;
@@ -58,6 +56,13 @@ impl Sqlite {
         &self.reads
     }
 
+    /// A connection that reads, beside the others.
+    pub(super) async fn reader(&self) -> Result<AnyConnection, sqlx::Error> {
+        let mut connection = AnyConnection::connect_with(&self.reads.connect_options()).await?;
+        only_read(&mut connection).await?;
+        Ok(connection)
+    }
+
     /// The way to the one connection that writes.
     pub(super) fn writes(&self) -> &Queue {
         &self.queue
@@ -67,6 +72,15 @@ impl Sqlite {
         self.queue.close().await;
         self.reads.close().await;
     }
+}
+
+async fn only_read(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(READER).execute(connection).await.map(drop)
+}
+
+/// The connection that writes, for who needs no other.
+pub(super) async fn writer(url: &str) -> Result<AnyConnection, Failure> {
+    connect_writer(&options(url, "rwc")?).await
 }
 
 /// What opens the file that `url` names. All after `sqlite://` is the path as it is: `?`, `#` and `%` are themselves.

@@ -40,7 +40,7 @@ pub(crate) enum Verb {
     /// Begin now
     #[command(after_help = "Example:\n  berth maintenance start reclaim --wait")]
     Start {
-        /// What to do: reclaim, scrub
+        /// What to do: reclaim, scrub, backup
         kind: String,
         /// reclaim: look for bytes that no row names, too
         #[arg(long)]

@@ -1,5 +1,7 @@
 //! The settings in the words of `berth_registry`.
 
+use std::num::NonZeroU32;
+
 use berth_registry::{AccessKeyPair, FirstStart, IdentitySettings, Limits, Upkeep};
 
 use super::settings::{MissingReferences, Settings};
@@ -60,6 +62,8 @@ impl Settings {
                 scrub_interval: self.scrub.interval,
                 quarantine_ttl: self.scrub.quarantine_ttl,
             },
+            backup_every: self.backup.every.0,
+            backup_keep: self.backup.keep.map_or(defaults.backup_keep, NonZeroU32::get),
             ..defaults
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::value::{Database, Listen, LogFilter, Origin, PlainName, Secret, Size, choice};
+use super::value::{Database, Listen, LogFilter, Origin, Period, PlainName, Secret, Size, choice};
 
 /// Every setting of a server, checked.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) reclaim: Reclaim,
     pub(crate) scrub: Scrub,
+    pub(crate) backup: Backup,
     pub(crate) log: Log,
 }
 
@@ -75,6 +76,13 @@ pub(crate) struct Scrub {
     pub(crate) rate: Size,
     pub(crate) interval: Duration,
     pub(crate) quarantine_ttl: Duration,
+}
+
+/// Snapshots of the metadata in the store.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Backup {
+    pub(crate) every: Period,
+    pub(crate) keep: Option<NonZeroU32>,
 }
 
 /// What is logged, and how.

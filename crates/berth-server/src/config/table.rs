@@ -325,6 +325,20 @@ pub(crate) const SETTINGS: &[Setting] = &[
         field: |s| &mut s.scrub.quarantine_ttl,
     },
     Setting {
+        key: "backup.every",
+        default: "24h",
+        otherwise: NONE,
+        help: "Time between two snapshots of the metadata that the server writes into its storage by itself. 0: none but those that `berth backup` makes.",
+        field: |s| &mut s.backup.every,
+    },
+    Setting {
+        key: "backup.keep",
+        default: "7",
+        otherwise: NONE,
+        help: "How many snapshots are kept in the storage; older ones are deleted after each new one.",
+        field: |s| &mut s.backup.keep,
+    },
+    Setting {
         key: "log.level",
         default: "info",
         otherwise: NONE,

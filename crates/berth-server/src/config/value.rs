@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 pub(crate) use address::{Database, Listen, Origin};
-pub(crate) use quantity::{Size, bytes};
+pub(crate) use quantity::{Period, Size, bytes};
 
 /// What the table of settings needs from a field of `Settings`.
 pub(crate) trait Value {

@@ -122,7 +122,7 @@ async fn show(
 /// One of the registry's processes begins within seconds. While a run of that kind waits or is under way, that one is
 /// answered. For the administrators of the account that runs the registry.
 #[utoipa::path(post, path = "/v2/manage/maintenance/{kind}", operation_id = "start_maintenance", tag = "maintenance",
-    params(("kind" = String, Path, description = "What to do: `reclaim` deletes bytes that nothing names, `scrub` compares all that is stored with its digests")), request_body = StartMaintenance,
+    params(("kind" = String, Path, description = "What to do: `reclaim` deletes bytes that nothing names, `scrub` compares all that is stored with its digests, `backup` writes a snapshot of the metadata into the storage")), request_body = StartMaintenance,
     extensions(("x-berth-extension" = json!(true))),
     responses((status = 202, body = MaintenanceRunDocument)))]
 async fn start(

@@ -6,6 +6,7 @@
 
 mod admin;
 mod authorization_coverage;
+mod backup;
 mod berth;
 mod client;
 mod command_line;

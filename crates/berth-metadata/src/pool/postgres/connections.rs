@@ -57,9 +57,7 @@ impl Drop for Lent {
 impl Connections {
     pub(super) async fn open(url: &str, connections_max: u32) -> Result<Connections, Error> {
         let opening = |error| Failure::Sql(error).into_error("open the database");
-        let options = AnyConnectOptions::from_str(url)
-            .map_err(opening)?
-            .disable_statement_logging();
+        let options = options(url).map_err(opening)?;
         let renewed_at: Arc<Mutex<Option<Instant>>> = Arc::default();
         let renewed = Arc::clone(&renewed_at);
         let pool = AnyPoolOptions::new()
@@ -88,6 +86,11 @@ impl Connections {
         Ok(Lent(self.pool.acquire().await?, false))
     }
 
+    /// A connection beside the others, without their bounds on time.
+    pub(crate) async fn connect_alone(&self) -> Result<AnyConnection, sqlx::Error> {
+        AnyConnection::connect_with(&self.pool.connect_options()).await
+    }
+
     /// Has every connection that exists now replaced: the server went away, or another took its place.
     pub(super) fn renew(&self) {
         *self.renewed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
@@ -113,6 +116,15 @@ impl Connections {
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// A connection without bounds on time, for who needs no other.
+pub(crate) async fn connect(url: &str) -> Result<AnyConnection, sqlx::Error> {
+    AnyConnection::connect_with(&options(url)?).await
+}
+
+fn options(url: &str) -> Result<AnyConnectOptions, sqlx::Error> {
+    Ok(AnyConnectOptions::from_str(url)?.disable_statement_logging())
 }
 
 /// Sets a new connection up. A standby is refused: what it answers is old, and it takes no writes; the pool tries again

@@ -38,6 +38,32 @@ impl Value for Duration {
     }
 }
 
+/// A duration, or zero for never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Period(pub(crate) Duration);
+
+impl Value for Period {
+    fn kind(&self) -> &'static str {
+        "duration"
+    }
+
+    fn allowed(&self) -> String {
+        format!("{}; 0 switches it off", Duration::ZERO.allowed())
+    }
+
+    fn assign(&mut self, text: &str) -> Result<(), String> {
+        if text.trim() == "0" {
+            *self = Self::default();
+            return Ok(());
+        }
+        self.0.assign(text)
+    }
+
+    fn show(&self) -> String {
+        self.0.show()
+    }
+}
+
 const UNITS_OF_SIZE: [(&str, u64); 5] = [
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
