@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
+/// Variables of the server, by name.
+type Settings<'a> = Vec<(&'a str, &'a str)>;
 
 const ORGANIZATION: &str = "conformance";
 const USER: &str = "admin";
@@ -51,15 +53,20 @@ const SWITCHES: &[&str] = &[
     "DATA_SHA512",
 ];
 
-/// Runs the suite; an error when anything in it failed, was skipped or was disabled.
-pub(crate) fn run(suite: &Path) -> Outcome<()> {
+/// Runs the suite; an error when anything in it failed, was skipped or was disabled. `settings` are variables of the
+/// server, such as `BERTH_DATABASE=postgres://...`; without any it keeps all it has in a folder of its own.
+pub(crate) fn run(suite: &Path, settings: &[&str]) -> Outcome<()> {
+    let settings = settings.iter().map(|setting| setting.split_once('='));
+    let settings: Settings<'_> = settings
+        .collect::<Option<_>>()
+        .ok_or("a setting is written BERTH_NAME=VALUE")?;
     let suite = suite
         .canonicalize()
         .map_err(|e| format!("{}: {e}", suite.display()))?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .ok_or("xtask has no parent folder")?;
-    let server = Server::start(&berth(root)?)?;
+    let server = Server::start(&berth(root)?, &settings)?;
     let results = root.join("target/conformance");
     let mut command = Command::new(&suite);
     command
@@ -163,7 +170,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(binary: &Path) -> Outcome<Self> {
+    fn start(binary: &Path, settings: &Settings<'_>) -> Outcome<Self> {
         let folder = TempDir::with_prefix("berth-conformance-")?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let password = format!("Conformance-{}", std::process::id());
@@ -178,6 +185,7 @@ impl Server {
             // The suite pushes sparse indexes and images on purpose.
             .env("BERTH_MISSING_REFERENCES", "accept")
             .env("BERTH_LOG_LEVEL", "warn")
+            .envs(settings.iter().copied())
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .spawn()?;
@@ -191,6 +199,7 @@ impl Server {
         let made = Command::new(binary)
             .args(["admin", "org", "create", ORGANIZATION, "--account", "berth"])
             .env("BERTH_DATA_DIR", &data)
+            .envs(settings.iter().copied())
             .current_dir(server.folder.path())
             .stdout(Stdio::null())
             .status()?;

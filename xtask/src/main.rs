@@ -8,7 +8,8 @@ mod check;
 mod conformance;
 mod tidy;
 
-const USAGE: &str = "usage: cargo xtask check | tidy | conformance PATH-OF-THE-SUITE'S-BINARY";
+const USAGE: &str =
+    "usage: cargo xtask check | tidy | conformance PATH-OF-THE-SUITE'S-BINARY [BERTH_SETTING=VALUE]...";
 
 #[expect(clippy::print_stderr, reason = "a command says on the terminal why it failed")]
 fn main() -> ExitCode {
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["check"] => check::run(root),
         ["tidy"] => tidy::run(root),
-        ["conformance", suite] => conformance::run(&PathBuf::from(suite)),
+        ["conformance", suite, settings @ ..] => conformance::run(&PathBuf::from(suite), settings),
         _ => Err(USAGE.into()),
     };
     match done {

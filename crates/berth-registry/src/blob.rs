@@ -1,6 +1,8 @@
 //! Blobs of a repository: found, read in part or whole, mounted, unlinked. One stored copy serves all
 //! repositories, and only a repository that links it makes it readable.
 
+mod elsewhere;
+
 use berth_metadata::{Damage, LinkedBlob, UnlinkOutcome};
 use berth_oci::{Digest, RangeOutcome, RangeRequest, RepositoryName};
 
@@ -26,6 +28,8 @@ pub struct OpenedBlob {
 pub enum BlobRead {
     /// The whole blob or a part of it.
     Opened(OpenedBlob),
+    /// The bytes are to be had from the store itself, at this address.
+    Elsewhere(String),
     /// The range asked for does not exist in a blob of this many bytes.
     Unsatisfiable(u64),
 }

@@ -225,6 +225,12 @@ impl Counter {
         self.pushes.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Notes bytes that a client fetches elsewhere.
+    pub(crate) fn sent(&self, bytes: u64) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.bytes_out.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     fn take(&self, repository_id: i64, counted: &AtomicUsize) -> Option<RepositoryCounts> {
         let pulled: Vec<PulledManifest> = write(&self.pulled)
             .drain()

@@ -68,6 +68,7 @@ pub use access::{Action, Caller, Credential, NO_PERMISSION, Refusal, UserCaller,
 pub use accessory::{AccessoryKind, AccessoryView, AccessoryViews};
 pub use agency::Agency;
 pub use audit::{Actor, AuditMarker, AuditPage, Deed};
+pub use berth_blob::S3Settings;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
     ContentHit, Counts, Damaged, Grant, Group, HistoryOrder, ListedOrganization, MaintenanceRun, Mirror,
@@ -92,7 +93,7 @@ pub use limits::{Limits, MissingReferences, Quota, Upkeep};
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};
 pub use mirror::{MirrorChange, WantedMirror};
-pub use open::Settings;
+pub use open::{Settings, Storage};
 pub use organization::{ListedFor, OrganizationView};
 pub use people::PersonChange;
 pub use project::Project;

@@ -1,9 +1,10 @@
 //! The registry over its stores: opened by addresses alone, checked, closed.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use berth_blob::{BlobStore, FileStore};
+use berth_blob::{BlobStore, FileStore, S3Settings, S3Store};
 use berth_metadata::Metadata;
 
 use crate::account::new_id;
@@ -19,12 +20,31 @@ pub(crate) const REGISTRY_ID: &str = "registry_id";
 pub struct Settings {
     /// The database: `sqlite:///path/berth.db` or `postgres://...`.
     pub database: String,
-    /// The folder of the blobs.
-    pub storage: PathBuf,
+    /// Where the blobs are.
+    pub storage: Storage,
     /// The bounds.
     pub limits: Limits,
     /// How people prove who they are.
     pub identity: IdentitySettings,
+}
+
+/// Where blobs are kept.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// A folder of the local file system.
+    Folder(PathBuf),
+    /// A bucket of an S3 store.
+    S3(Box<S3Settings>),
+}
+
+impl fmt::Display for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => path.display().fmt(f),
+            Self::S3(settings) if settings.prefix.is_empty() => write!(f, "s3://{}", settings.bucket),
+            Self::S3(settings) => write!(f, "s3://{}/{}", settings.bucket, settings.prefix),
+        }
+    }
 }
 
 impl Registry {
@@ -36,7 +56,7 @@ impl Registry {
                 source,
             )
         })?;
-        let blobs = open_blobs(&settings)?;
+        let blobs = open_blobs(&settings).await?;
         belongs_together(&metadata, blobs.as_ref(), &settings).await?;
         Self::new(metadata, blobs, settings.limits, &settings.identity).await
     }
@@ -63,17 +83,18 @@ impl Registry {
 }
 
 /// Opens the store of the blobs, laying it out when it is new.
-pub(crate) fn open_blobs(settings: &Settings) -> Result<Arc<dyn BlobStore>, Error> {
-    let blobs = FileStore::open(&settings.storage).map_err(|source| {
-        Error::internal(
-            format!("opening the storage {}", settings.storage.display()),
-            source,
-        )
-    })?;
-    Ok(Arc::new(blobs))
+pub(crate) async fn open_blobs(settings: &Settings) -> Result<Arc<dyn BlobStore>, Error> {
+    let opened: Result<Arc<dyn BlobStore>, _> = match &settings.storage {
+        Storage::Folder(path) => FileStore::open(path).map(|store| Arc::new(store) as _),
+        Storage::S3(store) => S3Store::open(store).await.map(|store| Arc::new(store) as _),
+    };
+    opened.map_err(|error| match error {
+        berth_blob::Error::Misconfigured(what) => Error::Invalid(what),
+        source => Error::internal(format!("opening the storage {}", settings.storage), source),
+    })
 }
 
-/// Refuses a storage folder that another database knows the blobs of: the upkeep deletes blobs that no row names.
+/// Refuses a storage that another database knows the blobs of: the upkeep deletes blobs that no row names.
 async fn belongs_together(
     metadata: &Metadata,
     blobs: &dyn BlobStore,
@@ -92,8 +113,8 @@ async fn belongs_together(
     }
     Err(Error::Invalid(format!(
         "the blobs in {} belong to another registry than the database {}: start with the database that knows them, or \
-         choose another folder for blobs (setting storage)",
-        settings.storage.display(),
+         choose another place for blobs (setting storage)",
+        settings.storage,
         without_secrets(&settings.database)
     )))
 }

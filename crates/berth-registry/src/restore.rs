@@ -47,7 +47,7 @@ pub async fn restore(
     replace: bool,
     tally: Arc<Tally>,
 ) -> Result<RestoreReport, Error> {
-    let blobs = open_blobs(settings)?;
+    let blobs = open_blobs(settings).await?;
     let bytes = bytes_of(from, blobs.as_ref()).await?;
     let (header, parts) = snapshot::decode(bytes, tally).await?;
     require_same_registry(&header, blobs.as_ref()).await?;

@@ -330,6 +330,12 @@ impl Resolved {
                 "admin_sk",
                 settings.admin_sk.expose().is_some(),
             ),
+            (
+                "s3.access_key_id",
+                settings.s3.access_key_id.is_some(),
+                "s3.secret_access_key",
+                settings.s3.secret_access_key.expose().is_some(),
+            ),
         ];
         let halves =
             pairs

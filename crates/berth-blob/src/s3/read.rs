@@ -96,13 +96,11 @@ impl Download {
                     return Ok(Some(chunk));
                 }
                 Ok(Some(Ok(_))) => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "more bytes than asked for",
-                    ));
+                    return Err(io::Error::other("more bytes than asked for"));
                 }
                 Ok(Some(Err(error))) => io::Error::other(error),
-                Ok(None) => io::Error::from(io::ErrorKind::UnexpectedEof),
+                // Not an end of the blob, which would be damage: the length was agreed.
+                Ok(None) => io::Error::from(io::ErrorKind::ConnectionReset),
                 Err(_) => io::Error::from(io::ErrorKind::TimedOut),
             };
             self.body = None;

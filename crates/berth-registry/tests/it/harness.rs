@@ -208,6 +208,7 @@ impl TestRegistry {
                 assert_eq!(bytes.len() as u64, blob.size);
                 Ok(bytes)
             }
+            BlobRead::Elsewhere(address) => panic!("a folder has no address, yet {address}"),
             BlobRead::Unsatisfiable(size) => panic!("no range was asked for, yet none fits {size} bytes"),
         }
     }

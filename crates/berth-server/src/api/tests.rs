@@ -49,7 +49,7 @@ async fn server() -> (Router, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let settings = berth_registry::Settings {
         database: format!("sqlite://{}", folder.path().join("berth.db").display()),
-        storage: folder.path().join("storage"),
+        storage: berth_registry::Storage::Folder(folder.path().join("storage")),
         limits: Limits::default(),
         identity: IdentitySettings {
             master_key_file: folder.path().join("master.key"),

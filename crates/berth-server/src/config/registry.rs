@@ -2,16 +2,17 @@
 
 use std::num::NonZeroU32;
 
-use berth_registry::{AccessKeyPair, FirstStart, IdentitySettings, Limits, Upkeep};
+use berth_registry::{AccessKeyPair, FirstStart, IdentitySettings, Limits, S3Settings, Storage, Upkeep};
 
 use super::settings::{MissingReferences, Settings};
+use super::value::StoragePlace;
 
 impl Settings {
     /// What the registry is opened with.
     pub(crate) fn registry(&self) -> berth_registry::Settings {
         berth_registry::Settings {
             database: self.database_url(),
-            storage: self.storage_dir(),
+            storage: self.registry_storage(),
             limits: self.registry_limits(),
             identity: IdentitySettings {
                 master_key_file: self.master_key_file(),
@@ -20,6 +21,25 @@ impl Settings {
                 temporary_login_ttl: self.limits.temporary_login_ttl,
             },
         }
+    }
+
+    fn registry_storage(&self) -> Storage {
+        let (bucket, prefix) = match &self.storage {
+            StoragePlace::InDataDir => return Storage::Folder(self.data_dir.join("storage")),
+            StoragePlace::Folder(path) => return Storage::Folder(path.clone()),
+            StoragePlace::S3 { bucket, prefix } => (bucket, prefix),
+        };
+        Storage::S3(Box::new(S3Settings {
+            endpoint: self.s3.endpoint.0.clone(),
+            public_endpoint: self.s3.public_endpoint.0.clone(),
+            region: self.s3.region.as_ref().map(|region| region.0.clone()),
+            access_key_id: self.s3.access_key_id.as_ref().map(|id| id.0.clone()),
+            secret_access_key: self.s3.secret_access_key.expose().map(str::to_owned),
+            path_style: self.s3.path_style,
+            memory_bytes: self.s3.upload_memory.0,
+            blob_bytes_max: self.limits.layer_size_max.0,
+            ..S3Settings::new(bucket, prefix)
+        }))
     }
 
     /// The first account, as far as the settings name it.

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::value::{Database, Listen, LogFilter, Origin, Period, PlainName, Secret, Size, choice};
+use super::value::{
+    Database, Endpoint, Listen, LogFilter, Origin, Period, PlainName, Redirect, Secret, Size, StoragePlace,
+    choice,
+};
 
 /// Every setting of a server, checked.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +18,7 @@ pub(crate) struct Settings {
     pub(crate) listen: Listen,
     pub(crate) data_dir: PathBuf,
     pub(crate) database: Database,
-    pub(crate) storage: Option<PathBuf>,
+    pub(crate) storage: StoragePlace,
     pub(crate) external_url: Origin,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) region: PlainName,
@@ -29,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) missing_references: MissingReferences,
     pub(crate) preset: Preset,
     pub(crate) tls: Tls,
+    pub(crate) s3: S3,
     pub(crate) limits: Limits,
     pub(crate) reclaim: Reclaim,
     pub(crate) scrub: Scrub,
@@ -41,6 +45,20 @@ pub(crate) struct Settings {
 pub(crate) struct Tls {
     pub(crate) certificate: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
+}
+
+/// How a bucket of an S3 store is spoken to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct S3 {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) region: Option<PlainName>,
+    pub(crate) access_key_id: Option<PlainName>,
+    pub(crate) secret_access_key: Secret,
+    pub(crate) path_style: bool,
+    pub(crate) redirect: Redirect,
+    pub(crate) redirect_ttl: Duration,
+    pub(crate) public_endpoint: Endpoint,
+    pub(crate) upload_memory: Size,
 }
 
 /// What keeps one client from taking everything.
@@ -137,11 +155,18 @@ impl Settings {
         }
     }
 
-    /// The folder of the blobs.
-    pub(crate) fn storage_dir(&self) -> PathBuf {
-        self.storage
-            .clone()
-            .unwrap_or_else(|| self.data_dir.join("storage"))
+    /// How long an address may be good at which a client there fetches a blob from the store itself; none when the bytes
+    /// go through this server.
+    pub(crate) fn redirect_ttl(&self, client: IpAddr) -> Option<Duration> {
+        let is_led = match &self.s3.redirect {
+            Redirect::Never => false,
+            Redirect::Always => true,
+            Redirect::Networks(networks) => {
+                let client = client.to_canonical();
+                networks.iter().any(|network| network.contains(&client))
+            }
+        };
+        is_led.then_some(self.s3.redirect_ttl)
     }
 
     /// The file of the key that seals secrets at rest.

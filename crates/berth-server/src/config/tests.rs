@@ -126,6 +126,23 @@ fn values_are_read_in_the_ways_people_write_them() {
             "info,hyper=debug",
         ),
         ("admin_password = \"hush\"", "admin_password", "(set)"),
+        ("storage = \"s3://blobs\"", "storage", "s3://blobs"),
+        (
+            "storage = \"s3://blobs/team/one/\"",
+            "storage",
+            "s3://blobs/team/one",
+        ),
+        ("s3.redirect = \"always\"", "s3.redirect", "always"),
+        (
+            "s3.redirect = [\"10.0.0.0/8\", \"::1\"]",
+            "s3.redirect",
+            "10.0.0.0/8,::1/128",
+        ),
+        (
+            "s3.endpoint = \"http://store:9000/\"",
+            "s3.endpoint",
+            "http://store:9000",
+        ),
     ];
     for (file, key, expected) in cases {
         let resolved = check(file, &[], &[]).unwrap_or_else(|problems| panic!("{file}: {problems}"));
@@ -139,7 +156,7 @@ fn mistakes_in_the_file_are_refused_with_their_place_and_what_is_allowed() {
 layers_max = 20
 region = "north east"
 data_dir = 7.5
-storage = "s3://bucket"
+storage = "gs://bucket"
 external_url = "https://example.com/registry"
 missing_references = "maybe"
 trusted_proxies = ["10.0.0.0/8", "proxy.example.com"]

@@ -3,12 +3,14 @@
 
 mod address;
 mod quantity;
+mod storage;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 pub(crate) use address::{Database, Listen, Origin};
 pub(crate) use quantity::{Period, Size, bytes};
+pub(crate) use storage::{Endpoint, Redirect, StoragePlace};
 
 /// What the table of settings needs from a field of `Settings`.
 pub(crate) trait Value {

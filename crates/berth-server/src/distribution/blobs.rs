@@ -5,13 +5,15 @@ use axum::response::{IntoResponse, Response};
 use berth_oci::{Digest, RangeRequest, RepositoryName};
 use berth_registry::{BlobRead, Error};
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, LOCATION,
+    RANGE,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::Asked;
 use super::error;
 use super::manifests::{DIGEST, IMMUTABLE, text};
+use crate::origin::Origin;
 
 /// end-2, GET.
 pub(super) async fn get(
@@ -25,11 +27,31 @@ pub(super) async fn get(
         return Ok((StatusCode::NOT_MODIFIED, described(digest)).into_response());
     }
     let range = RangeRequest::parse(asked.header(RANGE).filter(|_| range_holds(asked, digest)));
-    match registry
-        .open_blob(asked.caller, repository, digest, range)
-        .await?
-    {
+    let client = Origin::of(asked.parts, &asked.app.settings).client;
+    let read = match asked.app.settings.redirect_ttl(client) {
+        Some(ttl) => {
+            let wanted = (range, ttl);
+            registry
+                .lead_to_blob(asked.caller, repository, digest, wanted)
+                .await?
+        }
+        None => {
+            registry
+                .open_blob(asked.caller, repository, digest, range)
+                .await?
+        }
+    };
+    match read {
         BlobRead::Unsatisfiable(size) => Ok(error::outside(size)),
+        BlobRead::Elsewhere(address) => {
+            // The address ends soon: nobody may keep it for another request.
+            let head = [
+                (LOCATION, text(&address)),
+                (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+                (DIGEST, text(digest.as_str())),
+            ];
+            Ok((StatusCode::TEMPORARY_REDIRECT, head).into_response())
+        }
         BlobRead::Opened(blob) => {
             let body = Body::from_stream(blob.stream);
             Ok(match blob.part {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use berth_metadata::{GrantTarget, Metadata};
 use berth_registry::{
     AccessKeyPair, AccessType, Caller, IdentitySettings, Limits, NewPerson, Permission, Registry, Settings,
+    Storage,
 };
 use http::Method;
 
@@ -51,7 +52,7 @@ impl World {
         let database = format!("sqlite://{}", data.join("berth.db").display());
         let registry = Registry::open(Settings {
             database: database.clone(),
-            storage: data.join("storage"),
+            storage: Storage::Folder(data.join("storage")),
             limits: Limits::default(),
             identity: IdentitySettings {
                 master_key_file: data.join("master.key"),

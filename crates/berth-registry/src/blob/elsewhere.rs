@@ -1,0 +1,42 @@
+//! A client may fetch a blob's bytes from the store itself, at an address that is signed for it.
+
+use std::time::Duration;
+
+use berth_oci::{Digest, RangeOutcome, RangeRequest, RepositoryName};
+
+use super::{BlobRead, size};
+use crate::Registry;
+use crate::access::Caller;
+use crate::error::Error;
+
+impl Registry {
+    /// Sends the client to the store for a blob, or the part of it that `range` asks for, with an address that is good for
+    /// `ttl`; opens the blob where the store serves nobody.
+    pub async fn lead_to_blob(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        digest: &Digest,
+        (range, ttl): (RangeRequest, Duration),
+    ) -> Result<BlobRead, Error> {
+        let (place, linked) = self.linked(caller, repository, digest).await?;
+        let whole = size(&linked);
+        let bytes = match range.resolve(whole) {
+            RangeOutcome::Whole => whole,
+            RangeOutcome::Part { start, end_inclusive } => end_inclusive + 1 - start,
+            RangeOutcome::Unsatisfiable => return Ok(BlobRead::Unsatisfiable(whole)),
+        };
+        // The store's own refusal would tell a client nothing, and nobody would hear of the damage.
+        if self
+            .blobs
+            .size(&linked.key)
+            .await
+            .is_ok_and(|found| found == whole)
+            && let Some(address) = self.blobs.download_url(&linked.key, ttl).await?
+        {
+            self.counter(&place).sent(bytes);
+            return Ok(BlobRead::Elsewhere(address));
+        }
+        self.open_blob(caller, repository, digest, range).await
+    }
+}
