@@ -4,6 +4,7 @@
 mod document;
 mod file;
 mod registry;
+mod setting;
 mod settings;
 mod table;
 mod value;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use document::{effective, reference, sample};
+use setting::Setting;
 pub(crate) use settings::{Log, LogFormat, Settings};
 pub(crate) use table::SETTINGS;
 pub(crate) use value::bytes;
@@ -287,7 +289,7 @@ impl Resolved {
     /// Takes over one value, or says what is wrong with it.
     fn assign(&mut self, key: &str, text: &str, place: &Place) -> Result<(), String> {
         let Some(setting) = table::find(key) else {
-            let last_part = |setting: &table::Setting| setting.key.rsplit('.').next() == Some(key);
+            let last_part = |setting: &Setting| setting.key.rsplit('.').next() == Some(key);
             let meant = SETTINGS
                 .iter()
                 .find(|setting| last_part(setting))

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::table::{SETTINGS, SWR, Setting};
+use super::setting::Setting;
+use super::table::{SETTINGS, SWR};
 use super::{Place, Resolved};
 
 /// The reference page, docs/reference/settings.md.

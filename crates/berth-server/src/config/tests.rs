@@ -244,7 +244,7 @@ fn no_output_shows_a_secret() {
 #[test]
 fn every_setting_has_its_own_variable_and_flag_and_a_default_that_is_allowed() {
     let variables: std::collections::BTreeSet<_> =
-        SETTINGS.iter().map(super::table::Setting::variable).collect();
+        SETTINGS.iter().map(super::setting::Setting::variable).collect();
     assert_eq!(variables.len(), SETTINGS.len());
     for setting in SETTINGS {
         assert_ne!(
