@@ -85,6 +85,11 @@ impl Installation {
         &self.home
     }
 
+    /// The folder of the blobs.
+    pub(crate) fn storage(&self) -> &Path {
+        &self.storage
+    }
+
     /// Where the replicas answer.
     pub(crate) fn origins(&self) -> Vec<String> {
         self.replicas.iter().map(Replica::origin).collect()
@@ -171,6 +176,7 @@ const EAGER: &[(&str, &str)] = &[
     ("BERTH_LIMITS_UPLOAD_TTL", "1s"),
     ("BERTH_RECLAIM_DELAY", "1ms"),
     ("BERTH_RECLAIM_ORPHANS_AFTER", "1ms"),
+    ("BERTH_SCRUB_QUARANTINE_TTL", "1ms"),
 ];
 
 /// The files of blobs and uploads.

@@ -148,6 +148,11 @@ impl Load {
         self.origins.len()
     }
 
+    /// Where a replica answers.
+    pub(crate) fn origin(&self, replica: usize) -> String {
+        self.origins[replica].clone()
+    }
+
     /// A repository as a replica serves it.
     pub(crate) fn repository(&self, replica: usize, name: &str) -> Repository {
         let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();

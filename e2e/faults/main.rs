@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+mod clock;
+mod flip;
 mod full;
 mod history;
 mod installation;
@@ -37,6 +39,10 @@ enum Program {
     Power(Chosen),
     /// Fill the disk under the server, and let single calls to it fail.
     Full(Chosen),
+    /// Flip bits in stored blobs and cut their files, and heal them.
+    Flip(Chosen),
+    /// Let the clock of one of two replicas jump forward and backward by hours.
+    Clock(Chosen),
     /// Restart PostgreSQL, kill it, and fail over to its standby, under two replicas.
     Postgres(Chosen),
     /// Cut the network between two replicas, their database and their clients.
@@ -94,6 +100,8 @@ async fn main() -> ExitCode {
         Program::Kill(chosen) => kill::run(&chosen.into()).await,
         Program::Power(chosen) => power::run(&chosen.into()).await,
         Program::Full(chosen) => full::run(&chosen.into()).await,
+        Program::Flip(chosen) => flip::run(&chosen.into()).await,
+        Program::Clock(chosen) => clock::run(&chosen.into()).await,
         Program::Postgres(chosen) => postgres::run(&chosen.into()).await,
         Program::Partition(chosen) => partition::run(&chosen.into()).await,
     };

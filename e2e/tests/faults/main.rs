@@ -43,3 +43,13 @@ fn a_power_cut_takes_nothing_that_was_acknowledged() {
 fn a_full_disk_refuses_and_loses_nothing() {
     faults(&["full", "--rounds", "6"]);
 }
+
+#[test]
+fn rotten_bytes_are_never_served_whole_and_heal() {
+    faults(&["flip", "--rounds", "1"]);
+}
+
+#[test]
+fn a_clock_that_jumps_takes_nothing() {
+    faults(&["clock", "--rounds", "2"]);
+}
