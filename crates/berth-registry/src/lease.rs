@@ -6,10 +6,17 @@ use std::time::Duration;
 use crate::Registry;
 use crate::error::Error;
 
-/// How long a lease lasts after the last word of its holder.
-const TTL: Duration = Duration::from_mins(1);
-/// Time between two words.
-const RENEWED_EVERY: Duration = Duration::from_secs(15);
+/// How long a lease lasts, and how often its holder says that it is there.
+#[derive(Clone, Copy)]
+struct Terms {
+    ttl: Duration,
+    renewed_every: Duration,
+}
+
+const TERMS: Terms = Terms {
+    ttl: Duration::from_mins(1),
+    renewed_every: Duration::from_secs(15),
+};
 
 impl Registry {
     /// Does `work` while this process holds the lease `name`; none when another one does, or when the lease was lost in
@@ -19,13 +26,22 @@ impl Registry {
         name: &str,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<Option<T>, Error> {
-        if !self.take_lease(name).await? {
+        self.under_lease_for(TERMS, name, work).await
+    }
+
+    async fn under_lease_for<T>(
+        &self,
+        terms: Terms,
+        name: &str,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<Option<T>, Error> {
+        if !self.take_lease(terms, name).await? {
             return Ok(None);
         }
         let done = tokio::select! {
             // First: after a pause of the whole process both are ready, and the lease may be another's.
             biased;
-            () = self.lease_lost(name) => {
+            () = self.lease_lost(terms, name) => {
                 tracing::warn!(lease = name, "lost a lease in the middle of its work, which another process will do again");
                 return Ok(None);
             }
@@ -36,16 +52,16 @@ impl Registry {
     }
 
     /// Renews the lease for as long as it is polled and the lease is ours.
-    async fn lease_lost(&self, name: &str) {
+    async fn lease_lost(&self, terms: Terms, name: &str) {
         let mut told_at = tokio::time::Instant::now();
         loop {
-            tokio::time::sleep(RENEWED_EVERY).await;
+            tokio::time::sleep(terms.renewed_every).await;
             // A process that slept for so long has lost it, whatever the database says now.
-            if told_at.elapsed() >= TTL {
+            if told_at.elapsed() >= terms.ttl {
                 return;
             }
             let asked_at = tokio::time::Instant::now();
-            match tokio::time::timeout(TTL / 3, self.take_lease(name)).await {
+            match tokio::time::timeout(terms.ttl / 3, self.take_lease(terms, name)).await {
                 Ok(Ok(true)) => told_at = asked_at,
                 Ok(Ok(false)) => return,
                 Ok(Err(error)) => {
@@ -60,8 +76,11 @@ impl Registry {
         }
     }
 
-    async fn take_lease(&self, name: &str) -> Result<bool, Error> {
-        let ttl_ms = i64::try_from(TTL.as_millis()).expect("a minute");
+    async fn take_lease(&self, terms: Terms, name: &str) -> Result<bool, Error> {
+        let ttl_ms = i64::try_from(terms.ttl.as_millis()).expect("a minute");
         Ok(self.metadata.take_lease(name, &self.process, ttl_ms).await?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,10 @@ const STEP: i64 = 100;
 const ENDED_LOGINS_KEPT_MS: i64 = 30 * 24 * 3600 * 1000;
 /// Time between two looks whether somebody asked for maintenance.
 const WANTED_LOOKED_FOR_EVERY: Duration = Duration::from_secs(5);
+/// The lease of the rounds.
+const UPKEEP: &str = "upkeep";
+/// Time between two looks whether the process that does the rounds is still there.
+const TURN_LOOKED_FOR_EVERY: Duration = Duration::from_secs(10);
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_mins(1);
 /// Most time that a refusal waits for its place in the audit trail.
@@ -81,7 +85,21 @@ impl Registry {
         }
     }
 
+    /// Does the rounds in one process of all: whoever has the lease keeps it until its end, the others wait for that.
     async fn upkeep(&self) {
+        loop {
+            let rounds = async {
+                self.rounds().await;
+                Ok(())
+            };
+            if let Err(error) = self.under_lease(UPKEEP, rounds).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "nobody may be doing the upkeep");
+            }
+            tokio::time::sleep(TURN_LOOKED_FOR_EVERY).await;
+        }
+    }
+
+    async fn rounds(&self) {
         for round in 0_u64.. {
             if let Err(error) = self.round().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "upkeep round failed");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use berth_blob::{BlobStore, FileStore, S3Settings, S3Store};
-use berth_metadata::Metadata;
+use berth_metadata::{Metadata, Opening};
 
 use crate::account::new_id;
 use crate::error::Error;
@@ -50,7 +50,13 @@ impl fmt::Display for Storage {
 impl Registry {
     /// Opens both stores, making what is missing. Several processes may have the same stores open.
     pub async fn open(settings: Settings) -> Result<Self, Error> {
-        let metadata = Metadata::open(&settings.database).await.map_err(|source| {
+        Self::open_with(settings, Opening::default()).await
+    }
+
+    /// The same, with the database opened in a certain way.
+    pub async fn open_with(settings: Settings, opening: Opening) -> Result<Self, Error> {
+        let metadata = Metadata::open_with(&settings.database, opening);
+        let metadata = metadata.await.map_err(|source| {
             Error::internal(
                 format!("opening the database {}", without_secrets(&settings.database)),
                 source,

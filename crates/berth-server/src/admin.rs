@@ -10,7 +10,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use berth_registry::{Error, Registry};
+use berth_registry::{Error, Registry, Upgrade};
 use clap::{Args, Subcommand};
 
 use crate::config::{self, Settings, Written};
@@ -129,7 +129,9 @@ impl AdminArgs {
             .build()
             .map_err(Failure::Runtime)?;
         let table = runtime.block_on(async {
-            let registry = Registry::open(settings.registry()).await?;
+            // A look must not upgrade the database under those who serve.
+            let opening = settings.opening(Upgrade::Refuse);
+            let registry = Registry::open_with(settings.registry(), opening).await?;
             let done = run(&registry, &settings, self.verb).await;
             registry.close().await;
             done

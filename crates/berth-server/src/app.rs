@@ -9,7 +9,7 @@ use axum::Router;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-use berth_registry::Registry;
+use berth_registry::{Registry, Upgrade};
 
 use crate::config::Settings;
 use crate::serve::{Certificate, Phases, Server, Timeouts, TlsError};
@@ -68,7 +68,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
         folder: data_dir.display().to_string(),
         source,
     })?;
-    let registry = Arc::new(Registry::open(settings.registry()).await?);
+    let opening = settings.opening(Upgrade::Apply);
+    let registry = Arc::new(Registry::open_with(settings.registry(), opening).await?);
     let phases = Phases::of_signals().map_err(Error::Signals)?;
     let tls = match settings.tls_files() {
         Some((certificate, key)) => {

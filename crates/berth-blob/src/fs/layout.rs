@@ -56,14 +56,17 @@ impl Layout {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             noted => return Ok(noted?.trim().to_owned()),
         }
-        // Whole or not at all: a short note would shut the owner out.
-        let draft = self.root.join(format!(".{REGISTRY_ID}"));
-        let mut file = File::create(&draft)?;
-        writeln!(file, "{id}")?;
-        file.sync_all()?;
-        fs::rename(&draft, &path)?;
+        // Whole or not at all: a short note would shut the owner out. Others may note theirs at this moment: each has a
+        // draft of its own, and the first name stands.
+        let draft = draft_in(&self.root, REGISTRY_ID)?;
+        let noted = write_synced(&draft, id).and_then(|()| match fs::hard_link(&draft, &path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        });
+        fs::remove_file(&draft)?;
+        noted?;
         sync_dir(&self.root)?;
-        Ok(id.to_owned())
+        Ok(fs::read_to_string(&path)?.trim().to_owned())
     }
 
     /// Creates the folder where the blob `path` goes, when it is new, and makes that durable once.
@@ -163,6 +166,26 @@ pub(super) fn is_key(key: &str) -> bool {
         .map(|(_, length)| *length);
     let lower_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     Some(hex.len()) == hex_length && hex.bytes().all(lower_hex) && shard == &hex[..2] && is_id(id)
+}
+
+/// The path of a new, empty file in `folder` that nobody else has.
+fn draft_in(folder: &Path, name: &str) -> io::Result<PathBuf> {
+    let process = std::process::id();
+    let mut number = 0;
+    loop {
+        let path = folder.join(format!(".{name}.{process}.{number}"));
+        match File::create_new(&path) {
+            Ok(_) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn write_synced(path: &Path, line: &str) -> io::Result<()> {
+    let mut file = File::options().write(true).open(path)?;
+    writeln!(file, "{line}")?;
+    file.sync_all()
 }
 
 fn create_dir(path: &Path) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use berth_registry::{AccessKeyPair, FirstStart, IdentitySettings, Limits, S3Settings, Storage, Upkeep};
+use berth_registry::{AccessKeyPair, FirstStart, IdentitySettings, Limits, Opening, S3Settings, Storage, Upgrade, Upkeep};
 
 use super::settings::{MissingReferences, Settings};
 use super::value::StoragePlace;
@@ -40,6 +40,18 @@ impl Settings {
             blob_bytes_max: self.limits.layer_size_max.0,
             ..S3Settings::new(bucket, prefix)
         }))
+    }
+
+    /// How its database is opened.
+    pub(crate) fn opening(&self, upgrade: Upgrade) -> Opening {
+        let defaults = Opening::default();
+        Opening {
+            connections_max: self
+                .postgres
+                .connections_max
+                .map_or(defaults.connections_max, NonZeroU32::get),
+            upgrade,
+        }
     }
 
     /// The first account, as far as the settings name it.

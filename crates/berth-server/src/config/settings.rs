@@ -31,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) anonymous_pulls: bool,
     pub(crate) missing_references: MissingReferences,
     pub(crate) preset: Preset,
+    pub(crate) postgres: Postgres,
     pub(crate) tls: Tls,
     pub(crate) s3: S3,
     pub(crate) limits: Limits,
@@ -38,6 +39,12 @@ pub(crate) struct Settings {
     pub(crate) scrub: Scrub,
     pub(crate) backup: Backup,
     pub(crate) log: Log,
+}
+
+/// How a PostgreSQL server is used.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Postgres {
+    pub(crate) connections_max: Option<NonZeroU32>,
 }
 
 /// Certificate and key; both or none.

@@ -128,6 +128,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         field: |s| &mut s.preset,
     },
     Setting {
+        key: "postgres.connections_max",
+        default: "20",
+        otherwise: NONE,
+        help: "Most connections that this server keeps to PostgreSQL. All replicas together must stay below max_connections of the database.",
+        field: |s| &mut s.postgres.connections_max,
+    },
+    Setting {
         key: "tls.certificate",
         default: NONE,
         otherwise: "plain HTTP",

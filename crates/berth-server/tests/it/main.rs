@@ -16,7 +16,10 @@ mod distribution;
 mod iam;
 mod installation;
 mod manage;
+#[path = "../../../berth-metadata/tests/contract/postgres.rs"]
+mod postgres;
 mod regressions;
+mod replicas;
 mod restart;
 mod serve;
 mod token;
