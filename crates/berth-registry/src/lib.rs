@@ -71,8 +71,8 @@ pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use berth_blob::S3Settings;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
-    ContentHit, Counts, Damaged, Grant, Group, HistoryOrder, ListedOrganization, MaintenanceRun, Mirror, Opening,
-    Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails,
+    ContentHit, Counts, Damaged, Grant, Group, HistoryOrder, ListedOrganization, MaintenanceRun, Mirror,
+    Opening, Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails,
     RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow, SyncJob, SyncRule,
     TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };

@@ -93,7 +93,10 @@ impl Registry {
                 Ok(())
             };
             if let Err(error) = self.under_lease(UPKEEP, rounds).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "nobody may be doing the upkeep");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "nobody may be doing the upkeep"
+                );
             }
             tokio::time::sleep(TURN_LOOKED_FOR_EVERY).await;
         }

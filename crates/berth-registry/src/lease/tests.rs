@@ -45,14 +45,22 @@ async fn one_works_and_whoever_waits_follows_it() {
     };
     let until_done = async |registry: &Registry| {
         let mut waits = 0;
-        while registry.under_lease_for(SHORT, NAME, work()).await.unwrap().is_none() {
+        while registry
+            .under_lease_for(SHORT, NAME, work())
+            .await
+            .unwrap()
+            .is_none()
+        {
             waits += 1;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         waits
     };
     let (first, second) = tokio::join!(until_done(&a), until_done(&b));
-    assert!(first.min(second) == 0 && first.max(second) > 5, "{first} {second}");
+    assert!(
+        first.min(second) == 0 && first.max(second) > 5,
+        "{first} {second}"
+    );
 }
 
 #[tokio::test]
@@ -62,7 +70,12 @@ async fn a_holder_that_died_is_replaced_when_its_lease_ends() {
     let died = a.under_lease_for(SHORT, NAME, std::future::pending::<Result<(), Error>>());
     tokio::time::timeout(SHORT.ttl * 2, died).await.unwrap_err();
     let mut refused = 0;
-    while b.under_lease_for(SHORT, NAME, async { Ok(()) }).await.unwrap().is_none() {
+    while b
+        .under_lease_for(SHORT, NAME, async { Ok(()) })
+        .await
+        .unwrap()
+        .is_none()
+    {
         refused += 1;
         assert!(refused < 200, "never replaced");
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -78,7 +91,10 @@ fn a_holder_that_stood_still_does_nothing_more_when_it_wakes() {
     let counted = Arc::clone(&steps);
     let (told, stood_still) = std::sync::mpsc::channel();
     let stopped = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let a = process(&path).await;
             let work = async {
@@ -93,7 +109,10 @@ fn a_holder_that_stood_still_does_nothing_more_when_it_wakes() {
         })
     });
     stood_still.recv().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let taken_over = runtime.block_on(async {
         let b = process(folder.path()).await;
         loop {

@@ -5,6 +5,7 @@ mod harness;
 mod manifests;
 mod reclaim;
 mod regressions;
+mod replicas;
 mod scrub;
 mod statistics;
 mod upkeep;

@@ -27,16 +27,12 @@ struct Replicas {
 }
 
 impl Replicas {
-    async fn start() -> Self {
-        Self::start_with(&[]).await
-    }
-
-    async fn start_with(flags: &[&str]) -> Self {
+    fn start() -> Self {
         let database = postgres::Server::start();
         let url = database.create("berth");
         let place = Place::new();
-        let first = serve(&place, &url, flags);
-        let second = serve(&place, &url, flags);
+        let first = serve(&place, &url);
+        let second = serve(&place, &url);
         let replicas = Self {
             a: client(&first),
             b: client(&second),
@@ -70,9 +66,8 @@ impl Replicas {
     }
 }
 
-fn serve(place: &Place, url: &str, flags: &[&str]) -> Server {
-    let flags = [&["--database", url], flags].concat();
-    place.serve_with(&flags, VARIABLES)
+fn serve(place: &Place, url: &str) -> Server {
+    place.serve_with(&["--database", url], VARIABLES)
 }
 
 fn client(server: &Server) -> Client {
@@ -91,7 +86,7 @@ async fn servers_that_start_at_once_on_nothing_all_serve() {
         let url = database.create(&format!("berth{round}"));
         let place = Place::new();
         let servers = std::thread::scope(|scope| {
-            let starts: Vec<_> = (0..4).map(|_| scope.spawn(|| serve(&place, &url, &[]))).collect();
+            let starts: Vec<_> = (0..4).map(|_| scope.spawn(|| serve(&place, &url))).collect();
             starts
                 .into_iter()
                 .map(|start| start.join().unwrap())

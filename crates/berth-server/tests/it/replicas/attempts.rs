@@ -7,7 +7,7 @@ use crate::installation::{ACCESS_KEY_ID, SECRET_KEY, basic, signature};
 
 #[tokio::test]
 async fn a_signed_request_changes_something_once_wherever_it_is_sent() {
-    let replicas = Replicas::start().await;
+    let replicas = Replicas::start();
     // The proxy in front has one name, whichever server it takes.
     let host = replicas.first.address;
     let (target, body) = ("/v2/manage/namespaces", r#"{"namespace":"other"}"#);
@@ -28,7 +28,7 @@ async fn a_signed_request_changes_something_once_wherever_it_is_sent() {
 
 #[tokio::test]
 async fn a_key_that_fails_at_both_servers_is_locked_at_both() {
-    let replicas = Replicas::start().await;
+    let replicas = Replicas::start();
     let host = replicas.first.address;
     let answer = async |secret: &str, client: &crate::client::Client| {
         let headers = signature(
@@ -38,7 +38,14 @@ async fn a_key_that_fails_at_both_servers_is_locked_at_both() {
             ("/v2/manage/namespaces", ""),
         );
         let request = client.http.get(format!("{}/v2/manage/namespaces", client.url));
-        request.headers(headers).send().await.unwrap().text().await.unwrap()
+        request
+            .headers(headers)
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
     };
     let both = [&replicas.a, &replicas.b];
     for attempt in 0..5 {
@@ -53,7 +60,7 @@ async fn a_key_that_fails_at_both_servers_is_locked_at_both() {
 
 #[tokio::test]
 async fn passwords_that_are_wrong_at_both_servers_slow_both_down() {
-    let replicas = Replicas::start().await;
+    let replicas = Replicas::start();
     let both = [&replicas.a, &replicas.b];
     let wrong = basic("admin", "guess");
     let ask = async |client: &crate::client::Client| client.with(&wrong).ask("GET /v2/").await.status;

@@ -7,7 +7,7 @@ use crate::installation::{VARIABLES, basic};
 
 #[tokio::test]
 async fn content_is_there_and_gone_at_once() {
-    let replicas = Replicas::start().await;
+    let replicas = Replicas::start();
     let (a, b) = (&replicas.a, &replicas.b);
     for round in 0..10 {
         let (writer, reader) = if round % 2 == 0 { (a, b) } else { (b, a) };
@@ -52,7 +52,7 @@ async fn may(client: &Client) -> bool {
 
 #[tokio::test]
 async fn rights_hold_and_end_at_once() {
-    let replicas = Replicas::start().await;
+    let replicas = Replicas::start();
     let (a, b) = (&replicas.a, &replicas.b);
     a.push_image("team/app", "v1", b"layer").await;
     let (member_a, member_b) = replicas.member("mary");
@@ -78,7 +78,7 @@ async fn rights_hold_and_end_at_once() {
 
 #[tokio::test]
 async fn a_password_that_was_changed_ends_everywhere() {
-    let replicas = Replicas::start().await;
+    let replicas = Replicas::start();
     let (_, old) = VARIABLES[0];
     let login = |client: &Client, password: &str| client.with(&basic("admin", password));
     for client in [&replicas.a, &replicas.b] {

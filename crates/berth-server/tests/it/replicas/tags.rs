@@ -67,7 +67,7 @@ async fn history(client: &Client) -> Vec<String> {
 
 #[tokio::test]
 async fn every_acknowledged_move_is_in_one_order() {
-    let replicas = Replicas::start().await;
+    let replicas = Replicas::start();
     let (a, b) = (&replicas.a, &replicas.b);
     a.push_blob("team/app", CONFIG).await;
     // No two moves go to the same manifest, so that the history tells them apart.

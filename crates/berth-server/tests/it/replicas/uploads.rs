@@ -32,7 +32,7 @@ async fn offset(client: &Client, session: &str) -> usize {
 
 #[tokio::test]
 async fn any_server_goes_on_with_any_upload() {
-    let replicas = Replicas::start().await;
+    let replicas = Replicas::start();
     let (a, b) = (&replicas.a, &replicas.b);
     let content = bytes(1, 900_000);
     let digest = digest(&content);
@@ -61,7 +61,7 @@ async fn any_server_goes_on_with_any_upload() {
 
 #[tokio::test]
 async fn two_that_write_one_upload_at_once_never_mix_their_bytes() {
-    let replicas = Replicas::start().await;
+    let replicas = Replicas::start();
     let contents = [bytes(1, 2_000_000), bytes(2, 2_000_000)];
     for round in 0..12 {
         let session = replicas.a.start_upload(REPOSITORY).await;
@@ -114,7 +114,7 @@ async fn two_that_write_one_upload_at_once_never_mix_their_bytes() {
 
 #[tokio::test]
 async fn a_client_that_comes_back_to_the_other_server_goes_on_there() {
-    let replicas = Replicas::start().await;
+    let replicas = Replicas::start();
     let content = bytes(3, 3_000_000);
     let session = replicas.a.start_upload(REPOSITORY).await;
     let (sender, body) = slow_body();
@@ -144,7 +144,7 @@ async fn a_client_that_comes_back_to_the_other_server_goes_on_there() {
 
 #[tokio::test]
 async fn of_a_killed_server_s_upload_no_more_than_a_part_is_sent_again() {
-    let mut replicas = Replicas::start().await;
+    let mut replicas = Replicas::start();
     let content = bytes(5, 150 << 20);
     let session = replicas.a.start_upload(REPOSITORY).await;
     let (sender, body) = slow_body();
