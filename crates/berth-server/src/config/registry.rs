@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use berth_registry::{AccessKeyPair, FirstStart, IdentitySettings, Limits, Opening, S3Settings, Storage, Upgrade, Upkeep};
+use berth_registry::{
+    AccessKeyPair, FirstStart, IdentitySettings, Limits, Opening, S3Settings, Storage, Upgrade, Upkeep,
+};
 
 use super::settings::{MissingReferences, Settings};
 use super::value::StoragePlace;
