@@ -4,6 +4,7 @@ mod data;
 mod h1;
 mod lists;
 mod proc;
+mod reclaim;
 mod registry;
 mod report;
 mod scenarios;
@@ -37,6 +38,10 @@ enum Command {
     Run(Box<RunArgs>),
     /// Measure lists and details of the management API of one Berth, whose database was filled
     Lists(lists::ListsArgs),
+    /// Write the files of the blobs that `reclaim` waits for
+    ReclaimFiles(reclaim::FilesArgs),
+    /// Measure a few requests of one Berth for a while, or until a reclaim is over
+    Reclaim(reclaim::ReclaimArgs),
     /// Join result files into one table
     Table {
         /// JSON files written by `run`
@@ -226,6 +231,13 @@ fn main() -> Result<()> {
                 .enable_all()
                 .build()?;
             runtime.block_on(lists::run(args))
+        }
+        Command::ReclaimFiles(args) => reclaim::write_files(&args),
+        Command::Reclaim(args) => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(reclaim::run(args))
         }
         Command::Table {
             files,

@@ -11,11 +11,14 @@ use crate::counting::{Counting, day_of};
 use crate::error::Error;
 use crate::identity::SIGNATURES_REMEMBERED_MS;
 use crate::maintenance_run::{MaintenanceKind, Running};
+use crate::pace::Pace;
 use crate::throttle::FORGOTTEN_AFTER_MS;
 use crate::upload::stored;
 
 /// Rows of one step: a step never holds a write transaction for long.
 const STEP: i64 = 100;
+/// Links of one step: each is several statements, and a push to the same image waits for the step's end.
+const LINKS_AT_ONCE: i64 = 25;
 /// How long an ended temporary login is kept, so that whoever still uses it is told that it ended, and when.
 const ENDED_LOGINS_KEPT_MS: i64 = 30 * 24 * 3600 * 1000;
 /// Time between two looks whether somebody asked for maintenance.
@@ -167,7 +170,7 @@ impl Registry {
         let now = now_ms();
         let before = now.saturating_sub(self.limits.upload_ttl_ms());
         self.expire_uploads(before).await?;
-        while self.metadata.sweep_unreferenced(before, now, STEP).await? > 0 {}
+        self.sweep(before, now).await?;
         while self.metadata.delete_abandoned_repositories(before, STEP).await? > 0 {}
         let quarantined = now.saturating_sub(self.limits.upkeep.quarantine_ttl_ms());
         while self.metadata.expire_quarantine(quarantined, now, STEP).await? > 0 {}
@@ -183,6 +186,21 @@ impl Registry {
         let forgotten = day_of(now) - REPOSITORY_DAYS_KEPT;
         while self.metadata.forget_repository_days(forgotten, STEP).await? > 0 {}
         Ok(())
+    }
+
+    /// Unlinks what no manifest uses, no faster than its bytes are deleted later.
+    async fn sweep(&self, before: i64, now: i64) -> Result<(), Error> {
+        let mut pace = Pace::new(u64::from(self.limits.upkeep.reclaim_rate));
+        loop {
+            let unlinked = self
+                .metadata
+                .sweep_unreferenced(before, now, LINKS_AT_ONCE)
+                .await?;
+            if unlinked == 0 {
+                return Ok(());
+            }
+            pace.spend(unlinked).await;
+        }
     }
 
     async fn expire_uploads(&self, before: i64) -> Result<(), Error> {

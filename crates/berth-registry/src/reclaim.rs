@@ -132,15 +132,19 @@ impl Registry {
     }
 
     async fn delete_orphans_of(&self, blobs: &[StoredBlob], before: i64) -> Result<u64, Error> {
-        let mut orphans = Vec::new();
-        for blob in blobs.iter().filter(|blob| blob.modified_at < before) {
-            let upload_id = blob.key.rsplit('.').next().unwrap_or_default();
+        let old = blobs.iter().filter(|blob| blob.modified_at < before);
+        let mut orphans: Vec<_> = old.map(|blob| blob.key.clone()).collect();
+        // Nearly all are known, which takes one question; of the others the order of the next two decides.
+        self.forget_known(&mut orphans).await?;
+        let mut ended = Vec::new();
+        for key in orphans {
+            let upload_id = key.rsplit('.').next().unwrap_or_default();
             if !self.metadata.upload_exists(upload_id).await? {
-                orphans.push(blob.key.clone());
+                ended.push(key);
             }
         }
-        let known: HashSet<String> = self.metadata.known_keys(&orphans).await?.into_iter().collect();
-        orphans.retain(|key| !known.contains(key));
+        let mut orphans = ended;
+        self.forget_known(&mut orphans).await?;
         for key in &orphans {
             tracing::info!(key, "deleting bytes that no row names");
         }
@@ -149,6 +153,12 @@ impl Registry {
             not_deleted(key, error);
         }
         Ok((orphans.len() - kept.len()) as u64)
+    }
+
+    async fn forget_known(&self, keys: &mut Vec<String>) -> Result<(), Error> {
+        let known: HashSet<String> = self.metadata.known_keys(keys).await?.into_iter().collect();
+        keys.retain(|key| !known.contains(key));
+        Ok(())
     }
 
     /// Deletes the bytes of one key.
