@@ -38,9 +38,24 @@ impl TestRegistry {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = FileStore::open(&folder.path().join("storage")).expect("a file store");
         let url = format!("sqlite://{}", folder.path().join("berth.db").display());
-        let metadata = Metadata::open(&url).await.expect("a database");
+        Self::made(limits, (&url, folder), Arc::new(wrap(store))).await
+    }
+
+    /// A registry over this database and the file store.
+    pub(crate) async fn on(limits: Limits, database: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = FileStore::open(&folder.path().join("storage")).expect("a file store");
+        Self::made(limits, (database, folder), Arc::new(store)).await
+    }
+
+    async fn made(
+        limits: Limits,
+        (url, folder): (&str, tempfile::TempDir),
+        store: Arc<dyn BlobStore>,
+    ) -> Self {
+        let metadata = Metadata::open(url).await.expect("a database");
         let identity = identity(folder.path());
-        let registry = Registry::new(metadata.clone(), Arc::new(wrap(store)), limits, &identity).await;
+        let registry = Registry::new(metadata.clone(), store, limits, &identity).await;
         let registry = Arc::new(registry.expect("a registry"));
         let this = Self {
             registry,

@@ -3,10 +3,13 @@
 mod damage;
 mod harness;
 mod manifests;
+#[path = "../../../berth-metadata/tests/contract/postgres.rs"]
+mod postgres_server;
 mod reclaim;
 mod regressions;
 mod replicas;
 mod scrub;
 mod statistics;
+mod stress;
 mod upkeep;
 mod uploads;
