@@ -9,7 +9,7 @@ use object_store::{
     GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
 };
 
-use super::failure::{answers, says, translated};
+use super::failure::{answers, says, translated, unavailable};
 use super::layout::Layout;
 use super::memory::Memory;
 use super::patience::Patience;
@@ -95,10 +95,7 @@ impl Bucket {
                 Ok(Err(error)) if attempt == READ_ATTEMPTS => return Err(translated(doing, error)),
                 Err(_) if attempt == READ_ATTEMPTS => {
                     let source = std::io::Error::from(std::io::ErrorKind::TimedOut);
-                    return Err(Error::Unavailable {
-                        doing: doing.to_owned(),
-                        source,
-                    });
+                    return Err(unavailable(doing, source));
                 }
                 _ => tokio::time::sleep(self.patience.pause(attempt)).await,
             }

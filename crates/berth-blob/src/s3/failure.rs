@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::io;
 
 use http::StatusCode;
+use object_store::client::HttpError;
 
 use crate::Error;
 
@@ -26,14 +27,16 @@ pub(super) enum Refusal {
 
 /// The refusal in an error of the S3 client.
 pub(super) fn refusal(error: &object_store::Error) -> Option<&Refusal> {
-    let mut next = error.source();
-    while let Some(cause) = next {
-        if let Some(refusal) = cause.downcast_ref() {
-            return Some(refusal);
-        }
-        next = cause.source();
-    }
-    None
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// Whether the connection was lost in the middle of an answer.
+fn is_loss(error: &object_store::Error) -> bool {
+    causes(error).any(<dyn std::error::Error>::is::<HttpError>)
+}
+
+fn causes(error: &object_store::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |cause| (*cause).source())
 }
 
 /// Whether the store answered one of these codes.
@@ -49,16 +52,21 @@ pub(super) fn answers(error: &object_store::Error, wanted: StatusCode) -> bool {
 /// Tells the outcomes that a caller acts on from the rest.
 pub(super) fn translated(doing: &str, error: object_store::Error) -> Error {
     match refusal(&error) {
-        Some(Refusal::Away(_)) => Error::Unavailable {
-            doing: doing.to_owned(),
-            source: io::Error::other(error),
-        },
+        Some(Refusal::Away(_)) => unavailable(doing, io::Error::other(error)),
         Some(Refusal::Answered { status, code, .. }) => match (status.as_u16(), code.as_str()) {
             (_, "QuotaExceeded" | "XMinioStorageFull") | (507, _) => Error::NoSpace,
             (404, "" | "NoSuchKey" | "NoSuchUpload") => Error::NotFound,
             _ => internal(doing, io::Error::other(error)),
         },
+        None if is_loss(&error) => unavailable(doing, io::Error::other(error)),
         None => internal(doing, io::Error::other(error)),
+    }
+}
+
+pub(super) fn unavailable(doing: &str, source: io::Error) -> Error {
+    Error::Unavailable {
+        doing: doing.to_owned(),
+        source,
     }
 }
 
