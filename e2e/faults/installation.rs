@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use e2e::bucket::Bucket;
 use e2e::distribution::send;
 use e2e::home::Home;
 use e2e::postgres::{Postgres, address};
@@ -23,7 +24,7 @@ const EMPTY_WITHIN: Duration = Duration::from_secs(150);
 #[derive(Debug)]
 pub(crate) struct Installation {
     pub(crate) replicas: Vec<Replica>,
-    storage: PathBuf,
+    storage: Storage,
     /// The database, when it is a server.
     pub(crate) database: Option<Postgres>,
     /// Removed with everything in it when the installation is dropped.
@@ -37,7 +38,7 @@ impl Installation {
         replica.start().await;
         Self {
             replicas: vec![replica],
-            storage: home.join("data/storage"),
+            storage: Storage::Folder(home.join("data/storage")),
             database: None,
             home,
         }
@@ -51,6 +52,39 @@ impl Installation {
         Self::over(home, database, &addresses, variables).await
     }
 
+    /// Starts replicas over one PostgreSQL and one bucket.
+    pub(crate) async fn scaled(home: Home, replicas: usize, variables: &[(&str, String)]) -> Self {
+        let bucket = Bucket::new("faults");
+        let ports = vec![bucket.port(); replicas];
+        Self::scaled_through(home, bucket, &ports, variables).await
+    }
+
+    /// Starts replicas over one PostgreSQL and one bucket, each of them reaching the bucket through one of these ports.
+    pub(crate) async fn scaled_through(
+        home: Home,
+        bucket: Bucket,
+        ports: &[u16],
+        variables: &[(&str, String)],
+    ) -> Self {
+        let database = Postgres::start();
+        database.create(DATABASE);
+        let each: Vec<Variables> = ports
+            .iter()
+            .map(|port| {
+                let mut each = bucket.variables(*port);
+                each.push(("BERTH_DATABASE", address(database.port(), DATABASE)));
+                each
+            })
+            .collect();
+        let replicas = replicas(&home, &each, variables).await;
+        Self {
+            replicas,
+            storage: Storage::Bucket(bucket),
+            database: Some(database),
+            home,
+        }
+    }
+
     /// Starts a replica for each of these addresses of one database, all over one folder of blobs.
     pub(crate) async fn over(
         home: Home,
@@ -59,22 +93,17 @@ impl Installation {
         variables: &[(&str, String)],
     ) -> Self {
         let storage = home.folder("storage");
-        let key = home.join("master.key");
-        let mut replicas = Vec::new();
-        for (number, address) in addresses.iter().enumerate() {
-            let name = format!("replica-{number}");
-            let mut variables = variables.to_vec();
-            variables.push(("BERTH_DATABASE", address.clone()));
-            variables.push(("BERTH_STORAGE", storage.display().to_string()));
-            variables.push(("BERTH_MASTER_KEY_FILE", key.display().to_string()));
-            let mut replica = Replica::new(&name, &home.folder(&name), &variables);
-            // The first makes what all need.
-            replica.start().await;
-            replicas.push(replica);
-        }
+        let each: Vec<Variables> = addresses
+            .iter()
+            .map(|address| {
+                let folder = storage.display().to_string();
+                vec![("BERTH_STORAGE", folder), ("BERTH_DATABASE", address.clone())]
+            })
+            .collect();
+        let replicas = replicas(&home, &each, variables).await;
         Self {
             replicas,
-            storage,
+            storage: Storage::Folder(storage),
             database: Some(database),
             home,
         }
@@ -87,7 +116,10 @@ impl Installation {
 
     /// The folder of the blobs.
     pub(crate) fn storage(&self) -> &Path {
-        &self.storage
+        match &self.storage {
+            Storage::Folder(folder) => folder,
+            Storage::Bucket(_) => panic!("this installation keeps its blobs in a bucket"),
+        }
     }
 
     /// Where the replicas answer.
@@ -156,12 +188,12 @@ impl Installation {
         tokio::time::sleep(Duration::from_millis(1100)).await;
         last.start().await;
         let end = Instant::now() + EMPTY_WITHIN;
-        while !files_in(&self.storage).is_empty() && Instant::now() < end {
+        while !self.storage.content().is_empty() && Instant::now() < end {
             load.tidy(0).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         last.stop();
-        files_in(&self.storage)
+        self.storage.content()
     }
 }
 
@@ -178,6 +210,43 @@ const EAGER: &[(&str, &str)] = &[
     ("BERTH_RECLAIM_ORPHANS_AFTER", "1ms"),
     ("BERTH_SCRUB_QUARANTINE_TTL", "1ms"),
 ];
+
+/// Variables of one replica.
+type Variables = Vec<(&'static str, String)>;
+
+/// Where blobs are.
+#[derive(Debug)]
+enum Storage {
+    Folder(PathBuf),
+    Bucket(Bucket),
+}
+
+impl Storage {
+    /// The files or objects of blobs and uploads.
+    fn content(&self) -> Vec<String> {
+        match self {
+            Self::Folder(folder) => files_in(folder),
+            Self::Bucket(bucket) => bucket.objects(),
+        }
+    }
+}
+
+/// Starts a replica for each of these sets of variables, all with one master key.
+async fn replicas(home: &Home, each: &[Variables], variables: &[(&str, String)]) -> Vec<Replica> {
+    let key = home.join("master.key").display().to_string();
+    let mut replicas = Vec::new();
+    for (number, own) in each.iter().enumerate() {
+        let name = format!("replica-{number}");
+        let mut all = variables.to_vec();
+        all.extend(own.iter().cloned());
+        all.push(("BERTH_MASTER_KEY_FILE", key.clone()));
+        let mut replica = Replica::new(&name, &home.folder(&name), &all);
+        // The first makes what all need.
+        replica.start().await;
+        replicas.push(replica);
+    }
+    replicas
+}
 
 /// The files of blobs and uploads.
 fn files_in(storage: &Path) -> Vec<String> {

@@ -37,6 +37,7 @@ async fn live(options: &Options, rounds: Range<u64>, report: &mut Report) {
     let home = Home::new("kill");
     let mut installation = match options.stores {
         Stores::Embedded => Installation::embedded(home, &[]).await,
+        Stores::S3 => Installation::scaled(home, 2, &[]).await,
         Stores::Postgres => Installation::replicated(home, 2, &[]).await,
     };
     let load = Arc::new(Load::new(random.random(), installation.origins(), &[]));

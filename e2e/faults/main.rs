@@ -20,6 +20,7 @@ mod postgres;
 mod power;
 mod register;
 mod report;
+mod s3;
 mod shelf;
 mod trace;
 
@@ -45,6 +46,8 @@ enum Program {
     Clock(Chosen),
     /// Restart PostgreSQL, kill it, and fail over to its standby, under two replicas.
     Postgres(Chosen),
+    /// Let the S3 store fail, slow down, refuse, and answer after it is too late.
+    S3(Chosen),
     /// Cut the network between two replicas, their database and their clients.
     Partition(Chosen),
 }
@@ -69,6 +72,8 @@ enum Stores {
     Embedded,
     /// Two replicas over one PostgreSQL and one folder of files.
     Postgres,
+    /// Two replicas over one PostgreSQL and one bucket of an S3 store.
+    S3,
 }
 
 /// What a program is told.
@@ -103,6 +108,7 @@ async fn main() -> ExitCode {
         Program::Flip(chosen) => flip::run(&chosen.into()).await,
         Program::Clock(chosen) => clock::run(&chosen.into()).await,
         Program::Postgres(chosen) => postgres::run(&chosen.into()).await,
+        Program::S3(chosen) => s3::run(&chosen.into()).await,
         Program::Partition(chosen) => partition::run(&chosen.into()).await,
     };
     report.end()

@@ -29,7 +29,7 @@ impl AccessKey {
     pub fn long_term_login(&self, project: &str) -> Login {
         Login {
             user: format!("{project}@{}", self.id),
-            password: hex::encode(hmac_sha256(&self.secret, &self.id)),
+            password: hex::encode(hmac_sha256(self.secret.as_bytes(), &self.id)),
         }
     }
 
@@ -50,7 +50,7 @@ impl AccessKey {
             format!("{method}\n{path}/\n{query}\nhost:{host}\nx-sdk-date:{date}\n\nhost;x-sdk-date\n{body}");
         let canonical = hex::encode(Sha256::digest(canonical));
         let text = format!("SDK-HMAC-SHA256\n{date}\n{canonical}");
-        let signature = hex::encode(hmac_sha256(&self.secret, &text));
+        let signature = hex::encode(hmac_sha256(self.secret.as_bytes(), &text));
         let id = &self.id;
         [
             format!("X-Sdk-Date: {date}"),
@@ -74,8 +74,9 @@ pub struct Request<'a> {
     pub body: &'a str,
 }
 
-fn hmac_sha256(key: &str, message: &str) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("HMAC takes any key");
+/// The HMAC of a message.
+pub(crate) fn hmac_sha256(key: &[u8], message: &str) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes any key");
     mac.update(message.as_bytes());
     mac.finalize().into_bytes().to_vec()
 }

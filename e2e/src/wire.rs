@@ -5,6 +5,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -22,6 +23,12 @@ pub enum Cable {
     Silent,
     /// Every connection is reset, and new ones too.
     Cut,
+    /// Bytes pass, each piece of them so many milliseconds late.
+    Slow(u64),
+    /// What is sent arrives, and the answers do not: connections end instead of bringing them.
+    Deaf,
+    /// Whatever is sent is answered with these bytes and the end of the connection, and does not arrive.
+    Refusing(&'static str),
 }
 
 /// A cable; cut for ever when it is dropped.
@@ -89,18 +96,25 @@ async fn accept(listener: TcpListener, target: Arc<Mutex<SocketAddr>>, state: wa
 async fn carry(near: TcpStream, target: SocketAddr, mut state: watch::Receiver<Cable>) {
     let mut waiting = state.clone();
     let carried = async {
-        waiting.wait_for(|cable| *cable == Cable::Whole).await.ok()?;
+        waiting.wait_for(|cable| *cable != Cable::Silent).await.ok()?;
         let far = TcpStream::connect(target).await.ok()?;
         let _ = (near.set_nodelay(true), far.set_nodelay(true));
         let (near, far) = (near.into_split(), far.into_split());
-        let there = pass(near.0, far.1, waiting.clone());
-        let back = pass(far.0, near.1, waiting.clone());
+        let (mut near_writer, mut far_writer) = (near.1, far.1);
+        let answer = {
+            let there = pass(near.0, &mut far_writer, (waiting.clone(), Way::There));
+            let back = pass(far.0, &mut near_writer, (waiting.clone(), Way::Back));
+            tokio::select! {
+                ended = there => ended,
+                ended = back => ended,
+            }
+        };
         // Either end ends both: databases and HTTP servers do not speak to half a connection.
-        tokio::select! {
-            ended = there => ended,
-            ended = back => ended,
+        if let Ok(Some(answer)) = answer {
+            let _ = near_writer.write_all(answer.as_bytes()).await;
+            let _ = near_writer.shutdown().await;
         }
-        .ok()
+        Some(())
     };
     tokio::select! {
         _ = carried => {}
@@ -108,19 +122,34 @@ async fn carry(near: TcpStream, target: SocketAddr, mut state: watch::Receiver<C
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    There,
+    Back,
+}
+
+/// Passes bytes until the connection ends; the answer that stands for them, when they are refused.
 async fn pass(
     mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    mut state: watch::Receiver<Cable>,
-) -> io::Result<()> {
+    to: &mut OwnedWriteHalf,
+    (mut state, way): (watch::Receiver<Cable>, Way),
+) -> io::Result<Option<&'static str>> {
     let mut buffer = vec![0; 64 << 10];
     loop {
         let read = from.read(&mut buffer).await?;
         if read == 0 {
-            return Ok(());
+            return Ok(None);
         }
-        let whole = state.wait_for(|cable| *cable == Cable::Whole).await;
-        whole.map_err(io::Error::other)?;
+        let cable = *state
+            .wait_for(|cable| *cable != Cable::Silent)
+            .await
+            .map_err(io::Error::other)?;
+        match (cable, way) {
+            (Cable::Slow(milliseconds), _) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
+            (Cable::Deaf, Way::Back) => return Ok(None),
+            (Cable::Refusing(answer), Way::There) => return Ok(Some(answer)),
+            _ => {}
+        }
         to.write_all(&buffer[..read]).await?;
     }
 }

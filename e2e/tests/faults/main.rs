@@ -53,3 +53,13 @@ fn rotten_bytes_are_never_served_whole_and_heal() {
 fn a_clock_that_jumps_takes_nothing() {
     faults(&["clock", "--rounds", "2"]);
 }
+
+#[test]
+fn a_killed_replica_over_s3_costs_nothing_but_a_retry() {
+    faults(&["kill", "--rounds", "3", "--stores", "s3"]);
+}
+
+#[test]
+fn a_store_that_fails_loses_nothing() {
+    faults(&["s3", "--rounds", "4"]);
+}
