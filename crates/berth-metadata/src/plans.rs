@@ -8,6 +8,7 @@ use crate::{
 };
 use sqlx::{AssertSqlSafe, Connection, Row};
 
+mod deleting;
 mod gathering;
 
 /// 10,000 tags of one repository and 100,000 repositories, as text that both databases run.

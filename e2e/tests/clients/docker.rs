@@ -1,5 +1,7 @@
 //! docker: build, log in with the long-term command, push, pull elsewhere, pull by digest, log out.
 
+use std::fs;
+
 use e2e::client::log_in;
 use e2e::debian::debian;
 use e2e::docker::Docker;
@@ -66,6 +68,35 @@ fn a_tag_pushed_again_moves_and_the_old_image_stays_by_digest() {
     assert_eq!(docker.pull(&image), pushed[1]);
     let old = format!("{}@{}", server.image("team/moving"), pushed[0]);
     assert_eq!(docker.pull(&old), pushed[0]);
+}
+
+#[test]
+fn a_layer_that_was_lost_comes_back_with_the_next_push() {
+    let server = Server::start();
+    server.create_organization("team");
+    let image = server.image("team/lost:v1");
+    let here = Docker::start();
+    log_in(&here, &server.address(), &server.administrator()).ok();
+    here.home().folder("context");
+    here.home()
+        .write("context/Dockerfile", "FROM scratch\nCOPY content /\n");
+    here.home().write("context/content", "what somebody deletes");
+    let context = here.home().join("context");
+    here.ok(&["build", "-t", &image, &context.to_string_lossy()]);
+    let pushed = here.push(&image);
+
+    let stored = server.data().join("storage/blobs/sha256");
+    for shard in fs::read_dir(stored).unwrap() {
+        for file in fs::read_dir(shard.unwrap().path()).unwrap() {
+            fs::remove_file(file.unwrap().path()).unwrap();
+        }
+    }
+    let there = Docker::start();
+    log_in(&there, &server.address(), &server.administrator()).ok();
+    let failed = there.run(&["pull", &image]);
+    assert!(!failed.success, "pulled what is not there: {}", failed.stdout);
+    assert_eq!(here.push(&image), pushed);
+    assert_eq!(there.pull(&image), pushed);
 }
 
 fn id(docker: &Docker, image: &str) -> String {
