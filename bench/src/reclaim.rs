@@ -72,7 +72,9 @@ fn files_left(storage: &Path) -> Result<usize> {
     for shard in 0..100 {
         for entry in fs::read_dir(folder(storage, shard))? {
             let name = entry?.file_name();
-            left += usize::from(name.to_string_lossy().contains(".f"));
+            let name = name.to_string_lossy();
+            // The ids of uploads may begin with an f, too, and hold dashes.
+            left += usize::from(name.contains(".f") && !name.contains('-'));
         }
     }
     Ok(left)
