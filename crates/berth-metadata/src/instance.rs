@@ -72,6 +72,14 @@ impl Metadata {
             .map(drop)
     }
 
+    /// Forgets the value of that name; durable.
+    pub async fn forget_instance_value(&self, name: &str) -> Result<(), Error> {
+        let name = name.to_owned();
+        let statement = move || sqlx::query("DELETE FROM instance_values WHERE name = $1").bind(name.clone());
+        let forgotten = self.change("forget an instance value", Durability::Durable, statement);
+        forgotten.await.map(drop)
+    }
+
     /// Creates the first account, its administrator and the administrator's key, all or nothing;
     /// [`Conflict::AlreadyBootstrapped`] when there is or was any account.
     pub async fn create_first(&self, start: FirstAccount) -> Result<User, Error> {

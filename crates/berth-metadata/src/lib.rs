@@ -34,6 +34,7 @@ mod postgres_server;
 mod quotas;
 mod reclaim;
 mod records;
+mod recover;
 mod regions;
 mod repositories;
 mod repository_lock;
@@ -80,6 +81,7 @@ pub use people::{GroupUpdate, PeopleChange, UserUpdate};
 pub use quotas::Quotas;
 pub use reclaim::{ReclaimQueue, ReclaimRow};
 pub use records::{RecordedRepository, WaitingRecord};
+pub use recover::RecoveredTag;
 pub use regions::Region;
 pub use repositories::{
     NewRepository, Repository, RepositoryDetails, RepositoryEdit, RepositoryFilter, RepositoryOrder,

@@ -8,8 +8,6 @@ use crate::sql::{self, change};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-/// The instance value that says up to which stamp records are in the store.
-const WRITTEN: &str = "records_written";
 /// Bytes of manifests that are read at once, one manifest at least.
 const BYTES_MAX: i64 = 8 << 20;
 
@@ -63,6 +61,9 @@ const WAITING: &str = "SELECT q.id, q.what, q.place, q.digest, q.tag, q.at, q.us
      LEFT JOIN accounts a ON a.id = o.account_id WHERE q.id <= $1 ORDER BY q.id LIMIT $2";
 
 impl Metadata {
+    /// The instance value that says up to which stamp records are in the store.
+    pub const RECORDS_WRITTEN: &str = "records_written";
+
     /// Whether anything waits.
     pub async fn has_waiting_records(&self) -> Result<bool, Error> {
         let statement = sqlx::query("SELECT id FROM record_outbox ORDER BY id LIMIT 1");
@@ -89,7 +90,7 @@ impl Metadata {
 
     /// The stamp of the newest records in the store, 0 for none.
     pub async fn records_stamp(&self) -> Result<i64, Error> {
-        let value = self.instance_value(WRITTEN).await?;
+        let value = self.instance_value(Self::RECORDS_WRITTEN).await?;
         Ok(value.and_then(|value| value.parse().ok()).unwrap_or(0))
     }
 
@@ -136,7 +137,13 @@ async fn written(tx: &mut AnyConnection, ids: &[i64], stamp: i64) -> Result<(), 
 async fn note_stamp(tx: &mut AnyConnection, stamp: i64) -> Result<(), Failure> {
     const NOTE: &str = "INSERT INTO instance_values (name, value) VALUES ($1, $2) \
          ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    change(tx, sqlx::query(NOTE).bind(WRITTEN).bind(stamp.to_string())).await?;
+    change(
+        tx,
+        sqlx::query(NOTE)
+            .bind(Metadata::RECORDS_WRITTEN)
+            .bind(stamp.to_string()),
+    )
+    .await?;
     Ok(())
 }
 

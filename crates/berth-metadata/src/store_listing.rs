@@ -1,6 +1,7 @@
 //! What a store holds beside what the rows say it holds: for the time of a restore, while nothing else is at work.
 
 use crate::Metadata;
+use crate::blobs::BlobRow;
 use crate::error::Error;
 use crate::pool::{Durability, Failure};
 use crate::sql::{self, change};
@@ -69,6 +70,50 @@ impl Metadata {
                 move |tx, ()| Box::pin(reconcile(tx, now)),
             )
             .await
+    }
+
+    /// Forgets the keys of a store that is not this database's any more.
+    pub async fn forget_keys(&self) -> Result<(), Error> {
+        self.pool
+            .write("forget keys", Durability::Durable, (), |tx, ()| {
+                Box::pin(async move {
+                    change(tx, sqlx::query("DELETE FROM reclaim")).await?;
+                    change(tx, sqlx::query("DELETE FROM quarantine")).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// How many blobs there are, and the sum of their bytes.
+    pub async fn count_blobs(&self) -> Result<(i64, i64), Error> {
+        const COUNT: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM blobs";
+        let counted = self.find("count blobs", sqlx::query(COUNT), |row| {
+            Ok((row.try_get(0)?, row.try_get(1)?))
+        });
+        Ok(counted.await?.unwrap_or_default())
+    }
+
+    /// The key of a blob.
+    pub async fn blob_key(&self, digest: &str) -> Result<Option<String>, Error> {
+        let statement = sqlx::query("SELECT key FROM blobs WHERE digest = $1").bind(digest.to_owned());
+        self.find("find a blob", statement, |row| Ok(row.try_get(0)?))
+            .await
+    }
+
+    /// A page of the blobs without their bytes by digest, those after `last`.
+    pub async fn damaged_blobs(&self, last: &str, limit: i64) -> Result<Vec<BlobRow>, Error> {
+        const LIST: &str = "SELECT digest, key, size FROM blobs WHERE damaged_at IS NOT NULL AND digest > $1 \
+             ORDER BY digest LIMIT $2";
+        let statement = sqlx::query(LIST).bind(last.to_owned()).bind(limit);
+        self.list("list damaged blobs", statement, |row| {
+            Ok(BlobRow {
+                digest: row.try_get(0)?,
+                key: row.try_get(1)?,
+                size: row.try_get(2)?,
+            })
+        })
+        .await
     }
 
     /// Makes rows for those of these blobs that only the store has, and links them all to the repository as not in use;

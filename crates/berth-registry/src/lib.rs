@@ -24,6 +24,7 @@ mod limits;
 mod maintenance;
 mod maintenance_run;
 mod manifest;
+mod migration;
 mod mirror;
 mod open;
 mod organization;
@@ -32,10 +33,13 @@ mod password;
 mod people;
 mod project;
 mod quota;
+mod rebuild;
 mod reclaim;
+mod records;
 mod referrers;
 mod region;
 mod remote;
+mod replay;
 mod repository;
 mod restore;
 mod retention;
@@ -71,10 +75,10 @@ pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use berth_blob::S3Settings;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
-    ContentHit, Counts, Damaged, Grant, Group, HistoryOrder, ListedOrganization, MaintenanceRun, Mirror,
-    Opening, Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails,
-    RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow, SyncJob, SyncRule,
-    TextMatch, TriggerRow, TriggerRun, Upgrade, User,
+    ContentHit, Counts, Damaged, DamagedUse, Grant, Group, HistoryOrder, ListedOrganization, MaintenanceRun,
+    Mirror, Opening, Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region,
+    RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow,
+    SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
@@ -92,14 +96,17 @@ pub use key::AccessKeyPair;
 pub use limits::{Limits, MissingReferences, Quota, Upkeep};
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};
+pub use migration::{Migration, MigrationProgress, MigrationReport, migrate};
 pub use mirror::{MirrorChange, WantedMirror};
 pub use open::{Settings, Storage};
 pub use organization::{ListedFor, OrganizationView};
 pub use people::PersonChange;
 pub use project::Project;
 pub use quota::{QuotaUse, QuotasInUse};
+pub use rebuild::{RebuildReport, Rebuilding, rebuild};
 pub use region::{RegionChange, Regions, WantedRegion};
 pub use remote::{LoginChange, RemoteLogin};
+pub use replay::Replayed;
 pub use repository::{
     CATEGORIES, DESCRIPTION_CHARS_MAX, RepositoriesFound, RepositoriesWanted, Visibility, WantedRepository,
 };

@@ -45,7 +45,8 @@ impl Registry {
             self.upkeep(),
             self.do_wanted(),
             self.write_counts(),
-            self.write_refusals()
+            self.write_refusals(),
+            self.carry_records()
         );
     }
 

@@ -240,7 +240,7 @@ fn named(reference: &Reference, tags: &[Tag], bytes: &[u8]) -> Result<(Digest, V
 }
 
 /// What lists show of a manifest; an image's size counts configuration and layers, as SWR does.
-fn facts(manifest: &Manifest) -> ManifestFacts {
+pub(crate) fn facts(manifest: &Manifest) -> ManifestFacts {
     let contents = manifest.config.iter().chain(&manifest.layers);
     let bytes = contents.fold(0_u64, |sum, content| sum.saturating_add(content.size));
     ManifestFacts {
@@ -250,7 +250,7 @@ fn facts(manifest: &Manifest) -> ManifestFacts {
     }
 }
 
-fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
+pub(crate) fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
     values
         .collect::<std::collections::BTreeSet<_>>()
         .into_iter()

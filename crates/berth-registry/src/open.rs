@@ -15,6 +15,9 @@ use crate::{IdentitySettings, Registry};
 /// The instance value that names the registry; its storage carries it too.
 pub(crate) const REGISTRY_ID: &str = "registry_id";
 
+/// The instance value that names the command which has not finished what it does with this database.
+pub(crate) const UNFINISHED: &str = "unfinished";
+
 /// Where a registry keeps what it knows, and the bounds it keeps.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -62,6 +65,12 @@ impl Registry {
                 source,
             )
         })?;
+        if let Some(command) = metadata.instance_value(UNFINISHED).await? {
+            return Err(Error::Invalid(format!(
+                "the database {} is not whole yet: run `{command}` to its end",
+                without_secrets(&settings.database)
+            )));
+        }
         let blobs = open_blobs(&settings).await?;
         belongs_together(&metadata, blobs.as_ref(), &settings).await?;
         Self::new(metadata, blobs, settings.limits, &settings.identity).await
@@ -84,6 +93,12 @@ impl Registry {
             );
         }
         self.write_trail().await;
+        if let Err(error) = self.write_records().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the last records wait for the next start"
+            );
+        }
         self.metadata.close().await;
     }
 }

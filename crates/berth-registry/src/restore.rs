@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use berth_blob::{BlobStore, ByteStream};
-use berth_metadata::{Conflict, Metadata, RestoreInto};
+use berth_metadata::{Conflict, DamagedUse, Metadata, Reconciled, RestoreInto};
 
 use crate::Settings;
 use crate::clock::now_ms;
 use crate::error::Error;
-use crate::open::{REGISTRY_ID, open_blobs};
+use crate::open::{REGISTRY_ID, UNFINISHED, open_blobs};
+use crate::replay::{Replay, Replayed, list_store};
 use crate::snapshot::{self, FOLDER, Header, Tally};
 
 /// When the metadata came from a snapshot last: bytes that it does not know may be worth something for a while.
@@ -36,7 +37,18 @@ pub struct RestoreReport {
     pub version: String,
     /// The rows of each table.
     pub rows: BTreeMap<String, u64>,
+    /// Blobs that the store has under another key than the snapshot says.
+    pub rekeyed: u64,
+    /// Blobs whose bytes the store does not have. They are absent until they are pushed again.
+    pub missing: u64,
+    /// The first images and tags that need them.
+    pub damaged: Vec<DamagedUse>,
+    /// What happened after the snapshot, from the records in the store.
+    pub replayed: Replayed,
 }
+
+/// Uses of missing blobs that a report names.
+const DAMAGED_NAMED_MAX: i64 = 1000;
 
 /// Restores a snapshot into the database that the settings name, whatever kind it is, all or nothing. `Exists` when that
 /// holds a registry and `replace` is not given, `Unknown` without such a snapshot, `Invalid` when it is damaged, of a
@@ -54,14 +66,49 @@ pub async fn restore(
     let into = RestoreInto {
         database: settings.database.clone(),
         replace,
-        instance_values: vec![(RESTORED_AT.to_owned(), now_ms().to_string())],
+        instance_values: vec![
+            (RESTORED_AT.to_owned(), now_ms().to_string()),
+            (UNFINISHED.to_owned(), "berth restore --replace".to_owned()),
+        ],
     };
     let imported = Metadata::restore(&into, parts).await.map_err(refused)?;
+    let metadata = Metadata::open(&settings.database).await?;
+    let done = complete(&metadata, blobs.as_ref(), records_in(&header)).await;
+    metadata.close().await;
+    let (reconciled, damaged, replayed) = done?;
     Ok(RestoreReport {
         taken_at: header.taken_at,
         version: header.version,
         rows: imported.rows,
+        rekeyed: reconciled.rekeyed,
+        missing: reconciled.damaged,
+        damaged,
+        replayed,
     })
+}
+
+/// The stamp of the newest records that a snapshot knows.
+pub(crate) fn records_in(header: &Header) -> i64 {
+    let stamp = header.instance.get(Metadata::RECORDS_WRITTEN);
+    stamp.and_then(|stamp| stamp.parse().ok()).unwrap_or(0)
+}
+
+/// Compares restored rows with the store and tells again what happened after them.
+async fn complete(
+    metadata: &Metadata,
+    blobs: &dyn BlobStore,
+    after: i64,
+) -> Result<(Reconciled, Vec<DamagedUse>, Replayed), Error> {
+    list_store(metadata, blobs, false).await?;
+    let reconciled = metadata.reconcile_blobs(now_ms()).await?;
+    let account = metadata.first_account().await?;
+    let account = account.ok_or_else(|| Error::Invalid("the snapshot holds no account".to_owned()))?;
+    let (replayed, last) = Replay::new(metadata, blobs, account.id).run(after).await?;
+    let damaged = metadata.damaged_uses(DAMAGED_NAMED_MAX).await?;
+    metadata.clear_store_listing().await?;
+    metadata.forget_records(last).await?;
+    metadata.forget_instance_value(UNFINISHED).await?;
+    Ok((reconciled, damaged, replayed))
 }
 
 pub(crate) fn refused(error: berth_metadata::Error) -> Error {

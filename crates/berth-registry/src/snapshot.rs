@@ -21,12 +21,12 @@ pub use encode::Tally;
 pub(crate) use encode::{Header, encode};
 pub(crate) use file::read_file;
 
-use crate::Registry;
 use crate::access::Caller;
 use crate::account::new_id;
 use crate::clock::now_ms;
 use crate::error::Error;
 use crate::maintenance_run::{MaintenanceKind, Running};
+use crate::{Registry, restore};
 
 /// Where snapshots lie in the store.
 pub(crate) const FOLDER: &str = "snapshots/";
@@ -104,16 +104,23 @@ impl Registry {
                 Err(_) => run.progress(&shown()).await?,
             }
         }
-        let deleted = self.prune_snapshots().await?;
+        let (deleted, records) = self.prune_snapshots().await?;
         Ok(json!({
             "snapshot": name.strip_prefix(FOLDER), "rows": tally.rows(), "bytes": tally.bytes(), "deleted": deleted,
+            "deleted_records": records,
         }))
     }
 
-    /// Deletes the oldest snapshots beyond those to keep, and answers their names.
-    async fn prune_snapshots(&self) -> Result<Vec<String>, Error> {
+    /// Deletes the oldest snapshots beyond those to keep and the records that the oldest one left holds; answers the names
+    /// of the former and how many documents of the latter.
+    async fn prune_snapshots(&self) -> Result<(Vec<String>, usize), Error> {
         let keep = usize::try_from(self.limits.backup_keep.max(1)).unwrap_or(usize::MAX);
         let all = stored(self.blobs.as_ref()).await?;
+        let oldest = all
+            .iter()
+            .take(keep)
+            .next_back()
+            .map(|snapshot| snapshot.name.clone());
         let mut deleted = Vec::new();
         for snapshot in all.into_iter().skip(keep) {
             self.blobs
@@ -121,7 +128,22 @@ impl Registry {
                 .await?;
             deleted.push(snapshot.name);
         }
-        Ok(deleted)
+        let Some(oldest) = oldest else {
+            return Ok((deleted, 0));
+        };
+        let bytes = self.blobs.read_document(&format!("{FOLDER}{oldest}")).await?;
+        let records = match decode(bytes, Arc::default()).await {
+            Ok((header, _)) => self.prune_records(restore::records_in(&header)).await?,
+            Err(error) => {
+                tracing::warn!(
+                    snapshot = oldest,
+                    error = &error as &dyn std::error::Error,
+                    "a snapshot cannot be read; records since the ones before it are kept"
+                );
+                0
+            }
+        };
+        Ok((deleted, records))
     }
 }
 

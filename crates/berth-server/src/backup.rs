@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use berth_registry::{Caller, MaintenanceKind, Registry, RestoreFrom, Tally, restore, time_text};
+use berth_registry::{Caller, MaintenanceKind, Registry, Replayed, RestoreFrom, Tally, restore, time_text};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -51,6 +51,20 @@ pub(crate) struct RestoreArgs {
     #[command(flatten)]
     stores: StoreArgs,
 }
+
+const RESTORED: [&str; 11] = [
+    "taken_at",
+    "version",
+    "users",
+    "organizations",
+    "images",
+    "manifests",
+    "tags",
+    "blobs",
+    "blobs_rekeyed",
+    "blobs_missing",
+    "records_after",
+];
 
 /// What everybody with a backup must know.
 const KEY: &str = "The master key is not in it: keep a copy of";
@@ -168,6 +182,14 @@ impl RestoreArgs {
             })?;
             // Opening it proves that the master key fits.
             Registry::open(stores).await?.close().await;
+            for one in &report.damaged {
+                let tag = one.tag.as_deref().unwrap_or("(no tag)");
+                tell(&format!(
+                    "{} {tag} needs {}, which is missing",
+                    one.repository, one.digest
+                ));
+            }
+            tell_replayed(&report.replayed);
             let count = |table: &str| json!(report.rows.get(table).copied().unwrap_or_default());
             let row = [
                 json!(time_text(report.taken_at)),
@@ -178,21 +200,32 @@ impl RestoreArgs {
                 count("manifests"),
                 count("tags"),
                 count("blobs"),
+                json!(report.rekeyed),
+                json!(report.missing),
+                json!(report.replayed.records),
             ];
-            Ok(Table::one(
-                &[
-                    "taken_at",
-                    "version",
-                    "users",
-                    "organizations",
-                    "images",
-                    "manifests",
-                    "tags",
-                    "blobs",
-                ],
-                row,
-            ))
+            Ok(Table::one(&RESTORED, row))
         })?;
         Ok(table.print(self.stores.output))
+    }
+}
+
+/// Says what did not come back from records.
+pub(crate) fn tell_replayed(replayed: &Replayed) {
+    for (image, digests) in &replayed.incomplete {
+        let digests: Vec<&str> = digests.iter().map(String::as_str).collect();
+        tell(&format!("{image} is incomplete: {} missing", digests.join(", ")));
+    }
+    for manifest in &replayed.broken_manifests {
+        tell(&format!("{manifest} did not come back: its record is damaged"));
+    }
+    for tag in &replayed.dangling_tags {
+        tell(&format!("{tag} did not come back: its manifest is missing"));
+    }
+    for image in &replayed.binned {
+        tell(&format!("{image} was in the bin and did not come back"));
+    }
+    if replayed.broken_lines > 0 {
+        tell(&format!("{} records could not be read", replayed.broken_lines));
     }
 }

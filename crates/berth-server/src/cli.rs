@@ -12,6 +12,8 @@ use crate::admin::AdminArgs;
 use crate::backup::{BackupArgs, RestoreArgs};
 use crate::client;
 use crate::config::{self, Resolved, SETTINGS, Written};
+use crate::migrate::MigrateArgs;
+use crate::rebuild::RebuildArgs;
 use crate::self_signed;
 
 /// A container image registry: push, pull and manage container images.
@@ -52,6 +54,16 @@ enum Verb {
     /// Works on the database that the settings name, of whatever kind; no server may run on it. The database is changed
     /// as a whole or not at all.
     Restore(RestoreArgs),
+    /// Recover images from the storage alone, when there is neither database nor snapshot
+    ///
+    /// Organizations, images, manifests and tags come back as far as the records in the storage tell of them. People and
+    /// rights are gone: a new administrator is made and printed, as at a first start, whose account owns everything.
+    Rebuild(RebuildArgs),
+    /// Copy a running registry into another database and storage
+    ///
+    /// Blobs first, only those that are missing there, then all metadata of one moment. Run it as often as you like; the
+    /// last run is with --finish, after the old server has stopped. A run that was interrupted is run again.
+    Migrate(MigrateArgs),
     /// Print the version
     Version,
     /// Print what makes a shell complete the commands
@@ -183,6 +195,14 @@ pub(crate) fn run() -> ExitCode {
             args.run().map_err(Failure::from).and_then(|text| print(&text))
         }
         Verb::Restore(args) => {
+            keep_to_owner();
+            args.run().map_err(Failure::from).and_then(|text| print(&text))
+        }
+        Verb::Rebuild(args) => {
+            keep_to_owner();
+            args.run().map_err(Failure::from).and_then(|text| print(&text))
+        }
+        Verb::Migrate(args) => {
             keep_to_owner();
             args.run().map_err(Failure::from).and_then(|text| print(&text))
         }

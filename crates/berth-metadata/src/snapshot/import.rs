@@ -45,6 +45,25 @@ impl Metadata {
     }
 }
 
+impl Metadata {
+    /// Makes a new database, empty but for its values, in place of what may be lost;
+    /// [`Conflict::NotEmpty`](crate::Conflict::NotEmpty).
+    pub async fn begin_anew(into: &RestoreInto) -> Result<(), Error> {
+        let restoring = |failure: Failure| failure.into_error("make a new database");
+        let mut database = Rebuilding::connect(&into.database).await?;
+        let dialect = database.dialect();
+        let mut tx = database.begin().await.map_err(restoring)?;
+        rebuilding::empty(&mut tx, dialect, into.replace)
+            .await
+            .map_err(restoring)?;
+        rebuilding::finish_schema(&mut tx, dialect).await?;
+        settle(&mut tx, into).await?;
+        tx.commit().await.map_err(|error| restoring(error.into()))?;
+        database.close().await;
+        Ok(())
+    }
+}
+
 async fn restore(
     database: &mut Rebuilding,
     into: &RestoreInto,

@@ -223,3 +223,174 @@ async fn a_snapshot_of_another_registry_is_refused() {
     let server = other.place.serve(&[]);
     other.is_back(&server).await;
 }
+
+/// Deletes a tag, so that there is something which must not come back.
+async fn delete_tag(server: &Server, repository: &str, tag: &str) {
+    let url = format!("http://{}/v2/{repository}/manifests/{tag}", server.address);
+    assert_eq!(
+        ask(Client::new().delete(url)).await.status(),
+        StatusCode::ACCEPTED
+    );
+}
+
+async fn status(server: &Server, path: &str) -> StatusCode {
+    ask(Client::new().get(format!("http://{}/v2/{path}", server.address)))
+        .await
+        .status()
+}
+
+#[tokio::test]
+async fn what_happened_after_the_snapshot_comes_back_from_records() {
+    let (mut filled, server) = Filled::new().await;
+    filled.run(&["backup"]);
+    filled.pushed.extend(push(&server, "demo/app", "v3").await);
+    filled.pushed.extend(push(&server, "demo/later", "v1").await);
+    push(&server, "demo/gone", "v1").await;
+    delete_tag(&server, "demo/gone", "v1").await;
+    assert!(server.stop().status.success());
+    filled.lose_database();
+    let report = filled.run(&["restore"]);
+    assert!(report["records_after"].as_u64().unwrap() > 5, "{report}");
+    let server = filled.place.serve(&[]);
+    filled.is_back(&server).await;
+    assert_eq!(
+        status(&server, "demo/gone/manifests/v1").await,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn a_registry_is_rebuilt_from_the_storage_alone() {
+    let (filled, server) = Filled::new().await;
+    push(&server, "demo/gone", "v1").await;
+    delete_tag(&server, "demo/gone", "v1").await;
+    assert!(server.stop().status.success());
+    filled.lose_database();
+    let without = filled.refused(&["restore"]);
+    assert!(without.err.contains("snapshot"), "{}", without.err);
+    for arguments in [&["rebuild"][..], &["rebuild", "--replace", "--rehash"][..]] {
+        let report = filled.run(arguments);
+        assert_eq!(report["tags"], json!(3), "{report}");
+        assert_eq!(report["incomplete"], json!(0), "{report}");
+        let password = report["password"].as_str().unwrap();
+        let server = filled.place.serve(&[]);
+        let client = Client::new();
+        for (path, bytes) in &filled.pushed {
+            let pulled = client.get(format!("http://{}/v2/{path}", server.address));
+            let pulled = pulled
+                .basic_auth("berth/admin", Some(password))
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(pulled.status(), StatusCode::OK, "{path}");
+            assert_eq!(pulled.bytes().await.unwrap(), bytes, "{path}");
+        }
+        assert!(server.stop().status.success());
+    }
+}
+
+#[tokio::test]
+async fn missing_bytes_are_told_with_the_tags_that_need_them() {
+    let (filled, server) = Filled::new().await;
+    filled.run(&["backup"]);
+    assert!(server.stop().status.success());
+    filled.lose_database();
+    let (path, _) = &filled.pushed[0];
+    let lost = path.rsplit(':').next().unwrap();
+    let shard = filled
+        .place
+        .0
+        .path()
+        .join("data/storage/blobs/sha256")
+        .join(&lost[..2]);
+    let shard = if shard.exists() {
+        shard
+    } else {
+        filled.place.0.path().join("data/storage/sha256").join(&lost[..2])
+    };
+    for file in fs::read_dir(&shard).unwrap().flatten() {
+        if file.file_name().to_string_lossy().starts_with(lost) {
+            fs::remove_file(file.path()).unwrap();
+        }
+    }
+    let ended = filled.place.run(&["restore"], &[]);
+    assert!(ended.status.success(), "{}", ended.err);
+    assert!(
+        ended.err.contains(&format!("demo/app v1 needs sha256:{lost}")),
+        "{}",
+        ended.err
+    );
+    let server = filled.place.serve(&[]);
+    assert_eq!(status(&server, path).await, StatusCode::NOT_FOUND);
+    pulls(&server, &filled.pushed[1..]).await;
+    // The next push refills it.
+    push(&server, "demo/app", "v1").await;
+    filled.is_back(&server).await;
+}
+
+#[tokio::test]
+async fn a_running_registry_moves_to_other_stores() {
+    let (mut filled, server) = Filled::new().await;
+    let new = filled.place.0.path().join("new");
+    fs::create_dir(&new).unwrap();
+    let (database, storage) = (new.join("berth.db"), new.join("storage"));
+    let (database, storage) = (
+        format!("sqlite://{}", database.display()),
+        storage.display().to_string(),
+    );
+    let migrate = ["migrate", "--to-database", &database, "--to-storage", &storage];
+    let first = filled.run(&migrate);
+    assert_eq!(first["blobs_copied"], json!(6), "{first}");
+    assert_eq!(first["blobs_damaged"], json!(0), "{first}");
+    let serve = ["--database", &database, "--storage", &storage];
+    let early = filled.place.run(&[&["serve"], &serve[..]].concat(), &[]);
+    assert!(early.err.contains("berth migrate --finish"), "{}", early.err);
+    filled.pushed.extend(push(&server, "demo/app", "late").await);
+    let second = filled.run(&migrate);
+    assert_eq!(second["blobs_copied"], json!(2), "{second}");
+    filled.pushed.extend(push(&server, "demo/app", "last").await);
+    assert!(server.stop().status.success());
+    let last = filled.run(&[&migrate[..], &["--finish"]].concat());
+    assert_eq!(
+        (&last["blobs_copied"], &last["finished"]),
+        (&json!(2), &json!(true))
+    );
+    fs::remove_dir_all(filled.place.0.path().join("data/storage")).unwrap();
+    filled.lose_database();
+    let server = filled.place.serve(&serve);
+    filled.is_back(&server).await;
+    push(&server, "demo/app", "new").await;
+    assert!(server.stop().status.success());
+    // Not over a registry that is in use.
+    let (other, server) = Filled::new().await;
+    assert!(server.stop().status.success());
+    let refused = other.refused(&["migrate", "--to-database", &database, "--to-storage", "elsewhere"]);
+    assert!(refused.err.contains("--replace"), "{}", refused.err);
+}
+
+#[tokio::test]
+async fn a_killed_migration_is_run_again() {
+    let (filled, server) = Filled::new().await;
+    let new = filled.place.0.path().join("new");
+    fs::create_dir(&new).unwrap();
+    let database = format!("sqlite://{}", new.join("berth.db").display());
+    let storage = new.join("storage").display().to_string();
+    let migrate = ["migrate", "--to-database", &database, "--to-storage", &storage];
+    for milliseconds in [1, 5, 10, 20, 30, 40, 60, 80, 100, 150, 200] {
+        let mut running = filled.place.command(&migrate, &[]);
+        let quiet = running
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null());
+        let mut running = quiet.spawn().unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
+        running.kill().unwrap();
+        running.wait().unwrap();
+    }
+    assert!(server.stop().status.success());
+    let done = filled.run(&[&migrate[..], &["--finish"]].concat());
+    assert_eq!(done["blobs_damaged"], json!(0));
+    let server = filled
+        .place
+        .serve(&["--database", &database, "--storage", &storage]);
+    filled.is_back(&server).await;
+}
