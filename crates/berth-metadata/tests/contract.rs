@@ -37,6 +37,8 @@ mod postgres;
 mod properties;
 #[path = "contract/races.rs"]
 mod races;
+#[path = "contract/records.rs"]
+mod records;
 #[path = "contract/scrub.rs"]
 mod scrub;
 #[path = "contract/search.rs"]
@@ -233,6 +235,9 @@ contract! {
     audit::the_audit_trail_is_filtered,
     audit::the_audit_trail_is_paged_newest_first,
     audit::old_audit_events_are_forgotten,
+    records::every_change_of_an_image_waits_to_be_written,
+    records::a_failed_change_is_not_noted,
+    records::a_restored_database_notes_changes_too,
     snapshots::every_table_is_in_a_snapshot,
     snapshots::a_restored_snapshot_is_equal,
     snapshots::numbers_are_not_handed_out_again,

@@ -111,7 +111,7 @@ pub async fn migrate(
             "the old and the new database are the same".to_owned(),
         ));
     }
-    let (old_blobs, new_blobs) = (open_blobs(from)?, open_blobs(to)?);
+    let (old_blobs, new_blobs) = (open_blobs(from).await?, open_blobs(to).await?);
     let old = Metadata::open(&from.database).await?;
     let id = old.instance_value(REGISTRY_ID).await?;
     let id = id.ok_or_else(|| Error::Unknown("a registry in the old database".to_owned()))?;

@@ -49,7 +49,7 @@ pub async fn rebuild(
     first: FirstStart,
     how: Rebuilding,
 ) -> Result<RebuildReport, Error> {
-    let blobs = open_blobs(settings)?;
+    let blobs = open_blobs(settings).await?;
     let registry_id = blobs.claim(&new_id()).await?;
     let into = RestoreInto {
         database: settings.database.clone(),

@@ -73,7 +73,7 @@ pub async fn restore(
     };
     let imported = Metadata::restore(&into, parts).await.map_err(refused)?;
     let metadata = Metadata::open(&settings.database).await?;
-    let done = complete(&metadata, blobs.as_ref(), records_in(&header)).await;
+    let done = complete(&metadata, blobs.as_ref(), snapshot::records_in(&header)).await;
     metadata.close().await;
     let (reconciled, damaged, replayed) = done?;
     Ok(RestoreReport {
@@ -85,12 +85,6 @@ pub async fn restore(
         damaged,
         replayed,
     })
-}
-
-/// The stamp of the newest records that a snapshot knows.
-pub(crate) fn records_in(header: &Header) -> i64 {
-    let stamp = header.instance.get(Metadata::RECORDS_WRITTEN);
-    stamp.and_then(|stamp| stamp.parse().ok()).unwrap_or(0)
 }
 
 /// Compares restored rows with the store and tells again what happened after them.

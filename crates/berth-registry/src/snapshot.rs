@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_blob::{BlobStore, StoredDocument};
+use berth_metadata::Metadata;
 use futures_util::TryStreamExt as _;
 use serde_json::json;
 use time::OffsetDateTime;
@@ -21,12 +22,12 @@ pub use encode::Tally;
 pub(crate) use encode::{Header, encode};
 pub(crate) use file::read_file;
 
+use crate::Registry;
 use crate::access::Caller;
 use crate::account::new_id;
 use crate::clock::now_ms;
 use crate::error::Error;
 use crate::maintenance_run::{MaintenanceKind, Running};
-use crate::{Registry, restore};
 
 /// Where snapshots lie in the store.
 pub(crate) const FOLDER: &str = "snapshots/";
@@ -133,7 +134,7 @@ impl Registry {
         };
         let bytes = self.blobs.read_document(&format!("{FOLDER}{oldest}")).await?;
         let records = match decode(bytes, Arc::default()).await {
-            Ok((header, _)) => self.prune_records(restore::records_in(&header)).await?,
+            Ok((header, _)) => self.prune_records(records_in(&header)).await?,
             Err(error) => {
                 tracing::warn!(
                     snapshot = oldest,
@@ -145,6 +146,12 @@ impl Registry {
         };
         Ok((deleted, records))
     }
+}
+
+/// The stamp of the newest records that a snapshot knows.
+pub(crate) fn records_in(header: &Header) -> i64 {
+    let stamp = header.instance.get(Metadata::RECORDS_WRITTEN);
+    stamp.and_then(|stamp| stamp.parse().ok()).unwrap_or(0)
 }
 
 /// The snapshots in a store, newest first.
