@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use berth_registry::{Caller, MaintenanceKind, Registry, Replayed, RestoreFrom, Tally, restore, time_text};
+use berth_registry::{
+    Caller, MaintenanceKind, Registry, Replayed, RestoreFrom, Tally, Upgrade, restore, time_text,
+};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -76,7 +78,8 @@ impl BackupArgs {
         must_exist(&settings)?;
         let key = settings.master_key_file();
         let table = block_on(async {
-            let registry = Registry::open(settings.registry()).await?;
+            let registry =
+                Registry::open_with(settings.registry(), settings.opening(Upgrade::Refuse)).await?;
             let done = match (&self.verb, self.to) {
                 (Some(Verb::List), _) => list(&registry).await,
                 (None, Some(path)) => to_file(&registry, path).await,

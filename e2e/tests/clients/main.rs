@@ -11,6 +11,7 @@ mod matrix;
 mod oras;
 mod podman;
 mod refusals;
+mod replicas;
 mod restart;
 mod sdk;
 mod sharing;

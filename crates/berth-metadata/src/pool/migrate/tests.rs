@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 
 mod images;
 mod people;
+mod previous;
 
 /// What the first version stored, as text that both databases run: `BYTES(text)` stands for a value of bytes.
 const FIRST: &str = r#"
