@@ -55,23 +55,24 @@ impl Registry {
     async fn lease_lost(&self, terms: Terms, name: &str) {
         let mut told_at = tokio::time::Instant::now();
         loop {
-            tokio::time::sleep(terms.renewed_every).await;
-            // A process that slept for so long has lost it, whatever the database says now.
-            if told_at.elapsed() >= terms.ttl {
-                return;
-            }
-            let asked_at = tokio::time::Instant::now();
-            match tokio::time::timeout(terms.ttl / 3, self.take_lease(terms, name)).await {
-                Ok(Ok(true)) => told_at = asked_at,
-                Ok(Ok(false)) => return,
-                Ok(Err(error)) => {
-                    tracing::warn!(
+            // A process that slept, or whose database was silent, for so long has lost it: whatever is asked then.
+            let renewed = async {
+                tokio::time::sleep(terms.renewed_every).await;
+                let asked_at = tokio::time::Instant::now();
+                (asked_at, self.take_lease(terms, name).await)
+            };
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(told_at + terms.ttl) => return,
+                (asked_at, taken) = renewed => match taken {
+                    Ok(true) => told_at = asked_at,
+                    Ok(false) => return,
+                    Err(error) => tracing::warn!(
                         lease = name,
                         error = &error as &dyn std::error::Error,
                         "a lease could not be renewed"
-                    );
-                }
-                Err(_) => tracing::warn!(lease = name, "a lease could not be renewed in time"),
+                    ),
+                },
             }
         }
     }

@@ -139,10 +139,11 @@ fn refused(error: &Error) -> Response {
             StatusCode::BAD_REQUEST,
             ErrorBody::one(ErrorCode::Unsupported, error.to_string(), None),
         ),
-        Error::Unavailable => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            ErrorBody::one(ErrorCode::Unknown, error.to_string(), None),
-        ),
+        Error::Unavailable => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            let body = ErrorBody::one(ErrorCode::Unknown, error.to_string(), None);
+            (StatusCode::SERVICE_UNAVAILABLE, body)
+        }
         error => {
             tracing::error!(error = error as &dyn std::error::Error, "token request failed");
             (
