@@ -25,7 +25,7 @@ const EDGES: [(&str, &[&str]); 7] = [
 
 /// What besides only the tests of a package may depend on: they put rows in place that no request makes, by the hundred
 /// thousand or broken.
-const TEST_EDGES: [(&str, &str); 1] = [("berth-server", "berth-metadata")];
+const TEST_EDGES: [(&str, &str); 2] = [("berth-server", "berth-metadata"), ("berth-server", "berth-blob")];
 
 /// What only one crate of the registry knows.
 const OWNED: [(&str, &[&str]); 5] = [

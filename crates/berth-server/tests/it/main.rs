@@ -21,6 +21,8 @@ mod postgres;
 mod regressions;
 mod replicas;
 mod restart;
+mod scaled;
 mod serve;
+mod stores;
 mod token;
 mod world;

@@ -8,13 +8,13 @@ use std::time::Duration;
 use berth_metadata::{GrantTarget, Metadata};
 use berth_registry::{
     AccessKeyPair, AccessType, Caller, IdentitySettings, Limits, NewPerson, Permission, Registry, Settings,
-    Storage,
 };
 use http::Method;
 
 use crate::berth::{Place, Server};
 use crate::client::Client;
 use crate::installation::{ACCESS_KEY_ID, Answer, LOGIN_KEY, VARIABLES, basic, signature};
+use crate::stores::Stores;
 
 /// The account and its organization.
 pub(crate) const ACCOUNT: &str = "berth";
@@ -27,6 +27,7 @@ pub(crate) struct World {
     server: Option<Server>,
     flags: Vec<String>,
     pub(crate) place: Place,
+    stores: Stores,
     /// The rows, for what no request makes yet.
     pub(crate) metadata: Metadata,
     registry: Registry,
@@ -47,12 +48,12 @@ impl World {
     /// A server with more flags.
     pub(crate) async fn start_with(flags: &[&str]) -> Self {
         let place = Place::new();
-        let server = serve(&place, flags);
+        let stores = Stores::new(&place);
+        let server = serve(&place, &stores, flags);
         let data = place.0.path().join("data");
-        let database = format!("sqlite://{}", data.join("berth.db").display());
         let registry = Registry::open(Settings {
-            database: database.clone(),
-            storage: Storage::Folder(data.join("storage")),
+            database: stores.database.clone(),
+            storage: stores.storage.clone(),
             limits: Limits::default(),
             identity: IdentitySettings {
                 master_key_file: data.join("master.key"),
@@ -77,7 +78,8 @@ impl World {
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             server: Some(server),
             place,
-            metadata: Metadata::open(&database).await.unwrap(),
+            metadata: Metadata::open(&stores.database).await.unwrap(),
+            stores,
             registry,
             admin,
         }
@@ -92,7 +94,7 @@ impl World {
         let ended = self.server.take().unwrap().stop();
         assert!(ended.status.success(), "{}", ended.err);
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
-        let server = serve(&self.place, &flags);
+        let server = serve(&self.place, &self.stores, &flags);
         self.admin.url = format!("http://{}", server.address);
         self.server = Some(server);
     }
@@ -189,23 +191,10 @@ impl World {
 
     /// Every file that holds bytes of blobs or uploads.
     pub(crate) fn stored_files(&self) -> Vec<PathBuf> {
-        let storage = self.place.0.path().join("data/storage");
-        let mut folders = vec![storage.join("blobs"), storage.join("uploads")];
-        let mut files = Vec::new();
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).into_iter().flatten() {
-                let entry = entry.unwrap();
-                if entry.file_type().unwrap().is_dir() {
-                    folders.push(entry.path());
-                } else {
-                    files.push(entry.path());
-                }
-            }
-        }
-        files
+        self.stores.files()
     }
 }
 
-fn serve(place: &Place, flags: &[&str]) -> Server {
-    place.serve_with(flags, VARIABLES)
+fn serve(place: &Place, stores: &Stores, flags: &[&str]) -> Server {
+    place.serve_with(flags, &stores.variables(VARIABLES))
 }

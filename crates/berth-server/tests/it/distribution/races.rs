@@ -37,11 +37,10 @@ async fn fifty_pushes_of_one_blob_make_one_blob() {
         world.admin.ask(line).await.is(200).holds(&content);
     }
     // The copies that lost are queued to go; none of them is half an upload.
-    let uploads = world.place.0.path().join("data/storage/uploads");
     let unfinished = world.stored_files();
     let unfinished: Vec<_> = unfinished
         .iter()
-        .filter(|file| file.starts_with(&uploads))
+        .filter(|file| file.iter().any(|part| part == "uploads"))
         .collect();
     assert_eq!(unfinished, Vec::<&std::path::PathBuf>::new());
 }
