@@ -19,6 +19,8 @@ use crate::upload::stored;
 const STEP: i64 = 100;
 /// Links of one step: each is several statements, and a push to the same image waits for the step's end.
 const LINKS_AT_ONCE: i64 = 25;
+/// Links of one round: the rest of it must not wait for longer than a few minutes.
+const LINKS_IN_A_ROUND: u64 = 100_000;
 /// How long an ended temporary login is kept, so that whoever still uses it is told that it ended, and when.
 const ENDED_LOGINS_KEPT_MS: i64 = 30 * 24 * 3600 * 1000;
 /// Time between two looks whether somebody asked for maintenance.
@@ -189,19 +191,23 @@ impl Registry {
         Ok(())
     }
 
-    /// Unlinks what no manifest uses, no faster than its bytes are deleted later.
+    /// Unlinks what no manifest uses, no faster than its bytes are deleted later; what is more than a round may take is
+    /// left to the next one.
     async fn sweep(&self, before: i64, now: i64) -> Result<(), Error> {
         let mut pace = Pace::new(u64::from(self.limits.upkeep.reclaim_rate));
-        loop {
+        let mut left = LINKS_IN_A_ROUND;
+        while left > 0 {
             let unlinked = self
                 .metadata
                 .sweep_unreferenced(before, now, LINKS_AT_ONCE)
                 .await?;
             if unlinked == 0 {
-                return Ok(());
+                break;
             }
+            left = left.saturating_sub(unlinked);
             pace.spend(unlinked).await;
         }
+        Ok(())
     }
 
     async fn expire_uploads(&self, before: i64) -> Result<(), Error> {
