@@ -35,7 +35,14 @@ const CALLS: [&str; 7] = [
     "mkdir",
     "unlink",
 ];
-const ERRORS: [&str; 2] = ["ENOSPC", "EIO"];
+const ERRORS: [(&str, &[StatusCode]); 2] = [("ENOSPC", NO_ROOM), ("EIO", BROKEN)];
+/// What a disk without room may cause.
+const NO_ROOM: &[StatusCode] = &[StatusCode::INSUFFICIENT_STORAGE];
+/// What a disk that fails may cause: 507 from the database, which tells no difference, and 500 from the files.
+const BROKEN: &[StatusCode] = &[
+    StatusCode::INSUFFICIENT_STORAGE,
+    StatusCode::INTERNAL_SERVER_ERROR,
+];
 /// The first call of a thread to the last that is let fail.
 const NTH: std::ops::RangeInclusive<u64> = 1..=12;
 
@@ -80,9 +87,7 @@ impl Place {
         let home = Home::new("full");
         let disk = Filesystem::mount(&home, "data", SIZE);
         let installation = Installation::embedded(home, &[]).await;
-        // An upload whose bytes could not be written is cut back to what it was, or begins anew.
-        let tolerated = [StatusCode::INSUFFICIENT_STORAGE];
-        let load = Arc::new(Load::new(random.random(), installation.origins(), &tolerated));
+        let load = Arc::new(Load::new(random.random(), installation.origins(), NO_ROOM));
         installation.prepare(&load).await;
         let clients = clients(&load, random);
         Self {
@@ -95,6 +100,7 @@ impl Place {
 
     /// Takes the room away under the load and gives it back.
     async fn fill(&mut self, random: &mut StdRng) -> (String, Vec<String>) {
+        self.load.tolerate(NO_ROOM);
         let spare = random.random_range(SPARE);
         let pauses: [u64; 3] = std::array::from_fn(|_| random.random_range(PAUSE));
         let (load, disk) = (&self.load, &self.disk);
@@ -124,7 +130,8 @@ impl Place {
     /// Starts the server anew with one call in each of its threads failing, and lets one client do one thing of each kind.
     async fn fail_a_call(&mut self, random: &mut StdRng) -> (String, Vec<String>) {
         let call = *CALLS.choose(random).expect("there are calls");
-        let error = *ERRORS.choose(random).expect("there are errors");
+        let (error, tolerated) = *ERRORS.choose(random).expect("there are errors");
+        self.load.tolerate(tolerated);
         let nth = random.random_range(NTH);
         let (trace, tracer) = Trace::failing(self.installation.home().path(), call, error, nth);
         let replica = &mut self.installation.replicas[0];
@@ -152,7 +159,7 @@ impl Place {
         replica.run_under(&[]);
         replica.start().await;
         let did = format!(
-            "{failed} times {error} from {call}, number {nth} of a thread; {answered} answered with 507"
+            "{failed} times {error} from {call}, number {nth} of a thread; {answered} answered with 5xx"
         );
         (did, Vec::new())
     }

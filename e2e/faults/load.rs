@@ -50,7 +50,7 @@ pub(crate) struct Load {
     token: Mutex<String>,
     stopping: AtomicBool,
     /// 5xx that the fault may cause; any other is a finding.
-    tolerated: Vec<StatusCode>,
+    tolerated: Mutex<Vec<StatusCode>>,
     /// Whether the fault may take acknowledged bytes of uploads that were not ended: only a 201 promises that something is
     /// on the disk.
     forgets_uploads: bool,
@@ -73,7 +73,7 @@ impl Load {
             origins,
             token: Mutex::default(),
             stopping: AtomicBool::new(false),
-            tolerated: tolerated.to_vec(),
+            tolerated: Mutex::new(tolerated.to_vec()),
             forgets_uploads: false,
             failures: AtomicU64::new(0),
         }
@@ -159,6 +159,11 @@ impl Load {
         Repository::with_token(self.http.clone(), &self.origins[replica], name, &token)
     }
 
+    /// What the next fault may cause.
+    pub(crate) fn tolerate(&self, tolerated: &[StatusCode]) {
+        *self.tolerated.lock().unwrap_or_else(PoisonError::into_inner) = tolerated.to_vec();
+    }
+
     /// How many 5xx were tolerated since the last time.
     pub(crate) fn take_failures(&self) -> u64 {
         self.failures.swap(0, Ordering::SeqCst)
@@ -166,7 +171,8 @@ impl Load {
 
     fn failed(&self, what: &str, status: StatusCode, text: &str) {
         self.failures.fetch_add(1, Ordering::SeqCst);
-        if !self.tolerated.contains(&status) && !self.history.is_dark() {
+        let tolerated = self.tolerated.lock().unwrap_or_else(PoisonError::into_inner);
+        if !tolerated.contains(&status) && !self.history.is_dark() {
             self.history.found(format!("{what}: {status} {text}"));
         }
     }
