@@ -34,7 +34,7 @@ pub(crate) struct Installation {
 impl Installation {
     /// Starts one server with SQLite and files, everything below `data` of the home, which may be a mount.
     pub(crate) async fn embedded(home: Home, variables: &[(&str, String)]) -> Self {
-        let mut replica = Replica::new("berth", home.path(), variables);
+        let mut replica = Replica::new("berth", home.path(), &with_bin(variables));
         replica.start().await;
         Self {
             replicas: vec![replica],
@@ -203,6 +203,13 @@ const ERRORS_SHOWN: usize = 12;
 /// The database's name.
 pub(crate) const DATABASE: &str = "berth";
 
+/// What is deleted expires in the midst of the load: in the end nothing is left that a bin keeps.
+fn with_bin<'a>(variables: &[(&'a str, String)]) -> Vec<(&'a str, String)> {
+    let mut variables = variables.to_vec();
+    variables.push(("BERTH_BIN_TTL", "1s".to_owned()));
+    variables
+}
+
 /// Settings that let the upkeep wait for nothing.
 const EAGER: &[(&str, &str)] = &[
     ("BERTH_LIMITS_UPLOAD_TTL", "1s"),
@@ -237,7 +244,7 @@ async fn replicas(home: &Home, each: &[Variables], variables: &[(&str, String)])
     let mut replicas = Vec::new();
     for (number, own) in each.iter().enumerate() {
         let name = format!("replica-{number}");
-        let mut all = variables.to_vec();
+        let mut all = with_bin(variables);
         all.extend(own.iter().cloned());
         all.push(("BERTH_MASTER_KEY_FILE", key.clone()));
         let mut replica = Replica::new(&name, &home.folder(&name), &all);

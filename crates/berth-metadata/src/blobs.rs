@@ -1,11 +1,12 @@
 //! Blobs and the links that make them readable through a repository.
 //!
-//! A blob row exists while a repository links it. Whoever adds a link locks the blob's row first, whoever takes the
+//! A blob row exists while a repository links it, or its bin keeps it for a manifest. Whoever adds a link locks the blob's row first, whoever takes the
 //! last one away does so too ([`release`]), so a row never goes while a link comes.
 
 use crate::Metadata;
 use crate::byte_quotas::{self, Change, HELD_BY_LINK};
 use crate::error::{Conflict, Error};
+use crate::kept;
 use crate::pool::{Durability, Failure};
 use crate::repository_lock::{self, Counts};
 use crate::sql::{self, Meaning, Statement, change, first};
@@ -58,7 +59,7 @@ pub(crate) const LINKED: &str = "SELECT b.key, b.size, l.idle_since, b.verified_
      WHERE l.repository_id = $1 AND l.digest = $2 AND b.damaged_at IS NULL";
 pub(crate) const READABLE: &str = concat!(
     "SELECT l.repository_id FROM blob_links l JOIN repositories r ON r.id = l.repository_id \
-     JOIN blobs b ON b.digest = l.digest WHERE l.digest = $5 AND b.damaged_at IS NULL AND ",
+     JOIN blobs b ON b.digest = l.digest WHERE l.digest = $5 AND b.damaged_at IS NULL AND r.listed <> 2 AND ",
     readable!(),
     " LIMIT 1"
 );
@@ -146,7 +147,8 @@ impl Metadata {
     ) -> Result<Option<i64>, Error> {
         const PUBLIC: &str = "SELECT l.repository_id FROM blob_links l JOIN repositories r ON r.id = l.repository_id \
              JOIN blobs b ON b.digest = l.digest \
-             WHERE l.digest = $1 AND b.damaged_at IS NULL AND r.is_public = 1 LIMIT 1";
+             WHERE l.digest = $1 AND b.damaged_at IS NULL AND r.is_public = 1 AND r.listed <> 2 \
+             LIMIT 1";
         let statement = match viewer {
             Viewer::Anonymous => sqlx::query(PUBLIC).bind(digest.to_owned()),
             Viewer::User {
@@ -256,24 +258,28 @@ pub(crate) async fn link(
     };
     // A manifest that was let in without it references it.
     if row.try_get::<Option<i64>, _>(0)?.is_none() {
-        let counts = Counts {
-            tags: 0,
-            bytes: size(tx, digest).await?,
-        };
-        counts.save(tx, repository_id).await?;
+        use_bytes(tx, repository_id, digest, 1).await?;
     }
     Ok(row.try_get(1)?)
 }
 
-async fn size(tx: &mut AnyConnection, digest: &str) -> Result<i64, Failure> {
+/// Counts that manifests of the repository use a linked blob now (1) or do no more (-1).
+async fn use_bytes(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    digest: &str,
+    sign: i64,
+) -> Result<(), Failure> {
     let size = sqlx::query("SELECT size FROM blobs WHERE digest = $1").bind(digest.to_owned());
     let row = first(tx, size).await?;
     let row = row.ok_or_else(|| Failure::Broken(format!("no blob {digest} for a link")))?;
-    Ok(row.try_get(0)?)
+    let bytes = sign * row.try_get::<i64, _>(0)?;
+    Counts { tags: 0, bytes }.save(tx, repository_id).await?;
+    kept::used(tx, repository_id, digest, bytes).await
 }
 
-/// Deletes those of the blobs that nothing links any more and queues their keys, but those of damaged ones, which are in
-/// quarantine. The caller has just taken links away.
+/// Deletes those of the blobs that nothing links and no bin keeps any more and queues their keys, but those of damaged
+/// ones, which are in quarantine. The caller has just taken links away, or manifests out of a bin.
 pub(crate) async fn release(
     tx: &mut AnyConnection,
     mut digests: Vec<String>,
@@ -284,7 +290,8 @@ pub(crate) async fn release(
     for list in sql::lists(&digests) {
         let markers = sql::markers(2, list.len());
         let unlinked = format!(
-            "digest IN ({markers}) AND NOT EXISTS (SELECT 1 FROM blob_links l WHERE l.digest = blobs.digest)"
+            "digest IN ({markers}) AND NOT EXISTS (SELECT 1 FROM blob_links l WHERE l.digest = blobs.digest) \
+             AND NOT EXISTS (SELECT 1 FROM binned_references r WHERE r.blob = blobs.digest)"
         );
         // All are locked before any is looked at: of two that take the last two links away, the later one sees it.
         let lock =
@@ -328,11 +335,7 @@ async fn unlink(
         return Ok(UnlinkOutcome::Missing);
     };
     if row.try_get::<Option<i64>, _>(0)?.is_none() {
-        let counts = Counts {
-            tags: 0,
-            bytes: -size(tx, digest).await?,
-        };
-        counts.save(tx, repository_id).await?;
+        use_bytes(tx, repository_id, digest, -1).await?;
     }
     release(tx, vec![digest.to_owned()], now).await?;
     let held = Change::used(-row.try_get::<i64, _>(1)?);
@@ -362,7 +365,7 @@ async fn sweep(tx: &mut AnyConnection, before: i64, now: i64, limit: i64) -> Res
     let mut locked = None;
     for (repository_id, digest) in idle {
         if locked != Some(repository_id) {
-            match repository_lock::lock(tx, repository_id).await {
+            match repository_lock::lock_any(tx, repository_id).await {
                 Err(Failure::Conflict(Conflict::RepositoryGone)) => continue,
                 other => other?,
             }
@@ -376,11 +379,7 @@ async fn sweep(tx: &mut AnyConnection, before: i64, now: i64, limit: i64) -> Res
             unlinked.push(digest);
             *less.entry(repository_id).or_default() += row.try_get::<i64, _>(0)?;
         } else if change(tx, sqlx::query(IN_USE).bind(repository_id).bind(digest.clone())).await? > 0 {
-            let counts = Counts {
-                tags: 0,
-                bytes: size(tx, &digest).await?,
-            };
-            counts.save(tx, repository_id).await?;
+            use_bytes(tx, repository_id, &digest, 1).await?;
         }
     }
     let count = unlinked.len() as u64;

@@ -39,6 +39,13 @@ pub(crate) const HELD_BY_LINK: &str = concat!(
     " THEN (SELECT b.size FROM blobs b WHERE b.digest = blob_links.digest) ELSE 0 END"
 );
 
+/// For statements over `manifests` that answer rows: the bytes that a quota counts for the manifest, 0 without one.
+pub(crate) const HELD_BY_MANIFEST: &str = concat!(
+    "CASE WHEN ",
+    under_quota!("manifests.repository_id"),
+    " THEN manifests.size ELSE 0 END"
+);
+
 /// A quota of bytes and what is used of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteQuota {

@@ -122,6 +122,10 @@ impl Metadata {
     /// Deletes a cluster, false when the account has none of that id; [`Conflict::InUse`] while a trigger names it.
     pub async fn delete_cluster(&self, account_id: &str, cluster_id: &str) -> Result<bool, Error> {
         const DELETE: &str = "DELETE FROM clusters WHERE account_id = $1 AND cluster_id = $2";
+        // Nobody sees the triggers of an image in the bin, so they stand in nobody's way.
+        const FORGET: &str = "DELETE FROM triggers WHERE cluster IN \
+             (SELECT c.id FROM clusters c WHERE c.account_id = $1 AND c.cluster_id = $2) \
+             AND repository_id IN (SELECT r.id FROM repositories r WHERE r.listed = 2)";
         let input = (account_id.to_owned(), cluster_id.to_owned());
         self.pool
             .write(
@@ -132,7 +136,13 @@ impl Metadata {
                     let delete = sqlx::query(DELETE)
                         .bind(account_id.clone())
                         .bind(cluster_id.clone());
-                    Box::pin(async move { Ok(change(tx, delete).await.reference(Conflict::InUse)? > 0) })
+                    let forget = sqlx::query(FORGET)
+                        .bind(account_id.clone())
+                        .bind(cluster_id.clone());
+                    Box::pin(async move {
+                        change(tx, forget).await?;
+                        Ok(change(tx, delete).await.reference(Conflict::InUse)? > 0)
+                    })
                 },
             )
             .await

@@ -162,6 +162,9 @@ pub enum Conflict {
     /// The organisation has a repository of that name.
     #[error("the repository exists already")]
     RepositoryExists,
+    /// Tags that would come back name something else now: each with what it names, the first ten.
+    #[error("{} name something else now", .0.iter().map(|(tag, _)| tag.as_str()).collect::<Vec<_>>().join(", "))]
+    TagsTaken(Vec<(String, String)>),
     /// The repository does not exist (any more).
     #[error("the repository does not exist")]
     RepositoryGone,

@@ -1,11 +1,12 @@
 //! Manifests with their bytes, what they reference, and who refers to them. A damaged one is not found.
 
 use crate::Metadata;
+use crate::by::Deletion;
 use crate::error::Error;
 use crate::facts::ManifestFacts;
 use crate::pool::{Durability, Failure};
 use crate::sql;
-use crate::tags::{By, Expected};
+use crate::tags::Expected;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -202,16 +203,21 @@ impl Metadata {
             .await
     }
 
-    /// Deletes a manifest and the tags that name it, durable; false when the repository does not hold it. An index that
-    /// lists it misses it from then on.
-    pub async fn delete_manifest(&self, repository_id: i64, digest: &str, by: By) -> Result<bool, Error> {
-        let input = (digest.to_owned(), by);
+    /// Moves a manifest and the tags that name it into the bin, with what nothing names without it; durable, false when
+    /// the repository does not hold it. An index that lists it misses it from then on.
+    pub async fn delete_manifest(
+        &self,
+        repository_id: i64,
+        digest: &str,
+        deletion: Deletion,
+    ) -> Result<bool, Error> {
+        let input = (digest.to_owned(), deletion);
         self.pool
             .write(
                 "delete a manifest",
                 Durability::Durable,
                 input,
-                move |tx, (digest, by)| Box::pin(write::delete(tx, repository_id, digest, by)),
+                move |tx, (digest, deletion)| Box::pin(write::delete(tx, repository_id, digest, deletion)),
             )
             .await
     }

@@ -137,8 +137,9 @@ impl Metadata {
     }
 
     /// Deletes an organisation that holds no image, false when there is none of that name. What pushes began in it and
-    /// never finished goes with it; [`Conflict::OrganizationNotEmpty`].
+    /// never finished goes with it, and so does what its bin holds; [`Conflict::OrganizationNotEmpty`].
     pub async fn delete_organization(&self, name: &str, now: i64) -> Result<bool, Error> {
+        self.purge_bin_images(name, now).await?;
         self.pool
             .write(
                 "delete an organisation",

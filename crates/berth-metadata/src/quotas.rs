@@ -72,7 +72,8 @@ impl Metadata {
         self.count(COUNT, user_id).await
     }
 
-    /// How many repositories the organisations of an account hold, those included that a first push is making.
+    /// How many repositories the organisations of an account hold, those included that a first push is making, not those
+    /// in the bin.
     pub async fn count_repositories_of(&self, account_id: &str) -> Result<i64, Error> {
         self.count(COUNT_REPOSITORIES, account_id).await
     }
@@ -94,7 +95,7 @@ impl Metadata {
 }
 
 const COUNT_REPOSITORIES: &str = "SELECT COUNT(*) FROM organizations o JOIN repositories r ON r.organization_id = o.id \
-     WHERE o.account_id = $1";
+     WHERE o.account_id = $1 AND r.listed <> 2";
 
 pub(crate) const TAG_LIMIT: &str = "SELECT q.tags_per_repository FROM repositories r \
      JOIN organizations o ON o.id = r.organization_id JOIN account_quotas q ON q.account_id = o.account_id \

@@ -130,6 +130,14 @@ async fn delete(
     // The deletion took the region from its copies, and from here on no other transaction can add one.
     const CANCEL: &str = "UPDATE sync_jobs SET status = 'cancel', updated_at = $1 \
          WHERE status = 'waiting' AND region IS NULL";
+    // Nobody sees the rules of an image in the bin, so they stand in nobody's way.
+    const FORGET: &str = "DELETE FROM sync_rules WHERE region IN \
+         (SELECT g.id FROM regions g WHERE g.account_id = $1 AND g.region_id = $2) \
+         AND repository_id IN (SELECT r.id FROM repositories r WHERE r.listed = 2)";
+    let forget = sqlx::query(FORGET)
+        .bind(account_id.to_owned())
+        .bind(region_id.to_owned());
+    change(tx, forget).await?;
     let delete = sqlx::query(DELETE)
         .bind(account_id.to_owned())
         .bind(region_id.to_owned());

@@ -7,9 +7,8 @@ pub use details::RepositoryDetails;
 pub use listing::{RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet};
 
 use crate::Metadata;
-use crate::byte_quotas::{Change, HELD_BY_LINK};
+use crate::byte_quotas::{Change, HELD_BY_LINK, HELD_BY_MANIFEST};
 use crate::error::{Conflict, Error};
-use crate::manifests::write::HELD;
 use crate::pool::{Durability, Failure};
 use crate::repository_lock::lock;
 use crate::sql::{self, Meaning, Statement, change, in_one_row};
@@ -190,19 +189,9 @@ impl Metadata {
         };
         self.edit_repository(id, edit, now).await
     }
-
-    /// Deletes a repository with its tags, manifests, uploads and links; blobs that nothing links any more are queued
-    /// for reclaim. False when there is none of that id.
-    pub async fn delete_repository(&self, id: i64, now: i64) -> Result<bool, Error> {
-        self.pool
-            .write("delete a repository", Durability::Durable, (), move |tx, ()| {
-                Box::pin(delete(tx, id, now))
-            })
-            .await
-    }
 }
 
-/// Deletes a repository with all that it holds; false when there is none of that id.
+/// Deletes a repository that pushes began with all that it holds; false when there is none of that id.
 pub(crate) async fn delete(tx: &mut AnyConnection, id: i64, now: i64) -> Result<bool, Failure> {
     const UNLINK: &str = "DELETE FROM blob_links WHERE repository_id = $1 RETURNING digest, ";
     const MANIFESTS: &str = "DELETE FROM manifests WHERE repository_id = $1 RETURNING ";
@@ -218,7 +207,7 @@ pub(crate) async fn delete(tx: &mut AnyConnection, id: i64, now: i64) -> Result<
     )
     .await?;
     let mut held = Change::default();
-    for row in sql::made(format!("{MANIFESTS}{HELD}"))
+    for row in sql::made(format!("{MANIFESTS}{HELD_BY_MANIFEST}"))
         .bind(id)
         .fetch_all(&mut *tx)
         .await?

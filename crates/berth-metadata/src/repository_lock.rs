@@ -2,12 +2,21 @@
 
 use crate::error::Conflict;
 use crate::pool::Failure;
-use crate::sql::change;
-use sqlx::AnyConnection;
+use crate::sql::{change, first};
+use sqlx::{AnyConnection, Row};
 
-/// Locks a repository until the transaction ends; [`Conflict::RepositoryGone`]. Whatever takes away links to blobs or
-/// changes what manifests reference holds this lock.
+/// Locks a repository until the transaction ends; [`Conflict::RepositoryGone`], also for one in the bin. Whatever takes
+/// away links to blobs or changes what manifests reference holds this lock.
 pub(crate) async fn lock(tx: &mut AnyConnection, id: i64) -> Result<(), Failure> {
+    const LOCK: &str = "UPDATE repositories SET updated_at = updated_at WHERE id = $1 AND listed <> 2";
+    if change(tx, sqlx::query(LOCK).bind(id)).await? == 0 {
+        return Err(Conflict::RepositoryGone.into());
+    }
+    Ok(())
+}
+
+/// Like [`lock`], also for a repository in the bin.
+pub(crate) async fn lock_any(tx: &mut AnyConnection, id: i64) -> Result<(), Failure> {
     const LOCK: &str = "UPDATE repositories SET updated_at = updated_at WHERE id = $1";
     if change(tx, sqlx::query(LOCK).bind(id)).await? == 0 {
         return Err(Conflict::RepositoryGone.into());
@@ -15,13 +24,15 @@ pub(crate) async fn lock(tx: &mut AnyConnection, id: i64) -> Result<(), Failure>
     Ok(())
 }
 
-/// Like [`lock`], and notes that the content changes.
-pub(crate) async fn touch(tx: &mut AnyConnection, id: i64, now: i64) -> Result<(), Failure> {
-    const TOUCH: &str = "UPDATE repositories SET updated_at = $2, listed = 1 WHERE id = $1";
-    if change(tx, sqlx::query(TOUCH).bind(id).bind(now)).await? == 0 {
-        return Err(Conflict::RepositoryGone.into());
-    }
-    Ok(())
+/// Like [`lock`], and notes that the content changes. Answers whether the bin holds manifests of the repository.
+pub(crate) async fn touch(tx: &mut AnyConnection, id: i64, now: i64) -> Result<bool, Failure> {
+    const TOUCH: &str = "UPDATE repositories SET updated_at = $2, listed = 1 WHERE id = $1 AND listed <> 2 \
+         RETURNING \
+         CAST(CASE WHEN EXISTS (SELECT 1 FROM binned_manifests b WHERE b.repository_id = repositories.id) \
+         THEN 1 ELSE 0 END AS BIGINT)";
+    let row = first(tx, sqlx::query(TOUCH).bind(id).bind(now)).await?;
+    let row = row.ok_or(Conflict::RepositoryGone)?;
+    Ok(row.try_get::<i64, _>(0)? != 0)
 }
 
 /// What a transaction changed of what a repository's row counts. Whoever adds or deletes tags, or makes a link to a blob

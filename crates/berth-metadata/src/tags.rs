@@ -1,6 +1,9 @@
 //! Tags: names that move between the manifests of a repository, and the history of their moves.
 
 use crate::Metadata;
+use crate::binning::{self, BinKind, Entry, GoneTag};
+use crate::by::{By, Deletion, TagChange, Untagged};
+use crate::byte_quotas::{self, Change};
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use crate::quotas;
@@ -37,22 +40,13 @@ impl Expected {
     }
 }
 
-/// Who changes something, and when.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct By {
-    /// The user, none for the registry itself.
-    pub user_id: Option<String>,
-    /// Milliseconds since the epoch.
-    pub now: i64,
-}
-
 pub(crate) const LIST: &str = in_one_row!(
     "tag",
     "SELECT tag FROM tags WHERE repository_id = $1 AND tag > $2 ORDER BY tag LIMIT $3"
 );
 const NAMED: &str = "SELECT digest FROM tags WHERE repository_id = $1 AND tag = $2";
-const NOTE: &str = "INSERT INTO tag_history (repository_id, tag, digest, at, user_id) VALUES ($1, $2, $3, $4, $5) \
-     RETURNING id";
+const NOTE: &str = "INSERT INTO tag_history (repository_id, tag, digest, at, user_id, why) \
+     VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
 
 impl Metadata {
     /// A page of tags in byte order, those after `last`.
@@ -69,22 +63,23 @@ impl Metadata {
         self.names("list tags", statement).await
     }
 
-    /// Deletes a tag, not the manifest it names; durable. False when there is no such tag; [`Conflict::TagMoved`].
+    /// Moves a tag into the bin, and if asked its manifest with it when nothing else names that; durable. False when there
+    /// is no such tag; [`Conflict::TagMoved`].
     pub async fn delete_tag(
         &self,
         repository_id: i64,
         tag: &str,
         expected: Option<Expected>,
-        by: By,
+        deletion: Deletion,
     ) -> Result<bool, Error> {
-        let input = (tag.to_owned(), expected, by);
+        let input = (tag.to_owned(), expected, deletion);
         self.pool
             .write(
                 "delete a tag",
                 Durability::Durable,
                 input,
-                move |tx, (tag, expected, by)| {
-                    Box::pin(delete(tx, repository_id, tag, expected.as_ref(), by))
+                move |tx, (tag, expected, deletion)| {
+                    Box::pin(delete(tx, repository_id, tag, expected.as_ref(), deletion))
                 },
             )
             .await
@@ -112,6 +107,7 @@ pub(crate) struct Target<'a> {
     pub(crate) repository_id: i64,
     pub(crate) digest: &'a str,
     pub(crate) by: &'a By,
+    pub(crate) why: TagChange,
 }
 
 /// Points a tag, which names `previous`, at a manifest that is stored; [`Conflict::TagQuota`]. Where `previous` is none,
@@ -129,7 +125,8 @@ pub(crate) async fn point(
     let id = if previous == Some(target.digest) {
         0
     } else {
-        note(tx, target.repository_id, tag, Some(target.digest), target.by).await?
+        let named = (Some(target.digest), target.why);
+        note(tx, target.repository_id, tag, named, target.by).await?
     };
     let point = sqlx::query(POINT)
         .bind(target.repository_id)
@@ -144,23 +141,27 @@ pub(crate) async fn point(
     Ok(())
 }
 
-/// Deletes every tag that names a manifest and answers how many.
+/// Deletes every tag that names a manifest and answers them.
 pub(crate) async fn delete_naming(
     tx: &mut AnyConnection,
     repository_id: i64,
     digest: &str,
     by: &By,
-) -> Result<usize, Failure> {
-    const DELETE: &str = "DELETE FROM tags WHERE repository_id = $1 AND digest = $2 RETURNING tag";
+) -> Result<Vec<GoneTag>, Failure> {
+    const DELETE: &str =
+        "DELETE FROM tags WHERE repository_id = $1 AND digest = $2 RETURNING tag, id, created_at";
     let rows = sqlx::query(DELETE)
         .bind(repository_id)
         .bind(digest.to_owned())
         .fetch_all(&mut *tx)
         .await?;
+    let mut gone = Vec::with_capacity(rows.len());
     for row in &rows {
-        note(tx, repository_id, row.try_get(0)?, None, by).await?;
+        let tag: String = row.try_get(0)?;
+        note(tx, repository_id, &tag, (None, TagChange::ManifestDelete), by).await?;
+        gone.push((tag, row.try_get(1)?, row.try_get(2)?));
     }
-    Ok(rows.len())
+    Ok(gone)
 }
 
 async fn delete(
@@ -168,24 +169,47 @@ async fn delete(
     repository_id: i64,
     tag: &str,
     expected: Option<&Expected>,
-    by: &By,
+    deletion: &Deletion,
 ) -> Result<bool, Failure> {
-    const DELETE: &str = "DELETE FROM tags WHERE repository_id = $1 AND tag = $2";
+    const DELETE: &str = "DELETE FROM tags WHERE repository_id = $1 AND tag = $2 RETURNING digest, id, created_at, \
+         (SELECT f.image_bytes FROM manifest_facts f WHERE f.repository_id = tags.repository_id AND f.digest = tags.digest)";
     match repository_lock::lock(tx, repository_id).await {
         Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(false),
         other => other?,
     }
     named_by(tx, repository_id, tag, expected).await?;
-    if change(tx, sqlx::query(DELETE).bind(repository_id).bind(tag.to_owned())).await? == 0 {
+    let delete = sqlx::query(DELETE).bind(repository_id).bind(tag.to_owned());
+    let Some(row) = first(tx, delete).await? else {
         return Ok(false);
-    }
-    note(tx, repository_id, tag, None, by).await?;
-    let counts = Counts { tags: -1, bytes: 0 };
+    };
+    let digest: String = row.try_get(0)?;
+    let by = &deletion.by;
+    note(tx, repository_id, tag, (None, deletion.why), by).await?;
+    let taken =
+        if deletion.untagged == Untagged::Goes && binning::is_unnamed(tx, repository_id, &digest).await? {
+            binning::take(tx, repository_id, &digest, by.now).await?
+        } else {
+            binning::Taken::default()
+        };
+    let entry = Entry {
+        repository_id,
+        kind: BinKind::Tag,
+        name: tag,
+        digest: Some(&digest),
+        size_bytes: row.try_get::<Option<i64>, _>(3)?.unwrap_or_default(),
+    };
+    let gone = [(tag.to_owned(), row.try_get(1)?, row.try_get(2)?)];
+    binning::keep(tx, deletion, entry, &gone, &taken.manifests).await?;
+    let counts = Counts {
+        tags: -1,
+        bytes: -taken.idle_bytes,
+    };
     counts.touch(tx, repository_id, by.now).await?;
+    byte_quotas::charge(tx, repository_id, Change::used(-taken.quota_bytes)).await?;
     Ok(true)
 }
 
-async fn named_by(
+pub(crate) async fn named_by(
     tx: &mut AnyConnection,
     repository_id: i64,
     tag: &str,
@@ -199,12 +223,12 @@ async fn named_by(
     Ok(now)
 }
 
-/// Adds to a tag's history that it names `digest` now, or was deleted; answers the entry's id.
-async fn note(
+/// Adds to a tag's history that it names a digest now or was deleted, and why; answers the entry's id.
+pub(crate) async fn note(
     tx: &mut AnyConnection,
     repository_id: i64,
     tag: &str,
-    digest: Option<&str>,
+    (digest, why): (Option<&str>, TagChange),
     by: &By,
 ) -> Result<i64, Failure> {
     let note = sqlx::query(NOTE)
@@ -212,7 +236,8 @@ async fn note(
         .bind(tag.to_owned())
         .bind(digest.map(str::to_owned))
         .bind(by.now)
-        .bind(by.user_id.clone());
+        .bind(by.user_id.clone())
+        .bind(why.as_str());
     let row = first(tx, note).await?;
     let row = row.ok_or_else(|| Failure::Broken("a note of a tag without an id".to_owned()))?;
     Ok(row.try_get(0)?)

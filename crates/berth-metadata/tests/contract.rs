@@ -7,6 +7,10 @@
 
 #[path = "contract/audit.rs"]
 mod audit;
+#[path = "contract/bin.rs"]
+mod bin;
+#[path = "contract/bin_properties.rs"]
+mod bin_properties;
 #[path = "contract/byte_quotas.rs"]
 mod byte_quotas;
 #[path = "contract/content.rs"]
@@ -219,6 +223,23 @@ contract! {
     tags::accessories_are_found_by_tag_and_by_subject,
     tags::tags_are_found_by_what_they_name,
     tags::many_manifests_are_read_at_once,
+    bin::a_deleted_tag_comes_back_with_its_manifest,
+    bin::a_manifest_stays_while_something_live_names_it,
+    bin::an_index_takes_along_what_only_it_reaches,
+    bin::what_an_entry_needs_stays_whatever_else_is_purged,
+    bin::what_is_purged_is_gone_with_its_blobs,
+    bin::without_a_time_to_live_nothing_is_kept,
+    bin::what_is_in_the_way_is_told_and_overwritten_when_asked,
+    bin::a_tag_is_set_back_to_what_the_bin_holds,
+    bin::what_is_pushed_again_is_live_and_in_the_bin,
+    bin::an_image_in_the_bin_frees_its_name,
+    bin::an_image_is_purged_in_small_steps,
+    bin::an_organization_goes_with_its_bin,
+    bin::the_bin_is_listed_for_those_with_a_right,
+    bin::quotas_hold_for_what_comes_back,
+    bin::a_blob_that_was_never_linked_does_not_come_back,
+    bin::many_restore_one_entry_at_once,
+    bin_properties::any_sequence_of_deletions_can_be_undone,
     races::one_of_many_wins_each_move_of_a_tag,
     races::many_finish_the_same_digest_at_once,
     races::no_manifest_names_an_unlinked_blob,

@@ -6,6 +6,7 @@ mod accessory;
 mod account;
 mod agency;
 mod audit;
+mod binned;
 mod blob;
 mod bootstrap;
 mod clock;
@@ -80,6 +81,7 @@ pub use berth_metadata::{
     RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow,
     SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };
+pub use binned::{BinEntry, BinKind, BinObstacle, BinRestored, BinUsage, BinWanted, BinWish};
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
 pub use clock::now_ms;

@@ -27,6 +27,8 @@ pub struct Limits {
     pub layers_max: usize,
     /// Age at which an unfinished upload, or a blob no manifest uses, may be swept.
     pub upload_ttl: Duration,
+    /// How long what was deleted can be restored; zero: it is gone at once.
+    pub bin_ttl: Duration,
     /// Organisations one user may create.
     pub organizations_per_user: u32,
     /// What to do with a manifest whose blobs or manifests are not in its repository.
@@ -107,6 +109,11 @@ impl Limits {
         i64::try_from(self.upload_ttl.as_millis()).unwrap_or(i64::MAX)
     }
 
+    /// [`Limits::bin_ttl`] in milliseconds.
+    pub(crate) fn bin_ttl_ms(&self) -> i64 {
+        i64::try_from(self.bin_ttl.as_millis()).unwrap_or(i64::MAX)
+    }
+
     /// [`Limits::audit_ttl`] in milliseconds.
     pub(crate) fn audit_ttl_ms(&self) -> i64 {
         i64::try_from(self.audit_ttl.as_millis()).unwrap_or(i64::MAX)
@@ -120,6 +127,7 @@ impl Default for Limits {
             blob_bytes_max: 10 << 30,
             layers_max: 127,
             upload_ttl: Duration::from_hours(24),
+            bin_ttl: Duration::from_hours(7 * 24),
             organizations_per_user: 5,
             missing_references: MissingReferences::Refuse,
             page_max: 10_000,

@@ -173,6 +173,7 @@ impl Registry {
         let now = now_ms();
         let before = now.saturating_sub(self.limits.upload_ttl_ms());
         self.expire_uploads(before).await?;
+        while self.metadata.purge_bin(now, STEP).await? {}
         self.sweep(before, now).await?;
         while self.metadata.delete_abandoned_repositories(before, STEP).await? > 0 {}
         let quarantined = now.saturating_sub(self.limits.upkeep.quarantine_ttl_ms());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use berth_blob::ByteStream;
 /// What a tag must name before it is moved or deleted (RFC 9110 `If-Match` and `If-None-Match`).
 pub use berth_metadata::Expected as Condition;
-use berth_metadata::{Conflict, ManifestDescriptor, ManifestFacts, ManifestRow, PutManifest};
+use berth_metadata::{Conflict, ManifestDescriptor, ManifestFacts, ManifestRow, PutManifest, Untagged};
 use berth_oci::{Algorithm, Digest, Manifest, ManifestError, ManifestKind, Reference, RepositoryName, Tag};
 use futures_util::StreamExt as _;
 
@@ -16,7 +16,6 @@ use crate::clock::now_ms;
 use crate::counting::Counting;
 use crate::error::Error;
 use crate::repository::Place;
-use crate::tag::by;
 
 /// Missing blobs or manifests that a refusal names; a manifest can name tens of thousands.
 const MISSING_NAMED_MAX: usize = 100;
@@ -174,7 +173,7 @@ impl Registry {
         found.ok_or_else(|| Error::ManifestUnknown(reference.clone()))
     }
 
-    /// Deletes a tag, or a manifest with all its tags.
+    /// Deletes a tag, not what it names, or a manifest with all its tags: into the bin.
     pub async fn delete_manifest(
         &self,
         caller: &Caller,
@@ -186,16 +185,16 @@ impl Registry {
         let place = standing
             .repository
             .ok_or_else(|| Error::RepositoryUnknown(repository.to_string()))?;
-        let by = by(caller);
+        let deletion = self.deletion(caller, Untagged::Stays);
         let deleted = match reference {
             Reference::Tag(tag) => self
                 .metadata
-                .delete_tag(place.id, tag.as_str(), condition, by)
+                .delete_tag(place.id, tag.as_str(), condition, deletion)
                 .await
                 .map_err(conflict)?,
             Reference::Digest(digest) => {
                 self.metadata
-                    .delete_manifest(place.id, digest.as_str(), by)
+                    .delete_manifest(place.id, digest.as_str(), deletion)
                     .await?
             }
         };

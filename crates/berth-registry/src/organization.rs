@@ -204,7 +204,7 @@ impl Registry {
         standing.organization.ok_or_else(|| unknown(name))
     }
 
-    /// Deletes an organisation; `OrganizationNotEmpty` while it holds images.
+    /// Deletes an organisation and what its bin holds; `OrganizationNotEmpty` while it holds images.
     pub async fn delete_organization(&self, caller: &Caller, name: &OrganizationName) -> Result<(), Error> {
         self.managed_organization(caller, name).await?;
         match self.metadata.delete_organization(name.as_str(), now_ms()).await {

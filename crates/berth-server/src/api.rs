@@ -45,6 +45,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
         (name = "organizations", description = "Organizations, which the API calls namespaces"),
         (name = "repositories", description = "Images"),
         (name = "tags", description = "The versions of an image, what is in them, and where their tags were before"),
+        (name = "bin", description = "What was deleted, until it expires"),
         (name = "rights", description = "Who may do what with an organization or an image"),
         (name = "sharing", description = "Images that other accounts may pull"),
         (name = "sync", description = "Copies of images in other regions"),

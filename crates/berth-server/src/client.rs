@@ -2,6 +2,7 @@
 //! in the API cannot be done here.
 
 mod answer;
+mod bin;
 mod failure;
 mod grants;
 mod groups;
@@ -54,6 +55,8 @@ pub(crate) enum Verb {
     Image(Group<images::Verb>),
     /// Tags of images
     Tag(Group<tags::Verb>),
+    /// What was deleted, until it expires
+    Bin(Group<bin::Verb>),
     /// Rights on organizations and images
     Grant(Group<grants::Verb>),
     /// Images that other accounts may pull
@@ -130,6 +133,7 @@ impl Verb {
             Self::Org(group) => &group.options,
             Self::Image(group) => &group.options,
             Self::Tag(group) => &group.options,
+            Self::Bin(group) => &group.options,
             Self::Grant(group) => &group.options,
             Self::Share(group) => &group.options,
             Self::Trigger(group) => &group.options,
@@ -153,6 +157,7 @@ impl Verb {
             Self::Org(group) => organizations::run(&options.server()?, group.verb).await,
             Self::Image(group) => images::run(&options.server()?, group.verb).await,
             Self::Tag(group) => tags::run(&options.server()?, group.verb).await,
+            Self::Bin(group) => bin::run(&options.server()?, group.verb).await,
             Self::Grant(group) => grants::run(&options.server()?, group.verb).await,
             Self::Share(group) => shares::run(&options.server()?, group.verb).await,
             Self::Trigger(group) => triggers::run(&options.server()?, group.verb).await,

@@ -4,6 +4,7 @@
 
 mod agency;
 mod audit;
+mod bin;
 pub(crate) mod call;
 mod clusters;
 pub(crate) mod error;
@@ -58,6 +59,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(regions::routes())
         .merge(mirrors::routes())
         .merge(tags::routes())
+        .merge(bin::routes())
         .merge(statistics::routes())
         .merge(audit::routes())
         .merge(sessions::routes())

@@ -2,23 +2,30 @@
 //! no blob is unlinked between the look at it and the reference to it.
 
 use super::{MissingReferences, PutManifest, PutOutcome};
-use crate::blobs::BLOB_SIZE;
-use crate::byte_quotas::{self, Change, under_quota};
+use crate::binning::{self, BinKind, Entry};
+use crate::by::{By, Deletion, TagChange};
+use crate::byte_quotas::{self, Change, HELD_BY_MANIFEST};
 use crate::error::Conflict;
 use crate::facts;
+use crate::kept;
 use crate::pool::Failure;
+use crate::references::{set_idle, set_used, unreference};
 use crate::repository_lock::{self, Counts};
-use crate::sql::{self, Statement, change, first};
-use crate::tags::{self, By};
+use crate::sql::{self, change, first};
+use crate::tags;
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeSet, HashSet};
 
 pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<PutOutcome, Failure> {
-    repository_lock::touch(tx, put.repository_id, put.now).await?;
+    let has_bin = repository_lock::touch(tx, put.repository_id, put.now).await?;
     require_references(tx, put).await?;
     let previous = tags::require(tx, put.repository_id, &put.tags, put.expected.as_ref()).await?;
     let mut counts = Counts::default();
-    let held = store(tx, put, &mut counts).await?;
+    let held = if has_bin {
+        store_beside_bin(tx, put, &mut counts).await?
+    } else {
+        store(tx, put, &mut counts).await?
+    };
     let by = By {
         user_id: put.user_id.clone(),
         now: put.now,
@@ -27,6 +34,7 @@ pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<Put
         repository_id: put.repository_id,
         digest: &put.digest,
         by: &by,
+        why: TagChange::Push,
     };
     for (tag, named) in &previous {
         tags::point(tx, target, tag, named.as_deref()).await?;
@@ -88,12 +96,26 @@ async fn absent(
     Ok(absent.cloned().collect())
 }
 
-/// For statements over `manifests` that answer rows: the bytes that a quota counts for the manifest, 0 without one.
-pub(crate) const HELD: &str = concat!(
-    "CASE WHEN ",
-    under_quota!("manifests.repository_id"),
-    " THEN manifests.size ELSE 0 END"
-);
+/// Like [`store`], where the bin may need what the manifest begins or ceases to use.
+async fn store_beside_bin(
+    tx: &mut AnyConnection,
+    put: &PutManifest,
+    counts: &mut Counts,
+) -> Result<Option<i64>, Failure> {
+    const REFERENCED: &str =
+        "SELECT digest FROM manifest_references WHERE repository_id = $1 AND manifest = $2";
+    let referenced = sqlx::query(REFERENCED)
+        .bind(put.repository_id)
+        .bind(put.digest.clone());
+    let rows = referenced.fetch_all(&mut *tx).await?;
+    let mut touched: BTreeSet<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    touched.extend(put.blobs.iter().chain(&put.foreign_layers).cloned());
+    let before = kept::bytes(tx, put.repository_id, &touched).await?;
+    let stored = store(tx, put, counts).await?;
+    let after = kept::bytes(tx, put.repository_id, &touched).await?;
+    kept::add(tx, put.repository_id, after - before).await?;
+    Ok(stored)
+}
 
 /// Stores the manifest and its references; none when it was there, else the bytes to charge to quotas. A manifest pushed
 /// again has the bytes that came, which were verified; with another media type it takes that one, and what it is read
@@ -111,7 +133,7 @@ async fn store(
     const RETYPE: &str = "UPDATE manifests SET media_type = $3, artifact_type = $4, subject = $5, annotations = $6 \
          WHERE repository_id = $1 AND digest = $2 AND media_type <> $3";
     let size = i64::try_from(put.bytes.len()).expect("a manifest fits into memory");
-    let insert = sql::made(format!("{INSERT}{HELD}"))
+    let insert = sql::made(format!("{INSERT}{HELD_BY_MANIFEST}"))
         .bind(put.repository_id)
         .bind(put.digest.clone())
         .bind(put.media_type.clone())
@@ -149,7 +171,6 @@ async fn store(
 
 /// Adds the manifest's references; what it references is not idle. Answers the bytes of what was idle before.
 async fn reference(tx: &mut AnyConnection, put: &PutManifest) -> Result<i64, Failure> {
-    let mut bytes = 0;
     let digests: BTreeSet<&String> = put
         .blobs
         .iter()
@@ -166,90 +187,44 @@ async fn reference(tx: &mut AnyConnection, put: &PutManifest) -> Result<i64, Fai
             "INSERT INTO manifest_references (repository_id, manifest, digest) VALUES {rows} ON CONFLICT DO NOTHING"
         );
         let insert = sql::made(insert).bind(put.repository_id).bind(put.digest.clone());
-        change(tx, list.iter().cloned().fold(insert, sqlx::query::Query::bind)).await?;
-        let used = format!(
-            "UPDATE blob_links SET idle_since = NULL \
-             WHERE repository_id = $1 AND digest IN ({}) AND idle_since IS NOT NULL RETURNING {BLOB_SIZE}",
-            sql::markers(2, list.len())
-        );
-        let used = sql::made(used).bind(put.repository_id);
-        bytes += sizes(tx, list.into_iter().fold(used, sqlx::query::Query::bind)).await?;
+        change(tx, list.into_iter().fold(insert, sqlx::query::Query::bind)).await?;
     }
-    Ok(bytes)
-}
-
-/// The sum of the sizes that a statement over links answers, one for each.
-async fn sizes(tx: &mut AnyConnection, statement: Statement) -> Result<i64, Failure> {
-    let mut bytes = 0;
-    for row in statement.fetch_all(tx).await? {
-        bytes += row.try_get::<i64, _>(0)?;
-    }
-    Ok(bytes)
-}
-
-/// Takes the manifest's references away and answers what they named.
-async fn unreference(
-    tx: &mut AnyConnection,
-    repository_id: i64,
-    manifest: &str,
-) -> Result<Vec<String>, Failure> {
-    const DELETE: &str =
-        "DELETE FROM manifest_references WHERE repository_id = $1 AND manifest = $2 RETURNING digest";
-    let rows = sqlx::query(DELETE)
-        .bind(repository_id)
-        .bind(manifest.to_owned())
-        .fetch_all(tx)
-        .await?;
-    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
-}
-
-/// Starts the time of grace of those blobs that no manifest references any more, and answers their bytes.
-async fn set_idle(
-    tx: &mut AnyConnection,
-    repository_id: i64,
-    digests: &[String],
-    now: i64,
-) -> Result<i64, Failure> {
-    let mut bytes = 0;
-    for list in sql::lists(digests) {
-        let text = format!(
-            "UPDATE blob_links SET idle_since = $2 \
-             WHERE repository_id = $1 AND digest IN ({}) AND idle_since IS NULL AND NOT EXISTS \
-             (SELECT 1 FROM manifest_references m WHERE m.repository_id = $1 AND m.digest = blob_links.digest) \
-             RETURNING {BLOB_SIZE}",
-            sql::markers(3, list.len())
-        );
-        let statement = sql::made(text).bind(repository_id).bind(now);
-        bytes += sizes(tx, list.into_iter().fold(statement, sqlx::query::Query::bind)).await?;
-    }
-    Ok(bytes)
+    set_used(tx, put.repository_id, &digests).await
 }
 
 pub(super) async fn delete(
     tx: &mut AnyConnection,
     repository_id: i64,
     digest: &str,
-    by: &By,
+    deletion: &Deletion,
 ) -> Result<bool, Failure> {
-    const DELETE: &str = "DELETE FROM manifests WHERE repository_id = $1 AND digest = $2 RETURNING ";
+    const FIND: &str = "SELECT f.image_bytes FROM manifests m \
+         LEFT JOIN manifest_facts f ON f.repository_id = m.repository_id AND f.digest = m.digest \
+         WHERE m.repository_id = $1 AND m.digest = $2";
     match repository_lock::lock(tx, repository_id).await {
         Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(false),
         other => other?,
     }
-    let tags = tags::delete_naming(tx, repository_id, digest, by).await?;
-    let unreferenced = unreference(tx, repository_id, digest).await?;
-    let delete = sql::made(format!("{DELETE}{HELD}"));
-    let delete = delete.bind(repository_id).bind(digest.to_owned());
-    let Some(row) = first(tx, delete).await? else {
+    let find = sqlx::query(FIND).bind(repository_id).bind(digest.to_owned());
+    let Some(found) = first(tx, find).await? else {
         return Ok(false);
     };
-    facts::sum_up(tx, repository_id, digest).await?;
+    let by = &deletion.by;
+    let tags = tags::delete_naming(tx, repository_id, digest, by).await?;
+    let taken = binning::take(tx, repository_id, digest, by.now).await?;
+    let entry = Entry {
+        repository_id,
+        kind: BinKind::Manifest,
+        name: digest,
+        digest: Some(digest),
+        size_bytes: found.try_get::<Option<i64>, _>(0)?.unwrap_or_default(),
+    };
+    binning::keep(tx, deletion, entry, &tags, &taken.manifests).await?;
     let counts = Counts {
-        tags: -i64::try_from(tags).expect("tags fit into memory"),
-        bytes: -set_idle(tx, repository_id, &unreferenced, by.now).await?,
+        tags: -i64::try_from(tags.len()).expect("tags fit into memory"),
+        bytes: -taken.idle_bytes,
     };
     counts.touch(tx, repository_id, by.now).await?;
-    let held = Change::used(-row.try_get::<i64, _>(0)?);
-    byte_quotas::charge(tx, repository_id, held).await?;
+    byte_quotas::charge(tx, repository_id, Change::used(-taken.quota_bytes)).await?;
     Ok(true)
 }

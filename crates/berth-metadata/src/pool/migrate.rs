@@ -47,6 +47,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0021_replicas",
     "0024_ledger",
     "0025_records",
+    "0022_bin",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

@@ -1,7 +1,10 @@
 //! Moves of tags to manifests that are there, and the history of all moves.
 
-use super::{By, Expected, Target, named_by, point};
+use super::{Expected, Target, named_by, point};
 use crate::Metadata;
+use crate::binning::{self, Back};
+use crate::by::{By, TagChange};
+use crate::byte_quotas::{self, Change};
 use crate::error::Error;
 use crate::pool::{Durability, Failure};
 use crate::repository_lock::{self, Counts};
@@ -31,6 +34,8 @@ pub struct MoveTag {
     pub expected: Option<Expected>,
     /// Who moves it.
     pub by: By,
+    /// Why.
+    pub why: TagChange,
 }
 
 /// A move of a tag.
@@ -40,8 +45,10 @@ pub struct TagMove {
     pub id: i64,
     /// The digest it was moved to, none when it was deleted.
     pub digest: Option<String>,
-    /// Whether the repository still holds that manifest.
+    /// Whether the repository or its bin still holds that manifest.
     pub is_stored: bool,
+    /// Why.
+    pub why: TagChange,
     /// Milliseconds since the epoch.
     pub at: i64,
     /// Who moved it, none for the registry itself.
@@ -63,9 +70,10 @@ pub struct TagMovesPage {
     pub limit: i64,
 }
 
-pub(crate) const HISTORY: &str = "SELECT h.id, h.digest, CASE WHEN m.digest IS NULL THEN 0 ELSE 1 END, h.at, h.user_id, \
-     u.name FROM tag_history h LEFT JOIN users u ON u.id = h.user_id \
+pub(crate) const HISTORY: &str = "SELECT h.id, h.digest, CASE WHEN m.digest IS NULL AND b.digest IS NULL THEN 0 ELSE 1 END, h.at, \
+     h.user_id, u.name, h.why FROM tag_history h LEFT JOIN users u ON u.id = h.user_id \
      LEFT JOIN manifests m ON m.repository_id = h.repository_id AND m.digest = h.digest \
+     LEFT JOIN binned_manifests b ON b.repository_id = h.repository_id AND b.digest = h.digest \
      WHERE h.repository_id = $1 AND h.tag = $2 AND h.id < $3 ORDER BY h.id DESC LIMIT $4";
 
 impl Metadata {
@@ -93,7 +101,7 @@ impl Metadata {
         Ok(found.is_some())
     }
 
-    /// Points a tag at a manifest that is there; durable. False when its source is not there;
+    /// Points a tag at a manifest that is there, or in the bin, from which it comes back then; durable. False when its source is not there;
     /// [`Conflict::TagMoved`](crate::Conflict::TagMoved), [`Conflict::RepositoryGone`](crate::Conflict::RepositoryGone).
     pub async fn move_tag(&self, wanted: MoveTag) -> Result<bool, Error> {
         self.pool
@@ -105,16 +113,12 @@ impl Metadata {
 }
 
 async fn move_tag(tx: &mut AnyConnection, wanted: &MoveTag) -> Result<bool, Failure> {
-    const STORED: &str = "SELECT digest FROM manifests WHERE repository_id = $1 AND digest = $2";
     let repository_id = wanted.repository_id;
     repository_lock::lock(tx, repository_id).await?;
-    let source: Option<String> = match &wanted.to {
+    let mut back = Back::default();
+    let source = match &wanted.to {
         TagSource::Tag(tag) => named_by(tx, repository_id, tag, None).await?,
-        TagSource::Digest(digest) => {
-            let stored = sqlx::query(STORED).bind(repository_id).bind(digest.clone());
-            let row = first(tx, stored).await?;
-            row.map(|row| row.try_get(0)).transpose()?
-        }
+        TagSource::Digest(digest) => stored(tx, wanted, digest, &mut back).await?,
     };
     let Some(digest) = source else { return Ok(false) };
     let previous = named_by(tx, repository_id, &wanted.tag, wanted.expected.as_ref()).await?;
@@ -122,23 +126,63 @@ async fn move_tag(tx: &mut AnyConnection, wanted: &MoveTag) -> Result<bool, Fail
         repository_id,
         digest: &digest,
         by: &wanted.by,
+        why: wanted.why,
     };
     point(tx, target, &wanted.tag, previous.as_deref()).await?;
     let counts = Counts {
         tags: i64::from(previous.is_none()),
-        bytes: 0,
+        bytes: back.used_bytes,
     };
     counts.touch(tx, repository_id, wanted.by.now).await?;
+    byte_quotas::charge(tx, repository_id, Change::used(back.quota_bytes)).await?;
     Ok(true)
 }
 
+/// The digest, if the repository holds its manifest: it may have come back from the bin for that.
+async fn stored(
+    tx: &mut AnyConnection,
+    wanted: &MoveTag,
+    digest: &str,
+    back: &mut Back,
+) -> Result<Option<String>, Failure> {
+    const STORED: &str = "SELECT digest FROM manifests WHERE repository_id = $1 AND digest = $2";
+    const ENTRIES: &str = "SELECT id FROM bin WHERE repository_id = $1 AND name = $2 AND digest = $3 \
+         AND kind = 'tag' AND restored_at IS NULL";
+    let repository_id = wanted.repository_id;
+    let stored = sqlx::query(STORED).bind(repository_id).bind(digest.to_owned());
+    let is_stored = first(tx, stored).await?.is_some();
+    if !is_stored && !binning::is_binned(tx, repository_id, digest).await? {
+        return Ok(None);
+    }
+    if !is_stored {
+        *back = binning::bring_back(tx, repository_id, digest).await?;
+    }
+    let entries = sqlx::query(ENTRIES).bind(repository_id).bind(wanted.tag.clone());
+    let entries = entries.bind(digest.to_owned()).fetch_all(&mut *tx).await?;
+    let entries: Vec<i64> = entries
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    binning::close(tx, repository_id, &entries, wanted.by.now).await?;
+    Ok(Some(digest.to_owned()))
+}
+
 fn read(row: &AnyRow) -> Result<TagMove, Failure> {
+    let digest: Option<String> = row.try_get(1)?;
+    let why: Option<String> = row.try_get(6)?;
+    let why = match (why, &digest) {
+        (Some(why), _) => TagChange::read(&why)?,
+        // From before reasons were kept.
+        (None, Some(_)) => TagChange::Push,
+        (None, None) => TagChange::Delete,
+    };
     Ok(TagMove {
         id: row.try_get(0)?,
-        digest: row.try_get(1)?,
+        digest,
         is_stored: row.try_get::<i64, _>(2)? != 0,
         at: row.try_get(3)?,
         user_id: row.try_get(4)?,
         user_name: row.try_get(5)?,
+        why,
     })
 }

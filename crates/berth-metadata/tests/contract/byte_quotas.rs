@@ -1,6 +1,6 @@
 //! Quotas of bytes: what they count, reserve and refuse, also where many push at once.
 
-use crate::world::{World, at, conflict, digest, finish, id, manifest, name, new_upload};
+use crate::world::{World, conflict, digest, erase, finish, id, manifest, name, new_upload, unkept};
 use berth_metadata::{
     ByteQuota, Conflict, Error, FinishUpload, QuotaFull, QuotaPlace, Quotas, Repository, SaveUpload,
     UploadRow,
@@ -117,7 +117,7 @@ pub(crate) async fn a_quota_counts_what_each_image_holds(world: World) {
     place.holds(35, 0).await;
 
     metadata
-        .delete_manifest(two, &digest("name"), at(12))
+        .delete_manifest(two, &digest("name"), unkept(12))
         .await
         .unwrap();
     place.holds(31, 0).await;
@@ -125,7 +125,7 @@ pub(crate) async fn a_quota_counts_what_each_image_holds(world: World) {
     place.holds(21, 0).await;
     metadata.sweep_unreferenced(100, 100, 10).await.unwrap();
     place.holds(11, 0).await;
-    metadata.delete_repository(one, 101).await.unwrap();
+    erase(metadata, one, 101).await;
     place.holds(0, 0).await;
 
     place.limits(None, None).await;
@@ -198,7 +198,7 @@ pub(crate) async fn an_upload_reserves_and_gives_back(world: World) {
     place.holds(30, 0).await;
     let left = place.upload(image).await;
     assert_eq!(reserve(&left.id, 70).await, None);
-    metadata.delete_repository(image, 8).await.unwrap();
+    erase(metadata, image, 8).await;
     place.holds(0, 0).await;
 }
 
@@ -250,7 +250,7 @@ pub(crate) async fn a_full_quota_refuses_and_stores_nothing(world: World) {
     let put = metadata.put_manifest(manifest(image, "x", &[])).await;
     assert_eq!(refused(put), full(QuotaPlace::Organization, (3, 14, 0, 1)));
     metadata
-        .delete_manifest(image, &digest("four"), at(8))
+        .delete_manifest(image, &digest("four"), unkept(8))
         .await
         .unwrap();
     place.holds(10, 0).await;
@@ -320,7 +320,7 @@ pub(crate) async fn a_quota_set_amid_pushes_counts_them_all(world: World) {
             .unwrap();
         if n.is_multiple_of(3) {
             metadata
-                .delete_manifest(image, &digest(&four), at(7))
+                .delete_manifest(image, &digest(&four), unkept(7))
                 .await
                 .unwrap();
         }

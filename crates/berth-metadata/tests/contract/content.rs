@@ -1,6 +1,6 @@
 //! Manifests, tags and referrers.
 
-use crate::world::{World, at, conflict, digest, manifest, tagged};
+use crate::world::{World, conflict, digest, manifest, tagged, unkept};
 use berth_metadata::{
     Conflict, Expected, ManifestDescriptor, ManifestRow, MissingReferences, PutManifest, PutOutcome,
     Referrer, ReferrersPage,
@@ -89,7 +89,7 @@ pub(crate) async fn missing_references_are_refused_as_asked(world: World) {
     let [here, gone, child, absent] = ["here", "gone", "child", "absent"].map(digest);
     world.push(repository.id, &here, "key", 5).await;
     metadata
-        .put_manifest(manifest(repository.id, "child", &[]))
+        .put_manifest(tagged(manifest(repository.id, "child", &[]), &["child"]))
         .await
         .unwrap();
     let put = |blobs: &[&String], manifests: &[&String], missing| PutManifest {
@@ -109,7 +109,7 @@ pub(crate) async fn missing_references_are_refused_as_asked(world: World) {
         } else {
             result.unwrap();
             metadata
-                .delete_manifest(repository.id, &digest("m"), at(200))
+                .delete_manifest(repository.id, &digest("m"), unkept(200))
                 .await
                 .unwrap();
         }
@@ -174,12 +174,12 @@ pub(crate) async fn a_tag_moves_only_from_what_is_expected(world: World) {
     check("three", Some(Expected::Anything), None).await;
     check("one", None, None).await;
     let refused = metadata
-        .delete_tag(repository.id, "v1", one_of(&[&two]), at(7))
+        .delete_tag(repository.id, "v1", one_of(&[&two]), unkept(7))
         .await;
     assert_eq!(Some(conflict(refused)), moved(Some(&one)));
     assert!(
         metadata
-            .delete_tag(repository.id, "v1", one_of(&[&one]), at(7))
+            .delete_tag(repository.id, "v1", one_of(&[&one]), unkept(7))
             .await
             .unwrap()
     );
@@ -201,7 +201,7 @@ pub(crate) async fn several_tags_move_together_and_leave_history(world: World) {
     metadata.put_manifest(put("two", &["b"], 30)).await.unwrap();
     assert!(
         metadata
-            .delete_tag(repository.id, "b", None, at(40))
+            .delete_tag(repository.id, "b", None, unkept(40))
             .await
             .unwrap()
     );
@@ -315,7 +315,7 @@ pub(crate) async fn referrers_are_filtered_and_paged(world: World) {
     check(Some("none"), None, 10, &[]).await;
     check(None, Some("r2"), 1, &["r3"]).await;
     metadata
-        .delete_manifest(repository.id, &digest("r1"), at(9))
+        .delete_manifest(repository.id, &digest("r1"), unkept(9))
         .await
         .unwrap();
     check(None, None, 10, &["r2", "r3", "r4"]).await;
@@ -335,20 +335,20 @@ pub(crate) async fn a_deleted_manifest_takes_its_tags_along(world: World) {
     metadata.put_manifest(tagged(index, &["c"])).await.unwrap();
     assert!(
         metadata
-            .delete_manifest(repository.id, &digest("child"), at(7))
+            .delete_manifest(repository.id, &digest("child"), unkept(7))
             .await
             .unwrap(),
         "although listed"
     );
     assert!(
         !metadata
-            .delete_manifest(repository.id, &digest("child"), at(7))
+            .delete_manifest(repository.id, &digest("child"), unkept(7))
             .await
             .unwrap()
     );
     assert!(
         !metadata
-            .delete_manifest(-1, &digest("child"), at(7))
+            .delete_manifest(-1, &digest("child"), unkept(7))
             .await
             .unwrap()
     );
@@ -373,17 +373,17 @@ pub(crate) async fn a_deleted_tag_leaves_its_manifest(world: World) {
         .unwrap();
     assert!(
         metadata
-            .delete_tag(repository.id, "a", None, at(7))
+            .delete_tag(repository.id, "a", None, unkept(7))
             .await
             .unwrap()
     );
     assert!(
         !metadata
-            .delete_tag(repository.id, "a", None, at(7))
+            .delete_tag(repository.id, "a", None, unkept(7))
             .await
             .unwrap()
     );
-    assert!(!metadata.delete_tag(-1, "b", None, at(7)).await.unwrap());
+    assert!(!metadata.delete_tag(-1, "b", None, unkept(7)).await.unwrap());
     assert_eq!(metadata.list_tags(repository.id, None, 10).await.unwrap(), ["b"]);
     assert!(
         metadata
@@ -411,7 +411,7 @@ pub(crate) async fn long_lists_of_references_are_stored_whole(world: World) {
     metadata.put_manifest(put).await.unwrap();
     assert_eq!(metadata.sweep_unreferenced(i64::MAX, 300, 1000).await.unwrap(), 0);
     metadata
-        .delete_manifest(repository.id, &digest("m"), at(200))
+        .delete_manifest(repository.id, &digest("m"), unkept(200))
         .await
         .unwrap();
     assert_eq!(metadata.sweep_unreferenced(201, 300, 1000).await.unwrap(), 200);

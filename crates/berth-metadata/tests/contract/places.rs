@@ -1,6 +1,8 @@
 //! Organisations, rights, repositories and what is seen of them.
 
-use crate::world::{World, conflict, digest, id, manifest, name, new_organization, new_repository, tagged};
+use crate::world::{
+    World, conflict, digest, erase, id, manifest, name, new_organization, new_repository, tagged,
+};
 use berth_metadata::{
     Conflict, Grant, GrantTarget, NewOrganization, OrganizationFacts, OrganizationsPage, Permission,
     Repository, RepositoryEdit, RepositoryFacts, ShareTerms, Standing, User, Viewer,
@@ -181,7 +183,7 @@ pub(crate) async fn an_organization_with_images_is_not_deleted(world: World) {
             .unwrap()
             .is_some()
     );
-    assert!(metadata.delete_repository(listed.id, 9).await.unwrap());
+    assert!(erase(metadata, listed.id, 9).await);
     // The other one is only what a push began.
     assert!(metadata.delete_organization("full", 9).await.unwrap());
     assert_eq!(metadata.organization("full").await.unwrap(), None);
@@ -588,8 +590,8 @@ pub(crate) async fn a_deleted_repository_leaves_its_blobs_to_reclaim(world: Worl
         .create_upload(crate::world::new_upload("unfinished", one.id, 5))
         .await
         .unwrap();
-    assert!(metadata.delete_repository(one.id, 9).await.unwrap());
-    assert!(!metadata.delete_repository(one.id, 9).await.unwrap());
+    assert!(erase(metadata, one.id, 9).await);
+    assert!(!erase(metadata, one.id, 9).await);
     assert!(!metadata.upload_exists("unfinished").await.unwrap());
     assert_eq!(metadata.manifest_by_tag(one.id, "v1").await.unwrap(), None);
     let queued: Vec<_> = metadata

@@ -1,7 +1,7 @@
 //! Triggers, retentions and synchronisation of repositories.
 
 use crate::outside::region_row;
-use crate::world::{World, conflict, digest, manifest, tagged};
+use crate::world::{World, conflict, digest, erase, manifest, tagged};
 use berth_metadata::{
     Conflict, HistoryOrder, Metadata, NewRetention, NewSyncJobs, NewTrigger, RetentionDeletion, TriggerRun,
     WantedSyncRule,
@@ -358,7 +358,7 @@ pub(crate) async fn a_deleted_repository_takes_its_policies_along(world: World) 
         })
         .await
         .unwrap();
-    assert!(metadata.delete_repository(id, 9).await.unwrap());
+    assert!(erase(metadata, id, 9).await);
     assert_eq!(metadata.list_triggers(id).await.unwrap(), []);
     assert_eq!(metadata.trigger_history(trigger, 10).await.unwrap(), []);
     assert_eq!(metadata.retention(id).await.unwrap(), None);

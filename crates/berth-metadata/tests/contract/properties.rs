@@ -1,8 +1,8 @@
 //! Random sequences of operations against a model of a few lines.
 
-use crate::world::{World, at, digest, finish, manifest, name};
+use crate::world::{World, at, digest, erase, finish, manifest, name, unkept};
 use berth_metadata::{
-    Damage, DamageFound, FinishUpload, MoveTag, PutManifest, Quotas, TagSource, UnlinkOutcome,
+    Damage, DamageFound, FinishUpload, MoveTag, PutManifest, Quotas, TagChange, TagSource, UnlinkOutcome,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -270,7 +270,7 @@ impl Run<'_> {
         let digest = digest(&format!("{}m{manifest}", self.word));
         let metadata = &self.world.metadata;
         let deleted = metadata
-            .delete_manifest(self.repositories[from], &digest, at(self.now))
+            .delete_manifest(self.repositories[from], &digest, unkept(self.now))
             .await
             .unwrap();
         let blobs = self.model.manifests.remove(&(from, manifest));
@@ -283,12 +283,7 @@ impl Run<'_> {
 
     async fn delete_repository(&mut self, which: usize) {
         let metadata = &self.world.metadata;
-        assert!(
-            metadata
-                .delete_repository(self.repositories[which], self.now)
-                .await
-                .unwrap()
-        );
+        assert!(erase(metadata, self.repositories[which], self.now).await);
         (self.repositories[which], self.images[which]) = self.new_repository().await;
         self.model.manifests.retain(|(holder, _), _| *holder != which);
         self.model.tags.retain(|(holder, _), _| *holder != which);
@@ -386,6 +381,7 @@ impl Run<'_> {
             to: TagSource::Tag(format!("t{from}")),
             expected: None,
             by: at(self.now),
+            why: TagChange::Retag,
         };
         let moved = self.world.metadata.move_tag(wanted).await.unwrap();
         let named = self.model.tags.get(&(within, from)).copied();
@@ -396,10 +392,23 @@ impl Run<'_> {
     async fn delete_tag(&mut self, from: usize, tag: usize) {
         let metadata = &self.world.metadata;
         let deleted = metadata
-            .delete_tag(self.repositories[from], &format!("t{tag}"), None, at(self.now))
+            .delete_tag(
+                self.repositories[from],
+                &format!("t{tag}"),
+                None,
+                unkept(self.now),
+            )
             .await
             .unwrap();
-        assert_eq!(deleted, self.model.tags.remove(&(from, tag)).is_some());
+        let named = self.model.tags.remove(&(from, tag));
+        assert_eq!(deleted, named.is_some());
+        let Some(named) = named else { return };
+        let mut tags = self.model.tags.iter();
+        if tags.any(|((holder, _), other)| (*holder, *other) == (from, named)) {
+            return;
+        }
+        let blobs = self.model.manifests.remove(&(from, named));
+        self.model.unreference(from, blobs.unwrap_or_default(), self.now);
     }
 
     async fn put(
@@ -494,11 +503,7 @@ impl Run<'_> {
     /// Leaves nothing behind for the next run.
     async fn clear(self) {
         for repository in &self.repositories {
-            self.world
-                .metadata
-                .delete_repository(*repository, self.now)
-                .await
-                .unwrap();
+            erase(&self.world.metadata, *repository, self.now).await;
         }
         for row in self.world.metadata.take_reclaim(i64::MAX, 1000).await.unwrap() {
             self.world

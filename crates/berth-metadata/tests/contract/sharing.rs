@@ -1,8 +1,8 @@
 //! Shares, quotas and agencies.
 
 use crate::world::{
-    World, at, conflict, digest, id, manifest, name, new_organization, new_repository, new_share, new_user,
-    tagged,
+    World, conflict, digest, id, manifest, name, new_organization, new_repository, new_share, new_user,
+    tagged, unkept,
 };
 use berth_metadata::{Conflict, Error, NewOrganization, NewShare, Quotas, RepositoryEdit, Share, ShareTerms};
 use futures_util::future::join_all;
@@ -230,6 +230,9 @@ pub(crate) async fn the_quota_of_tags_holds(world: World) {
     assert_eq!(made_else(tries, &full), 2);
     put("four", &[]).await.expect("a push by digest makes no tag");
     assert_eq!(metadata.count_tags(repository).await.unwrap(), 3);
-    metadata.delete_tag(repository, "v1", None, at(9)).await.unwrap();
+    metadata
+        .delete_tag(repository, "v1", None, unkept(9))
+        .await
+        .unwrap();
     put("four", &["v9"]).await.unwrap();
 }

@@ -1,6 +1,6 @@
 //! All rows out of one database and into another.
 
-use crate::world::{World, conflict, digest, id, manifest, name, tagged};
+use crate::world::{World, conflict, digest, erase, id, manifest, name, tagged};
 use berth_metadata::{Conflict, Error, Metadata, RestoreInto, SnapshotPart, SnapshotStream, SnapshotValue};
 use futures_util::future::join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -88,7 +88,7 @@ pub(crate) async fn fill(world: &World) {
     }
     let gone = world.repository_in(organization, "gone").await;
     world.push(gone.id, &digest(&name("blob")), &name("key"), 5).await;
-    world.metadata.delete_repository(gone.id, 6).await.unwrap();
+    erase(&world.metadata, gone.id, 6).await;
     // A restore does: what waits is in the snapshot, and later in the store.
     world.metadata.forget_records(7).await.unwrap();
 }

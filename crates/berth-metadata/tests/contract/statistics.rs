@@ -1,6 +1,6 @@
 //! What was counted: by day, for the repository, its organisation and its account.
 
-use crate::world::{World, at, digest, manifest, new_user, tagged};
+use crate::world::{World, digest, erase, manifest, new_user, tagged, unkept};
 use berth_metadata::{Counted, Counts, DayCounts, GrantTarget, Permission, PulledManifest, RepositoryCounts};
 
 const DAY: i64 = 20_000;
@@ -130,7 +130,7 @@ pub(crate) async fn what_is_deleted_counts_for_its_account(world: World) {
         .add_counts(DAY, vec![place.counted(counts(1, 1, 1, 1))])
         .await
         .unwrap();
-    assert!(metadata.delete_repository(place.repository_id, 1).await.unwrap());
+    assert!(erase(metadata, place.repository_id, 1).await);
     assert!(
         metadata
             .delete_organization(&place.organization, 1)
@@ -185,7 +185,7 @@ pub(crate) async fn a_pull_is_noted_at_its_manifest(world: World) {
     );
     assert!(
         metadata
-            .delete_manifest(place.repository_id, &here, at(1))
+            .delete_manifest(place.repository_id, &here, unkept(1))
             .await
             .unwrap()
     );
@@ -244,7 +244,7 @@ pub(crate) async fn stored_bytes_are_noted_by_day(world: World) {
         .await
         .unwrap();
     assert_eq!(others, usage);
-    assert!(metadata.delete_repository(place.repository_id, 2).await.unwrap());
+    assert!(erase(metadata, place.repository_id, 2).await);
     metadata.note_stored_bytes(DAY + 1).await.unwrap();
     for counted in place.all().into_iter().skip(1) {
         let found = metadata.days(&counted, DAY).await.unwrap();

@@ -1,9 +1,9 @@
 //! Lists of tags, their moves, and what belongs to what they name.
 
-use crate::world::{World, at, conflict, digest, manifest, new_user, tagged};
+use crate::world::{World, conflict, digest, kept, manifest, new_user, tagged, unkept};
 use berth_metadata::{
-    AccessoriesPage, By, Conflict, Expected, ManifestFacts, MissingReferences, MoveTag, PutManifest,
-    TagColumn, TagMovesPage, TagOrder, TagRow, TagSource, TagStart, TagsPage,
+    AccessoriesPage, By, Conflict, Deletion, Expected, ManifestFacts, MissingReferences, MoveTag,
+    PutManifest, TagChange, TagColumn, TagMovesPage, TagOrder, TagRow, TagSource, TagStart, TagsPage,
 };
 
 fn page(repository_id: i64, column: TagColumn, descending: bool, start: TagStart) -> TagsPage {
@@ -175,7 +175,7 @@ pub(crate) async fn the_size_of_an_index_follows_its_images(world: World) {
     assert_eq!(size(&world, repository, "nested").await, 5, "images only");
     world
         .metadata
-        .delete_manifest(repository, &digest("one"), at(7))
+        .delete_manifest(repository, &digest("one"), unkept(7))
         .await
         .unwrap();
     assert_eq!(size(&world, repository, "i").await, 5);
@@ -219,7 +219,10 @@ pub(crate) async fn a_tag_keeps_its_id_until_it_is_deleted(world: World) {
     let (first, ..) = id("one", 10).await;
     assert_eq!(id("two", 20).await, (first, 10, 20));
     assert_eq!(id("two", 30).await, (first, 10, 30));
-    let deleted = world.metadata.delete_tag(repository, "v1", None, at(40)).await;
+    let deleted = world
+        .metadata
+        .delete_tag(repository, "v1", None, unkept(40))
+        .await;
     assert!(deleted.unwrap());
     let (second, created, updated) = id("two", 50).await;
     assert!(second > first, "{second} after {first}");
@@ -237,6 +240,7 @@ fn moving(repository_id: i64, tag: &str, to: TagSource, expected: Option<Expecte
             user_id: Some("u".to_owned()),
             now: 300,
         },
+        why: TagChange::Retag,
     }
 }
 
@@ -296,7 +300,7 @@ pub(crate) async fn a_tag_is_moved_to_what_is_there(world: World) {
     assert_eq!(metadata.count_tags_found(repository, "").await.unwrap(), 3);
     assert!(
         metadata
-            .delete_tag(repository, "new", None, at(400))
+            .delete_tag(repository, "new", None, unkept(400))
             .await
             .unwrap()
     );
@@ -320,9 +324,15 @@ pub(crate) async fn the_history_is_paged_and_names_people(world: World) {
         user_id: Some("gone".to_owned()),
         now: 30,
     };
-    assert!(metadata.delete_tag(repository, "v1", None, by).await.unwrap());
+    let deletion = Deletion { by, ..kept(30, 100) };
+    assert!(
+        metadata
+            .delete_tag(repository, "v1", None, deletion)
+            .await
+            .unwrap()
+    );
     metadata
-        .delete_manifest(repository, &digest("one"), at(40))
+        .delete_manifest(repository, &digest("one"), unkept(40))
         .await
         .unwrap();
     let all = world.moves(repository, "v1").await;
@@ -330,13 +340,19 @@ pub(crate) async fn the_history_is_paged_and_names_people(world: World) {
         .iter()
         .map(|noted| {
             let name = noted.user_name.as_deref();
-            (noted.digest.clone(), noted.is_stored, noted.at, name)
+            (
+                noted.digest.clone(),
+                noted.is_stored,
+                noted.at,
+                name,
+                noted.why.as_str(),
+            )
         })
         .collect();
     let expected = [
-        (None, false, 30, None),
-        (Some(digest("two")), true, 20, Some("mary")),
-        (Some(digest("one")), false, 10, Some("mary")),
+        (None, false, 30, None, "delete"),
+        (Some(digest("two")), true, 20, Some("mary"), "push"),
+        (Some(digest("one")), false, 10, Some("mary"), "push"),
     ];
     assert_eq!(shown, expected);
     assert_eq!(all[0].user_id.as_deref(), Some("gone"));

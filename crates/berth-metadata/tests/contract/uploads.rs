@@ -1,6 +1,6 @@
 //! Uploads, blobs, their links, the sweep and the reclaim.
 
-use crate::world::{World, at, conflict, digest, finish, id, manifest, new_upload};
+use crate::world::{World, conflict, digest, finish, id, manifest, new_upload, unkept};
 use berth_metadata::{
     BlobRow, Conflict, FinishOutcome, FinishUpload, GrantTarget, LinkedBlob, Permission, ReclaimRow,
     SaveUpload, UnlinkOutcome, UploadRow, Viewer,
@@ -315,7 +315,7 @@ pub(crate) async fn a_blob_in_use_is_not_unlinked(world: World) {
         UnlinkOutcome::Unlinked
     );
     metadata
-        .delete_manifest(repository.id, &digest("m"), at(7))
+        .delete_manifest(repository.id, &digest("m"), unkept(7))
         .await
         .unwrap();
     assert_eq!(queued(&world).await, Vec::<String>::new());
@@ -383,7 +383,7 @@ pub(crate) async fn the_sweep_takes_only_old_unreferenced_links(world: World) {
 
     // What a deleted manifest lets go of has its time of grace from then on.
     metadata
-        .delete_manifest(repository.id, &digest("m"), at(200))
+        .delete_manifest(repository.id, &digest("m"), unkept(200))
         .await
         .unwrap();
     assert_eq!(

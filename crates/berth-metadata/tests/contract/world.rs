@@ -1,9 +1,9 @@
 //! A database with the people and repositories that most checks need.
 
 use berth_metadata::{
-    AccessType, By, Conflict, Error, FinishOutcome, FinishUpload, ManifestFacts, Metadata, MissingReferences,
-    NewOrganization, NewRepository, NewShare, NewUser, PutManifest, Repository, RepositoryEdit, ShareTerms,
-    TagMove, TagMovesPage, UploadRow, User,
+    AccessType, By, Conflict, Deletion, Error, FinishOutcome, FinishUpload, ManifestFacts, Metadata,
+    MissingReferences, NewOrganization, NewRepository, NewShare, NewUser, PutManifest, Repository,
+    RepositoryEdit, ShareTerms, TagChange, TagMove, TagMovesPage, Untagged, UploadRow, User,
 };
 use sqlx::Connection as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -232,6 +232,31 @@ pub(crate) fn manifest(repository_id: i64, word: &str, blobs: &[&str]) -> PutMan
 /// A change by nobody at that time.
 pub(crate) fn at(now: i64) -> By {
     By { user_id: None, now }
+}
+
+/// A deletion that leaves nothing in the bin.
+pub(crate) fn unkept(now: i64) -> Deletion {
+    kept(now, 0)
+}
+
+/// A deletion of what can be restored for so many milliseconds.
+pub(crate) fn kept(now: i64, kept_ms: i64) -> Deletion {
+    Deletion {
+        by: at(now),
+        why: TagChange::Delete,
+        untagged: Untagged::Goes,
+        kept_ms,
+    }
+}
+
+/// Deletes a repository to the last row; false when there is none of that id.
+pub(crate) async fn erase(metadata: &Metadata, repository_id: i64, now: i64) -> bool {
+    let deleted = metadata
+        .delete_repository(repository_id, unkept(now))
+        .await
+        .unwrap();
+    while metadata.purge_bin(now, 3).await.unwrap() {}
+    deleted
 }
 
 /// The manifest with tags.

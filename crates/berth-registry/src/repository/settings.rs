@@ -1,6 +1,6 @@
 //! What an image says of itself: making it without a push, changing, showing and deleting it.
 
-use berth_metadata::{Conflict, NewRepository, RepositoryDetails, RepositoryEdit};
+use berth_metadata::{Conflict, NewRepository, RepositoryDetails, RepositoryEdit, Untagged};
 use berth_oci::RepositoryName;
 
 use crate::Registry;
@@ -93,11 +93,15 @@ impl Registry {
         self.listed(name).await
     }
 
-    /// Deletes an image with all its tags and manifests; `RepositoryUnknown` when the caller does not see it.
+    /// Deletes an image with all its tags and manifests, into the bin; `RepositoryUnknown` when the caller does not see it.
     pub async fn delete_repository(&self, caller: &Caller, name: &RepositoryName) -> Result<(), Error> {
         let held = self.require_held(caller, Action::Delete, name).await?;
         self.listed(name).await?;
-        if self.metadata.delete_repository(held.id, now_ms()).await? {
+        if self
+            .metadata
+            .delete_repository(held.id, self.deletion(caller, Untagged::Goes))
+            .await?
+        {
             Ok(())
         } else {
             Err(Error::RepositoryUnknown(name.to_string()))

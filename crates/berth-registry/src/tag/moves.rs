@@ -2,7 +2,7 @@
 
 /// A move of a tag, as the metadata has it.
 pub use berth_metadata::TagMove;
-use berth_metadata::{By, Conflict, Expected, MoveTag, TagMovesPage, TagSource};
+use berth_metadata::{By, Conflict, Expected, MoveTag, TagChange, TagMovesPage, TagSource, Untagged};
 use berth_oci::{Digest, Reference, RepositoryName, Tag};
 
 use super::Listed;
@@ -55,6 +55,7 @@ impl Registry {
             to: TagSource::Tag(retag.source.to_string()),
             expected: (retag.existing == ExistingTag::Keep).then_some(Expected::Nothing),
             by: by(caller),
+            why: TagChange::Retag,
         };
         match self.metadata.move_tag(wanted).await {
             Ok(true) => Ok(()),
@@ -66,7 +67,8 @@ impl Registry {
         }
     }
 
-    /// Sets a tag back to a digest that it named before, also when the tag was deleted; its manifest must be there still.
+    /// Sets a tag back to a digest that it named before, also when the tag was deleted; its manifest must be there still,
+    /// if only in the bin.
     pub async fn restore_tag(
         &self,
         caller: &Caller,
@@ -91,16 +93,17 @@ impl Registry {
             to: TagSource::Digest(digest.to_string()),
             expected: None,
             by: by(caller),
+            why: TagChange::SetBack,
         };
         if self.metadata.move_tag(wanted).await? {
             return Ok(());
         }
         Err(Error::Unknown(format!(
-            "tag {tag} named manifest {digest} before, but that manifest was deleted since and cannot be restored: it"
+            "tag {tag} named manifest {digest} before, but that manifest was deleted since and is not in the bin any more: it"
         )))
     }
 
-    /// Deletes a tag, not what it names; for who manages the image. `RepositoryUnknown` also for an image that is not the
+    /// Deletes a tag, with its manifest when nothing else names that, into the bin; for who manages the image. `RepositoryUnknown` also for an image that is not the
     /// caller's to know of.
     pub async fn delete_tag(
         &self,
@@ -111,7 +114,12 @@ impl Registry {
         let place = self.tag_place(caller, Action::Delete, repository).await?;
         let deleted = self
             .metadata
-            .delete_tag(place.repository_id, tag.as_str(), None, by(caller))
+            .delete_tag(
+                place.repository_id,
+                tag.as_str(),
+                None,
+                self.deletion(caller, Untagged::Goes),
+            )
             .await?;
         let unknown = || Error::ManifestUnknown(Reference::Tag(tag.clone()));
         deleted.then_some(()).ok_or_else(unknown)

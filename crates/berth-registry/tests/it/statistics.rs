@@ -308,18 +308,10 @@ async fn what_is_deleted_stays_counted_for_the_account() {
     let test = TestRegistry::open(Limits::default()).await;
     push_image(&test, "team/app").await;
     pull_manifest(&test, &admin(), "team/app", "v1").await;
-    let found = test
-        .metadata
-        .repository("team/app")
+    test.registry
+        .delete_repository(&admin(), &name("team/app"))
         .await
-        .expect("metadata")
-        .expect("the image");
-    assert!(
-        test.metadata
-            .delete_repository(found.id, 1)
-            .await
-            .expect("metadata")
-    );
+        .expect("deleted");
     let team = "team".parse().expect("a name");
     test.registry
         .delete_organization(&admin(), &team)

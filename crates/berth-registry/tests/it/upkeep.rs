@@ -13,6 +13,7 @@ pub(crate) fn impatient() -> Limits {
     Limits {
         upload_ttl: Duration::ZERO,
         upkeep: at_once(),
+        bin_ttl: Duration::ZERO,
         ..Limits::default()
     }
 }

@@ -107,6 +107,7 @@ const COLUMNS: &[Column] = &[
 const HISTORY: &[Column] = &[
     hidden("id", "/id"),
     shown("at", "/at"),
+    shown("why", "/why"),
     shown("by", "/user_name"),
     shown("restorable", "/restorable"),
     shown("digest", "/digest"),

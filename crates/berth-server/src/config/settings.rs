@@ -38,6 +38,7 @@ pub(crate) struct Settings {
     pub(crate) reclaim: Reclaim,
     pub(crate) scrub: Scrub,
     pub(crate) backup: Backup,
+    pub(crate) bin: Bin,
     pub(crate) log: Log,
 }
 
@@ -108,6 +109,12 @@ pub(crate) struct Scrub {
 pub(crate) struct Backup {
     pub(crate) every: Period,
     pub(crate) keep: Option<NonZeroU32>,
+}
+
+/// What becomes of what is deleted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bin {
+    pub(crate) ttl: Duration,
 }
 
 /// What is logged, and how.

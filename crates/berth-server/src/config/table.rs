@@ -366,6 +366,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         field: |s| &mut s.backup.keep,
     },
     Setting {
+        key: "bin.ttl",
+        default: "7d",
+        otherwise: NONE,
+        help: "How long deleted tags, manifests and images can be restored. 0s: they are gone at once.",
+        field: |s| &mut s.bin.ttl,
+    },
+    Setting {
         key: "log.level",
         default: "info",
         otherwise: NONE,

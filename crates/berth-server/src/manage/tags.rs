@@ -278,7 +278,7 @@ async fn retag(
 
 /// Delete a tag
 ///
-/// The manifest that it names stays reachable by digest, and the tag can be restored to it.
+/// It goes to the bin, and so does the manifest that it names when no other tag and no index names that.
 #[utoipa::path(delete, path = "/v2/manage/namespaces/{namespace}/repos/{repository}/tags/{tag}",
     operation_id = "delete_repo_tag", tag = "tags", params(InTag),
     responses((status = 204), (status = 404, body = RefusalBody)))]

@@ -70,6 +70,7 @@ fn unknown(subject: Subject, what: &str) -> (StatusCode, &'static str) {
         Subject::Grant if in_organization => (StatusCode::NOT_FOUND, "4040078"),
         Subject::RepositoryGrant => (StatusCode::NOT_FOUND, "4040091"),
         Subject::Tag => (StatusCode::NOT_FOUND, "4040115"),
+        Subject::Bin if in_organization => (StatusCode::NOT_FOUND, "4040140"),
         Subject::Trigger => (StatusCode::NOT_FOUND, "4040126"),
         Subject::Registration if in_organization => (StatusCode::NOT_FOUND, "4040083"),
         Subject::NewShare | Subject::Account => (StatusCode::BAD_REQUEST, "4001041"),
@@ -86,6 +87,7 @@ fn exists(subject: Subject) -> &'static str {
         Subject::Grant => "4090076",
         Subject::RepositoryGrant | Subject::NewShare | Subject::Account => "4090089",
         // No code is published for a tag or a trigger that is there; this is the image's.
+        Subject::Bin => "4090140",
         Subject::Repository | Subject::Tag | Subject::Trigger | Subject::Registration => "4090006",
         _ => "4090060",
     }

@@ -2,7 +2,7 @@
 //! stand behind `SVCSTG.SWR.` on the wire; the first three are the HTTP status.
 
 /// Code and meaning.
-pub(crate) const CODES: [(&str, &str); 50] = [
+pub(crate) const CODES: [(&str, &str); 52] = [
     (
         "SVCSTG.S2I.4019000",
         "neither a token nor a signature is in the request",
@@ -63,6 +63,10 @@ pub(crate) const CODES: [(&str, &str); 50] = [
     ),
     ("4040115", "the tag does not exist"),
     ("4040126", "the trigger does not exist"),
+    (
+        "4040140",
+        "the bin has no such entry (any more), or it is not the caller's to know of",
+    ),
     ("4041051", "the layer does not exist"),
     ("4041060", "the manifest does not exist"),
     ("4050000", "the address does not have that method"),
@@ -75,6 +79,10 @@ pub(crate) const CODES: [(&str, &str); 50] = [
     ("4090060", "the organization exists already"),
     ("4090076", "the user has a permission on the organization already"),
     ("4090089", "the permission, share or agency exists already"),
+    (
+        "4090140",
+        "a tag or image of that name is there now, in the way of what would be restored",
+    ),
     ("4131001", "the body is too large"),
     ("4131012", "the description is too long"),
     (

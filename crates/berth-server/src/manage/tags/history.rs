@@ -39,9 +39,12 @@ struct TagHistoryEntry {
     id: i64,
     /// The digest that the tag named from then on; null when it was deleted.
     digest: Option<String>,
-    /// Whether that manifest is still there, so that the tag can be restored to it.
+    /// Whether that manifest is still there, if only in the bin, so that the tag can be restored to it.
     restorable: bool,
     at: Time,
+    /// Why: `push`, `retag`, `set_back` (restored from this history), `delete`, `retention`, `manifest_delete` (what it
+    /// named was deleted) or `bin_restore`.
+    why: &'static str,
     /// Who moved it; null when the registry itself did.
     user_id: Option<String>,
     /// That user's name; null when the registry itself moved it or the user is gone.
@@ -88,7 +91,8 @@ async fn history(
 
 /// Set a tag back
 ///
-/// To a digest that it named before and whose manifest is still there, also after the tag was deleted.
+/// To a digest that it named before and whose manifest is still there, also after the tag was deleted. A manifest in the
+/// bin comes back with it.
 #[utoipa::path(post, path = "/v2/manage/namespaces/{namespace}/repos/{repository}/tags/{tag}/restore",
     operation_id = "restore_tag", tag = "tags", extensions(("x-berth-extension" = json!(true))),
     params(InTag), request_body = RestoreTag,
@@ -117,6 +121,7 @@ fn entry(noted: TagMove) -> TagHistoryEntry {
         digest: noted.digest,
         restorable: noted.is_stored,
         at: Time(noted.at),
+        why: noted.why.as_str(),
         user_id: noted.user_id,
         user_name: noted.user_name,
     }

@@ -49,7 +49,7 @@ impl Names {
                 "rules": [{ "template": "tag_rule", "params": { "num": "7" }, "tag_selectors": [] }],
             }),
             "create_session" => json!({ "account": "berth", "user": "script", "password": PASSWORD }),
-            "start_maintenance" => json!({}),
+            "start_maintenance" | "restore_bin_entry" => json!({}),
             "set_domain_quotas" => json!({ "tag": 100 }),
             "set_namespace_quotas" => json!({ "bytes": 100 }),
             other => self.registration(other, status),

@@ -20,6 +20,8 @@ pub(super) struct World {
     pub(super) names: Names,
     key: String,
     retention: String,
+    /// An entry of the bin whose tag names something else now.
+    entry: String,
     /// The access key of a user who may use the console only.
     robot: (String, String),
     sent: Cell<u32>,
@@ -44,6 +46,7 @@ impl World {
             names: Names::default(),
             key: String::new(),
             retention: String::new(),
+            entry: String::new(),
             robot: (String::new(), String::new()),
             sent: Cell::new(0),
         };
@@ -56,7 +59,8 @@ impl World {
         ] {
             world.make(id).await;
         }
-        world.push().await;
+        world.push("v1", INDEX).await;
+        world.fill_bin().await;
         for id in [
             "create_trigger",
             "create_repo_tag",
@@ -109,12 +113,27 @@ impl World {
         self.robot = (text(&key["access_key_id"]), text(&key["secret_access_key"]));
     }
 
-    async fn push(&self) {
+    /// Deletes a tag and pushes another manifest in its place.
+    async fn fill_bin(&mut self) {
+        self.push("old", INDEX).await;
+        let wrong = Wrong {
+            target: "/v2/manage/namespaces/group/repos/app/tags/old".to_owned(),
+            body: String::new(),
+            by_robot: false,
+            looks_at: None,
+        };
+        assert_eq!(self.send(&Method::DELETE, &wrong).await.status.as_u16(), 204);
+        self.push("old", &INDEX.replace(',', ", ")).await;
+        let bin = self.installation.signed(Method::GET, "/v2/manage/bin", "").await;
+        self.entry = bin.json()["entries"][0]["id"].to_string();
+    }
+
+    async fn push(&self, tag: &str, manifest: &str) {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, INDEX_TYPE.parse().unwrap());
         headers.insert(AUTHORIZATION, basic("admin", PASSWORD).parse().unwrap());
-        let at = "/v2/group/app/manifests/v1";
-        let pushed = self.installation.send(Method::PUT, at, headers, INDEX).await;
+        let at = format!("/v2/group/app/manifests/{tag}");
+        let pushed = self.installation.send(Method::PUT, &at, headers, manifest).await;
         assert_eq!(pushed.status.as_u16(), 201, "{pushed:?}");
     }
 
@@ -153,6 +172,7 @@ impl World {
             "mirror" => "hub",
             "trigger" => "roll-out",
             "retention_id" => &self.retention,
+            "entry_id" => &self.entry,
             "resource_type" => "store",
             "frequency" => "daily",
             "api_version" => "v2",

@@ -33,19 +33,26 @@ async fn every_move_is_told_with_who_did_it() {
     let entries = told["history"].as_array().unwrap();
     let shown: Vec<_> = entries
         .iter()
-        .map(|entry| json!([entry["digest"], entry["restorable"], entry["user_name"]]))
+        .map(|entry| {
+            json!([
+                entry["digest"],
+                entry["restorable"],
+                entry["user_name"],
+                entry["why"]
+            ])
+        })
         .collect();
     let expected = [
-        json!([one, true, "writer"]),
-        json!([null, false, "admin"]),
-        json!([two, false, "admin"]),
-        json!([one, true, "admin"]),
+        json!([one, true, "writer", "set_back"]),
+        json!([null, false, "admin", "delete"]),
+        json!([two, true, "admin", "push"]),
+        json!([one, true, "admin", "push"]),
     ];
     assert_eq!(shown, expected);
     for entry in entries {
         assert!(entry["id"].is_i64() && is_time(&entry["at"]), "{entry}");
         assert_eq!(entry["user_id"].as_str().unwrap().len(), 32, "{entry}");
-        assert_eq!(entry.as_object().unwrap().len(), 6, "{entry}");
+        assert_eq!(entry.as_object().unwrap().len(), 7, "{entry}");
     }
 
     let first = team
@@ -72,11 +79,15 @@ async fn a_tag_is_restored_to_what_is_still_there() {
     team.does(Method::POST, &restore, &json!({ "digest": one }), 200)
         .await;
     assert_eq!(named().await, (200, Some(one.clone())));
-    docker
-        .ask(format!("DELETE /v2/{APP}/manifests/{one}"))
-        .await
-        .is(202);
+    let delete = format!("DELETE /v2/{APP}/manifests/{one}");
+    docker.ask(&delete).await.is(202);
     assert_eq!(named().await.0, 404, "the tag went with its manifest");
+    team.does(Method::POST, &restore, &json!({ "digest": one }), 200)
+        .await;
+    assert_eq!(named().await, (200, Some(one.clone())), "the bin had it still");
+    docker.ask(&delete).await.is(202);
+    let bin = "/v2/manage/namespaces/group/bin";
+    team.does(Method::DELETE, bin, &Value::Null, 200).await;
     team.refuses(
         Method::POST,
         &restore,
@@ -94,7 +105,7 @@ async fn a_tag_is_restored_to_what_is_still_there() {
         .await;
     let message = answer.json()["error_msg"].to_string();
     assert!(
-        message.contains("was deleted since and cannot be restored"),
+        message.contains("was deleted since and is not in the bin any more"),
         "{message}"
     );
     team.refuses(

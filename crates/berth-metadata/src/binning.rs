@@ -1,0 +1,346 @@
+//! Manifests on their way into the bin, out of it, and away. The caller holds the repository's lock.
+//!
+//! A manifest lies in `binned_manifests` with what it references in `binned_references`, which keep the blobs that the
+//! repository linked. It stays while an entry (`bin_manifests`) or another binned manifest names it. The same manifest
+//! may be live as well, when it was pushed again.
+
+mod back;
+
+pub(crate) use back::{Back, bring_back, is_binned};
+
+use crate::by::Deletion;
+use crate::byte_quotas::HELD_BY_MANIFEST;
+use crate::error::Conflict;
+use crate::pool::Failure;
+use crate::references::{set_idle, sizes};
+use crate::repository_lock::lock_any;
+use crate::sql::{self, change, first};
+use crate::{blobs, facts, kept};
+use sqlx::{AnyConnection, Row};
+use std::collections::BTreeSet;
+
+/// Most manifests that one deletion takes along; those beyond stay where they are, without a tag.
+const TAKEN_MAX: usize = 10_000;
+
+/// What nothing live of repository $1 names: no tag, no index, and no manifest that it refers to.
+const UNNAMED: &str = "NOT EXISTS (SELECT 1 FROM tags t WHERE t.repository_id = $1 AND t.digest = m.digest) \
+     AND NOT EXISTS (SELECT 1 FROM manifest_references r WHERE r.repository_id = $1 AND r.digest = m.digest) \
+     AND NOT EXISTS (SELECT 1 FROM manifests s WHERE s.repository_id = $1 AND s.digest = m.subject)";
+
+/// What an entry of the bin brings back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BinKind {
+    /// A tag, with its manifest if that went along.
+    Tag,
+    /// A manifest with the tags that named it.
+    Manifest,
+    /// An image with all it held.
+    Image,
+}
+
+impl BinKind {
+    /// As it is stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            BinKind::Tag => "tag",
+            BinKind::Manifest => "manifest",
+            BinKind::Image => "image",
+        }
+    }
+
+    pub(crate) fn read(text: &str) -> Result<Self, Failure> {
+        let all = [BinKind::Tag, BinKind::Manifest, BinKind::Image];
+        let found = all.into_iter().find(|kind| kind.as_str() == text);
+        found.ok_or_else(|| Failure::Broken(format!("'{text}' is nothing that the bin holds")))
+    }
+}
+
+/// What a deletion moved into the bin.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// The manifests, the one that was deleted first.
+    pub(crate) manifests: Vec<String>,
+    /// Bytes of blobs that no live manifest uses any more.
+    pub(crate) idle_bytes: i64,
+    /// Bytes that quotas count less, for the caller to charge in the end.
+    pub(crate) quota_bytes: i64,
+}
+
+/// What a deletion took away.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) repository_id: i64,
+    pub(crate) kind: BinKind,
+    /// The tag, the manifest's digest, or the image's name.
+    pub(crate) name: &'a str,
+    pub(crate) digest: Option<&'a str>,
+    pub(crate) size_bytes: i64,
+}
+
+/// A tag that a deletion took away: its name, id and when it was made.
+pub(crate) type GoneTag = (String, i64, i64);
+
+/// Whether nothing live names the manifest.
+pub(crate) async fn is_unnamed(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    digest: &str,
+) -> Result<bool, Failure> {
+    let text =
+        format!("SELECT 1 FROM manifests m WHERE m.repository_id = $1 AND m.digest = $2 AND {UNNAMED}");
+    let statement = sql::made(text).bind(repository_id).bind(digest.to_owned());
+    Ok(first(tx, statement).await?.is_some())
+}
+
+/// Moves a manifest that no tag names into the bin; with it what nothing live names without it: the manifests of an
+/// index, and those that refer to what is moved. The caller counts the bytes that are idle now.
+pub(crate) async fn take(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    digest: &str,
+    now: i64,
+) -> Result<Taken, Failure> {
+    let mut taken = Taken::default();
+    let (mut named, mut held) = (BTreeSet::new(), 0);
+    let mut next = vec![digest.to_owned()];
+    while !next.is_empty() {
+        let level = std::mem::take(&mut next);
+        let referenced = digests(tx, REFERENCED, repository_id, &level).await?;
+        let fresh = referenced.iter().filter(|digest| named.insert((*digest).clone()));
+        let fresh: Vec<&String> = fresh.collect();
+        held += kept::bytes(tx, repository_id, fresh).await?;
+        taken.quota_bytes += move_in(tx, repository_id, &level).await?;
+        next = digests(
+            tx,
+            &format!("{CHILDREN} AND {UNNAMED}"),
+            repository_id,
+            &referenced,
+        )
+        .await?;
+        next.extend(digests(tx, &format!("{REFERRERS} AND {UNNAMED}"), repository_id, &level).await?);
+        next.sort_unstable();
+        next.dedup();
+        next.truncate(TAKEN_MAX.saturating_sub(taken.manifests.len()));
+        taken.manifests.extend(level);
+    }
+    facts::sum_up(tx, repository_id, digest).await?;
+    let named: Vec<String> = named.into_iter().collect();
+    taken.idle_bytes = set_idle(tx, repository_id, &named, now).await?;
+    let more = kept::bytes(tx, repository_id, &named).await? - held;
+    kept::add(tx, repository_id, more).await?;
+    Ok(taken)
+}
+
+const REFERENCED: &str =
+    "SELECT DISTINCT digest FROM manifest_references m WHERE m.repository_id = $1 AND m.manifest IN (IN)";
+const CHILDREN: &str = "SELECT m.digest FROM manifests m WHERE m.repository_id = $1 AND m.digest IN (IN)";
+const REFERRERS: &str = "SELECT m.digest FROM manifests m WHERE m.repository_id = $1 AND m.subject IN (IN)";
+
+/// The digests that a statement over `$1` and the list `(IN)` answers.
+async fn digests(
+    tx: &mut AnyConnection,
+    text: &str,
+    repository_id: i64,
+    among: &[String],
+) -> Result<Vec<String>, Failure> {
+    let mut found = Vec::new();
+    for list in sql::lists(among) {
+        let text = text.replace("(IN)", &format!("({})", sql::markers(2, list.len())));
+        let statement = sql::made(text).bind(repository_id);
+        let statement = list.into_iter().fold(statement, sqlx::query::Query::bind);
+        for row in statement.fetch_all(&mut *tx).await? {
+            found.push(row.try_get(0)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The sum of what a statement over `$1` and the list `(IN)` answers, a number for each row.
+async fn sum_over(
+    tx: &mut AnyConnection,
+    text: &str,
+    repository_id: i64,
+    among: &[String],
+) -> Result<i64, Failure> {
+    let mut sum = 0;
+    for list in sql::lists(among) {
+        let text = text.replace("(IN)", &format!("({})", sql::markers(2, list.len())));
+        let statement = sql::made(text).bind(repository_id);
+        sum += sizes(tx, list.into_iter().fold(statement, sqlx::query::Query::bind)).await?;
+    }
+    Ok(sum)
+}
+
+/// Runs a statement over `$1` and the list `(IN)`.
+async fn over(
+    tx: &mut AnyConnection,
+    text: &str,
+    repository_id: i64,
+    among: &[String],
+) -> Result<(), Failure> {
+    for list in sql::lists(among) {
+        let text = text.replace("(IN)", &format!("({})", sql::markers(2, list.len())));
+        let statement = sql::made(text).bind(repository_id);
+        change(tx, list.into_iter().fold(statement, sqlx::query::Query::bind)).await?;
+    }
+    Ok(())
+}
+
+/// Moves manifests into the bin and answers the bytes that quotas count less.
+async fn move_in(tx: &mut AnyConnection, repository_id: i64, manifests: &[String]) -> Result<i64, Failure> {
+    const MANIFESTS: &str = "INSERT INTO binned_manifests (repository_id, digest, media_type, size, artifact_type, \
+           subject, annotations, created_at, is_index, config_digest, image_bytes, pulls, pulled_at, bytes) \
+         SELECT m.repository_id, m.digest, m.media_type, m.size, m.artifact_type, m.subject, m.annotations, \
+           m.created_at, COALESCE(f.is_index, 0), f.config_digest, COALESCE(f.image_bytes, 0), COALESCE(p.pulls, 0), \
+           COALESCE(p.pulled_at, 0), m.bytes FROM manifests m \
+         LEFT JOIN manifest_facts f ON f.repository_id = m.repository_id AND f.digest = m.digest \
+         LEFT JOIN manifest_pulls p ON p.repository_id = m.repository_id AND p.digest = m.digest \
+         WHERE m.repository_id = $1 AND m.digest IN (IN) \
+         ON CONFLICT (repository_id, digest) DO UPDATE SET media_type = excluded.media_type, \
+           artifact_type = excluded.artifact_type, subject = excluded.subject, annotations = excluded.annotations, \
+           is_index = excluded.is_index, config_digest = excluded.config_digest, \
+           image_bytes = excluded.image_bytes, pulls = excluded.pulls, pulled_at = excluded.pulled_at";
+    // A blob that somebody else stores is not this repository's to keep, or to get back.
+    const REFERENCES: &str = "INSERT INTO binned_references (repository_id, manifest, digest, blob) \
+         SELECT r.repository_id, r.manifest, r.digest, (SELECT l.digest FROM blob_links l \
+           WHERE l.repository_id = r.repository_id AND l.digest = r.digest) FROM manifest_references r \
+         WHERE r.repository_id = $1 AND r.manifest IN (IN) ORDER BY r.digest \
+         ON CONFLICT (repository_id, manifest, digest) DO UPDATE SET \
+           blob = COALESCE(excluded.blob, binned_references.blob)";
+    const UNREFERENCE: &str = "DELETE FROM manifest_references WHERE repository_id = $1 AND manifest IN (IN)";
+    const DELETE: &str = "DELETE FROM manifests WHERE repository_id = $1 AND digest IN (IN) RETURNING ";
+    for text in [MANIFESTS, REFERENCES, UNREFERENCE] {
+        over(tx, text, repository_id, manifests).await?;
+    }
+    let delete = format!("{DELETE}{HELD_BY_MANIFEST}");
+    sum_over(tx, &delete, repository_id, manifests).await
+}
+
+/// Ends a deletion: what it took is kept under an entry of the bin, or is gone at once.
+pub(crate) async fn keep(
+    tx: &mut AnyConnection,
+    deletion: &Deletion,
+    entry: Entry<'_>,
+    tags: &[GoneTag],
+    manifests: &[String],
+) -> Result<(), Failure> {
+    const TAG: &str = "INSERT INTO bin_tags (entry_id, tag, tag_id, created_at) VALUES ($1, $2, $3, $4)";
+    if !deletion.is_kept() {
+        return drop_unheld(tx, entry.repository_id, manifests.to_vec(), deletion.by.now).await;
+    }
+    let entry_id = enter(tx, deletion, entry).await?;
+    for (tag, tag_id, created_at) in tags {
+        let tag = sqlx::query(TAG).bind(entry_id).bind(tag.clone());
+        change(tx, tag.bind(*tag_id).bind(*created_at)).await?;
+    }
+    let own = entry.digest.map(str::to_owned);
+    let named: BTreeSet<String> = manifests.iter().cloned().chain(own).collect();
+    for list in sql::lists(&named.into_iter().collect::<Vec<_>>()) {
+        let rows: Vec<String> = (3..3 + list.len()).map(|n| format!("($1, $2, ${n})")).collect();
+        let text = format!(
+            "INSERT INTO bin_manifests (entry_id, repository_id, digest) VALUES {} ON CONFLICT DO NOTHING",
+            rows.join(", ")
+        );
+        let statement = sql::made(text).bind(entry_id).bind(entry.repository_id);
+        change(tx, list.into_iter().fold(statement, sqlx::query::Query::bind)).await?;
+    }
+    Ok(())
+}
+
+/// Makes an entry of the bin and answers its id.
+pub(crate) async fn enter(
+    tx: &mut AnyConnection,
+    deletion: &Deletion,
+    entry: Entry<'_>,
+) -> Result<i64, Failure> {
+    const ENTER: &str = "INSERT INTO bin \
+         (organization_id, repository_id, kind, name, digest, size_bytes, at, user_id, why, expires_at) \
+         SELECT r.organization_id, r.id, $2, $3, $4, $5, $6, $7, $8, $9 FROM repositories r WHERE r.id = $1 \
+         RETURNING id";
+    let insert = sqlx::query(ENTER)
+        .bind(entry.repository_id)
+        .bind(entry.kind.as_str())
+        .bind(entry.name.to_owned())
+        .bind(entry.digest.map(str::to_owned))
+        .bind(entry.size_bytes)
+        .bind(deletion.by.now)
+        .bind(deletion.by.user_id.clone())
+        .bind(deletion.why.as_str())
+        .bind(deletion.expires_at());
+    let row = first(tx, insert).await?;
+    let row = row.ok_or_else(|| Failure::Broken("an entry of the bin without an id".to_owned()))?;
+    Ok(row.try_get(0)?)
+}
+
+/// Locks the repository of an entry, live or in the bin, and answers its id; none when there is no such entry. Whoever
+/// changes entries for good holds that lock.
+pub(crate) async fn lock_owner(tx: &mut AnyConnection, entry_id: i64) -> Result<Option<i64>, Failure> {
+    const OWNER: &str = "SELECT repository_id FROM bin WHERE id = $1";
+    let Some(row) = first(tx, sqlx::query(OWNER).bind(entry_id)).await? else {
+        return Ok(None);
+    };
+    let repository_id = row.try_get(0)?;
+    match lock_any(tx, repository_id).await {
+        Err(Failure::Conflict(Conflict::RepositoryGone)) => Ok(None),
+        other => other.map(|()| Some(repository_id)),
+    }
+}
+
+/// Ends entries whose tags and manifests are live again. They stay in no list until they expire.
+pub(crate) async fn close(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    entry_ids: &[i64],
+    now: i64,
+) -> Result<(), Failure> {
+    const CLOSE: &str = "UPDATE bin SET restored_at = $2 WHERE id = $1";
+    const FORGET: &str = "DELETE FROM bin_manifests WHERE entry_id = $1 RETURNING digest";
+    let mut manifests = Vec::new();
+    for entry_id in entry_ids {
+        change(tx, sqlx::query(CLOSE).bind(*entry_id).bind(now)).await?;
+        for row in sqlx::query(FORGET).bind(*entry_id).fetch_all(&mut *tx).await? {
+            manifests.push(row.try_get(0)?);
+        }
+    }
+    drop_unheld(tx, repository_id, manifests, now).await
+}
+
+/// Deletes those of the manifests that nothing holds in the bin any more, with what only they held. Blobs that nothing
+/// links are queued for reclaim.
+pub(crate) async fn drop_unheld(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    manifests: Vec<String>,
+    now: i64,
+) -> Result<(), Failure> {
+    const UNHELD: &str = "SELECT b.digest FROM binned_manifests b WHERE b.repository_id = $1 AND b.digest IN (IN) \
+         AND NOT EXISTS (SELECT 1 FROM bin_manifests e WHERE e.repository_id = $1 AND e.digest = b.digest) \
+         AND NOT EXISTS (SELECT 1 FROM binned_references r WHERE r.repository_id = $1 AND r.digest = b.digest)";
+    const NAMED: &str =
+        "SELECT DISTINCT digest FROM binned_references WHERE repository_id = $1 AND manifest IN (IN)";
+    const KEPT: &str = "SELECT DISTINCT blob FROM binned_references WHERE repository_id = $1 AND manifest IN (IN) \
+         AND blob IS NOT NULL";
+    const DELETE: &str = "DELETE FROM binned_manifests WHERE repository_id = $1 AND digest IN (IN)";
+    let (mut blobs, mut held) = (BTreeSet::new(), 0);
+    let mut candidates = manifests;
+    loop {
+        let mut unheld = digests(tx, UNHELD, repository_id, &candidates).await?;
+        unheld.sort_unstable();
+        unheld.dedup();
+        if unheld.is_empty() {
+            break;
+        }
+        let kept = digests(tx, KEPT, repository_id, &unheld).await?;
+        let fresh: Vec<String> = kept
+            .into_iter()
+            .filter(|blob| blobs.insert(blob.clone()))
+            .collect();
+        held += kept::bytes(tx, repository_id, &fresh).await?;
+        candidates = digests(tx, NAMED, repository_id, &unheld).await?;
+        over(tx, DELETE, repository_id, &unheld).await?;
+    }
+    let blobs: Vec<String> = blobs.into_iter().collect();
+    let less = kept::bytes(tx, repository_id, &blobs).await? - held;
+    kept::add(tx, repository_id, less).await?;
+    blobs::release(tx, blobs, now).await
+}
