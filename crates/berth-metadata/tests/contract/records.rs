@@ -1,7 +1,7 @@
 //! That whatever changes an image is noted by the transaction that does it.
 
 use crate::snapshots;
-use crate::world::{World, at, digest, manifest, name, new_organization, tagged};
+use crate::world::{World, digest, manifest, name, new_organization, tagged, unkept};
 use berth_metadata::{RepositoryEdit, WaitingRecord};
 
 /// What waits, shortly.
@@ -56,7 +56,7 @@ pub(crate) async fn every_change_of_an_image_waits_to_be_written(world: World) {
     assert_eq!(world.metadata.records_stamp().await.unwrap(), 77);
     world
         .metadata
-        .delete_tag(repository.id, "v1", None, at(6))
+        .delete_tag(repository.id, "v1", None, unkept(6))
         .await
         .unwrap();
     let waiting = world.metadata.waiting_records(100).await.unwrap();

@@ -166,7 +166,7 @@ struct BinPurged {
 /// an image that is itself in the bin is listed when that is restored.
 #[utoipa::path(get, path = "/v2/manage/bin", operation_id = "list_bin", tag = "bin",
     extensions(("x-berth-extension" = json!(true))), params(BinParameters, MarkedParameters),
-    responses((status = 200, body = BinPage)))]
+    responses((status = 200, body = BinPage), (status = 400, body = RefusalBody)))]
 async fn list(State(app): State<AppState>, call: Call) -> Result<Json<BinPage>, Refused> {
     let page = Marked::<i64>::of(&call)?;
     let (namespace, repository) = (call.query("namespace"), call.query("repository"));
