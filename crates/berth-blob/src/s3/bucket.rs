@@ -116,8 +116,14 @@ impl Bucket {
     }
 
     pub(super) async fn size(&self, doing: &str, path: &Path) -> Result<u64, Error> {
-        let found = self.client.head(path).await;
-        Ok(found.map_err(|error| translated(doing, error))?.size)
+        match self.client.head(path).await {
+            Ok(found) => Ok(found.size),
+            // An answer to HEAD has no body that could carry S3's code; elsewhere a bare 404 may be a proxy's.
+            Err(error) if answers(&error, StatusCode::NOT_FOUND) && says(&error, &[""]) => {
+                Err(Error::NotFound)
+            }
+            Err(error) => Err(translated(doing, error)),
+        }
     }
 
     pub(super) async fn delete(&self, doing: &str, path: &Path) -> Result<(), Error> {

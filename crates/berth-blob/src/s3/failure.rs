@@ -55,7 +55,7 @@ pub(super) fn translated(doing: &str, error: object_store::Error) -> Error {
         Some(Refusal::Away(_)) => unavailable(doing, io::Error::other(error)),
         Some(Refusal::Answered { status, code, .. }) => match (status.as_u16(), code.as_str()) {
             (_, "QuotaExceeded" | "XMinioStorageFull") | (507, _) => Error::NoSpace,
-            (404, "" | "NoSuchKey" | "NoSuchUpload") => Error::NotFound,
+            (404, "NoSuchKey" | "NoSuchUpload") => Error::NotFound,
             _ => internal(doing, io::Error::other(error)),
         },
         None if is_loss(&error) => unavailable(doing, io::Error::other(error)),

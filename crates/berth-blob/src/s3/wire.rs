@@ -95,7 +95,8 @@ impl HttpService for Wire {
                 },
             };
             let wait = trouble.wait.unwrap_or_else(|| self.patience.pause(attempt));
-            if Instant::now() + wait > last || !self.budget.take(trouble.cost) {
+            // Compared as lengths of time: a store may name a wait that no clock can show.
+            if wait > last.saturating_duration_since(Instant::now()) || !self.budget.take(trouble.cost) {
                 let (method, path) = (request.method(), request.uri().path());
                 tracing::warn!(%method, path, attempt, cause = trouble.what, "the object store does not do its work now");
                 return Err(refused(Refusal::Away(trouble.what)));

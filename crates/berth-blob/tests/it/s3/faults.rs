@@ -91,6 +91,7 @@ async fn a_store_that_stays_away_is_told_and_loses_nothing() {
     let away = [
         Fault::Refused(503, None),
         Fault::Refused(503, Some(3600)),
+        Fault::Refused(503, Some(u64::MAX)),
         Fault::Reset,
         Fault::AnswerLost,
         Fault::Stalled(Duration::from_secs(4)),
@@ -261,4 +262,15 @@ async fn what_nobody_finishes_is_found_and_forgotten() {
     }
     let found: Vec<_> = store.list_uploads().try_collect().await.unwrap();
     assert!(found.is_empty(), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_404_that_is_not_the_store_s_is_no_missing_blob() {
+    let (store, proxy, _) = store_behind_proxy("bare").await;
+    let mut upload = Upload::new("bare");
+    store.append(&mut upload, body(b"bytes", 5)).await.unwrap();
+    let key = store.commit(&upload, &sha256(b"bytes")).await.unwrap();
+    proxy.plan(|_, _| Fault::Refused(404, None));
+    let opened = store.open(&key, 0..5).await.map(|_| ());
+    assert!(matches!(opened, Err(Error::Internal { .. })), "{opened:?}");
 }
