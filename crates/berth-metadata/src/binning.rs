@@ -9,7 +9,7 @@ mod back;
 pub(crate) use back::{Back, bring_back, is_binned};
 
 use crate::by::Deletion;
-use crate::byte_quotas::HELD_BY_MANIFEST;
+use crate::byte_quotas::{self, Change, HELD_BY_BINNED};
 use crate::error::Conflict;
 use crate::pool::Failure;
 use crate::references::{set_idle, sizes};
@@ -62,8 +62,6 @@ pub(crate) struct Taken {
     pub(crate) manifests: Vec<String>,
     /// Bytes of blobs that no live manifest uses any more.
     pub(crate) idle_bytes: i64,
-    /// Bytes that quotas count less, for the caller to charge in the end.
-    pub(crate) quota_bytes: i64,
 }
 
 /// What a deletion took away.
@@ -109,7 +107,7 @@ pub(crate) async fn take(
         let fresh = referenced.iter().filter(|digest| named.insert((*digest).clone()));
         let fresh: Vec<&String> = fresh.collect();
         held += kept::bytes(tx, repository_id, fresh).await?;
-        taken.quota_bytes += move_in(tx, repository_id, &level).await?;
+        move_in(tx, repository_id, &level).await?;
         next = digests(
             tx,
             &format!("{CHILDREN} AND {UNNAMED}"),
@@ -186,8 +184,8 @@ async fn over(
     Ok(())
 }
 
-/// Moves manifests into the bin and answers the bytes that quotas count less.
-async fn move_in(tx: &mut AnyConnection, repository_id: i64, manifests: &[String]) -> Result<i64, Failure> {
+/// Moves manifests into the bin; quotas go on counting them.
+async fn move_in(tx: &mut AnyConnection, repository_id: i64, manifests: &[String]) -> Result<(), Failure> {
     const MANIFESTS: &str = "INSERT INTO binned_manifests (repository_id, digest, media_type, size, artifact_type, \
            subject, annotations, created_at, is_index, config_digest, image_bytes, pulls, pulled_at, bytes) \
          SELECT m.repository_id, m.digest, m.media_type, m.size, m.artifact_type, m.subject, m.annotations, \
@@ -208,12 +206,11 @@ async fn move_in(tx: &mut AnyConnection, repository_id: i64, manifests: &[String
          ON CONFLICT (repository_id, manifest, digest) DO UPDATE SET \
            blob = COALESCE(excluded.blob, binned_references.blob)";
     const UNREFERENCE: &str = "DELETE FROM manifest_references WHERE repository_id = $1 AND manifest IN (IN)";
-    const DELETE: &str = "DELETE FROM manifests WHERE repository_id = $1 AND digest IN (IN) RETURNING ";
-    for text in [MANIFESTS, REFERENCES, UNREFERENCE] {
+    const DELETE: &str = "DELETE FROM manifests WHERE repository_id = $1 AND digest IN (IN)";
+    for text in [MANIFESTS, REFERENCES, UNREFERENCE, DELETE] {
         over(tx, text, repository_id, manifests).await?;
     }
-    let delete = format!("{DELETE}{HELD_BY_MANIFEST}");
-    sum_over(tx, &delete, repository_id, manifests).await
+    Ok(())
 }
 
 /// Ends a deletion: what it took is kept under an entry of the bin, or is gone at once.
@@ -320,8 +317,9 @@ pub(crate) async fn drop_unheld(
         "SELECT DISTINCT digest FROM binned_references WHERE repository_id = $1 AND manifest IN (IN)";
     const KEPT: &str = "SELECT DISTINCT blob FROM binned_references WHERE repository_id = $1 AND manifest IN (IN) \
          AND blob IS NOT NULL";
-    const DELETE: &str = "DELETE FROM binned_manifests WHERE repository_id = $1 AND digest IN (IN)";
-    let (mut blobs, mut held) = (BTreeSet::new(), 0);
+    const DELETE: &str =
+        "DELETE FROM binned_manifests WHERE repository_id = $1 AND digest IN (IN) RETURNING ";
+    let (mut blobs, mut held, mut counted) = (BTreeSet::new(), 0, 0);
     let mut candidates = manifests;
     loop {
         let mut unheld = digests(tx, UNHELD, repository_id, &candidates).await?;
@@ -337,10 +335,12 @@ pub(crate) async fn drop_unheld(
             .collect();
         held += kept::bytes(tx, repository_id, &fresh).await?;
         candidates = digests(tx, NAMED, repository_id, &unheld).await?;
-        over(tx, DELETE, repository_id, &unheld).await?;
+        counted += sum_over(tx, &format!("{DELETE}{HELD_BY_BINNED}"), repository_id, &unheld).await?;
     }
     let blobs: Vec<String> = blobs.into_iter().collect();
     let less = kept::bytes(tx, repository_id, &blobs).await? - held;
     kept::add(tx, repository_id, less).await?;
-    blobs::release(tx, blobs, now).await
+    counted += byte_quotas::let_go(tx, repository_id, &blobs).await?;
+    blobs::release(tx, blobs, now).await?;
+    byte_quotas::charge(tx, repository_id, Change::used(-counted)).await
 }

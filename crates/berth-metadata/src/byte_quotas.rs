@@ -1,5 +1,5 @@
-//! Quotas of bytes. An organisation or account holds, for each of its images, the blobs that the image links, each once,
-//! and its manifests.
+//! Quotas of bytes. An organisation or account holds, for each of its images, the blobs that the image links or its bin
+//! keeps, each once, and its manifests, live or in the bin.
 //!
 //! Where a quota is set its row counts what is held, and what uploads have reserved, in the transactions that change it;
 //! they lock that row last. Elsewhere nothing is counted and nothing locked.
@@ -7,10 +7,10 @@
 use crate::Metadata;
 use crate::error::{Conflict, Error, QuotaFull, QuotaPlace};
 use crate::pool::{Durability, Failure};
-use crate::sql::{Meaning, change, first};
+use crate::sql::{self, Meaning, change, first};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) mod recount;
 
@@ -32,18 +32,33 @@ macro_rules! under_quota {
 }
 pub(crate) use under_quota;
 
-/// For statements over `blob_links` that answer rows: the bytes that a quota counts for the link, 0 without one.
+/// For statements over `blob_links` that answer rows: the bytes that a quota counts for the link alone, 0 without one. What
+/// the bin keeps as well is counted anyway.
 pub(crate) const HELD_BY_LINK: &str = concat!(
     "CASE WHEN ",
     under_quota!("blob_links.repository_id"),
-    " THEN (SELECT b.size FROM blobs b WHERE b.digest = blob_links.digest) ELSE 0 END"
+    " AND NOT EXISTS (SELECT 1 FROM binned_references k \
+       WHERE k.blob = blob_links.digest AND k.repository_id = blob_links.repository_id) \
+     THEN (SELECT b.size FROM blobs b WHERE b.digest = blob_links.digest) ELSE 0 END"
 );
 
-/// For statements over `manifests` that answer rows: the bytes that a quota counts for the manifest, 0 without one.
+/// For statements over `manifests` that answer rows: the bytes that a quota counts for the live manifest alone, 0 without
+/// one.
 pub(crate) const HELD_BY_MANIFEST: &str = concat!(
     "CASE WHEN ",
     under_quota!("manifests.repository_id"),
-    " THEN manifests.size ELSE 0 END"
+    " AND NOT EXISTS (SELECT 1 FROM binned_manifests k \
+       WHERE k.repository_id = manifests.repository_id AND k.digest = manifests.digest) \
+     THEN manifests.size ELSE 0 END"
+);
+
+/// For statements over `binned_manifests` that answer rows: the same for a manifest in the bin.
+pub(crate) const HELD_BY_BINNED: &str = concat!(
+    "CASE WHEN ",
+    under_quota!("binned_manifests.repository_id"),
+    " AND NOT EXISTS (SELECT 1 FROM manifests k \
+       WHERE k.repository_id = binned_manifests.repository_id AND k.digest = binned_manifests.digest) \
+     THEN binned_manifests.size ELSE 0 END"
 );
 
 /// A quota of bytes and what is used of it.
@@ -130,6 +145,38 @@ pub(crate) async fn give_back(tx: &mut AnyConnection, less: &BTreeMap<i64, i64>)
         count(tx, quota, Change::used(-bytes)).await?;
     }
     Ok(())
+}
+
+/// The bytes that quotas counted for those of the blobs that the repository's bin has just ceased to keep and that the
+/// repository does not link. They stay locked, so that no link to them comes.
+pub(crate) async fn let_go(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    blobs: &[String],
+) -> Result<i64, Failure> {
+    if blobs.is_empty() || quotas_of(tx, repository_id).await?.is_empty() {
+        return Ok(0);
+    }
+    let mut bytes = 0;
+    let blobs: BTreeSet<String> = blobs.iter().cloned().collect();
+    for list in sql::lists(&blobs.into_iter().collect::<Vec<_>>()) {
+        let markers = sql::markers(2, list.len());
+        let lock =
+            format!("UPDATE blobs SET created_at = created_at WHERE $1 = $1 AND digest IN ({markers})");
+        let sum = format!(
+            "SELECT CAST(COALESCE(SUM(b.size), 0) AS BIGINT) FROM blobs b WHERE b.digest IN ({markers}) \
+             AND NOT EXISTS (SELECT 1 FROM blob_links l WHERE l.repository_id = $1 AND l.digest = b.digest) \
+             AND NOT EXISTS (SELECT 1 FROM binned_references k WHERE k.repository_id = $1 AND k.blob = b.digest)"
+        );
+        let with_values = |text| {
+            let statement = sql::made(text).bind(repository_id);
+            list.iter().cloned().fold(statement, sqlx::query::Query::bind)
+        };
+        change(tx, with_values(lock)).await?;
+        let row = first(tx, with_values(sum)).await?;
+        bytes += row.map_or(Ok(0), |row| row.try_get::<i64, _>(0))?;
+    }
+    Ok(bytes)
 }
 
 /// The organisation's quota, then the account's, each if there is one.

@@ -24,6 +24,7 @@ mod instance;
 mod kept;
 mod keys;
 mod leases;
+mod ledger;
 mod maintenance_runs;
 mod manifests;
 mod mirrors;
@@ -79,6 +80,10 @@ pub use grants::{Grant, GrantTarget, OrganizationFacts, Permission, RepositoryFa
 pub use groups::{Group, GroupRole};
 pub use instance::FirstAccount;
 pub use keys::{AccessKey, TemporaryLogin};
+pub use ledger::{
+    Deleted, Freed, ImageRecount, KeyUse, KnownKey, LedgerFigures, LedgerImage, LedgerScope, LedgerView,
+    StoreFigures, TagFigures,
+};
 pub use maintenance_runs::{EndRun, MaintenanceRun, WantRun};
 pub use manifests::{
     ManifestDescriptor, ManifestRow, MissingReferences, PutManifest, PutOutcome, Referrer, ReferrersPage,

@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, Row};
 
 mod deleting;
 mod gathering;
+mod ledger;
 
 /// 10,000 tags of one repository and 100,000 repositories, as text that both databases run.
 const ROWS: &str = "
@@ -253,6 +254,10 @@ async fn sqlite_searches_and_never_sorts() {
             );
             assert!(!plan.contains("TEMP B-TREE"), "{statement}\n{plan}");
         }
+        for statement in ledger::statements() {
+            let plan = explain(&metadata, "EXPLAIN QUERY PLAN", &statement, &[], 3).await;
+            assert_eq!(ledger::scans(&plan), [""; 0], "{statement}\n{plan}");
+        }
         for statement in gathering::statements() {
             let plan = explain(&metadata, "EXPLAIN QUERY PLAN", &statement, &[], 3).await;
             let scans = plan.lines().filter(|line| {
@@ -302,6 +307,10 @@ async fn postgres_searches_and_never_sorts() {
         for scan in ["Seq Scan on tags", "Seq Scan on manifests", "Seq Scan on blob"] {
             assert!(!plan.contains(scan), "{statement}\n{plan}");
         }
+    }
+    for statement in ledger::statements() {
+        let plan = explain(&metadata, "EXPLAIN", &statement, &[], 0).await;
+        assert_eq!(ledger::sequential_scans(&plan), [""; 0], "{statement}\n{plan}");
     }
     for statement in gathering::statements() {
         let plan = explain(&metadata, "EXPLAIN", &statement, &[], 0).await;

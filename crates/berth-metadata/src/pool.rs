@@ -153,13 +153,30 @@ impl Pool {
         }
     }
 
+    /// What `body` finds in one state of the database; it changes nothing, and keeps no writer waiting.
+    pub(crate) async fn snapshot<T, F>(&self, doing: &str, body: F) -> Result<T, Error>
+    where
+        F: for<'a> FnOnce(&'a mut AnyConnection) -> BoxFuture<'a, Result<T, Failure>> + Send,
+    {
+        let found = match self {
+            Pool::Sqlite(sqlite) => match sqlite.reads().begin().await {
+                Ok(mut tx) => body(&mut tx).await,
+                Err(error) => Err(error.into()),
+            },
+            Pool::Postgres(postgres) => postgres.snapshot(body).await,
+        };
+        found.map_err(|failure| failure.into_error(doing))
+    }
+
     /// What a transaction runs so that none that changes what repositories hold runs beside it, if it needs anything. What
     /// such a transaction reads in the statement that changes rows, it reads after this one has ended.
     pub(crate) fn fence(&self) -> Option<&'static str> {
         match self {
             // One writes at a time.
             Pool::Sqlite(_) => None,
-            Pool::Postgres(_) => Some("LOCK TABLE blob_links, manifests, uploads IN SHARE MODE"),
+            Pool::Postgres(_) => Some(
+                "LOCK TABLE blob_links, manifests, uploads, binned_manifests, binned_references IN SHARE MODE",
+            ),
         }
     }
 

@@ -3,7 +3,6 @@
 use crate::Metadata;
 use crate::binning::{self, BinKind, Entry, GoneTag};
 use crate::by::{By, Deletion, TagChange, Untagged};
-use crate::byte_quotas::{self, Change};
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use crate::quotas;
@@ -205,7 +204,6 @@ async fn delete(
         bytes: -taken.idle_bytes,
     };
     counts.touch(tx, repository_id, by.now).await?;
-    byte_quotas::charge(tx, repository_id, Change::used(-taken.quota_bytes)).await?;
     Ok(true)
 }
 

@@ -21,6 +21,8 @@ mod damage;
 mod failures;
 #[path = "contract/iam.rs"]
 mod iam;
+#[path = "contract/ledger.rs"]
+mod ledger;
 #[path = "contract/lists.rs"]
 mod lists;
 #[path = "contract/maintenance.rs"]
@@ -158,6 +160,11 @@ contract! {
     byte_quotas::as_many_get_in_as_fit,
     byte_quotas::a_quota_set_amid_pushes_counts_them_all,
     byte_quotas::what_a_quota_counts_wrongly_is_found_and_put_right,
+    ledger::an_image_says_with_whom_it_shares,
+    ledger::a_tag_says_what_goes_with_it,
+    ledger::what_the_bin_holds_goes_by_itself,
+    ledger::keys_are_told_by_what_names_them,
+    ledger::any_deletion_frees_what_was_foretold,
     lists::a_list_holds_what_the_user_has_a_right_on,
     lists::a_list_is_filtered,
     lists::a_list_is_ordered_and_paged,

@@ -21,6 +21,7 @@ mod identity;
 mod image;
 mod key;
 mod lease;
+mod ledger;
 mod limits;
 mod maintenance;
 mod maintenance_run;
@@ -95,6 +96,10 @@ pub use iam_token::{AccountRef, IamProof, IamToken, WantedScope};
 pub use identity::{IdentitySettings, Presented, time_text};
 pub use image::{History, ImageConfig, ImageDetail, Layer, PlatformImage, SelectedImage};
 pub use key::AccessKeyPair;
+pub use ledger::{
+    Difference, DifferenceKind, Freed, Ledger, LedgerFigures, StoreFigures, TagFigures, Verified,
+    WantedDeletion, WouldFree,
+};
 pub use limits::{Limits, MissingReferences, Quota, Upkeep};
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};

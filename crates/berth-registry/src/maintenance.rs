@@ -155,9 +155,15 @@ impl Registry {
         }
     }
 
-    /// Notes for today how much everybody stores.
+    /// Notes for today how much everybody stores, and puts right what quotas count wrongly: a version without quotas, or
+    /// a restore, changed it behind their back.
     pub async fn note_stored_bytes(&self) -> Result<(), Error> {
-        Ok(self.metadata.note_stored_bytes(day_of(now_ms())).await?)
+        let now = now_ms();
+        for recount in self.metadata.recount_byte_quotas(now).await? {
+            let (of, counted, found) = (recount.of, recount.counted.used, recount.found.used);
+            tracing::warn!(of, counted, found, "a quota counted other bytes than there are");
+        }
+        Ok(self.metadata.note_stored_bytes(day_of(now)).await?)
     }
 
     /// Everything that is due now, for whoever does not [`maintain`](Self::maintain).

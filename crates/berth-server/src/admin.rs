@@ -140,6 +140,7 @@ impl AdminArgs {
     }
 }
 
+/// Refuses to make a database where none is.
 pub(crate) fn must_exist(settings: &Settings) -> Result<(), Failure> {
     let url = settings.database_url();
     match url.strip_prefix("sqlite://") {

@@ -57,6 +57,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
         (name = "statistics", description = "What was pulled, pushed and stored"),
         (name = "search", description = "Everything that the caller may see, by name"),
         (name = "audit", description = "Who did what"),
+        (name = "ledger", description = "Where the bytes are"),
         (name = "maintenance", description = "Long work of the registry itself"),
         (name = "sessions", description = "Signing in to the console"),
         (name = "iam", description = "Tokens, projects, users, groups and access keys, as IAM has them")

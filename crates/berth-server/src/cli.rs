@@ -12,6 +12,7 @@ use crate::admin::AdminArgs;
 use crate::backup::{BackupArgs, RestoreArgs};
 use crate::client;
 use crate::config::{self, Resolved, SETTINGS, Written};
+use crate::ledger::LedgerVerb;
 use crate::migrate::MigrateArgs;
 use crate::rebuild::RebuildArgs;
 use crate::self_signed;
@@ -64,6 +65,9 @@ enum Verb {
     /// Blobs first, only those that are missing there, then all metadata of one moment. Run it as often as you like; the
     /// last run is with --finish, after the old server has stopped. A run that was interrupted is run again.
     Migrate(MigrateArgs),
+    /// Where the bytes are: what holds them, what a deletion frees, and whether rows and store agree
+    #[command(subcommand)]
+    Ledger(LedgerVerb),
     /// Print the version
     Version,
     /// Print what makes a shell complete the commands
@@ -205,6 +209,19 @@ pub(crate) fn run() -> ExitCode {
         Verb::Migrate(args) => {
             keep_to_owner();
             args.run().map_err(Failure::from).and_then(|text| print(&text))
+        }
+        Verb::Ledger(LedgerVerb::Ask(verb)) => return client::Verb::Ledger(verb).run(),
+        Verb::Ledger(LedgerVerb::Verify(args)) => {
+            keep_to_owner();
+            match args.run().map_err(Failure::from) {
+                Ok((text, true)) => print(&text),
+                Ok((text, false)) => {
+                    // Whether it can be printed or not: they differ.
+                    let _printed = print(&text);
+                    return ExitCode::FAILURE;
+                }
+                Err(failure) => Err(failure),
+            }
         }
         Verb::Client(verb) => return verb.run(),
         Verb::Completions { shell } => print(&completions(shell)),

@@ -8,6 +8,7 @@ mod grants;
 mod groups;
 mod images;
 mod keys;
+mod ledger;
 mod login;
 mod logins;
 mod maintenance;
@@ -34,6 +35,8 @@ use clap::{Args, Subcommand};
 use crate::table::Table;
 use failure::Failure;
 use options::Options;
+
+pub(crate) use ledger::Verb as LedgerVerb;
 
 /// The commands of the client.
 #[derive(Debug, Subcommand)]
@@ -81,6 +84,9 @@ pub(crate) enum Verb {
     /// Print a docker login command that ends by itself
     #[command(after_help = logins::EXAMPLES)]
     LoginCommand(With<logins::LoginCommand>),
+    /// Where the bytes are; a part of `berth ledger`
+    #[command(skip)]
+    Ledger(LedgerVerb),
 }
 
 /// A command with the options of all.
@@ -145,6 +151,8 @@ impl Verb {
             Self::Group(group) => &group.options,
             Self::Search(command) => &command.options,
             Self::LoginCommand(command) => &command.options,
+            Self::Ledger(LedgerVerb::Show(command)) => &command.options,
+            Self::Ledger(LedgerVerb::Frees(command)) => &command.options,
         }
     }
 
@@ -169,6 +177,7 @@ impl Verb {
             Self::Group(group) => groups::run(&options.server()?, group.verb).await,
             Self::Search(command) => search::run(&options.server()?, command.own).await,
             Self::LoginCommand(command) => logins::run(&options.server()?, command.own).await,
+            Self::Ledger(verb) => ledger::run(&options.server()?, verb).await,
         }
     }
 }

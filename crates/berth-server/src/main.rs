@@ -15,6 +15,7 @@ mod distribution;
 mod first_start;
 mod health;
 mod iam;
+mod ledger;
 mod logging;
 mod manage;
 mod migrate;

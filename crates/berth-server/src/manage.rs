@@ -10,6 +10,7 @@ mod clusters;
 pub(crate) mod error;
 mod features;
 mod grants;
+mod ledger;
 mod listing;
 mod maintenance;
 mod mirrors;
@@ -55,6 +56,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(triggers::routes())
         .merge(retentions::routes())
         .merge(clusters::routes())
+        .merge(ledger::routes())
         .merge(maintenance::routes())
         .merge(regions::routes())
         .merge(mirrors::routes())

@@ -3,7 +3,7 @@
 use crate::Metadata;
 use crate::binning::{self, BinKind};
 use crate::blobs;
-use crate::byte_quotas::{self, Change, HELD_BY_LINK, HELD_BY_MANIFEST};
+use crate::byte_quotas::{self, Change, HELD_BY_BINNED, HELD_BY_LINK, HELD_BY_MANIFEST};
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use crate::sql::{self, change, first};
@@ -171,25 +171,31 @@ async fn binned(tx: &mut AnyConnection, repository_id: i64, now: i64, limit: i64
     let some = sqlx::query(SOME).bind(repository_id).bind(limit);
     let some = some.fetch_all(&mut *tx).await?;
     let some: Vec<String> = some.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    let mut blobs = Vec::new();
+    let (mut blobs, mut held) = (Vec::new(), 0);
     for list in sql::lists(&some) {
         let markers = sql::markers(2, list.len());
         let unreference = format!(
             "DELETE FROM binned_references WHERE repository_id = $1 AND manifest IN ({markers}) RETURNING blob"
         );
-        let delete =
-            format!("DELETE FROM binned_manifests WHERE repository_id = $1 AND digest IN ({markers})");
+        let delete = format!(
+            "DELETE FROM binned_manifests WHERE repository_id = $1 AND digest IN ({markers}) RETURNING {HELD_BY_BINNED}"
+        );
         let unreference = sql::made(unreference).bind(repository_id);
         let unreference = list.iter().cloned().fold(unreference, sqlx::query::Query::bind);
         for row in unreference.fetch_all(&mut *tx).await? {
             blobs.extend(row.try_get::<Option<String>, _>(0)?);
         }
         let delete = sql::made(delete).bind(repository_id);
-        change(tx, list.into_iter().fold(delete, sqlx::query::Query::bind)).await?;
+        let delete = list.into_iter().fold(delete, sqlx::query::Query::bind);
+        for row in delete.fetch_all(&mut *tx).await? {
+            held += row.try_get::<i64, _>(0)?;
+        }
     }
     blobs.sort_unstable();
     blobs.dedup();
+    held += byte_quotas::let_go(tx, repository_id, &blobs).await?;
     blobs::release(tx, blobs, now).await?;
+    byte_quotas::charge(tx, repository_id, Change::used(-held)).await?;
     Ok(!some.is_empty())
 }
 

@@ -4,7 +4,6 @@
 use crate::Metadata;
 use crate::binning;
 use crate::by::{By, TagChange};
-use crate::byte_quotas::{self, Change};
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use crate::quotas;
@@ -182,7 +181,6 @@ async fn manifest(
     }
     binning::close(tx, repository_id, &[wanted.id], wanted.by.now).await?;
     counts.touch(tx, repository_id, wanted.by.now).await?;
-    byte_quotas::charge(tx, repository_id, Change::used(back.quota_bytes)).await?;
     Ok(Some(BinRestored {
         tags: names(&gone),
         already: false,

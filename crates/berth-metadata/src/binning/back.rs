@@ -1,8 +1,7 @@
 //! Manifests that come back from the bin, whole: with the manifests they list, what was taken along with them, and the
 //! links to their blobs.
 
-use super::{digests, over, sum_over};
-use crate::byte_quotas::{HELD_BY_LINK, HELD_BY_MANIFEST};
+use super::{digests, over};
 use crate::pool::Failure;
 use crate::references::set_used;
 use crate::sql::{self, change, first};
@@ -26,8 +25,6 @@ pub(crate) async fn is_binned(
 pub(crate) struct Back {
     /// Bytes of blobs that manifests use again.
     pub(crate) used_bytes: i64,
-    /// Bytes that quotas count more, for the caller to charge in the end.
-    pub(crate) quota_bytes: i64,
 }
 
 /// Makes a manifest live again, with what deletions of it took along and what these list, as far as the bin holds them.
@@ -78,7 +75,7 @@ async fn move_out(
     const MANIFESTS: &str = "INSERT INTO manifests \
          (repository_id, digest, media_type, size, artifact_type, subject, annotations, created_at, bytes) \
          SELECT repository_id, digest, media_type, size, artifact_type, subject, annotations, created_at, bytes \
-         FROM binned_manifests WHERE repository_id = $1 AND digest IN (IN) RETURNING ";
+         FROM binned_manifests WHERE repository_id = $1 AND digest IN (IN)";
     const REFERENCES: &str = "INSERT INTO manifest_references (repository_id, manifest, digest) \
          SELECT repository_id, manifest, digest FROM binned_references WHERE repository_id = $1 AND manifest IN (IN)";
     const FACTS: &str = "INSERT INTO manifest_facts (repository_id, digest, is_index, config_digest, image_bytes) \
@@ -88,30 +85,27 @@ async fn move_out(
          SELECT repository_id, digest, pulls, pulled_at FROM binned_manifests \
          WHERE repository_id = $1 AND digest IN (IN) AND pulls > 0";
     const DELETE: &str = "DELETE FROM binned_manifests WHERE repository_id = $1 AND digest IN (IN)";
-    let insert = format!("{MANIFESTS}{HELD_BY_MANIFEST}");
-    let stored = sum_over(tx, &insert, repository_id, manifests).await?;
-    for text in [REFERENCES, FACTS, PULLS] {
+    for text in [MANIFESTS, REFERENCES, FACTS, PULLS] {
         over(tx, text, repository_id, manifests).await?;
     }
-    let linked = relink(tx, repository_id, manifests, named).await?;
+    relink(tx, repository_id, manifests, named).await?;
     over(tx, DELETE, repository_id, manifests).await?;
     Ok(Back {
         used_bytes: set_used(tx, repository_id, named).await?,
-        quota_bytes: stored + linked,
     })
 }
 
-/// Links the blobs that the bin kept for the manifests, idle as yet, and answers the bytes that quotas count for that.
+/// Links the blobs that the bin kept for the manifests, idle as yet; quotas counted them all the time.
 async fn relink(
     tx: &mut AnyConnection,
     repository_id: i64,
     manifests: &[String],
     named: &[String],
-) -> Result<i64, Failure> {
+) -> Result<(), Failure> {
     const LINK: &str = "INSERT INTO blob_links (repository_id, digest, idle_since) \
          SELECT DISTINCT r.repository_id, r.blob, 0 FROM binned_references r \
          WHERE r.repository_id = $1 AND r.manifest IN (IN) AND r.blob IS NOT NULL \
-         ON CONFLICT (repository_id, digest) DO NOTHING RETURNING ";
+         ON CONFLICT (repository_id, digest) DO NOTHING";
     // Whoever adds a link holds the blob's row.
     for list in sql::lists(named) {
         let text = format!(
@@ -121,6 +115,5 @@ async fn relink(
         let lock = list.into_iter().fold(sql::made(text), sqlx::query::Query::bind);
         change(tx, lock).await?;
     }
-    let link = format!("{LINK}{HELD_BY_LINK}");
-    sum_over(tx, &link, repository_id, manifests).await
+    over(tx, LINK, repository_id, manifests).await
 }

@@ -111,6 +111,15 @@ macro_rules! recount {
             ", q.limit_bytes, q.used_bytes, q.reserved_bytes, CAST(COALESCE((SELECT SUM(b.size) FROM ",
             $scope,
             " JOIN blob_links l ON l.repository_id = r.id JOIN blobs b ON b.digest = l.digest), 0) \
+             + COALESCE((SELECT SUM(b.size) FROM (SELECT DISTINCT k.repository_id, k.blob FROM ",
+            $scope,
+            " JOIN binned_references k ON k.repository_id = r.id WHERE k.blob IS NOT NULL AND NOT EXISTS \
+               (SELECT 1 FROM blob_links l WHERE l.repository_id = k.repository_id AND l.digest = k.blob)) AS kept \
+               JOIN blobs b ON b.digest = kept.blob), 0) \
+             + COALESCE((SELECT SUM(k.size) FROM ",
+            $scope,
+            " JOIN binned_manifests k ON k.repository_id = r.id AND NOT EXISTS \
+               (SELECT 1 FROM manifests m WHERE m.repository_id = k.repository_id AND m.digest = k.digest)), 0) \
              + COALESCE((SELECT SUM(m.size) FROM ",
             $scope,
             " JOIN manifests m ON m.repository_id = r.id), 0) AS BIGINT), \

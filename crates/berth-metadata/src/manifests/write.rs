@@ -225,6 +225,5 @@ pub(super) async fn delete(
         bytes: -taken.idle_bytes,
     };
     counts.touch(tx, repository_id, by.now).await?;
-    byte_quotas::charge(tx, repository_id, Change::used(-taken.quota_bytes)).await?;
     Ok(true)
 }

@@ -96,6 +96,21 @@ impl Postgres {
         Ok(fetched?)
     }
 
+    /// What `body` finds in one state of the database.
+    pub(super) async fn snapshot<T, F>(&self, body: F) -> Result<T, Failure>
+    where
+        F: for<'a> FnOnce(&'a mut AnyConnection) -> BoxFuture<'a, Result<T, Failure>> + Send,
+    {
+        const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        let mut lent = self.connections.lend().await?;
+        sqlx::raw_sql(BEGIN).execute(lent.connection()).await?;
+        let found = body(lent.connection()).await;
+        let ended = sqlx::raw_sql("ROLLBACK").execute(lent.connection()).await;
+        lent.give_back(&ended);
+        ended?;
+        found
+    }
+
     pub(super) async fn write<I, T, F>(
         &self,
         doing: &'static str,

@@ -4,7 +4,6 @@ use super::{Expected, Target, named_by, point};
 use crate::Metadata;
 use crate::binning::{self, Back};
 use crate::by::{By, TagChange};
-use crate::byte_quotas::{self, Change};
 use crate::error::Error;
 use crate::pool::{Durability, Failure};
 use crate::repository_lock::{self, Counts};
@@ -134,7 +133,6 @@ async fn move_tag(tx: &mut AnyConnection, wanted: &MoveTag) -> Result<bool, Fail
         bytes: back.used_bytes,
     };
     counts.touch(tx, repository_id, wanted.by.now).await?;
-    byte_quotas::charge(tx, repository_id, Change::used(back.quota_bytes)).await?;
     Ok(true)
 }
 

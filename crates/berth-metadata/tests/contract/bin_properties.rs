@@ -202,6 +202,10 @@ impl<'a> Run<'a> {
         let user = world.user(&world.account().await).await;
         let organization = world.organization(&user).await;
         let made = world.repository_in(organization, &name("image")).await;
+        let quota = world
+            .metadata
+            .set_organization_byte_quota(organization, Some(1_000_000), 1);
+        quota.await.unwrap();
         Self {
             world,
             user,
@@ -524,6 +528,11 @@ impl<'a> Run<'a> {
             (usage.bytes, usage.entries),
             (10 * count(only), count(entries)),
             "the bin"
+        );
+        assert_eq!(
+            metadata.compare_byte_quotas().await.unwrap(),
+            [],
+            "bytes of quotas"
         );
         let shown: BTreeSet<i64> = self.bin().await.iter().map(|entry| entry.id).collect();
         let expected = model.entries.iter().filter(|entry| entry.expires > self.now);

@@ -96,6 +96,10 @@ fn bad_requests(world: &World, operation: &Operation) -> Vec<Wrong> {
         wrongs.push(wrong(world.in_place(operation), &Value::Null));
     }
     match operation.id.as_str() {
+        "show_domain_ledger" => {
+            let target = target(operation.at(|_| String::new()), "domain_name=missing");
+            wrongs.push(wrong(target, &Value::Null));
+        }
         // There is no session to end.
         "delete_session" => wrongs.push(wrong(world.in_place(operation), &Value::Null)),
         "keystone_validate_token" => wrongs.push(Wrong {

@@ -51,6 +51,10 @@ impl Names {
             "create_session" => json!({ "account": "berth", "user": "script", "password": PASSWORD }),
             "start_maintenance" | "restore_bin_entry" => json!({}),
             "set_domain_quotas" => json!({ "tag": 100 }),
+            "count_freed_bytes" => {
+                let image = if status == "404" { "missing" } else { "app" };
+                json!({ "repos": [{ "namespace": "group", "repository": image }] })
+            }
             "set_namespace_quotas" => json!({ "bytes": 100 }),
             other => self.registration(other, status),
         }

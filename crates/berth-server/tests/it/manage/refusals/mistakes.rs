@@ -59,8 +59,15 @@ pub(super) fn queries(operation: &Operation) -> Vec<String> {
     let id = operation.id.as_str();
     let mut queries = Vec::new();
     for name in operation.parameters("query") {
-        // Their pages begin after a tag, and any text may be one.
-        let is_text = name == "marker" && ["list_references", "list_tag_references"].contains(&id);
+        // Their pages begin after a tag or an image, and any text may be one.
+        let is_text = name == "marker"
+            && [
+                "list_references",
+                "list_tag_references",
+                "list_namespace_ledger",
+                "list_repository_ledger",
+            ]
+            .contains(&id);
         if is_text || TEXTS.contains(&name) {
             continue;
         }
