@@ -40,8 +40,11 @@ impl Registry {
         source: IpAddr,
     ) -> Result<Caller, Error> {
         let authorization: Authorization = authorization.parse().map_err(told)?;
+        let throttle = &self.identity.throttle;
+        // First: keys can be invented without end, each with failures of its own to count.
+        let from = throttle.attempt(Subject::source(source)).await?;
         let subject = Subject::signing_key(authorization.access_key_id());
-        let attempt = self.identity.throttle.attempt(subject).await?;
+        let attempt = throttle.attempt(subject).await?;
         let now = now_ms();
         let found = self.signing_key(authorization.access_key_id()).await?;
         let secret = match &found {
@@ -56,7 +59,8 @@ impl Registry {
             std::str::from_utf8(&secret).map_err(|error| Error::internal("reading a secret key", error))?;
         match (request.verify(&authorization, secret, now), found) {
             (Ok(()), Some(key)) => {
-                self.identity.throttle.succeeded(attempt).await;
+                throttle.succeeded(from).await;
+                throttle.succeeded(attempt).await;
                 let user = self.admit_signer(key, request, now).await;
                 if !request.method.is_safe() {
                     self.refuse_replay(&authorization, source).await?;
@@ -64,7 +68,8 @@ impl Registry {
                 Ok(Caller::User(Box::new(user?)))
             }
             (Err(SignatureError::Mismatch), _) | (Ok(()), None) => {
-                self.identity.throttle.failed(attempt).await?;
+                throttle.failed(from).await?;
+                throttle.failed(attempt).await?;
                 Err(not_recognised())
             }
             (Err(error), _) => Err(told(error)),

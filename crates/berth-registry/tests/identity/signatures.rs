@@ -168,3 +168,31 @@ async fn five_failures_in_a_row_lock_the_key() {
     let login = installation.login(&docker, &installation.key.login_key()).await;
     assert_eq!(outcome(&login), "ok", "the lock is for signatures");
 }
+
+#[tokio::test]
+async fn an_address_that_invents_keys_is_slowed_down() {
+    let installation = Installation::start().await;
+    let invent = async |number: usize| {
+        let key = format!("AKINVENTED{number:03}");
+        let signing = Signing {
+            access_key_id: &key,
+            ..signing(Method::GET, "secret")
+        };
+        signing.send_from(9, &installation, b"{}").await
+    };
+    for number in 0..51 {
+        let refused = invent(number).await;
+        assert!(
+            matches!(refused, Err(Error::BadCredentials { .. })),
+            "{refused:?}"
+        );
+    }
+    // All at once: whoever would wait for too long is sent away at once.
+    let mut many: futures_util::stream::FuturesUnordered<_> = (51..111).map(invent).collect();
+    while let Some(answer) = futures_util::StreamExt::next(&mut many).await {
+        if let Err(Error::Throttled { .. }) = answer {
+            return;
+        }
+    }
+    panic!("nobody was sent away");
+}
