@@ -45,6 +45,8 @@ mod properties;
 mod races;
 #[path = "contract/records.rs"]
 mod records;
+#[path = "contract/recovery.rs"]
+mod recovery;
 #[path = "contract/scrub.rs"]
 mod scrub;
 #[path = "contract/search.rs"]
@@ -263,6 +265,9 @@ contract! {
     audit::the_audit_trail_is_filtered,
     audit::the_audit_trail_is_paged_newest_first,
     audit::old_audit_events_are_forgotten,
+    recovery::rows_are_compared_with_the_store,
+    recovery::images_are_made_as_records_say,
+    recovery::what_was_deleted_is_forgotten,
     records::every_change_of_an_image_waits_to_be_written,
     records::a_failed_change_is_not_noted,
     records::a_restored_database_notes_changes_too,
