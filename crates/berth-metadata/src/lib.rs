@@ -111,7 +111,7 @@ pub use snapshot::{
 };
 pub use sql::TextMatch;
 pub use statistics::{Counted, Counts, DayCounts, OrganizationUsage, PulledManifest, RepositoryCounts};
-pub use store_listing::{DamagedUse, ListedBytes, Reconciled};
+pub use store_listing::{DamagedUse, ListedBytes, Reconciled, WantedBlob};
 pub use sync_jobs::{HistoryOrder, NewSyncJobs, SyncJob};
 pub use sync_rules::{SyncRule, WantedSyncRule};
 pub use tags::{

@@ -74,21 +74,18 @@ impl Metadata {
             .await
     }
 
-    /// Gives a repository another name within its organisation; `is_live` tells whether people can see it.
-    pub async fn rename_recovered(&self, from: &str, to: &str, is_live: bool) -> Result<(), Error> {
-        const RENAME: &str =
-            "UPDATE repositories SET full_name = $2, image = $3, listed = $4 WHERE full_name = $1";
-        let image = to.split_once('/').map_or(to, |(_, image)| image).to_owned();
-        let (from, to) = (from.to_owned(), to.to_owned());
-        let statement = move || {
-            sqlx::query(RENAME)
-                .bind(from.clone())
-                .bind(to.clone())
-                .bind(image.clone())
-                .bind(if is_live { 1_i64 } else { 2 })
-        };
-        let renamed = self.change("rename a repository", Durability::Relaxed, statement);
-        renamed.await.map(drop)
+    /// Gives a repository another name within its organisation; `is_live` tells whether people can see it, and then nothing
+    /// of it is in the bin. False when there is no such repository, or one of the new name.
+    pub async fn rename_recovered(&self, from: &str, to: &str, is_live: bool) -> Result<bool, Error> {
+        let names = (from.to_owned(), to.to_owned());
+        self.pool
+            .write(
+                "rename a repository",
+                Durability::Relaxed,
+                names,
+                move |tx, (from, to)| Box::pin(rename(tx, (from, to), is_live)),
+            )
+            .await
     }
 
     /// Deletes a repository with all that it holds.
@@ -197,6 +194,27 @@ async fn recover(
     }
     let found = first(tx, sqlx::query(FIND).bind(full_name.to_owned())).await?;
     Ok(found.map(|row| row.try_get(0)).transpose()?)
+}
+
+async fn rename(tx: &mut AnyConnection, (from, to): (&str, &str), is_live: bool) -> Result<bool, Failure> {
+    const RENAME: &str = "UPDATE repositories SET full_name = $2, image = $3, listed = $4 WHERE full_name = $1 \
+         AND NOT EXISTS (SELECT 1 FROM repositories t WHERE t.full_name = $2) RETURNING id";
+    const CLOSE: &str =
+        "UPDATE bin SET restored_at = at WHERE repository_id = $1 AND kind = 'image' AND restored_at IS NULL";
+    let image = to.split_once('/').map_or(to, |(_, image)| image);
+    let rename = sqlx::query(RENAME)
+        .bind(from.to_owned())
+        .bind(to.to_owned())
+        .bind(image.to_owned())
+        .bind(if is_live { 1_i64 } else { 2 });
+    let Some(row) = first(tx, rename).await? else {
+        return Ok(false);
+    };
+    if is_live {
+        let id: i64 = row.try_get(0)?;
+        change(tx, sqlx::query(CLOSE).bind(id)).await?;
+    }
+    Ok(true)
 }
 
 async fn forget(tx: &mut AnyConnection, full_name: &str) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use crate::Metadata;
 use crate::blobs::BlobRow;
 use crate::error::Error;
 use crate::pool::{Durability, Failure};
-use crate::sql::{self, change};
+use crate::sql::{self, change, first};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -17,12 +17,23 @@ pub struct ListedBytes {
     pub digest: String,
     /// Bytes.
     pub size: i64,
+    /// When they last changed, in milliseconds since the epoch by the store's clock.
+    pub modified_at: i64,
+}
+
+/// A blob that a manifest names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedBlob {
+    /// Its digest.
+    pub digest: String,
+    /// Bytes, as the manifest says.
+    pub size: i64,
 }
 
 /// What came of the comparison of rows with the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reconciled {
-    /// Blobs whose bytes were found under another key.
+    /// Blobs whose bytes were found under another key, or were damaged and are whole again.
     pub rekeyed: u64,
     /// Blobs without their bytes.
     pub damaged: u64,
@@ -59,8 +70,8 @@ impl Metadata {
             .await
     }
 
-    /// Points every blob whose key the listing does not have at a key that has its digest and size, and marks those as
-    /// damaged for which there is none. What is used is not reclaimed.
+    /// Points every blob at the newest bytes with its digest and size that were not found wrong: a push replaces what is
+    /// damaged, so those were verified last. Marks those as damaged whose bytes are nowhere. All are due to be verified.
     pub async fn reconcile_blobs(&self, now: i64) -> Result<Reconciled, Error> {
         self.pool
             .write(
@@ -69,6 +80,15 @@ impl Metadata {
                 (),
                 move |tx, ()| Box::pin(reconcile(tx, now)),
             )
+            .await
+    }
+
+    /// Ends a restore: what a blob names is neither reclaimed nor in quarantine, and what nothing links is released.
+    pub async fn settle_keys(&self, now: i64) -> Result<(), Error> {
+        self.pool
+            .write("settle keys", Durability::Durable, (), move |tx, ()| {
+                Box::pin(settle(tx, now))
+            })
             .await
     }
 
@@ -121,15 +141,15 @@ impl Metadata {
     pub async fn link_stored_blobs(
         &self,
         repository_id: i64,
-        digests: Vec<String>,
+        blobs: Vec<WantedBlob>,
         now: i64,
     ) -> Result<Vec<String>, Error> {
         self.pool
             .write(
                 "link what the store holds",
                 Durability::Relaxed,
-                digests,
-                move |tx, digests| Box::pin(link(tx, repository_id, digests, now)),
+                blobs,
+                move |tx, blobs| Box::pin(link(tx, repository_id, blobs, now)),
             )
             .await
     }
@@ -156,70 +176,105 @@ impl Metadata {
 
 async fn note(tx: &mut AnyConnection, bytes: &[ListedBytes]) -> Result<(), Failure> {
     for chunk in bytes.chunks(200) {
-        let rows = (0..chunk.len()).map(|n| format!("({})", sql::markers(1 + 3 * n, 3)));
+        let rows = (0..chunk.len()).map(|n| format!("({})", sql::markers(1 + 4 * n, 4)));
         let rows = rows.collect::<Vec<_>>().join(", ");
-        let text =
-            format!("INSERT INTO store_listing (key, digest, size) VALUES {rows} ON CONFLICT DO NOTHING");
+        let text = format!(
+            "INSERT INTO store_listing (key, digest, size, modified_at) VALUES {rows} ON CONFLICT DO NOTHING"
+        );
         let insert = chunk.iter().fold(sql::made(text), |insert, one| {
             insert
                 .bind(one.key.clone())
                 .bind(one.digest.clone())
                 .bind(one.size)
+                .bind(one.modified_at)
         });
         change(tx, insert).await?;
     }
     Ok(())
 }
 
+/// Listed bytes that could be those of a blob: none that were read and found wrong.
+macro_rules! bytes_of {
+    ($what:literal, $fits:literal) => {
+        concat!(
+            "SELECT ",
+            $what,
+            " FROM store_listing l WHERE ",
+            $fits,
+            " AND NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.key = l.key AND q.damage IN ('wrong', 'unreadable'))"
+        )
+    };
+}
+
 async fn reconcile(tx: &mut AnyConnection, now: i64) -> Result<Reconciled, Failure> {
-    const REKEY: &str = "UPDATE blobs SET damaged_at = NULL, key = (SELECT MIN(l.key) FROM store_listing l \
-         WHERE l.digest = blobs.digest AND l.size = blobs.size) \
-         WHERE NOT EXISTS (SELECT 1 FROM store_listing l WHERE l.key = blobs.key AND l.size = blobs.size) \
-         AND EXISTS (SELECT 1 FROM store_listing l WHERE l.digest = blobs.digest AND l.size = blobs.size)";
+    const NEWEST: &str = concat!(
+        bytes_of!("l.key", "l.digest = blobs.digest AND l.size = blobs.size"),
+        " ORDER BY l.modified_at DESC, l.key DESC LIMIT 1"
+    );
     const DAMAGED: &str = "UPDATE blobs SET damaged_at = COALESCE(damaged_at, $1) \
          WHERE NOT EXISTS (SELECT 1 FROM store_listing l WHERE l.key = blobs.key AND l.size = blobs.size)";
-    const KEEP: &str = "DELETE FROM reclaim WHERE EXISTS (SELECT 1 FROM blobs b WHERE b.key = reclaim.key)";
-    let rekeyed = change(tx, sqlx::query(REKEY)).await?;
+    let rekey = format!(
+        "UPDATE blobs SET damaged_at = NULL, key = ({NEWEST}) \
+         WHERE ({NEWEST}) IS NOT NULL AND (damaged_at IS NOT NULL OR key <> ({NEWEST}))"
+    );
+    let rekeyed = change(tx, sql::made(rekey)).await?;
     let damaged = change(tx, sqlx::query(DAMAGED).bind(now)).await?;
-    change(tx, sqlx::query(KEEP)).await?;
+    let unverified = sqlx::query("UPDATE blobs SET verified_at = 0 WHERE verified_at <> 0");
+    change(tx, unverified).await?;
     Ok(Reconciled { rekeyed, damaged })
+}
+
+async fn settle(tx: &mut AnyConnection, now: i64) -> Result<(), Failure> {
+    const KEEP: [&str; 2] = [
+        "DELETE FROM reclaim WHERE EXISTS (SELECT 1 FROM blobs b WHERE b.key = reclaim.key)",
+        "DELETE FROM quarantine WHERE EXISTS \
+         (SELECT 1 FROM blobs b WHERE b.key = quarantine.key AND b.damaged_at IS NULL)",
+    ];
+    for keep in KEEP {
+        change(tx, sqlx::query(keep)).await?;
+    }
+    release(tx, now).await
+}
+
+/// Deletes the blobs that nothing links and no bin keeps, and queues the keys of those that are not damaged.
+async fn release(tx: &mut AnyConnection, now: i64) -> Result<(), Failure> {
+    const UNLINKED: &str = "NOT EXISTS (SELECT 1 FROM blob_links l WHERE l.digest = blobs.digest) \
+         AND NOT EXISTS (SELECT 1 FROM binned_references r WHERE r.blob = blobs.digest)";
+    let queue = format!(
+        "INSERT INTO reclaim (key, digest, size, queued_at) SELECT key, digest, size, $1 FROM blobs \
+         WHERE damaged_at IS NULL AND {UNLINKED}"
+    );
+    let delete = format!("DELETE FROM blobs WHERE {UNLINKED}");
+    change(tx, sql::made(queue).bind(now)).await?;
+    change(tx, sql::made(delete)).await?;
+    Ok(())
 }
 
 async fn link(
     tx: &mut AnyConnection,
     repository_id: i64,
-    digests: &[String],
+    wanted: &[WantedBlob],
     now: i64,
 ) -> Result<Vec<String>, Failure> {
+    const MAKE: &str = concat!(
+        "INSERT INTO blobs (digest, key, size, created_at) ",
+        bytes_of!("l.digest, l.key, l.size, $1", "l.digest = $2"),
+        " ORDER BY CASE WHEN l.size = $3 THEN 0 ELSE 1 END, l.modified_at DESC, l.key DESC LIMIT 1 \
+         ON CONFLICT DO NOTHING"
+    );
+    const LINK: &str = "INSERT INTO blob_links (repository_id, digest, idle_since) \
+         SELECT $1, b.digest, $2 FROM blobs b WHERE b.digest = $3 ON CONFLICT DO NOTHING";
+    const LINKED: &str = "SELECT 1 FROM blob_links WHERE repository_id = $1 AND digest = $2";
     let mut missing = Vec::new();
-    for list in sql::lists(digests) {
-        let make = format!(
-            "INSERT INTO blobs (digest, key, size, created_at) \
-             SELECT l.digest, l.key, l.size, $1 FROM store_listing l WHERE l.digest IN ({}) \
-             AND l.key = (SELECT MIN(f.key) FROM store_listing f WHERE f.digest = l.digest) ON CONFLICT DO NOTHING",
-            sql::markers(2, list.len())
-        );
-        let link = format!(
-            "INSERT INTO blob_links (repository_id, digest, idle_since) \
-             SELECT $1, b.digest, $2 FROM blobs b WHERE b.digest IN ({}) ON CONFLICT DO NOTHING",
-            sql::markers(3, list.len())
-        );
-        let linked = format!(
-            "SELECT digest FROM blob_links WHERE repository_id = $1 AND digest IN ({})",
-            sql::markers(2, list.len())
-        );
-        let bound =
-            |statement, list: &[String]| list.iter().cloned().fold(statement, sqlx::query::Query::bind);
-        change(tx, bound(sql::made(make).bind(now), &list)).await?;
-        change(tx, bound(sql::made(link).bind(repository_id).bind(now), &list)).await?;
-        let rows = bound(sql::made(linked).bind(repository_id), &list)
-            .fetch_all(&mut *tx)
-            .await?;
-        let linked = rows
-            .iter()
-            .map(|row| row.try_get(0))
-            .collect::<Result<Vec<String>, _>>()?;
-        missing.extend(list.into_iter().filter(|digest| !linked.contains(digest)));
+    for blob in wanted {
+        let make = sqlx::query(MAKE).bind(now).bind(blob.digest.clone());
+        change(tx, make.bind(blob.size)).await?;
+        let link = sqlx::query(LINK).bind(repository_id).bind(now);
+        change(tx, link.bind(blob.digest.clone())).await?;
+        let linked = sqlx::query(LINKED).bind(repository_id).bind(blob.digest.clone());
+        if first(tx, linked).await?.is_none() {
+            missing.push(blob.digest.clone());
+        }
     }
     missing.sort_unstable();
     missing.dedup();

@@ -192,6 +192,7 @@ async fn finish(
         damaged.extend(page.into_iter().map(|row| row.digest));
     }
     new.clear_store_listing().await?;
+    new.recount_byte_quotas(now_ms()).await?;
     let compared = verify::compare(new, read).await?;
     if how.finish {
         new.forget_instance_value(UNFINISHED).await?;

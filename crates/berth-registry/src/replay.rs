@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use berth_blob::BlobStore;
-use berth_metadata::{ListedBytes, Metadata, MissingReferences, PutManifest, RecoveredTag};
+use berth_metadata::{ListedBytes, Metadata, MissingReferences, PutManifest, RecoveredTag, WantedBlob};
 use berth_oci::{Digest, Manifest, RepositoryName};
 use futures_util::StreamExt as _;
 
@@ -63,6 +63,7 @@ pub(crate) async fn list_store(
             key: blob.key,
             digest: digest.to_string(),
             size: i64::try_from(blob.size).unwrap_or(i64::MAX),
+            modified_at: blob.modified_at,
         });
         if page.len() >= LISTED_AT_ONCE {
             metadata.list_stored_bytes(std::mem::take(&mut page)).await?;
@@ -141,11 +142,16 @@ impl<'a> Replay<'a> {
         for repository_id in self.touched.values() {
             self.metadata.recount(*repository_id, self.now).await?;
         }
+        self.metadata.settle_keys(self.now).await?;
+        self.metadata.recount_byte_quotas(self.now).await?;
         Ok((self.done, last))
     }
 
     async fn tell(&mut self, record: Record) -> Result<(), Error> {
         let at = record.at.unwrap_or(self.now);
+        if is_hidden(&record) {
+            return Ok(());
+        }
         match (record.what.as_str(), record.digest.clone(), record.tag.clone()) {
             ("organization", ..) => self.organization(&record, at).await,
             ("organization-deleted", ..) => {
@@ -214,7 +220,10 @@ impl<'a> Replay<'a> {
 
     async fn renamed(&mut self, from: &str, to: String) -> Result<(), Error> {
         let is_live = to.parse::<RepositoryName>().is_ok();
-        self.metadata.rename_recovered(from, &to, is_live).await?;
+        // Told already, or its name was given to another meanwhile.
+        if !self.metadata.rename_recovered(from, &to, is_live).await? {
+            return Ok(());
+        }
         if let Some(id) = self.touched.remove(from) {
             self.touched.insert(to.clone(), id);
         }
@@ -229,13 +238,12 @@ impl<'a> Replay<'a> {
         let Some(repository_id) = self.repository(&record.place, at).await? else {
             return Ok(());
         };
-        let Some(put) = put_of(record, repository_id, &digest, at) else {
+        let Some((put, blobs)) = put_of(record, repository_id, &digest, at) else {
             self.done
                 .broken_manifests
                 .push(format!("{}@{digest}", record.place));
             return Ok(());
         };
-        let blobs = put.blobs.iter().chain(&put.foreign_layers).cloned().collect();
         let missing = self
             .metadata
             .link_stored_blobs(repository_id, blobs, self.now)
@@ -270,15 +278,37 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// The manifest of a record as it was put; none when its bytes are not those of its digest, or are no manifest.
-fn put_of(record: &Record, repository_id: i64, digest: &str, now: i64) -> Option<PutManifest> {
+/// Whether a record is about the content of an image that nobody can see: one in the bin, say. Only its name and its end
+/// matter.
+fn is_hidden(record: &Record) -> bool {
+    let is_content = matches!(
+        record.what.as_str(),
+        "repository" | "manifest" | "manifest-deleted" | "tag"
+    );
+    is_content && record.place.parse::<RepositoryName>().is_err()
+}
+
+/// The manifest of a record as it was put, and the blobs that it names; none when its bytes are not those of its digest, or
+/// are no manifest.
+fn put_of(
+    record: &Record,
+    repository_id: i64,
+    digest: &str,
+    now: i64,
+) -> Option<(PutManifest, Vec<WantedBlob>)> {
     let bytes = STANDARD.decode(record.bytes.as_ref()?).ok()?;
     let expected: Digest = digest.parse().ok()?;
     if Digest::of(expected.algorithm(), &bytes) != expected {
         return None;
     }
     let manifest = Manifest::parse(&bytes, record.media_type.as_deref()).ok()?;
-    Some(PutManifest {
+    let wanted = manifest.blobs().chain(manifest.foreign_layers());
+    let wanted = wanted.map(|blob| WantedBlob {
+        digest: blob.digest.to_string(),
+        size: i64::try_from(blob.size).unwrap_or(i64::MAX),
+    });
+    let wanted = wanted.collect();
+    let put = PutManifest {
         repository_id,
         digest: digest.to_owned(),
         media_type: manifest.media_type.clone(),
@@ -298,5 +328,6 @@ fn put_of(record: &Record, repository_id: i64, digest: &str, now: i64) -> Option
         missing: MissingReferences::AcceptAll,
         user_id: None,
         now,
-    })
+    };
+    Some((put, wanted))
 }

@@ -48,6 +48,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0024_ledger",
     "0025_records",
     "0022_bin",
+    "0035_listing",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

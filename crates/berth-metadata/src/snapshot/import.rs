@@ -228,14 +228,15 @@ async fn run(tx: &mut AnyConnection, statement: Statement) -> Result<(), Error> 
         .map_err(|error| Failure::from(error).into_error(DOING))
 }
 
-/// What a restored database must not have of the one that it was: what belonged to processes that no longer run.
+/// What a restored database must not have of the one that it was: what belonged to processes that no longer run. Quotas
+/// refuse nothing until they are recounted.
 async fn settle(tx: &mut AnyConnection, into: &RestoreInto) -> Result<(), Error> {
     const SET: &str = "INSERT INTO instance_values (name, value) VALUES ($1, $2) \
          ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     const FORGET: [&str; 7] = [
         "DELETE FROM sessions",
         "DELETE FROM uploads",
-        "UPDATE byte_quotas SET reserved_bytes = 0",
+        "UPDATE byte_quotas SET used_bytes = 0, reserved_bytes = 0, recounts = 0",
         "DELETE FROM leases",
         "UPDATE maintenance_runs SET state = 'interrupted', ended_at = created_at WHERE ended_at IS NULL",
         "DELETE FROM record_outbox",

@@ -180,6 +180,35 @@ pub(crate) async fn sessions_and_uploads_do_not_come_back(world: World) {
     restored.close().await;
 }
 
+pub(crate) async fn quotas_are_counted_anew(world: World) {
+    let repository = world.repository().await;
+    let organization = repository.organization_id;
+    let metadata = &world.metadata;
+    metadata
+        .set_organization_byte_quota(organization, Some(5), 1)
+        .await
+        .unwrap();
+    let database = beside(&world).await;
+    Metadata::restore(&into(&database), streamed(parts(metadata).await))
+        .await
+        .unwrap();
+    let restored = World {
+        metadata: Metadata::open(&database).await.unwrap(),
+        url: database,
+    };
+    // More than there is room for: nothing that happened is refused afterwards.
+    let put = manifest(repository.id, "more than five", &[]);
+    restored.metadata.put_manifest(put).await.unwrap();
+    restored.metadata.recount_byte_quotas(9).await.unwrap();
+    let quota = restored
+        .metadata
+        .organization_byte_quota(organization)
+        .await
+        .unwrap();
+    assert_eq!(quota.unwrap().used, 14);
+    restored.metadata.close().await;
+}
+
 pub(crate) async fn a_database_with_a_registry_is_kept(world: World) {
     fill(&world).await;
     let accounts = world.metadata.count_accounts().await.unwrap();

@@ -89,6 +89,7 @@ impl Copying<'_> {
                         key,
                         digest: row.digest,
                         size: row.size,
+                        modified_at: now_ms(),
                     };
                     new.list_stored_bytes(vec![listed]).await?;
                 }
