@@ -246,11 +246,12 @@ fn blobs_in(prefix: &str, folder: &Path) -> Result<Vec<StoredBlob>, Error> {
     let mut blobs = Vec::new();
     for name in names_in(folder).map_err(failed)? {
         let key = format!("{prefix}{name}");
-        if !layout::is_key(&key) {
+        let Some((_, upload_id)) = name.split_once('.').filter(|_| layout::is_key(&key)) else {
             continue;
-        }
+        };
         if let Some((size, modified_at)) = written(&folder.join(&name)).map_err(failed)? {
             blobs.push(StoredBlob {
+                upload_id: upload_id.to_owned(),
                 digest: layout::digest(&key),
                 key,
                 size,

@@ -65,6 +65,8 @@ pub struct UnfinishedUpload {
 pub struct StoredBlob {
     /// Its key.
     pub key: String,
+    /// The id of the upload that brought it.
+    pub upload_id: String,
     /// The digest it was committed with; none when the store lost its note of it.
     pub digest: Option<Digest>,
     /// Bytes.

@@ -133,13 +133,13 @@ impl Registry {
 
     async fn delete_orphans_of(&self, blobs: &[StoredBlob], before: i64) -> Result<u64, Error> {
         let old = blobs.iter().filter(|blob| blob.modified_at < before);
-        let mut orphans: Vec<_> = old.map(|blob| blob.key.clone()).collect();
+        let uploads: HashMap<_, _> = old.map(|blob| (blob.key.clone(), &blob.upload_id)).collect();
+        let mut orphans: Vec<_> = uploads.keys().cloned().collect();
         // Nearly all are known, which takes one question; of the others the order of the next two decides.
         self.forget_known(&mut orphans).await?;
         let mut ended = Vec::new();
         for key in orphans {
-            let upload_id = key.rsplit('.').next().unwrap_or_default();
-            if !self.metadata.upload_exists(upload_id).await? {
+            if !self.metadata.upload_exists(uploads[&key]).await? {
                 ended.push(key);
             }
         }

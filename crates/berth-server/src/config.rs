@@ -18,6 +18,7 @@ pub(crate) use document::{effective, reference, sample};
 use setting::Setting;
 pub(crate) use settings::{Log, LogFormat, Settings};
 pub(crate) use table::SETTINGS;
+use value::Redirect;
 pub(crate) use value::bytes;
 
 /// Where a value was written.
@@ -354,7 +355,23 @@ impl Resolved {
         halves
             .map(problem)
             .chain(self.login_ttl_out_of_bounds())
+            .chain(self.addresses_outlive_bytes())
             .collect()
+    }
+
+    /// A client must not be led to bytes that are deleted before it comes.
+    fn addresses_outlive_bytes(&self) -> Option<Problem> {
+        let (key, settings) = ("s3.redirect_ttl", &self.settings);
+        let is_led = settings.s3.redirect != Redirect::Never;
+        (is_led && settings.s3.redirect_ttl > settings.reclaim.delay).then(|| Problem {
+            place: self.places.get(key).cloned().unwrap_or(Place::Default),
+            message: format!(
+                "`{key}` is {} s, longer than `reclaim.delay`, {} s: bytes would be deleted under addresses that are still \
+                 good",
+                settings.s3.redirect_ttl.as_secs(),
+                settings.reclaim.delay.as_secs()
+            ),
+        })
     }
 
     /// SWR's API has these bounds for what a client may ask; the setting stands for a client that does not ask.

@@ -146,11 +146,14 @@ pub(super) async fn lists(store: &dyn BlobStore) {
         uploads.iter().all(|upload| upload.modified_at > AFTER_2020),
         "{uploads:?}"
     );
-    store
+    let key = store
         .commit(&begun, &sha256(b"begun"))
         .await
         .expect("the commit succeeds");
     assert!(!unfinished(store).await.contains(&begun.key));
+    let listed: Vec<_> = store.list().try_collect().await.expect("blobs are listed");
+    let ours = listed.iter().find(|blob| blob.key == key).expect("it is listed");
+    assert_eq!(ours.upload_id, begun.key);
 }
 
 pub(super) async fn hostile_names(store: &dyn BlobStore) {

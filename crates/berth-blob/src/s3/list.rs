@@ -119,6 +119,7 @@ impl Group {
         let shard = super::layout::shard(&self.id);
         let blob = |(object, marker, digest): (&Found, &Found, Digest)| StoredBlob {
             key: format!("{shard}/{}/{}", self.id, marker.name),
+            upload_id: self.id.clone(),
             digest: Some(digest),
             size: object.size,
             // An object that was uploaded in parts has the time of its beginning.

@@ -235,8 +235,7 @@ impl Registry {
         differences: &mut Vec<Difference>,
     ) -> Result<(), Error> {
         for suspect in suspects {
-            let upload_id = suspect.key.rsplit('.').next().unwrap_or_default();
-            if self.metadata.upload_exists(upload_id).await?
+            if self.metadata.upload_exists(&suspect.upload_id).await?
                 || !self
                     .metadata
                     .keys_named(std::slice::from_ref(&suspect.key))

@@ -194,7 +194,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "s3.redirect_ttl",
         default: "10m",
         otherwise: NONE,
-        help: "How long such an address is good. A download that began in time goes on.",
+        help: "How long such an address is good, at most reclaim.delay. A download that began in time goes on.",
         field: |s| &mut s.s3.redirect_ttl,
     },
     Setting {

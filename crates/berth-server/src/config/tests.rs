@@ -232,6 +232,27 @@ fn a_login_command_lives_between_a_quarter_of_an_hour_and_a_day() {
 }
 
 #[test]
+fn a_signed_address_ends_before_the_bytes_under_it_go() {
+    for (redirect, ttl, allowed) in [
+        ("always", "2h", false),
+        ("always", "1h", true),
+        ("10.0.0.0/8", "61m", false),
+        ("never", "2h", true),
+    ] {
+        let file = format!("[s3]\nredirect = \"{redirect}\"\nredirect_ttl = \"{ttl}\"\n");
+        if allowed {
+            check(&file, &[], &[]).expect("these settings are good");
+        } else {
+            let refused = refusal(&file, &[], &[]);
+            assert!(
+                refused.contains("longer than `reclaim.delay`, 3600 s"),
+                "{refused}"
+            );
+        }
+    }
+}
+
+#[test]
 fn no_output_shows_a_secret() {
     let file = "admin_password = \"hush-1\"\nadmin_ak = \"AK\"\nadmin_sk = \"hush-2\"\ndatabase = \"postgres://u:hush-3@h/d\"\n";
     let resolved = check(file, &[], &[]).expect("these settings are good");
