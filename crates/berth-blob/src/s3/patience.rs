@@ -23,6 +23,9 @@ pub struct Patience {
     pub stall: Duration,
 }
 
+/// How many times as long as for any other answer a completion is waited for: 10 minutes by default.
+const COMPLETION_ANSWERS: u32 = 30;
+
 impl Default for Patience {
     fn default() -> Self {
         Self {
@@ -40,6 +43,12 @@ impl Patience {
     /// How long one attempt may take that carries `length` bytes.
     pub(super) fn attempt(&self, length: usize) -> Duration {
         self.answer + Duration::from_millis(length as u64 / 262)
+    }
+
+    /// How long the store may take to make one object of many parts: a store that copies them needs minutes, and one that
+    /// is asked again meanwhile answers oddly.
+    pub(super) fn completion(&self) -> Duration {
+        self.answer * COMPLETION_ANSWERS
     }
 
     /// How long to wait before attempt `attempt`, which counts from 1 for the second one; random, so that those who were

@@ -80,7 +80,11 @@ impl HttpService for Wire {
         let last = Instant::now() + self.patience.retries;
         let mut taken = 0;
         for attempt in 1.. {
-            let limit = self.patience.attempt(request.body().content_length());
+            let limit = if is_completion(&request) {
+                self.patience.completion()
+            } else {
+                self.patience.attempt(request.body().content_length())
+            };
             let answered = timeout(limit, self.attempt(request.clone())).await;
             let trouble = match answered {
                 Ok(Ok(answer)) => {
@@ -142,6 +146,12 @@ impl Wire {
             region: region(&parts.headers),
         }))
     }
+}
+
+/// Whether the store is to make one object of many parts, for which it may take minutes.
+fn is_completion(request: &HttpRequest) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    request.method() == Method::POST && query.split('&').any(|pair| pair.starts_with("uploadId="))
 }
 
 /// Whether the answer is a blob, which is passed on as it comes.
