@@ -34,7 +34,7 @@ pub(crate) struct Installation {
 impl Installation {
     /// Starts one server with SQLite and files, everything below `data` of the home, which may be a mount.
     pub(crate) async fn embedded(home: Home, variables: &[(&str, String)]) -> Self {
-        let mut replica = Replica::new("berth", home.path(), &with_bin(variables));
+        let mut replica = Replica::new("berth", home.path(), &with_haste(variables));
         replica.start().await;
         Self {
             replicas: vec![replica],
@@ -203,11 +203,15 @@ const ERRORS_SHOWN: usize = 12;
 /// The database's name.
 pub(crate) const DATABASE: &str = "berth";
 
-/// What is deleted expires in the midst of the load: in the end nothing is left that a bin keeps.
-fn with_bin<'a>(variables: &[(&'a str, String)]) -> Vec<(&'a str, String)> {
-    let mut variables = variables.to_vec();
-    variables.push(("BERTH_BIN_TTL", "1s".to_owned()));
-    variables
+/// What is deleted leaves the bin and is reclaimed in the midst of the load, and in the end nothing is left that a bin
+/// keeps.
+fn with_haste<'a>(variables: &[(&'a str, String)]) -> Vec<(&'a str, String)> {
+    let mut hasty = vec![
+        ("BERTH_BIN_TTL", "1s".to_owned()),
+        ("BERTH_RECLAIM_DELAY", "50ms".to_owned()),
+    ];
+    hasty.extend(variables.iter().cloned());
+    hasty
 }
 
 /// Settings that let the upkeep wait for nothing.
@@ -244,7 +248,7 @@ async fn replicas(home: &Home, each: &[Variables], variables: &[(&str, String)])
     let mut replicas = Vec::new();
     for (number, own) in each.iter().enumerate() {
         let name = format!("replica-{number}");
-        let mut all = with_bin(variables);
+        let mut all = with_haste(variables);
         all.extend(own.iter().cloned());
         all.push(("BERTH_MASTER_KEY_FILE", key.clone()));
         let mut replica = Replica::new(&name, &home.folder(&name), &all);
