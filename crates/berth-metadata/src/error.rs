@@ -81,6 +81,9 @@ pub enum Conflict {
     /// The database to restore into holds a registry.
     #[error("the database holds a registry already")]
     NotEmpty,
+    /// A process is at work on the database.
+    #[error("a process is at work on the database")]
+    AtWork,
     /// The account has a user of that name.
     #[error("the user exists already")]
     UserExists,

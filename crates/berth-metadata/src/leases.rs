@@ -27,6 +27,24 @@ impl Metadata {
             > 0)
     }
 
+    /// Whether any process is at work: whoever serves holds a lease.
+    pub async fn any_lease_is_held(&self) -> Result<bool, Error> {
+        let now = self.pool.now_expression();
+        let text = format!("SELECT name FROM leases WHERE expires_at > {now} LIMIT 1");
+        let held = self.find("look for leases", sql::made(text), |_| Ok(()));
+        Ok(held.await?.is_some())
+    }
+
+    /// Gives all leases of a holder back.
+    pub async fn release_leases(&self, holder: &str) -> Result<(), Error> {
+        const RELEASE: &str = "DELETE FROM leases WHERE holder = $1";
+        let holder = holder.to_owned();
+        let statement = move || sqlx::query(RELEASE).bind(holder.clone());
+        self.change("release leases", Durability::Relaxed, statement)
+            .await
+            .map(drop)
+    }
+
     /// Gives a lease back, if it is still this holder's.
     pub async fn release_lease(&self, name: &str, holder: &str) -> Result<(), Error> {
         const RELEASE: &str = "DELETE FROM leases WHERE name = $1 AND holder = $2";

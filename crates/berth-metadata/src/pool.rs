@@ -65,6 +65,16 @@ pub(crate) enum Dialect {
     Postgres,
 }
 
+impl Dialect {
+    /// The database's clock in milliseconds since the epoch.
+    pub(crate) fn now_expression(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "CAST(unixepoch('subsec') * 1000 AS BIGINT)",
+            Dialect::Postgres => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+        }
+    }
+}
+
 /// The connections of one database.
 #[derive(Clone, Debug)]
 pub(crate) enum Pool {
@@ -125,8 +135,8 @@ impl Pool {
     /// The database's own clock as an expression, milliseconds since the epoch: the one clock that all replicas share.
     pub(crate) fn now_expression(&self) -> &'static str {
         match self {
-            Pool::Sqlite(_) => "CAST(unixepoch('subsec') * 1000 AS BIGINT)",
-            Pool::Postgres(_) => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+            Pool::Sqlite(_) => Dialect::Sqlite.now_expression(),
+            Pool::Postgres(_) => Dialect::Postgres.now_expression(),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::clock::now_ms;
 use crate::error::Error;
 use crate::open::{REGISTRY_ID, UNFINISHED, open_blobs};
 use crate::replay::list_store;
-use crate::restore::RESTORED_AT;
+use crate::restore::{RESTORED_AT, at_work, refused};
 
 /// The command that goes on with what one run began.
 const COMMAND: &str = "berth migrate --finish";
@@ -120,6 +120,7 @@ pub async fn migrate(
             "the new storage holds the blobs of another registry: name an empty one".to_owned(),
         ));
     }
+    stopped(&old, how).await?;
     may_be_lost(&to.database, how).await?;
     let copying = copy::Copying {
         old: &old,
@@ -131,6 +132,14 @@ pub async fn migrate(
     let done = run(&copying, to, how).await;
     old.close().await;
     done
+}
+
+/// The last run copies what nobody changes any more.
+async fn stopped(old: &Metadata, how: Migration) -> Result<(), Error> {
+    if how.finish && old.any_lease_is_held().await? {
+        return Err(at_work("old database"));
+    }
+    Ok(())
 }
 
 /// A database is filled anew when it is empty or an earlier run filled it.
@@ -157,7 +166,7 @@ async fn run(copying: &copy::Copying<'_>, to: &Settings, how: Migration) -> Resu
         ],
     };
     let (rows, read) = verify::noting(copying.old.snapshot(), copying.progress);
-    let imported = Metadata::restore(&into, rows).await?;
+    let imported = Metadata::restore(&into, rows).await.map_err(refused)?;
     let new = Metadata::open(&to.database).await?;
     let done = finish(copying, &new, how, read).await;
     new.close().await;
@@ -194,6 +203,7 @@ async fn finish(
     new.clear_store_listing().await?;
     new.recount_byte_quotas(now_ms()).await?;
     let compared = verify::compare(new, read).await?;
+    stopped(copying.old, how).await?;
     if how.finish {
         new.forget_instance_value(UNFINISHED).await?;
     }

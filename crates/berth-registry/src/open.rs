@@ -58,6 +58,15 @@ impl Registry {
 
     /// The same, with the database opened in a certain way.
     pub async fn open_with(settings: Settings, opening: Opening) -> Result<Self, Error> {
+        Self::opened(settings, opening, false).await
+    }
+
+    /// The same for the command that is not finished yet with a database.
+    pub(crate) async fn open_unfinished(settings: Settings) -> Result<Self, Error> {
+        Self::opened(settings, Opening::default(), true).await
+    }
+
+    async fn opened(settings: Settings, opening: Opening, is_unfinished: bool) -> Result<Self, Error> {
         let metadata = Metadata::open_with(&settings.database, opening);
         let metadata = metadata.await.map_err(|source| {
             Error::internal(
@@ -65,7 +74,9 @@ impl Registry {
                 source,
             )
         })?;
-        if let Some(command) = metadata.instance_value(UNFINISHED).await? {
+        if let Some(command) = metadata.instance_value(UNFINISHED).await?
+            && !is_unfinished
+        {
             return Err(Error::Invalid(format!(
                 "the database {} is not whole yet: run `{command}` to its end",
                 without_secrets(&settings.database)
@@ -97,6 +108,13 @@ impl Registry {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the last records wait for the next start"
+            );
+        }
+        // Whoever restores or migrates need not wait for their end.
+        if let Err(error) = self.metadata.release_leases(&self.process).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "leases end by themselves, within a minute"
             );
         }
         self.metadata.close().await;

@@ -1,6 +1,9 @@
 //! Rebuild: what the store alone can tell, when there is neither database nor snapshot: organisations, repositories,
 //! manifests and tags from records, their blobs from what lies in the store. People and rights are gone.
 
+use std::sync::Arc;
+
+use berth_blob::BlobStore;
 use berth_metadata::{Metadata, RestoreInto};
 
 use crate::account::new_id;
@@ -10,6 +13,7 @@ use crate::error::Error;
 use crate::open::{REGISTRY_ID, UNFINISHED, open_blobs};
 use crate::replay::{Replay, Replayed, list_store};
 use crate::restore::{RESTORED_AT, refused};
+use crate::snapshot::{self, FOLDER};
 use crate::{Registry, Settings};
 
 /// How to rebuild.
@@ -19,6 +23,8 @@ pub struct Rebuilding {
     pub replace: bool,
     /// Whether to read all bytes and believe only them.
     pub rehash: bool,
+    /// Whether to do without the snapshots in the store, which know more.
+    pub ignore_snapshots: bool,
 }
 
 /// What a rebuild found.
@@ -43,13 +49,16 @@ pub struct RebuildReport {
 }
 
 /// Rebuilds into the database that the settings name, which must be empty unless it may be lost; the first account owns
-/// all. `Exists` when it holds a registry.
+/// all. `Exists` when it holds a registry, `Invalid` when the store holds a snapshot that can be read.
 pub async fn rebuild(
     settings: &Settings,
     first: FirstStart,
     how: Rebuilding,
 ) -> Result<RebuildReport, Error> {
     let blobs = open_blobs(settings).await?;
+    if !how.ignore_snapshots {
+        require_no_snapshot(blobs.as_ref()).await?;
+    }
     let registry_id = blobs.claim(&new_id()).await?;
     let into = RestoreInto {
         database: settings.database.clone(),
@@ -57,18 +66,15 @@ pub async fn rebuild(
         instance_values: vec![
             (REGISTRY_ID.to_owned(), registry_id),
             (RESTORED_AT.to_owned(), now_ms().to_string()),
+            (UNFINISHED.to_owned(), "berth rebuild --replace".to_owned()),
         ],
     };
     Metadata::begin_anew(&into).await.map_err(refused)?;
-    let registry = Registry::open(settings.clone()).await?;
+    let registry = Registry::open_unfinished(settings.clone()).await?;
     let credentials = registry.bootstrap(first).await;
-    let unfinished = "berth rebuild --replace";
     let metadata = &registry.metadata;
     let rebuilt = async {
         let credentials = credentials?;
-        metadata
-            .set_instance_value_if_absent(UNFINISHED, unfinished)
-            .await?;
         let (count, blob_bytes, unusable) = list_store(metadata, blobs.as_ref(), how.rehash).await?;
         let account = metadata.first_account().await?;
         let account = account.ok_or_else(|| Error::Unknown("the first account".to_owned()))?;
@@ -92,4 +98,19 @@ pub async fn rebuild(
     let rebuilt = rebuilt.await;
     registry.close().await;
     rebuilt
+}
+
+/// A snapshot knows people and rights too, and what it lacks records tell.
+async fn require_no_snapshot(blobs: &dyn BlobStore) -> Result<(), Error> {
+    for stored in snapshot::stored(blobs).await? {
+        let name = stored.name;
+        let bytes = blobs.read_document(&format!("{FOLDER}{name}")).await?;
+        if snapshot::decode(bytes, Arc::default()).await.is_ok() {
+            return Err(Error::Invalid(format!(
+                "the storage holds the snapshot {name}, which knows people and rights too: run `berth restore`, or give \
+                 --ignore-snapshots to do without it"
+            )));
+        }
+    }
+    Ok(())
 }

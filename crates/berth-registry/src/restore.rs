@@ -110,9 +110,17 @@ pub(crate) fn refused(error: berth_metadata::Error) -> Error {
         berth_metadata::Error::Conflict(Conflict::NotEmpty) => {
             Error::Exists("a registry in the database".to_owned())
         }
+        berth_metadata::Error::Conflict(Conflict::AtWork) => at_work("database"),
         berth_metadata::Error::Snapshot(_) => Error::Invalid(error.to_string()),
         error => error.into(),
     }
+}
+
+/// Why nothing is done: what a server writes meanwhile would be lost.
+pub(crate) fn at_work(which: &str) -> Error {
+    Error::Invalid(format!(
+        "a server is at work on the {which}: stop it first; one that was killed is forgotten within a minute"
+    ))
 }
 
 async fn bytes_of(from: &RestoreFrom, blobs: &dyn BlobStore) -> Result<ByteStream, Error> {

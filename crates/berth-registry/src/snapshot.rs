@@ -14,8 +14,8 @@ use berth_blob::{BlobStore, StoredDocument};
 use berth_metadata::Metadata;
 use futures_util::TryStreamExt as _;
 use serde_json::json;
-use time::OffsetDateTime;
 use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
 
 pub(crate) use decode::decode;
 pub use encode::Tally;
@@ -95,7 +95,11 @@ impl Registry {
     pub(crate) async fn back_up(&self, run: &Running<'_>) -> Result<serde_json::Value, Error> {
         let tally = Arc::new(Tally::default());
         let now = now_ms();
-        let name = format!("{FOLDER}{}-{}{SUFFIX}", time_in_name(now), &new_id()[..8]);
+        let name = format!(
+            "{FOLDER}{}-{}{SUFFIX}",
+            time_in_name(self.name_after_all(now).await?),
+            &new_id()[..8]
+        );
         let bytes = encode(self.metadata.snapshot(), now, Arc::clone(&tally));
         let shown = || json!({ "rows": tally.rows(), "bytes": tally.bytes() });
         let mut writing = self.blobs.write_document(&name, bytes);
@@ -110,6 +114,13 @@ impl Registry {
             "snapshot": name.strip_prefix(FOLDER), "rows": tally.rows(), "bytes": tally.bytes(), "deleted": deleted,
             "deleted_records": records,
         }))
+    }
+
+    /// A time for the name of the next snapshot: after those in the names of all others, whatever the clocks say.
+    async fn name_after_all(&self, now: i64) -> Result<i64, Error> {
+        let all = stored(self.blobs.as_ref()).await?;
+        let newest = all.iter().find_map(|snapshot| time_of_name(&snapshot.name));
+        Ok(newest.map_or(now, |newest| now.max(newest + 1000)))
     }
 
     /// Deletes the oldest snapshots beyond those to keep and the records that the oldest one left holds; answers the names
@@ -175,4 +186,24 @@ fn time_in_name(at: i64) -> String {
     let format = format_description!("[year][month][day]t[hour][minute][second]z");
     let at = OffsetDateTime::from_unix_timestamp(at / 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     at.format(&format).expect("every time has these parts")
+}
+
+/// The time that [`time_in_name`] made a name of.
+fn time_of_name(name: &str) -> Option<i64> {
+    let format = format_description!("[year][month][day]t[hour][minute][second]z");
+    let (time, _) = name.split_once('-')?;
+    let time = PrimitiveDateTime::parse(time, format).ok()?;
+    Some(time.assume_utc().unix_timestamp() * 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{time_in_name, time_of_name};
+
+    #[test]
+    fn a_name_tells_its_time() {
+        let name = format!("{}-1f2e3d4c.berth", time_in_name(1_795_250_000_000));
+        assert_eq!(time_of_name(&name), Some(1_795_250_000_000));
+        assert_eq!(time_of_name("of-somebody.berth"), None);
+    }
 }

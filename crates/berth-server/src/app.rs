@@ -118,6 +118,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
     .run(phases)
     .await;
     upkeep.abort();
+    // Nothing renews a lease any more when they are given back.
+    let _aborted = upkeep.await;
     registry.close().await;
     tracing::info!("stopped");
     Ok(())

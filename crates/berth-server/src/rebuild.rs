@@ -19,6 +19,9 @@ pub(crate) struct RebuildArgs {
     /// Rebuild into a database that holds a registry, which is lost
     #[arg(long)]
     replace: bool,
+    /// Do without the snapshots in the storage, which know more
+    #[arg(long)]
+    ignore_snapshots: bool,
     #[command(flatten)]
     stores: StoreArgs,
 }
@@ -30,6 +33,7 @@ impl RebuildArgs {
         let how = Rebuilding {
             replace: self.replace,
             rehash: self.rehash,
+            ignore_snapshots: self.ignore_snapshots,
         };
         let report = block_on(async {
             let stores = settings.registry();

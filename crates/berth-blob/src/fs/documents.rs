@@ -1,8 +1,10 @@
 //! Documents as files below one folder, which is made with the first of them.
+//! Only their owner can read them: a snapshot holds what proves who people are.
 //! A document is written beside its place and renamed into it, so its name never stands for a part of it.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -53,7 +55,9 @@ impl Documents {
         let at = draft.to_owned();
         let mut file = blocking(move || {
             create_dirs(&root, &folder).map_err(failed)?;
-            File::create(&at).map_err(failed)
+            let mut options = File::options();
+            options.write(true).create_new(true).mode(0o600);
+            options.open(&at).map_err(failed)
         })
         .await?;
         let mut gathered = Vec::with_capacity(WRITE_BYTES);
@@ -117,7 +121,7 @@ fn create_dirs(root: &Path, to: &Path) -> io::Result<()> {
     if to.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(to)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(to)?;
     let made = to.ancestors().take_while(|folder| folder.starts_with(root));
     for folder in made {
         if let Some(above) = folder.parent() {

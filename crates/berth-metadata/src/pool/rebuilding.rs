@@ -3,6 +3,7 @@
 use super::migrate::{self, Step, Upgrade};
 use super::{Dialect, Failure, catalog, postgres, sqlite};
 use crate::error::{Conflict, Error};
+use crate::sql;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection, Row, Transaction};
 use std::collections::BTreeSet;
 
@@ -49,7 +50,8 @@ impl Rebuilding {
     }
 }
 
-/// Takes away every table of this program's; [`Conflict::NotEmpty`] when there are accounts and `replace` is not given.
+/// Takes away every table of this program's; [`Conflict::NotEmpty`] when there are accounts and `replace` is not given,
+/// [`Conflict::AtWork`] when a process holds a lease.
 /// Tables of others stay, and stand in the way of ours with their names.
 pub(crate) async fn empty(tx: &mut AnyConnection, dialect: Dialect, replace: bool) -> Result<(), Failure> {
     let ours = names_made();
@@ -58,6 +60,15 @@ pub(crate) async fn empty(tx: &mut AnyConnection, dialect: Dialect, replace: boo
         let any = sqlx::query("SELECT 1 FROM accounts LIMIT 1");
         if any.fetch_optional(&mut *tx).await?.is_some() {
             return Err(Conflict::NotEmpty.into());
+        }
+    }
+    if found.iter().any(|table| table.name == "leases") {
+        let now = dialect.now_expression();
+        let held = sql::made(format!(
+            "SELECT name FROM leases WHERE expires_at > {now} LIMIT 1"
+        ));
+        if held.fetch_optional(&mut *tx).await?.is_some() {
+            return Err(Conflict::AtWork.into());
         }
     }
     let names = found.into_iter().map(|table| table.name);

@@ -221,6 +221,18 @@ pub(crate) async fn a_database_with_a_registry_is_kept(world: World) {
         replace: true,
         ..into(&world.url)
     };
+    assert!(
+        world
+            .metadata
+            .take_lease("upkeep", "server", 60_000)
+            .await
+            .unwrap()
+    );
+    let beside_a_server = Metadata::restore(&replacing, streamed(snapshot.clone())).await;
+    assert_eq!(conflict(beside_a_server), Conflict::AtWork);
+    assert!(world.metadata.any_lease_is_held().await.unwrap());
+    world.metadata.release_leases("server").await.unwrap();
+    assert!(!world.metadata.any_lease_is_held().await.unwrap());
     Metadata::restore(&replacing, streamed(snapshot)).await.unwrap();
     let again = world.again().await;
     assert_eq!(again.metadata.count_accounts().await.unwrap(), accounts);

@@ -147,7 +147,22 @@ async fn a_lost_database_comes_back_from_the_storage() {
     let made = filled.run(&["backup"]);
     let listed = filled.run(&["backup", "list"]);
     assert_eq!(listed[0]["name"], made["snapshot"]);
+    let beside_a_server = filled.refused(&["restore", "--replace"]);
+    assert!(
+        beside_a_server.err.contains("stop it first"),
+        "{}",
+        beside_a_server.err
+    );
     assert!(server.stop().status.success());
+    let with_a_snapshot = filled.refused(&["rebuild", "--replace"]);
+    assert!(
+        with_a_snapshot.err.contains("berth restore"),
+        "{}",
+        with_a_snapshot.err
+    );
+    let storage = filled.place.0.path().join("data/storage/documents");
+    let mode = fs::metadata(&storage).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "{}", storage.display());
     filled.lose_database();
     let report = filled.run(&["restore"]);
     assert_eq!(
