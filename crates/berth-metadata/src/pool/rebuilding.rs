@@ -3,7 +3,6 @@
 use super::migrate::{self, Step, Upgrade};
 use super::{Dialect, Failure, catalog, postgres, sqlite};
 use crate::error::{Conflict, Error};
-use crate::sql;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection, Row, Transaction};
 use std::collections::BTreeSet;
 
@@ -64,9 +63,9 @@ pub(crate) async fn empty(tx: &mut AnyConnection, dialect: Dialect, replace: boo
     }
     if found.iter().any(|table| table.name == "leases") {
         let now = dialect.now_expression();
-        let held = sql::made(format!(
+        let held = sqlx::query(AssertSqlSafe(format!(
             "SELECT name FROM leases WHERE expires_at > {now} LIMIT 1"
-        ));
+        )));
         if held.fetch_optional(&mut *tx).await?.is_some() {
             return Err(Conflict::AtWork.into());
         }
