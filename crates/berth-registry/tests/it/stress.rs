@@ -187,6 +187,7 @@ const UNUSED_FOR: Duration = Duration::from_millis(40);
 fn limits() -> Limits {
     Limits {
         upload_ttl: UNUSED_FOR,
+        bin_ttl: Duration::ZERO,
         upkeep: at_once(),
         ..Limits::default()
     }
