@@ -22,7 +22,7 @@ fn what_clients_delete_comes_back_as_it_was() {
         .variable("BERTH_SECRET_ACCESS_KEY", &key.secret);
 
     let image = server.image("team/debian:12");
-    let layout = sample::debian_image();
+    let layout = sample::gzip_debian_image();
     crane.ok(&["push", &layout.path().to_string_lossy(), &image]);
     let digest = docker.pull(&image);
     let deletions: [&dyn Fn(); 3] = [
