@@ -42,13 +42,14 @@ pub(super) const STEPS: &[Step] = steps![
     "0007_statistics",
     "0008_audit",
     "0018_audit_order",
-    "0023_upkeep",
-    "0019_maintenance",
+    "0019_upkeep",
+    "0020_maintenance",
     "0021_replicas",
-    "0024_ledger",
-    "0025_records",
-    "0022_bin",
-    "0035_listing",
+    "0022_ledger",
+    "0023_records",
+    "0024_bin",
+    "0025_upkeep_indexes",
+    "0026_listing",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

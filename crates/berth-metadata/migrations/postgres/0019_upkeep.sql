@@ -1,10 +1,7 @@
 -- Damage and its repair. A damaged blob is absent for every request; its row, links and manifests stay.
 ALTER TABLE blobs ADD COLUMN damaged_at BIGINT; -- since when its bytes are known to be missing or wrong
 ALTER TABLE blobs ADD COLUMN verified_at BIGINT NOT NULL DEFAULT 0; -- when its bytes last had its digest
-CREATE INDEX blobs_by_verification ON blobs (verified_at, digest);
-CREATE INDEX blobs_damaged ON blobs (digest) WHERE damaged_at IS NOT NULL;
 ALTER TABLE manifests ADD COLUMN damaged_at BIGINT; -- since when its bytes are known not to have its digest
-CREATE INDEX manifests_damaged ON manifests (repository_id, digest) WHERE damaged_at IS NOT NULL;
 
 -- Bytes that were found wrong, kept for a while to be looked at. The key of a blob that is still damaged is in here and
 -- in its row.
