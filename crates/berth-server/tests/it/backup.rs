@@ -161,8 +161,8 @@ async fn a_lost_database_comes_back_from_the_storage() {
         with_a_snapshot.err
     );
     let storage = filled.place.0.path().join("data/storage/documents");
-    let mode = fs::metadata(&storage).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o700, "{}", storage.display());
+    let bits = fs::metadata(&storage).unwrap().permissions().mode();
+    assert_eq!(bits & 0o777, 0o700, "{}", storage.display());
     filled.lose_database();
     let report = filled.run(&["restore"]);
     assert_eq!(
