@@ -42,7 +42,7 @@ async fn what_is_asked_for_is_done_and_told() {
     assert_ne!(page["runs"][0]["id"], done["id"]);
     let next = page["nextMarker"].as_str().unwrap();
     let next = installation
-        .signed(Method::GET, &format!("{RUNS}?marker={next}"), "")
+        .signed(Method::GET, &format!("{RUNS}?kind=reclaim&marker={next}"), "")
         .await
         .json();
     assert_eq!(next["runs"][0]["id"], done["id"]);
