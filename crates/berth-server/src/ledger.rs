@@ -2,7 +2,6 @@
 //! one.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use berth_registry::{Caller, Difference, Registry, Verified, now_ms, time_text};
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::admin::{Failure, must_exist};
 use crate::client;
-use crate::config::{self, Written};
+use crate::stores::{self, StoreArgs};
 use crate::table::{Form, Output, Table};
 
 #[derive(Debug, Subcommand)]
@@ -29,68 +28,30 @@ pub(crate) enum LedgerVerb {
 /// The arguments of `berth ledger verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    #[arg(
-        long,
-        value_name = "FILE",
-        help = "File with settings [variable: BERTH_CONFIG]"
-    )]
-    config: Option<PathBuf>,
-    #[arg(
-        long,
-        value_name = "PATH",
-        help = "Folder of the server's data [variable: BERTH_DATA_DIR]"
-    )]
-    data_dir: Option<String>,
-    #[arg(
-        long,
-        value_name = "DATABASE",
-        help = "Where the metadata are kept [variable: BERTH_DATABASE]"
-    )]
-    database: Option<String>,
-    #[arg(
-        long,
-        value_name = "STORAGE",
-        help = "Where the blobs are kept [variable: BERTH_STORAGE]"
-    )]
-    storage: Option<String>,
+    #[command(flatten)]
+    stores: StoreArgs,
     /// Seconds until what differs is looked at once more
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     pause: u64,
     /// Put right what quotas count wrongly
     #[arg(long)]
     repair: bool,
-    /// How the answer is printed
-    #[arg(long, value_enum, default_value_t = Output::Table)]
-    output: Output,
 }
 
 impl VerifyArgs {
     /// Compares, and answers what to print and whether all is as it should be.
     pub(crate) fn run(self) -> Result<(String, bool), Failure> {
-        let flags = [
-            ("data_dir", self.data_dir),
-            ("database", self.database),
-            ("storage", self.storage),
-        ];
-        let flags: BTreeMap<&'static str, String> = flags
-            .into_iter()
-            .filter_map(|(key, value)| Some((key, value?)))
-            .collect();
-        let settings = config::load(&Written::in_this_process(flags, self.config))?.settings;
+        let settings = self.stores.settings()?;
         must_exist(&settings)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(Failure::Runtime)?;
-        let verified = runtime.block_on(async {
+        let verified = stores::block_on(async {
             let registry = Registry::open(settings.registry()).await?;
             let how = (Duration::from_secs(self.pause), self.repair);
             let verified = registry.verify_ledger(&Caller::System, how).await;
             registry.close().await;
-            verified
+            Ok(verified?)
         })?;
         let equal = verified.differences.is_empty() && verified.unnamed == 0;
-        Ok((answer(&verified).print(self.output), equal))
+        Ok((answer(&verified).print(self.stores.output), equal))
     }
 }
 

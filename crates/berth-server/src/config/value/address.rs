@@ -105,6 +105,21 @@ fn without_password(address: &str) -> String {
     }
 }
 
+/// The scheme, host and port of an address that may have nothing else; `no_path` says why it has no path.
+pub(super) fn http_address(text: &str, no_path: &str) -> Result<String, String> {
+    let uri: http::Uri = text.parse().map_err(|_| "it is not an address".to_owned())?;
+    let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err("it does not start with http:// or https://".into());
+    };
+    if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+        return Err(format!("it has a path; {no_path}"));
+    }
+    if authority.as_str().contains('@') {
+        return Err("it has a user part".into());
+    }
+    Ok(format!("{scheme}://{authority}"))
+}
+
 impl Value for Origin {
     fn kind(&self) -> &'static str {
         "address"
@@ -115,17 +130,10 @@ impl Value for Origin {
     }
 
     fn assign(&mut self, text: &str) -> Result<(), String> {
-        let uri: http::Uri = text.parse().map_err(|_| "it is not an address".to_owned())?;
-        let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err("it does not start with http:// or https://".into());
-        };
-        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return Err("it has a path; clients look for the registry at the root of a host".into());
-        }
-        if authority.as_str().contains('@') {
-            return Err("it has a user part".into());
-        }
-        self.0 = Some(format!("{scheme}://{authority}"));
+        self.0 = Some(http_address(
+            text,
+            "clients look for the registry at the root of a host",
+        )?);
         Ok(())
     }
 

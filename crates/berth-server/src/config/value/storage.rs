@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::Value;
-use super::address::network;
+use super::address::{http_address, network};
 
 /// Where the blobs are: a folder, or a bucket of an S3 store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -101,17 +101,7 @@ impl Value for Endpoint {
     }
 
     fn assign(&mut self, text: &str) -> Result<(), String> {
-        let uri: http::Uri = text.parse().map_err(|_| "it is not an address".to_owned())?;
-        let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err("it does not start with http:// or https://".into());
-        };
-        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return Err("it has a path; the bucket is named in the setting storage".into());
-        }
-        if authority.as_str().contains('@') {
-            return Err("it has a user part".into());
-        }
-        self.0 = Some(format!("{scheme}://{authority}"));
+        self.0 = Some(http_address(text, "the bucket is named in the setting storage")?);
         Ok(())
     }
 
