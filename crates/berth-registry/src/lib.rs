@@ -30,6 +30,7 @@ mod migration;
 mod mirror;
 mod open;
 mod organization;
+mod outbound;
 mod pace;
 mod password;
 mod people;
@@ -100,13 +101,14 @@ pub use ledger::{
     Difference, DifferenceKind, Freed, Ledger, LedgerFigures, StoreFigures, TagFigures, Verified,
     WantedDeletion, WouldFree,
 };
-pub use limits::{Limits, MissingReferences, Quota, Upkeep};
+pub use limits::{Limits, MissingReferences, OutboundRules, Quota, Upkeep};
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};
 pub use migration::{Migration, MigrationProgress, MigrationReport, migrate};
 pub use mirror::{MirrorChange, WantedMirror};
 pub use open::{Settings, Storage};
 pub use organization::{ListedFor, OrganizationView};
+pub use outbound::{Outbound, OutboundClass, OutboundRefusal};
 pub use people::PersonChange;
 pub use project::Project;
 pub use quota::{QuotaUse, QuotasInUse};
@@ -148,6 +150,7 @@ pub struct Registry {
     identity: identity::Identity,
     counting: Arc<counting::Counting>,
     trail: audit::Trail,
+    outbound: Outbound,
     /// What this process is called in leases and runs.
     process: String,
 }
@@ -165,6 +168,7 @@ impl Registry {
         let counting = Arc::new(counting::Counting::open(&metadata).await?);
         Ok(Self {
             damage: damage::Watch::new(metadata.clone(), Arc::clone(&blobs)),
+            outbound: Outbound::new(limits.outbound.clone()),
             metadata,
             blobs,
             limits,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 /// What [`Limits::missing_references`] says of a manifest that names content which is not there.
 pub use berth_metadata::MissingReferences;
 
@@ -45,6 +47,8 @@ pub struct Limits {
     pub backup_keep: u32,
     /// How space comes back and damage is found.
     pub upkeep: Upkeep,
+    /// Which addresses are reached on behalf of users.
+    pub outbound: OutboundRules,
 }
 
 /// How the upkeep of stored bytes goes about its work.
@@ -62,6 +66,15 @@ pub struct Upkeep {
     pub scrub_interval: Duration,
     /// How long bytes that were found wrong are kept after their blob has others, or is gone.
     pub quarantine_ttl: Duration,
+}
+
+/// What the operator says about addresses.
+#[derive(Clone, Debug, Default)]
+pub struct OutboundRules {
+    /// Networks that may be reached whatever they are (setting `outbound.allow`).
+    pub allow: Vec<IpNet>,
+    /// Networks that are never reached, which wins (setting `outbound.deny`).
+    pub deny: Vec<IpNet>,
 }
 
 impl Upkeep {
@@ -136,6 +149,7 @@ impl Default for Limits {
             upkeep: Upkeep::default(),
             backup_every: Duration::from_hours(24),
             backup_keep: 7,
+            outbound: OutboundRules::default(),
         }
     }
 }

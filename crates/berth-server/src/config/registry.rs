@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 
 use berth_registry::{
-    AccessKeyPair, FirstStart, IdentitySettings, Limits, Opening, S3Settings, Storage, Upgrade, Upkeep,
+    AccessKeyPair, FirstStart, IdentitySettings, Limits, Opening, OutboundRules, S3Settings, Storage,
+    Upgrade, Upkeep,
 };
 
 use super::settings::{MissingReferences, Settings};
@@ -96,6 +97,10 @@ impl Settings {
                 scrub_rate: if self.scrub.enabled { self.scrub.rate.0 } else { 0 },
                 scrub_interval: self.scrub.interval,
                 quarantine_ttl: self.scrub.quarantine_ttl,
+            },
+            outbound: OutboundRules {
+                allow: self.outbound.allow.clone(),
+                deny: self.outbound.deny.clone(),
             },
             backup_every: self.backup.every.0,
             backup_keep: self.backup.keep.map_or(defaults.backup_keep, NonZeroU32::get),

@@ -4,6 +4,7 @@ use super::settings::Settings;
 use super::value::Value;
 
 /// One setting.
+#[derive(Clone, Copy)]
 pub(crate) struct Setting {
     /// Its name in berth.toml, with the section in front: `limits.layers_max`.
     pub(crate) key: &'static str,

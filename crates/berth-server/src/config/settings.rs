@@ -39,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) scrub: Scrub,
     pub(crate) backup: Backup,
     pub(crate) bin: Bin,
+    pub(crate) outbound: Outbound,
     pub(crate) log: Log,
 }
 
@@ -115,6 +116,13 @@ pub(crate) struct Backup {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bin {
     pub(crate) ttl: Duration,
+}
+
+/// Which addresses are reached on behalf of users.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Outbound {
+    pub(crate) allow: Vec<IpNet>,
+    pub(crate) deny: Vec<IpNet>,
 }
 
 /// What is logged, and how.
