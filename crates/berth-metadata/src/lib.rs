@@ -21,6 +21,7 @@ mod facts;
 mod grants;
 mod groups;
 mod instance;
+mod jobs;
 mod kept;
 mod keys;
 mod leases;
@@ -56,6 +57,7 @@ mod statistics;
 mod store_listing;
 mod sync_jobs;
 mod sync_rules;
+mod tag_events;
 mod tags;
 mod temporary_keys;
 mod triggers;
@@ -79,6 +81,7 @@ pub use facts::ManifestFacts;
 pub use grants::{Grant, GrantTarget, OrganizationFacts, Permission, RepositoryFacts, Standing};
 pub use groups::{Group, GroupRole};
 pub use instance::FirstAccount;
+pub use jobs::{Job, JobAgain, JobClaim, NewJob, PausedLane};
 pub use keys::{AccessKey, TemporaryLogin};
 pub use ledger::{
     Deleted, Freed, ImageRecount, KeyUse, KnownKey, LedgerFigures, LedgerImage, LedgerScope, LedgerView,
@@ -114,6 +117,7 @@ pub use statistics::{Counted, Counts, DayCounts, OrganizationUsage, PulledManife
 pub use store_listing::{DamagedUse, ListedBytes, Reconciled, WantedBlob};
 pub use sync_jobs::{HistoryOrder, NewSyncJobs, SyncJob};
 pub use sync_rules::{SyncRule, WantedSyncRule};
+pub use tag_events::{EventFollows, FollowJob, SYNC, TagEvent, region_lane};
 pub use tags::{
     Expected, MoveTag, TagColumn, TagMove, TagMovesPage, TagOrder, TagRow, TagSource, TagStart, TagsPage,
 };

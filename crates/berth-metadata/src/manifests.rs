@@ -82,6 +82,8 @@ pub struct PutManifest {
     pub expected: Option<Expected>,
     /// What to do about missing references.
     pub missing: MissingReferences,
+    /// The ids of the registries that it came through, by commas; empty when it is pushed here.
+    pub origin: String,
     /// Who pushes it.
     pub user_id: Option<String>,
     /// Milliseconds since the epoch.

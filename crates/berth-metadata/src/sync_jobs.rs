@@ -2,8 +2,10 @@
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
+use crate::jobs;
 use crate::pool::{Durability, Failure};
-use crate::sql::{Meaning, change, lists, made, markers};
+use crate::sql::{Meaning, first, lists, made, markers};
+use crate::tag_events::sync_job;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::BTreeSet;
@@ -114,7 +116,7 @@ async fn create(tx: &mut AnyConnection, new: &NewSyncJobs) -> Result<Vec<String>
          overwrite, status, operator_id, operator_name, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, 'waiting', $7, $8, $9, $9) \
          ON CONFLICT (repository_id, tag, region, remote_organization) WHERE status = 'waiting' \
-         DO UPDATE SET overwrite = excluded.overwrite";
+         DO UPDATE SET overwrite = excluded.overwrite RETURNING id";
     let held = held(tx, new.repository_id, &new.tags).await?;
     let (held, missing): (Vec<_>, Vec<_>) = new.tags.iter().cloned().partition(|tag| held.contains(tag));
     for tag in held {
@@ -128,7 +130,9 @@ async fn create(tx: &mut AnyConnection, new: &NewSyncJobs) -> Result<Vec<String>
             .bind(new.operator_id.clone())
             .bind(new.operator_name.clone())
             .bind(new.now);
-        change(tx, insert).await.reference(Conflict::RepositoryGone)?;
+        let row = first(tx, insert).await.reference(Conflict::RepositoryGone)?;
+        let row = row.ok_or_else(|| Failure::Broken("no id for a new copy".to_owned()))?;
+        jobs::queue(tx, &sync_job(row.try_get(0)?, new.region, new.now)).await?;
     }
     Ok(missing)
 }

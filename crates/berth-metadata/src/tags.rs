@@ -8,6 +8,7 @@ use crate::pool::{Durability, Failure};
 use crate::quotas;
 use crate::repository_lock::{self, Counts};
 use crate::sql::{change, first, in_one_row};
+use crate::tag_events::{self, Moved};
 use sqlx::{AnyConnection, Row};
 
 pub(crate) mod list;
@@ -107,6 +108,8 @@ pub(crate) struct Target<'a> {
     pub(crate) digest: &'a str,
     pub(crate) by: &'a By,
     pub(crate) why: TagChange,
+    /// The ids of the registries that it came through, by commas.
+    pub(crate) origin: &'a str,
 }
 
 /// Points a tag, which names `previous`, at a manifest that is stored; [`Conflict::TagQuota`]. Where `previous` is none,
@@ -125,7 +128,18 @@ pub(crate) async fn point(
         0
     } else {
         let named = (Some(target.digest), target.why);
-        note(tx, target.repository_id, tag, named, target.by).await?
+        let id = note(tx, target.repository_id, tag, named, target.by).await?;
+        let moved = Moved {
+            repository_id: target.repository_id,
+            tag,
+            digest: target.digest,
+            previous,
+            why: target.why,
+            by: target.by,
+            origin: target.origin,
+        };
+        tag_events::note(tx, moved).await?;
+        id
     };
     let point = sqlx::query(POINT)
         .bind(target.repository_id)

@@ -21,6 +21,8 @@ mod damage;
 mod failures;
 #[path = "contract/iam.rs"]
 mod iam;
+#[path = "contract/jobs.rs"]
+mod jobs;
 #[path = "contract/ledger.rs"]
 mod ledger;
 #[path = "contract/lists.rs"]
@@ -114,6 +116,13 @@ fn boxed<F: Future>(check: impl FnOnce() -> F) -> Pin<Box<F>> {
 }
 
 contract! {
+    jobs::jobs_are_claimed_in_turns_between_lanes,
+    jobs::of_many_who_claim_a_job_one_gets_it,
+    jobs::a_job_whose_process_died_is_claimed_again,
+    jobs::a_job_that_was_asked_for_again_is_done_once_more,
+    jobs::a_paused_lane_holds_up_nobody_else,
+    jobs::a_tag_that_moves_is_an_event_where_somebody_waits,
+    jobs::a_push_that_is_sent_elsewhere_replaces_the_one_that_waits,
     maintenance::a_lease_has_one_holder_until_it_ends,
     maintenance::of_many_who_want_a_lease_one_gets_it,
     maintenance::one_run_of_a_kind_is_open,

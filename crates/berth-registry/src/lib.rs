@@ -19,6 +19,7 @@ mod group;
 mod iam_token;
 mod identity;
 mod image;
+mod jobs;
 mod key;
 mod lease;
 mod ledger;
@@ -58,6 +59,7 @@ mod snapshot;
 mod statistics;
 mod sync;
 mod tag;
+mod tag_event;
 mod tag_pattern;
 mod temporary_key;
 mod throttle;
@@ -151,6 +153,9 @@ pub struct Registry {
     counting: Arc<counting::Counting>,
     trail: audit::Trail,
     outbound: Outbound,
+    jobs: jobs::Jobs,
+    /// What tells this registry from all others, whichever process answers.
+    id: String,
     /// What this process is called in leases and runs.
     process: String,
 }
@@ -164,6 +169,7 @@ impl Registry {
         limits: Limits,
         identity: &IdentitySettings,
     ) -> Result<Self, Error> {
+        let id = open::registry_id(&metadata).await?;
         let identity = identity::Identity::open(&metadata, identity).await?;
         let counting = Arc::new(counting::Counting::open(&metadata).await?);
         Ok(Self {
@@ -174,10 +180,17 @@ impl Registry {
             limits,
             uploads: upload::ActiveUploads::default(),
             identity,
+            id,
             counting,
             trail: audit::Trail::default(),
+            jobs: jobs::Jobs::default(),
             process: account::new_id(),
         })
+    }
+
+    /// What tells this registry from all others, whichever process answers.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The bounds this registry keeps.

@@ -1,6 +1,7 @@
 //! Upkeep that runs beside requests in small steps: unfinished uploads expire, content that nothing refers to
 //! is unlinked, what is too old is forgotten; and when the long work is done, what it is others know.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use berth_blob::Upload;
@@ -42,8 +43,10 @@ const ROUNDS_BETWEEN_ORPHANS: u64 = 24 * 60;
 
 impl Registry {
     /// Does the upkeep for as long as it is polled; a failed round is logged and tried again.
-    pub async fn maintain(&self) {
+    pub async fn maintain(self: &Arc<Self>) {
         tokio::join!(
+            self.follow(),
+            self.work(),
             self.upkeep(),
             self.do_wanted(),
             self.write_counts(),
@@ -172,7 +175,7 @@ impl Registry {
         for kind in MaintenanceKind::ALL {
             self.do_one_wanted(kind).await?;
         }
-        Ok(())
+        self.work_once().await
     }
 
     async fn round(&self) -> Result<(), Error> {

@@ -32,6 +32,8 @@ pub struct PushedManifest<'a> {
     pub body: ByteStream,
     /// What each tag must name for the push to happen; without it the last push wins.
     pub condition: Option<Condition>,
+    /// The ids of the registries that it came through, by commas, when a registry pushes it.
+    pub origin: Option<&'a str>,
 }
 
 /// What a pushed manifest became.
@@ -111,10 +113,12 @@ impl Registry {
             tags: tags.clone(),
             expected: pushed.condition,
             missing: self.limits.missing_references,
+            origin: pushed.origin.unwrap_or_default().to_owned(),
             user_id: caller.user_id().map(str::to_owned),
             now: now_ms(),
         };
         self.metadata.put_manifest(put).await.map_err(conflict)?;
+        self.jobs.tag_moved();
         if let Some(organization) = &standing.organization {
             self.counting.of(repository_id, organization).pushed();
         }

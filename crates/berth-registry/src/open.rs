@@ -110,6 +110,12 @@ impl Registry {
                 "the last records wait for the next start"
             );
         }
+        if let Err(error) = self.metadata.release_jobs(&self.process).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "jobs are free again by themselves, within a minute"
+            );
+        }
         // Whoever restores or migrates need not wait for their end.
         if let Err(error) = self.metadata.release_leases(&self.process).await {
             tracing::warn!(
@@ -139,14 +145,7 @@ async fn belongs_together(
     blobs: &dyn BlobStore,
     settings: &Settings,
 ) -> Result<(), Error> {
-    let id = match metadata.instance_value(REGISTRY_ID).await? {
-        Some(id) => id,
-        None => {
-            metadata
-                .set_instance_value_if_absent(REGISTRY_ID, &new_id())
-                .await?
-        }
-    };
+    let id = registry_id(metadata).await?;
     if blobs.claim(&id).await? == id {
         return Ok(());
     }
@@ -156,6 +155,16 @@ async fn belongs_together(
         settings.storage,
         without_secrets(&settings.database)
     )))
+}
+
+/// What tells the registry of this database from all others; made at its first start.
+pub(crate) async fn registry_id(metadata: &Metadata) -> Result<String, Error> {
+    match metadata.instance_value(REGISTRY_ID).await? {
+        Some(id) => Ok(id),
+        None => Ok(metadata
+            .set_instance_value_if_absent(REGISTRY_ID, &new_id())
+            .await?),
+    }
 }
 
 /// A database's address as it may be logged; its parameters may hold a password too.

@@ -326,6 +326,7 @@ fn put_of(
         tags: Vec::new(),
         expected: None,
         missing: MissingReferences::AcceptAll,
+        origin: String::new(),
         user_id: None,
         now,
     };

@@ -1,6 +1,8 @@
 //! Synchronisation of images to other regions: the rules for every push, and the copies that somebody asked for. Stores,
 //! checks and queues; copies nothing. Only administrators of the image's account set it.
 
+mod copy;
+
 use std::collections::BTreeSet;
 
 use berth_metadata::{

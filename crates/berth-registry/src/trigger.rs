@@ -2,6 +2,7 @@
 //! image may set its triggers, on the clusters that the account's administrators registered.
 
 mod condition;
+mod run;
 
 use berth_metadata::{Conflict, NewTrigger, TriggerRow, TriggerRun};
 use berth_oci::RepositoryName;

@@ -145,7 +145,11 @@ async fn serve(asked: &Asked<'_>, endpoint: Endpoint, body: axum::body::Body) ->
 fn ping(asked: &Asked<'_>) -> Result<Response, Error> {
     asked.login_first()?;
     Ok((
-        [("docker-distribution-api-version", "registry/2.0")],
+        [
+            ("docker-distribution-api-version", "registry/2.0"),
+            // So that a registry that sends copies here knows whether they came from here.
+            ("berth-registry-id", asked.app.registry.id()),
+        ],
         axum::Json(serde_json::json!({})),
     )
         .into_response())

@@ -171,6 +171,7 @@ async fn manifest(
         digest,
         by: &wanted.by,
         why: TagChange::BinRestore,
+        origin: "",
     };
     for (tag, now) in &gone {
         tags::point(tx, target, &tag.0, now.as_deref()).await?;

@@ -35,6 +35,7 @@ pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<Put
         digest: &put.digest,
         by: &by,
         why: TagChange::Push,
+        origin: &put.origin,
     };
     for (tag, named) in &previous {
         tags::point(tx, target, tag, named.as_deref()).await?;

@@ -74,6 +74,7 @@ async fn fill(metadata: &Metadata, organization_id: i64, (image, images): (&str,
             tags: vec![format!("v{n}")],
             expected: None,
             missing: MissingReferences::Refuse,
+            origin: String::new(),
             user_id: None,
             now: 1,
         };

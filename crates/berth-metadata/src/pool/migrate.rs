@@ -50,6 +50,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0024_bin",
     "0025_upkeep_indexes",
     "0026_listing",
+    "0027_jobs",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

@@ -126,6 +126,7 @@ async fn move_tag(tx: &mut AnyConnection, wanted: &MoveTag) -> Result<bool, Fail
         digest: &digest,
         by: &wanted.by,
         why: wanted.why,
+        origin: "",
     };
     point(tx, target, &wanted.tag, previous.as_deref()).await?;
     let counts = Counts {

@@ -189,6 +189,7 @@ pub(crate) async fn several_tags_move_together_and_leave_history(world: World) {
     let metadata = &world.metadata;
     let repository = world.repository().await;
     let put = |word: &str, tags: &[&str], now| PutManifest {
+        origin: String::new(),
         user_id: Some("u".to_owned()),
         now,
         ..tagged(manifest(repository.id, word, &[]), tags)

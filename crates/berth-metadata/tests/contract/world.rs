@@ -224,6 +224,7 @@ pub(crate) fn manifest(repository_id: i64, word: &str, blobs: &[&str]) -> PutMan
         tags: Vec::new(),
         expected: None,
         missing: MissingReferences::Refuse,
+        origin: String::new(),
         user_id: None,
         now: 100,
     }

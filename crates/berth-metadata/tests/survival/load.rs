@@ -60,6 +60,7 @@ impl Load {
             tags: vec![format!("tag{n}")],
             expected: None,
             missing: MissingReferences::Refuse,
+            origin: String::new(),
             user_id: None,
             now: 1,
         };

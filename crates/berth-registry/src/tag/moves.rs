@@ -58,7 +58,10 @@ impl Registry {
             why: TagChange::Retag,
         };
         match self.metadata.move_tag(wanted).await {
-            Ok(true) => Ok(()),
+            Ok(true) => {
+                self.jobs.tag_moved();
+                Ok(())
+            }
             Ok(false) => Err(Error::ManifestUnknown(Reference::Tag(retag.source))),
             Err(berth_metadata::Error::Conflict(Conflict::TagMoved { .. })) => {
                 Err(Error::Exists(format!("tag {}", retag.destination)))
@@ -96,6 +99,7 @@ impl Registry {
             why: TagChange::SetBack,
         };
         if self.metadata.move_tag(wanted).await? {
+            self.jobs.tag_moved();
             return Ok(());
         }
         Err(Error::Unknown(format!(

@@ -253,6 +253,7 @@ impl TestRegistry {
             content_type: None,
             body: body(vec![Ok(manifest.to_vec())]),
             condition,
+            origin: None,
         };
         self.registry
             .put_manifest(&admin(), &name(repository), pushed)

@@ -197,6 +197,7 @@ async fn several_tags_come_with_one_digest() {
         content_type: Some("application/vnd.oci.image.manifest.v1+json"),
         body: body(vec![Ok(manifest.clone())]),
         condition: None,
+        origin: None,
     };
     let stored = test
         .registry

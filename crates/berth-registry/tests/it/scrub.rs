@@ -81,6 +81,7 @@ async fn a_manifest_that_is_not_its_digest_is_found_and_a_push_heals_it() {
         tags: Vec::new(),
         expected: None,
         missing: MissingReferences::Refuse,
+        origin: String::new(),
         user_id: None,
         now: 0,
     };

@@ -16,6 +16,8 @@ pub(super) const DIGEST: HeaderName = HeaderName::from_static("docker-content-di
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 /// The header that says a tag was set.
 const TAG: HeaderName = HeaderName::from_static("oci-tag");
+/// The header that names the registries that a copy came through, so that none sends it back to one of them.
+const SYNC_PATH: HeaderName = HeaderName::from_static("berth-sync-path");
 /// What a digest names never changes.
 pub(super) const IMMUTABLE: &str = "max-age=31536000, immutable";
 /// What a tag names may change at any time; a client that kept it asks again with its `ETag`.
@@ -70,6 +72,7 @@ pub(super) async fn put(
         content_type: asked.header(CONTENT_TYPE),
         body: Box::pin(body::bytes(body)),
         condition: condition(asked),
+        origin: asked.header(SYNC_PATH),
     };
     let stored = asked
         .app

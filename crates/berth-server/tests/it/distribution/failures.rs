@@ -26,6 +26,7 @@ async fn a_broken_row_is_500_and_tells_nothing() {
         tags: Vec::new(),
         expected: None,
         missing: MissingReferences::Refuse,
+        origin: String::new(),
         user_id: None,
         now: 0,
     });

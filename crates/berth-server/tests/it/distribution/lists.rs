@@ -29,6 +29,7 @@ async fn tag_all(world: &World, repository: &str, tags: Vec<String>) {
         tags,
         expected: None,
         missing: MissingReferences::Refuse,
+        origin: String::new(),
         user_id: None,
         now: 0,
     });

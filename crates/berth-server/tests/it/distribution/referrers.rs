@@ -185,6 +185,7 @@ async fn generate(world: &World, subject: &str, count: usize, padding: usize) ->
             tags: Vec::new(),
             expected: None,
             missing: MissingReferences::Refuse,
+            origin: String::new(),
             user_id: None,
             now: 0,
         });

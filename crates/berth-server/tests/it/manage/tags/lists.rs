@@ -109,6 +109,7 @@ async fn a_list_holds_no_more_manifests_than_memory_bears() {
             tags: vec![format!("v{n}"), format!("w{n}")],
             expected: None,
             missing: MissingReferences::AcceptAll,
+            origin: String::new(),
             user_id: None,
             now: n,
         };

@@ -1,0 +1,259 @@
+//! Work beside requests that goes on until it is done, whatever happens to the process: claimed, held, tried again. What
+//! the work is, others know; their subjects' rows tell people how it goes.
+//!
+//! A job may run twice, when the process that held it stood still for longer than it may; so all that jobs do can be done
+//! twice.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use berth_metadata::{Job, JobAgain, JobClaim};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::Registry;
+use crate::clock::now_ms;
+use crate::error::Error;
+
+/// Time between two looks for work that another process queued.
+const LOOKED_FOR_EVERY: Duration = Duration::from_secs(2);
+/// How long a job is held without a word of its process.
+const HELD_MS: i64 = 60_000;
+const RENEWED_EVERY: Duration = Duration::from_secs(20);
+/// The first pause after a failure; each further one doubles it.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+const AGAIN_AFTER_MAX: Duration = Duration::from_mins(10);
+
+/// A kind of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JobKind {
+    /// A run of a trigger: of the row in its history.
+    Trigger,
+    /// A copy of a tag to another region: of the copy's row.
+    Sync,
+}
+
+impl JobKind {
+    const ALL: [Self; 2] = [Self::Trigger, Self::Sync];
+
+    /// Its name in the database.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Trigger => "trigger",
+            Self::Sync => berth_metadata::SYNC,
+        }
+    }
+
+    /// Jobs that one process does at once, and how many of them for one place outside.
+    fn at_once(self) -> (usize, i64) {
+        match self {
+            Self::Trigger => (32, 16),
+            Self::Sync => (8, 4),
+        }
+    }
+}
+
+/// How a turn of a job ended.
+#[derive(Clone, Debug)]
+pub(crate) enum JobEnd {
+    /// Nothing is left to do; it may have failed for good.
+    Done,
+    /// It goes on later.
+    Again {
+        /// When.
+        after: Duration,
+        /// Why its whole lane waits until then, if it does.
+        pause: Option<String>,
+    },
+}
+
+/// What the work of this process waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Jobs {
+    moved: Notify,
+    queued: [Notify; JobKind::ALL.len()],
+}
+
+impl Jobs {
+    /// Says that a tag may have moved: what follows is queued at once, and not at the next look.
+    pub(crate) fn tag_moved(&self) {
+        self.moved.notify_one();
+    }
+
+    /// Says that work was queued.
+    pub(crate) fn queued(&self, kind: JobKind) {
+        self.queued[kind as usize].notify_one();
+    }
+
+    /// Until a tag may have moved, here or elsewhere.
+    pub(crate) async fn a_tag_moved(&self) {
+        tokio::select! {
+            () = self.moved.notified() => {}
+            () = tokio::time::sleep(LOOKED_FOR_EVERY) => {}
+        }
+    }
+
+    async fn some_queued(&self, kind: JobKind) {
+        tokio::select! {
+            () = self.queued[kind as usize].notified() => {}
+            () = tokio::time::sleep(LOOKED_FOR_EVERY) => {}
+        }
+    }
+}
+
+/// How long to wait after that many failed attempts, 1 for the first.
+pub(crate) fn pause_after(attempts: i64) -> Duration {
+    let doublings = u32::try_from(attempts.clamp(1, 20) - 1).expect("a small number");
+    AGAIN_AFTER.saturating_mul(1 << doublings).min(AGAIN_AFTER_MAX)
+}
+
+impl Registry {
+    /// Does queued work for as long as it is polled.
+    pub(crate) async fn work(self: &Arc<Self>) {
+        let kinds = JobKind::ALL.map(|kind| self.work_on(kind));
+        futures_util::future::join_all(kinds).await;
+    }
+
+    async fn work_on(self: &Arc<Self>, kind: JobKind) {
+        let (at_once, _) = kind.at_once();
+        let mut running = JoinSet::new();
+        loop {
+            while running.try_join_next().is_some() {}
+            if running.len() >= at_once {
+                running.join_next().await;
+                continue;
+            }
+            match self.claim(kind).await {
+                Ok(Some(job)) => {
+                    let registry = Arc::clone(self);
+                    running.spawn(async move { registry.turn(kind, job).await });
+                }
+                Ok(None) => self.jobs.some_queued(kind).await,
+                Err(error) => {
+                    tracing::warn!(
+                        kind = kind.as_str(),
+                        error = &error as &dyn std::error::Error,
+                        "no work could be claimed"
+                    );
+                    tokio::time::sleep(LOOKED_FOR_EVERY).await;
+                }
+            }
+        }
+    }
+
+    /// Does all work that is due now, for whoever does not [`maintain`](Self::maintain).
+    pub(crate) async fn work_once(&self) -> Result<(), Error> {
+        self.follow_events().await?;
+        for kind in JobKind::ALL {
+            while let Some(job) = self.claim(kind).await? {
+                self.turn(kind, job).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn claim(&self, kind: JobKind) -> Result<Option<Job>, Error> {
+        let claim = JobClaim {
+            kind: kind.as_str(),
+            holder: self.process.clone(),
+            held_ms: HELD_MS,
+            lane_max: kind.at_once().1,
+            now: now_ms(),
+        };
+        Ok(self.metadata.claim_job(claim).await?)
+    }
+
+    /// One turn of a job, held until its end.
+    async fn turn(&self, kind: JobKind, job: Job) {
+        let ended = tokio::select! {
+            // First: after a pause of the whole process both are ready, and the job may be another's.
+            biased;
+            () = self.hold_lost(job.id) => {
+                tracing::warn!(kind = kind.as_str(), job = job.id, "lost a job, which another process will do");
+                return;
+            }
+            ended = self.do_job(kind, &job) => ended,
+        };
+        let kept = match ended {
+            Ok(JobEnd::Done) => self.metadata.end_job(kind.as_str(), &job, &self.process).await,
+            Ok(JobEnd::Again { after, pause }) => self.postpone(kind, &job, (after, pause)).await,
+            Err(error) => {
+                tracing::warn!(
+                    kind = kind.as_str(),
+                    subject = job.subject,
+                    attempts = job.attempts,
+                    error = &error as &dyn std::error::Error,
+                    "a job failed and will be tried again"
+                );
+                self.postpone(kind, &job, (pause_after(job.attempts), None)).await
+            }
+        };
+        if let Err(error) = kept {
+            tracing::warn!(
+                kind = kind.as_str(),
+                subject = job.subject,
+                error = &error as &dyn std::error::Error,
+                "how a job ended could not be kept, it will be done again"
+            );
+        }
+    }
+
+    async fn postpone(
+        &self,
+        kind: JobKind,
+        job: &Job,
+        (after, pause): (Duration, Option<String>),
+    ) -> Result<(), berth_metadata::Error> {
+        let due_at = now_ms().saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
+        let again = JobAgain {
+            due_at,
+            pause: pause.map(|reason| (due_at, reason)),
+        };
+        self.metadata
+            .postpone_job(kind.as_str(), job, &self.process, again)
+            .await
+    }
+
+    /// Holds a job for as long as it is polled and the job is ours.
+    async fn hold_lost(&self, id: i64) {
+        let held = Duration::from_millis(HELD_MS.unsigned_abs());
+        let mut told_at = tokio::time::Instant::now();
+        loop {
+            let renewed = async {
+                tokio::time::sleep(RENEWED_EVERY).await;
+                let asked_at = tokio::time::Instant::now();
+                (
+                    asked_at,
+                    self.metadata.renew_job(id, &self.process, HELD_MS).await,
+                )
+            };
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(told_at + held) => return,
+                (asked_at, renewed) = renewed => match renewed {
+                    Ok(true) => told_at = asked_at,
+                    Ok(false) => return,
+                    Err(error) => tracing::warn!(
+                        job = id,
+                        error = &error as &dyn std::error::Error,
+                        "a job could not be held for longer"
+                    ),
+                },
+            }
+        }
+    }
+
+    /// The futures of the kinds are large; one of them is on the heap at a time.
+    fn do_job<'a>(
+        &'a self,
+        kind: JobKind,
+        job: &'a Job,
+    ) -> Pin<Box<dyn Future<Output = Result<JobEnd, Error>> + Send + 'a>> {
+        match kind {
+            JobKind::Trigger => Box::pin(self.run_trigger_job(job)),
+            JobKind::Sync => Box::pin(self.run_sync_job(job)),
+        }
+    }
+}

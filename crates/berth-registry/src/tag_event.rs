@@ -1,0 +1,62 @@
+//! What follows when a tag came to name something else: triggers that wait for it, regions that it is sent to. Only queues
+//! it; each is done as a job.
+
+use std::sync::Arc;
+
+use berth_metadata::{EventFollows, TagEvent};
+use berth_oci::Tag;
+
+use crate::Registry;
+use crate::clock::now_ms;
+use crate::error::Error;
+use crate::jobs::JobKind;
+
+/// Events of one look.
+const AT_ONCE: i64 = 100;
+
+impl Registry {
+    /// Queues what follows from events for as long as it is polled.
+    pub(crate) async fn follow(self: &Arc<Self>) {
+        loop {
+            if let Err(error) = self.follow_events().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what follows from pushes could not be queued and will be later"
+                );
+            }
+            self.jobs.a_tag_moved().await;
+        }
+    }
+
+    /// Queues what follows from all events that there are.
+    pub(crate) async fn follow_events(&self) -> Result<(), Error> {
+        loop {
+            let events = self.metadata.tag_events(AT_ONCE).await?;
+            if events.is_empty() {
+                return Ok(());
+            }
+            for event in events {
+                let follows = self.what_follows(&event).await?;
+                let kinds = (!follows.triggers.is_empty(), !follows.sync_rules.is_empty());
+                self.metadata.settle_event(event, follows, now_ms()).await?;
+                if kinds.0 {
+                    self.jobs.queued(JobKind::Trigger);
+                }
+                if kinds.1 {
+                    self.jobs.queued(JobKind::Sync);
+                }
+            }
+        }
+    }
+
+    async fn what_follows(&self, event: &TagEvent) -> Result<EventFollows, Error> {
+        let tag: Tag = event
+            .tag
+            .parse()
+            .map_err(|error| Error::internal("reading the tag of an event", error))?;
+        Ok(EventFollows {
+            triggers: self.triggers_for(event.repository_id, &tag).await?,
+            sync_rules: self.sync_rules_for(event).await?,
+        })
+    }
+}
