@@ -21,6 +21,12 @@ mod identity;
 mod image;
 mod jobs;
 mod key;
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "triggers and the registration of clusters are built on it next"
+)]
+mod kubernetes;
 mod lease;
 mod ledger;
 mod limits;
