@@ -2,7 +2,8 @@
 //! no variable, whatever the login says.
 
 use std::error::Error as _;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
@@ -11,6 +12,7 @@ use kube::Client;
 use kube::client::{Body, ClientBuilder};
 use reqwest::{Certificate, Identity};
 use serde::{Deserialize, Serialize};
+use tower_service::Service;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::error::{KubernetesError, said};
@@ -56,6 +58,7 @@ pub(crate) struct Place {
     pub(crate) credential: Credential,
 }
 
+#[derive(Clone)]
 struct Connection {
     http: reqwest::Client,
     server: String,
@@ -92,18 +95,29 @@ pub(super) fn client(http: reqwest::ClientBuilder, place: &Place) -> Result<Clie
         }
     }
     let http = http.build();
-    let connection = Arc::new(Connection {
+    let connection = Connection {
         http: http.map_err(|error| {
             KubernetesError::Refused(format!("the cluster cannot be spoken to: {}", root(&error)))
         })?,
         server: place.server.clone(),
         authorization,
-    });
-    let service = tower::service_fn(move |request| {
-        let connection = Arc::clone(&connection);
-        async move { connection.send(request).await }
-    });
-    Ok(ClientBuilder::new(service, "default").build())
+    };
+    Ok(ClientBuilder::new(connection, "default").build())
+}
+
+impl Service<Request<Body>> for Connection {
+    type Response = Response<Body>;
+    type Error = KubernetesError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, KubernetesError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), KubernetesError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let connection = self.clone();
+        Box::pin(async move { connection.send(request).await })
+    }
 }
 
 impl Connection {

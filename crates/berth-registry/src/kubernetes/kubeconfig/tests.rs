@@ -1,3 +1,5 @@
+//! What of such a file is read, and what is refused.
+
 use super::*;
 
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";

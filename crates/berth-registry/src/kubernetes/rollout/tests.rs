@@ -1,3 +1,5 @@
+//! The status of workloads, and what is made of it.
+
 use serde_json::{Value, json};
 
 use super::*;
