@@ -9,6 +9,7 @@ mod authorization_coverage;
 mod backup;
 mod berth;
 mod client;
+mod clock;
 mod command_line;
 mod commands;
 mod content;

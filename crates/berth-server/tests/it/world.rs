@@ -13,6 +13,7 @@ use http::Method;
 
 use crate::berth::{Place, Server};
 use crate::client::Client;
+use crate::clock::Clock;
 use crate::installation::{ACCESS_KEY_ID, Answer, LOGIN_KEY, VARIABLES, basic, signature};
 use crate::stores::Stores;
 
@@ -26,6 +27,7 @@ const ELSEWHERE: &str = "elsewhere";
 pub(crate) struct World {
     server: Option<Server>,
     flags: Vec<String>,
+    clock: Option<Clock>,
     pub(crate) place: Place,
     stores: Stores,
     /// The rows, for what no request makes yet.
@@ -47,9 +49,19 @@ impl World {
 
     /// A server with more flags.
     pub(crate) async fn start_with(flags: &[&str]) -> Self {
+        Self::start_in(Place::new(), flags, None).await
+    }
+
+    /// A server with more flags, whose clock the test moves.
+    pub(crate) async fn start_with_clock(flags: &[&str]) -> Self {
         let place = Place::new();
+        let clock = Clock::new(&place);
+        Self::start_in(place, flags, Some(clock)).await
+    }
+
+    async fn start_in(place: Place, flags: &[&str], clock: Option<Clock>) -> Self {
         let stores = Stores::new(&place);
-        let server = serve(&place, &stores, flags);
+        let server = serve(&place, &stores, flags, clock.as_ref());
         let data = place.0.path().join("data");
         let registry = Registry::open(Settings {
             database: stores.database.clone(),
@@ -76,6 +88,7 @@ impl World {
         };
         Self {
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            clock,
             server: Some(server),
             place,
             metadata: Metadata::open(&stores.database).await.unwrap(),
@@ -89,12 +102,18 @@ impl World {
         self.server.as_ref().unwrap().address
     }
 
+    /// Puts the server's clock so far ahead of the true time.
+    pub(crate) fn move_clock(&self, ahead: Duration) {
+        let clock = self.clock.as_ref().expect("started with a clock");
+        clock.set(ahead.as_secs());
+    }
+
     /// Ends the server as an operator does, and starts it again; clients made before find it no more.
     pub(crate) fn restart(&mut self) {
         let ended = self.server.take().unwrap().stop();
         assert!(ended.status.success(), "{}", ended.err);
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
-        let server = serve(&self.place, &self.stores, &flags);
+        let server = serve(&self.place, &self.stores, &flags, self.clock.as_ref());
         self.admin.url = format!("http://{}", server.address);
         self.server = Some(server);
     }
@@ -195,6 +214,8 @@ impl World {
     }
 }
 
-fn serve(place: &Place, stores: &Stores, flags: &[&str]) -> Server {
-    place.serve_with(flags, &stores.variables(VARIABLES))
+fn serve(place: &Place, stores: &Stores, flags: &[&str], clock: Option<&Clock>) -> Server {
+    let mut variables = stores.variables(VARIABLES);
+    variables.extend(clock.iter().flat_map(|clock| clock.variables()));
+    place.serve_with(flags, &variables)
 }
