@@ -1,4 +1,4 @@
-//! Clusters that an account's triggers act on. Knows no cryptography: tokens arrive sealed.
+//! Clusters that an account's triggers act on. Knows no cryptography: logins arrive sealed.
 
 use crate::Metadata;
 use crate::accounts;
@@ -23,18 +23,39 @@ pub struct Cluster {
     pub server: String,
     /// Certificates in PEM that its server is trusted by; empty for those that the machine trusts.
     pub certificate_authority: String,
-    /// The bearer token, sealed by the caller.
-    pub token_encrypted: Vec<u8>,
+    /// What `credential_encrypted` holds, in the caller's words.
+    pub credential_kind: String,
+    /// What Berth signs in with, sealed by the caller.
+    pub credential_encrypted: Vec<u8>,
+    /// Where it is looked at; nothing stands for the whole cluster.
+    pub namespaces: Vec<String>,
+    /// What the last check found.
+    pub check: ClusterCheck,
+    /// Milliseconds since the epoch: when what runs there was last known whole, if ever.
+    pub looked_at: Option<i64>,
+    /// Why what runs there is not known since; empty when it is.
+    pub look_problem: String,
     /// Milliseconds since the epoch.
     pub created_at: i64,
     /// Milliseconds since the epoch; grows with each change.
     pub updated_at: i64,
 }
 
+/// What a check of a cluster found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterCheck {
+    /// Milliseconds since the epoch; none when it was never checked as it is now.
+    pub at: Option<i64>,
+    /// The version of its server; empty when it never told.
+    pub version: String,
+    /// What is wrong, as a sentence; empty when nothing is.
+    pub problem: String,
+}
+
 macro_rules! cluster_columns {
     () => {
-        "SELECT id, account_id, cluster_id, name, server, certificate_authority, token_encrypted, created_at, \
-         updated_at FROM clusters "
+        "SELECT id, account_id, cluster_id, name, server, certificate_authority, token_encrypted, credential_kind, \
+         namespaces, version, checked_at, problem, looked_at, look_problem, created_at, updated_at FROM clusters "
     };
 }
 
@@ -43,7 +64,8 @@ impl Metadata {
     /// name, [`Conflict::TooMany`], [`Conflict::AccountGone`].
     pub async fn create_cluster(&self, cluster: Cluster, limit: i64) -> Result<(), Error> {
         const INSERT: &str = "INSERT INTO clusters (account_id, cluster_id, name, server, certificate_authority, \
-             token_encrypted, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)";
+             token_encrypted, created_at, updated_at, credential_kind, namespaces, version, checked_at, problem) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12)";
         const COUNT: &str = "SELECT COUNT(*) FROM clusters WHERE account_id = $1";
         self.pool
             .write(
@@ -59,8 +81,13 @@ impl Metadata {
                             .bind(cluster.name.clone())
                             .bind(cluster.server.clone())
                             .bind(cluster.certificate_authority.clone())
-                            .bind(cluster.token_encrypted.clone())
-                            .bind(cluster.created_at);
+                            .bind(cluster.credential_encrypted.clone())
+                            .bind(cluster.created_at)
+                            .bind(cluster.credential_kind.clone())
+                            .bind(cluster.namespaces.join(","))
+                            .bind(cluster.check.version.clone())
+                            .bind(cluster.check.at)
+                            .bind(cluster.check.problem.clone());
                         change(tx, insert).await.unique(Conflict::Taken)?;
                         Ok(())
                     })
@@ -93,7 +120,8 @@ impl Metadata {
     /// when it is gone or another request changed it since, [`Conflict::Taken`] when its new name is.
     pub async fn update_cluster(&self, cluster: Cluster, read_at: i64) -> Result<(), Error> {
         const UPDATE: &str = "UPDATE clusters SET name = $3, server = $4, certificate_authority = $5, \
-             token_encrypted = $6, updated_at = $7 WHERE id = $1 AND updated_at = $2";
+             token_encrypted = $6, updated_at = $7, credential_kind = $8, namespaces = $9, version = $10, \
+             checked_at = $11, problem = $12 WHERE id = $1 AND updated_at = $2";
         self.pool
             .write(
                 "change a cluster",
@@ -107,8 +135,13 @@ impl Metadata {
                             .bind(cluster.name.clone())
                             .bind(cluster.server.clone())
                             .bind(cluster.certificate_authority.clone())
-                            .bind(cluster.token_encrypted.clone())
-                            .bind(cluster.updated_at);
+                            .bind(cluster.credential_encrypted.clone())
+                            .bind(cluster.updated_at)
+                            .bind(cluster.credential_kind.clone())
+                            .bind(cluster.namespaces.join(","))
+                            .bind(cluster.check.version.clone())
+                            .bind(cluster.check.at)
+                            .bind(cluster.check.problem.clone());
                         match change(tx, update).await.unique(Conflict::Taken)? {
                             0 => Err(Conflict::Changed.into()),
                             _ => Ok(()),
@@ -117,6 +150,37 @@ impl Metadata {
                 },
             )
             .await
+    }
+
+    /// Notes what a check found of a cluster as it was at `read_at`; nothing when it was changed since.
+    pub async fn note_cluster_check(&self, id: i64, read_at: i64, check: ClusterCheck) -> Result<(), Error> {
+        const UPDATE: &str = "UPDATE clusters SET version = $3, checked_at = $4, problem = $5 \
+             WHERE id = $1 AND updated_at = $2";
+        let statement = move || {
+            sqlx::query(UPDATE)
+                .bind(id)
+                .bind(read_at)
+                .bind(check.version.clone())
+                .bind(check.at)
+                .bind(check.problem.clone())
+        };
+        self.change("note the check of a cluster", Durability::Durable, statement)
+            .await
+            .map(drop)
+    }
+
+    /// The cluster of that row.
+    pub async fn cluster_by_row(&self, id: i64) -> Result<Option<Cluster>, Error> {
+        const FIND: &str = concat!(cluster_columns!(), "WHERE id = $1");
+        self.find("find a cluster by its row", sqlx::query(FIND).bind(id), read)
+            .await
+    }
+
+    /// Clusters of all accounts in the order of their rows, `limit` at most, beyond the row `after`.
+    pub async fn clusters_after(&self, after: i64, limit: i64) -> Result<Vec<Cluster>, Error> {
+        const LIST: &str = concat!(cluster_columns!(), "WHERE id > $1 ORDER BY id LIMIT $2");
+        let statement = sqlx::query(LIST).bind(after).bind(limit);
+        self.list("list all clusters", statement, read).await
     }
 
     /// Deletes a cluster, false when the account has none of that id; [`Conflict::InUse`] while a trigger names it.
@@ -157,7 +221,20 @@ fn read(row: &AnyRow) -> Result<Cluster, Failure> {
         name: row.try_get("name")?,
         server: row.try_get("server")?,
         certificate_authority: row.try_get("certificate_authority")?,
-        token_encrypted: row.try_get("token_encrypted")?,
+        credential_kind: row.try_get("credential_kind")?,
+        credential_encrypted: row.try_get("token_encrypted")?,
+        namespaces: row
+            .try_get::<String, _>("namespaces")?
+            .split_terminator(',')
+            .map(str::to_owned)
+            .collect(),
+        check: ClusterCheck {
+            at: row.try_get("checked_at")?,
+            version: row.try_get("version")?,
+            problem: row.try_get("problem")?,
+        },
+        looked_at: row.try_get("looked_at")?,
+        look_problem: row.try_get("look_problem")?,
         created_at: row.try_get("created_at")?,
         updated_at: row.try_get("updated_at")?,
     })

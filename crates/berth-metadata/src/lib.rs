@@ -46,6 +46,7 @@ mod regions;
 mod repositories;
 mod repository_lock;
 mod retentions;
+mod running_images;
 mod scrub;
 mod search;
 mod secrets;
@@ -74,7 +75,7 @@ pub use binning::BinKind;
 pub use blobs::{BlobRow, LinkedBlob, UnlinkOutcome};
 pub use by::{By, Deletion, TagChange, Untagged};
 pub use byte_quotas::{ByteQuota, ByteRecount};
-pub use clusters::Cluster;
+pub use clusters::{Cluster, ClusterCheck};
 pub use damage::{Affected, Damage, DamageFound, Damaged};
 pub use error::{Conflict, Error, QuotaFull, QuotaPlace};
 pub use facts::ManifestFacts;
@@ -104,6 +105,7 @@ pub use repositories::{
     RepositoryPage, RepositoryQuery, RepositorySet,
 };
 pub use retentions::{NewRetention, RetentionDeletion, RetentionLogRow, RetentionRow};
+pub use running_images::{RunningImage, RunningWorkload};
 pub use scrub::{BlobsDue, ManifestBytes};
 pub use search::{ContentHit, RepositoryHit, Searcher};
 pub use secrets::SigningKeyRow;

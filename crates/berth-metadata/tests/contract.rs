@@ -49,6 +49,8 @@ mod races;
 mod records;
 #[path = "contract/recovery.rs"]
 mod recovery;
+#[path = "contract/running.rs"]
+mod running;
 #[path = "contract/scrub.rs"]
 mod scrub;
 #[path = "contract/search.rs"]
@@ -223,6 +225,8 @@ contract! {
     content::long_lists_of_references_are_stored_whole,
     outside::clusters_belong_to_one_account,
     outside::a_cluster_with_triggers_is_not_deleted,
+    running::what_runs_is_replaced_whole,
+    running::only_images_of_the_clusters_account_count,
     outside::regions_belong_to_one_account,
     outside::a_deleted_region_cancels_what_waits_for_it,
     outside::an_organization_is_one_mirror_at_most,

@@ -56,7 +56,12 @@ impl Registry {
         let cluster = Cluster {
             id: 0,
             account_id: user.account_id.clone(),
-            token_encrypted: self.sealed_token(&user.account_id, &cluster_id, &wanted.token)?,
+            credential_kind: "token".to_owned(),
+            namespaces: Vec::new(),
+            check: berth_metadata::ClusterCheck::default(),
+            looked_at: None,
+            look_problem: String::new(),
+            credential_encrypted: self.sealed_token(&user.account_id, &cluster_id, &wanted.token)?,
             cluster_id,
             name: wanted.name,
             server,
@@ -108,7 +113,7 @@ impl Registry {
             cluster.certificate_authority = certificates;
         }
         if let Some(token) = change.token {
-            cluster.token_encrypted = self.sealed_token(&user.account_id, cluster_id, &token)?;
+            cluster.credential_encrypted = self.sealed_token(&user.account_id, cluster_id, &token)?;
         }
         cluster.updated_at = now_ms().max(before.updated_at + 1);
         let what = format!("a cluster of the name '{}'", cluster.name);

@@ -51,6 +51,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0025_upkeep_indexes",
     "0026_listing",
     "0027_jobs",
+    "0029_clusters",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

@@ -1,7 +1,9 @@
 //! Clusters, regions and mirrors: what an account's administrators register.
 
 use crate::world::{World, conflict, id, name};
-use berth_metadata::{Cluster, Conflict, HistoryOrder, Metadata, Mirror, NewSyncJobs, NewTrigger, Region};
+use berth_metadata::{
+    Cluster, ClusterCheck, Conflict, HistoryOrder, Metadata, Mirror, NewSyncJobs, NewTrigger, Region,
+};
 
 pub(crate) fn cluster(account_id: &str, cluster_id: &str, name: &str) -> Cluster {
     Cluster {
@@ -11,7 +13,16 @@ pub(crate) fn cluster(account_id: &str, cluster_id: &str, name: &str) -> Cluster
         name: name.to_owned(),
         server: "https://cluster.example:6443".to_owned(),
         certificate_authority: "PEM".to_owned(),
-        token_encrypted: vec![1, 0, 255],
+        credential_kind: "token".to_owned(),
+        credential_encrypted: vec![1, 0, 255],
+        namespaces: vec!["shop".to_owned(), "web".to_owned()],
+        check: ClusterCheck {
+            at: Some(5),
+            version: "v1.20.2".to_owned(),
+            problem: String::new(),
+        },
+        looked_at: None,
+        look_problem: String::new(),
         created_at: 5,
         updated_at: 5,
     }
@@ -76,7 +87,10 @@ pub(crate) async fn clusters_belong_to_one_account(world: World) {
     assert_eq!(metadata.cluster(&other, "c2").await.unwrap(), None);
 
     let changed = Cluster {
-        token_encrypted: vec![9],
+        credential_kind: "certificate".to_owned(),
+        credential_encrypted: vec![9],
+        namespaces: Vec::new(),
+        check: ClusterCheck::default(),
         name: "south".to_owned(),
         updated_at: 6,
         ..found.clone()
@@ -88,6 +102,21 @@ pub(crate) async fn clusters_belong_to_one_account(world: World) {
     );
     let late = metadata.update_cluster(found, 5).await;
     assert_eq!(conflict(late), Conflict::Changed);
+    let check = ClusterCheck {
+        at: Some(9),
+        version: "v1".to_owned(),
+        problem: "no login".to_owned(),
+    };
+    // What was found of the cluster as it was before is of no use.
+    for (read_at, expected) in [(5, ClusterCheck::default()), (6, check.clone())] {
+        let noted = metadata.note_cluster_check(changed.id, read_at, check.clone());
+        noted.await.unwrap();
+        let stored = metadata.cluster_by_row(changed.id).await.unwrap().unwrap();
+        assert_eq!(stored.check, expected, "{read_at}");
+    }
+    let before = changed.id - 1;
+    let next = metadata.clusters_after(before, 1).await.unwrap();
+    assert_eq!(next.first().map(|cluster| cluster.id), Some(changed.id));
     let taken = Cluster {
         name: "east".to_owned(),
         updated_at: 7,
