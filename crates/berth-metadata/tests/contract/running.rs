@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::outside::cluster;
 use crate::world::World;
-use berth_metadata::{Metadata, RunningWorkload};
+use berth_metadata::{Metadata, Repository, RunningWorkload};
 
 fn runs(image: &str, workload: &str, tag: &str, digest: &str) -> RunningWorkload {
     RunningWorkload {
@@ -16,6 +16,11 @@ fn runs(image: &str, workload: &str, tag: &str, digest: &str) -> RunningWorkload
         workload: workload.to_owned(),
         container: "web".to_owned(),
     }
+}
+
+/// The name that the world gives a repository.
+fn full_name(repository: &Repository) -> String {
+    format!("o{}/{}", repository.organization_id, repository.image)
 }
 
 async fn cluster_of(metadata: &Metadata, account: &str, id: &str) -> i64 {
@@ -41,7 +46,7 @@ pub(crate) async fn what_runs_is_replaced_whole(world: World) {
         cluster_of(metadata, &account, "east").await,
         cluster_of(metadata, &account, "west").await,
     );
-    let app = format!("{}/{}", repository.organization, repository.image);
+    let app = full_name(&repository);
     let app = app.as_str();
     let (first, second) = (runs(app, "a", "v1", "sha256:1"), runs(app, "b", "", "sha256:2"));
     let third = runs(app, "c", "v3", "");
@@ -95,7 +100,7 @@ pub(crate) async fn only_images_of_the_clusters_account_count(world: World) {
     let account = world.account().await;
     let others = world.repository().await;
     let row = cluster_of(metadata, &account, "c1").await;
-    let theirs = format!("{}/{}", others.organization, others.image);
+    let theirs = full_name(&others);
     let running = [runs(&theirs, "a", "v1", ""), runs("no/such", "b", "v1", "")];
     let done = metadata.replace_running_images(row, BTreeSet::from(running), 10);
     assert!(done.await.unwrap());
