@@ -13,13 +13,17 @@ use serde_json::Value;
 use super::source::Source;
 
 /// The packages of the workspace, and which others of it each may depend on.
-const EDGES: [(&str, &[&str]); 7] = [
+const EDGES: [(&str, &[&str]); 8] = [
     ("berth-oci", &[]),
     ("berth-blob", &["berth-oci"]),
     ("berth-metadata", &["berth-oci"]),
-    ("berth-registry", &["berth-oci", "berth-blob", "berth-metadata"]),
+    ("berth-remote", &["berth-oci"]),
+    (
+        "berth-registry",
+        &["berth-oci", "berth-blob", "berth-metadata", "berth-remote"],
+    ),
     ("berth-server", &["berth-oci", "berth-registry"]),
-    ("e2e", &[]),
+    ("e2e", &["berth-oci", "berth-remote"]),
     ("xtask", &[]),
 ];
 

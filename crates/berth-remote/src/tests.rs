@@ -1,0 +1,6 @@
+//! A [`Remote`](crate::Remote) before a server that answers what a test says, honest or not.
+
+mod auth;
+mod pull;
+
+mod server;
