@@ -1,5 +1,6 @@
 //! Who changes something, when and why.
 
+use crate::immutability::Guard;
 use crate::pool::Failure;
 
 /// Who changes something, and when.
@@ -71,7 +72,7 @@ pub enum Untagged {
 }
 
 /// A deletion, and how long what it takes away is kept in the bin.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Deletion {
     /// Who deletes.
     pub by: By,
@@ -81,6 +82,8 @@ pub struct Deletion {
     pub untagged: Untagged,
     /// How long it can be restored, in milliseconds; 0: it is gone at once.
     pub kept_ms: i64,
+    /// Which tags stay whatever is deleted.
+    pub guard: Guard,
 }
 
 impl Deletion {

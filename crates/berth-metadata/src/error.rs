@@ -198,6 +198,19 @@ pub enum Conflict {
     /// The index names manifests that its repository does not hold.
     #[error("manifests are missing: {}", .0.join(", "))]
     MissingManifests(Vec<String>),
+    /// A rule makes the tag immutable.
+    #[error("rule {rule} makes tag {tag} immutable")]
+    TagImmutable {
+        /// The tag.
+        tag: String,
+        /// The digest it names.
+        digest: String,
+        /// The rule's id.
+        rule: i64,
+    },
+    /// The rules about immutable tags changed after the caller read them.
+    #[error("the rules about immutable tags were changed meanwhile")]
+    RulesChanged,
     /// The tag does not name what the caller expected.
     #[error("the tag names {} now", .now.as_deref().unwrap_or("nothing"))]
     TagMoved {

@@ -90,6 +90,8 @@ pub struct Standing {
     pub repository_permission: Option<Permission>,
     /// Whether the repository is shared with the viewer's account now.
     pub shared: bool,
+    /// Counts the changes of the organisation's rules about immutable tags; 0: it never had one.
+    pub rules_version: i64,
 }
 
 /// What grants are on.
@@ -255,7 +257,7 @@ impl Metadata {
     }
 }
 
-pub(crate) const STANDING: &str = "SELECT o.id, o.account_id, r.id, r.is_public, og.permission, rg.permission, s.repository_id \
+pub(crate) const STANDING: &str = "SELECT o.id, o.account_id, r.id, r.is_public, og.permission, rg.permission, s.repository_id, o.rules_version \
      FROM organizations o \
      LEFT JOIN repositories r ON r.organization_id = o.id AND r.image = $2 \
      LEFT JOIN organization_grants og ON og.organization_id = o.id AND og.user_id = $3 \
@@ -308,5 +310,6 @@ fn standing(row: &AnyRow) -> Result<Standing, Failure> {
         organization_permission: permission(4)?,
         repository_permission: permission(5)?,
         shared: row.try_get::<Option<i64>, _>(6)?.is_some(),
+        rules_version: row.try_get(7)?,
     })
 }

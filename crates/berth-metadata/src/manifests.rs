@@ -4,6 +4,7 @@ use crate::Metadata;
 use crate::by::Deletion;
 use crate::error::Error;
 use crate::facts::ManifestFacts;
+use crate::immutability::Guard;
 use crate::pool::{Durability, Failure};
 use crate::sql;
 use crate::tags::Expected;
@@ -84,6 +85,8 @@ pub struct PutManifest {
     pub missing: MissingReferences,
     /// The ids of the registries that it came through, by commas; empty when it is pushed here.
     pub origin: String,
+    /// Which tags do not move.
+    pub guard: Guard,
     /// Who pushes it.
     pub user_id: Option<String>,
     /// Milliseconds since the epoch.

@@ -3,8 +3,8 @@
 use crate::Metadata;
 use crate::postgres_server as postgres;
 use crate::{
-    audit, blobs, byte_quotas, grants, manifests, quotas, reclaim, repositories, retentions, scrub,
-    sync_jobs, tags, triggers, uploads,
+    audit, blobs, byte_quotas, grants, immutability, manifests, quotas, reclaim, repositories, retentions,
+    scrub, sync_jobs, tags, triggers, uploads,
 };
 use sqlx::{AssertSqlSafe, Connection, Row};
 
@@ -47,6 +47,9 @@ const ROWS: &str = "
     INSERT INTO retention_log (repository_id, retention_id, rule, tag, digest, at)
         SELECT CASE WHEN n % 2 = 0 THEN 7 ELSE n END, 1, '{}', 'tag', 'sha256:1', 1
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20000) SELECT n FROM c) AS c;
+    INSERT INTO immutability_rules (organization_id, repository_id, kind, pattern, creator_id, creator_name, created_at)
+        SELECT n % 100 + 1, CASE WHEN n < 300 THEN NULL ELSE n END, 'glob', 'v' || n, 'user', 'user', 1
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
     INSERT INTO triggers (id, repository_id, name, kind, condition, enabled, mode, cluster, namespace, workload_kind,
             workload, container, creator_id, creator_name, created_at)
         SELECT n, n, 'roll', 'all', '.*', 1, 'cci', NULL, 'a', 'deployments', 'web', '', 'user', 'user', 1
@@ -164,6 +167,8 @@ const STATEMENTS: &[(&str, &[&str], usize)] = &[
     (uploads::EXPIRED, &["5000", "100"], 100),
     (reclaim::TAKE, &["5000", "100"], 100),
     (retentions::LOG, &["7", "100", "5000"], 100),
+    (immutability::OF_ORGANIZATION, &["5"], 3),
+    (immutability::OF_REPOSITORY, &["5", "504"], 4),
     (triggers::HISTORY, &["7", "100"], 100),
     (sync_jobs::NEWEST_FIRST, &["7", "100", "5000"], 100),
     (sync_jobs::OLDEST_FIRST, &["7", "100", "5000"], 100),
@@ -292,6 +297,7 @@ async fn postgres_searches_and_never_sorts() {
             "uploads",
             "reclaim",
             "retention_log",
+            "immutability_rules",
             "trigger_history",
             "sync_jobs",
         ];

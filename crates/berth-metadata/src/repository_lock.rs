@@ -24,15 +24,28 @@ pub(crate) async fn lock_any(tx: &mut AnyConnection, id: i64) -> Result<(), Fail
     Ok(())
 }
 
-/// Like [`lock`], and notes that the content changes. Answers whether the bin holds manifests of the repository.
-pub(crate) async fn touch(tx: &mut AnyConnection, id: i64, now: i64) -> Result<bool, Failure> {
+/// What a repository's lock tells of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Touched {
+    /// Whether the bin holds manifests of it.
+    pub(crate) has_bin: bool,
+    /// [`crate::Standing::rules_version`] of its organisation.
+    pub(crate) rules_version: i64,
+}
+
+/// Like [`lock`], and notes that the content changes.
+pub(crate) async fn touch(tx: &mut AnyConnection, id: i64, now: i64) -> Result<Touched, Failure> {
     const TOUCH: &str = "UPDATE repositories SET updated_at = $2, listed = 1 WHERE id = $1 AND listed <> 2 \
          RETURNING \
          CAST(CASE WHEN EXISTS (SELECT 1 FROM binned_manifests b WHERE b.repository_id = repositories.id) \
-         THEN 1 ELSE 0 END AS BIGINT)";
+         THEN 1 ELSE 0 END AS BIGINT), \
+         (SELECT o.rules_version FROM organizations o WHERE o.id = repositories.organization_id)";
     let row = first(tx, sqlx::query(TOUCH).bind(id).bind(now)).await?;
     let row = row.ok_or(Conflict::RepositoryGone)?;
-    Ok(row.try_get::<i64, _>(0)? != 0)
+    Ok(Touched {
+        has_bin: row.try_get::<i64, _>(0)? != 0,
+        rules_version: row.try_get(1)?,
+    })
 }
 
 /// What a transaction changed of what a repository's row counts. Whoever adds or deletes tags, or makes a link to a blob

@@ -4,6 +4,7 @@ use crate::Metadata;
 use crate::binning::{self, BinKind, Entry, GoneTag};
 use crate::by::{By, Deletion, TagChange, Untagged};
 use crate::error::{Conflict, Error};
+use crate::immutability::Check;
 use crate::pool::{Durability, Failure};
 use crate::quotas;
 use crate::repository_lock::{self, Counts};
@@ -64,7 +65,7 @@ impl Metadata {
     }
 
     /// Moves a tag into the bin, and if asked its manifest with it when nothing else names that; durable. False when there
-    /// is no such tag; [`Conflict::TagMoved`].
+    /// is no such tag; [`Conflict::TagMoved`], [`Conflict::TagImmutable`].
     pub async fn delete_tag(
         &self,
         repository_id: i64,
@@ -84,6 +85,26 @@ impl Metadata {
             )
             .await
     }
+}
+
+/// The tags after `last` in byte order.
+pub(crate) async fn page(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    last: &str,
+    limit: i64,
+) -> Result<Vec<String>, Failure> {
+    let list = sqlx::query(LIST).bind(repository_id).bind(last.to_owned());
+    let row = first(tx, list.bind(limit)).await?;
+    let joined: Option<String> = row.map(|row| row.try_get(0)).transpose()?.flatten();
+    let mut tags: Vec<String> = joined
+        .iter()
+        .flat_map(|tags| tags.split(','))
+        .map(str::to_owned)
+        .collect();
+    // An aggregate promises no order.
+    tags.sort_unstable();
+    Ok(tags)
 }
 
 /// What each of the tags names, if all are as expected; [`Conflict::TagMoved`]. The caller holds the repository's lock.
@@ -110,9 +131,11 @@ pub(crate) struct Target<'a> {
     pub(crate) why: TagChange,
     /// The ids of the registries that it came through, by commas.
     pub(crate) origin: &'a str,
+    pub(crate) check: Check<'a>,
 }
 
-/// Points a tag, which names `previous`, at a manifest that is stored; [`Conflict::TagQuota`]. Where `previous` is none,
+/// Points a tag, which names `previous`, at a manifest that is stored; [`Conflict::TagQuota`], and
+/// [`Conflict::TagImmutable`] where that is another one. Where `previous` is none,
 /// the caller counts one tag more.
 pub(crate) async fn point(
     tx: &mut AnyConnection,
@@ -124,6 +147,9 @@ pub(crate) async fn point(
     const POINT: &str = "INSERT INTO tags (repository_id, tag, digest, updated_at, id, created_at) \
          VALUES ($1, $2, $3, $4, $5, $4) ON CONFLICT (repository_id, tag) DO UPDATE SET \
          digest = excluded.digest, updated_at = excluded.updated_at";
+    if let Some(previous) = previous.filter(|previous| *previous != target.digest) {
+        target.check.permit(tag, previous)?;
+    }
     let id = if previous == Some(target.digest) {
         0
     } else {
@@ -154,12 +180,12 @@ pub(crate) async fn point(
     Ok(())
 }
 
-/// Deletes every tag that names a manifest and answers them.
+/// Deletes every tag that names a manifest and answers them; [`Conflict::TagImmutable`].
 pub(crate) async fn delete_naming(
     tx: &mut AnyConnection,
     repository_id: i64,
     digest: &str,
-    by: &By,
+    (check, by): (Check<'_>, &By),
 ) -> Result<Vec<GoneTag>, Failure> {
     const DELETE: &str =
         "DELETE FROM tags WHERE repository_id = $1 AND digest = $2 RETURNING tag, id, created_at";
@@ -171,6 +197,7 @@ pub(crate) async fn delete_naming(
     let mut gone = Vec::with_capacity(rows.len());
     for row in &rows {
         let tag: String = row.try_get(0)?;
+        check.permit(&tag, digest)?;
         note(tx, repository_id, &tag, (None, TagChange::ManifestDelete), by).await?;
         gone.push((tag, row.try_get(1)?, row.try_get(2)?));
     }
@@ -197,6 +224,8 @@ async fn delete(
     };
     let digest: String = row.try_get(0)?;
     let by = &deletion.by;
+    let check = Check::of(tx, repository_id, &deletion.guard).await?;
+    check.permit(tag, &digest)?;
     note(tx, repository_id, tag, (None, deletion.why), by).await?;
     let taken =
         if deletion.untagged == Untagged::Goes && binning::is_unnamed(tx, repository_id, &digest).await? {

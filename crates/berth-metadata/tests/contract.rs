@@ -21,6 +21,8 @@ mod damage;
 mod failures;
 #[path = "contract/iam.rs"]
 mod iam;
+#[path = "contract/immutability.rs"]
+mod immutability;
 #[path = "contract/jobs.rs"]
 mod jobs;
 #[path = "contract/ledger.rs"]
@@ -230,6 +232,13 @@ contract! {
     outside::regions_belong_to_one_account,
     outside::a_deleted_region_cancels_what_waits_for_it,
     outside::an_organization_is_one_mirror_at_most,
+    immutability::rules_are_kept_and_their_changes_counted,
+    immutability::rules_go_with_what_they_are_on,
+    immutability::names_of_repositories_are_listed_by_id,
+    immutability::an_immutable_tag_neither_moves_nor_goes,
+    immutability::the_bin_gives_nothing_back_over_an_immutable_tag,
+    immutability::whoever_read_other_rules_reads_them_again,
+    immutability::one_of_many_first_pushes_of_an_immutable_tag_wins,
     policies::triggers_are_kept_with_their_history,
     policies::a_repository_has_one_retention_and_a_log,
     policies::a_rule_with_the_same_destination_is_replaced,

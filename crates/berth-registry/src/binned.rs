@@ -4,7 +4,7 @@
 /// An entry of the bin, what is in the way of one, and what restoring brought back, as the metadata has them.
 pub use berth_metadata::{BinEntry, BinKind, BinObstacle, BinRestored, BinUsage};
 use berth_metadata::{
-    BinOwner, BinPage, BinRestore, BinViewer, Conflict, Deletion, Permission, TagChange, Untagged,
+    BinOwner, BinPage, BinRestore, BinViewer, Conflict, Deletion, Guard, Permission, TagChange, Untagged,
 };
 use berth_oci::{OrganizationName, RepositoryName};
 
@@ -12,6 +12,7 @@ use crate::Registry;
 use crate::access::{Action, Caller, Refusal, decide, refuse};
 use crate::clock::now_ms;
 use crate::error::Error;
+use crate::immutability::Rules;
 use crate::tag::{Listed, by};
 
 /// When entries expire that were ended by hand.
@@ -110,8 +111,10 @@ impl Registry {
             Some(image) => self.new_name(caller, &entry, image).await?,
             None => full_name(&entry.organization, &entry.image)?,
         };
+        let rules = self.rules_of_entry(&entry, &name).await?;
         let restore = BinRestore {
             id,
+            guard: rules.as_ref().map_or(Guard::Off, Rules::guard),
             overwrite: wish.overwrite,
             image: (entry.kind == BinKind::Image).then(|| (name.image().to_string(), name.to_string())),
             by: by(caller),
@@ -123,8 +126,22 @@ impl Registry {
                 "image '{name}' (restore this one under another name, or delete that one first)"
             ))),
             Err(berth_metadata::Error::Conflict(Conflict::RepositoryGone)) => Err(unknown(id)),
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                Err(rules.map_or_else(|| error.clone().into(), |rules| rules.refused(error.clone())))
+            }
         }
+    }
+
+    /// The rules about tags that restoring an entry might move; none of an image, whose tags come back as they were.
+    async fn rules_of_entry(&self, entry: &BinEntry, name: &RepositoryName) -> Result<Option<Rules>, Error> {
+        if entry.kind == BinKind::Image {
+            return Ok(None);
+        }
+        let standing = self
+            .standing(&Caller::System, &entry.organization, Some(&entry.stored_image))
+            .await?;
+        let repository = standing.repository.ok_or_else(|| unknown(entry.id))?;
+        Ok(Some(self.rules(&standing, repository.id, name).await?))
     }
 
     /// Ends an entry at once, for who manages the organization; upkeep frees its space.
@@ -228,13 +245,14 @@ impl Registry {
         Ok(name)
     }
 
-    /// A deletion by the caller, into the bin for as long as the settings say.
-    pub(crate) fn deletion(&self, caller: &Caller, untagged: Untagged) -> Deletion {
+    /// A deletion by the caller of what `guard` lets go, into the bin for as long as the settings say.
+    pub(crate) fn deletion(&self, caller: &Caller, untagged: Untagged, guard: Guard) -> Deletion {
         Deletion {
             by: by(caller),
             why: TagChange::Delete,
             untagged,
             kept_ms: self.limits.bin_ttl_ms(),
+            guard,
         }
     }
 }

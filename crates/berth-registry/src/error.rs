@@ -3,6 +3,7 @@
 use berth_metadata::{Conflict, QuotaFull};
 use berth_oci::{Digest, NameError, Reference};
 
+use crate::immutability::ImmutableTag;
 use crate::limits::Quota;
 
 /// A refusal to a caller who is known, told so that they know what to do.
@@ -92,6 +93,9 @@ pub enum Error {
         /// The digest the tag names now, if it exists.
         now: Option<String>,
     },
+    /// A rule makes the tag immutable.
+    #[error(transparent)]
+    TagImmutable(Box<ImmutableTag>),
     /// The blob is part of a manifest and cannot be deleted alone.
     #[error("blob {digest} is used by manifest {manifest}; delete the manifest first")]
     BlobInUse {
@@ -228,8 +232,11 @@ impl From<berth_metadata::Error> for Error {
             berth_metadata::Error::Full => Self::NoSpace,
             berth_metadata::Error::ReadOnly => Self::ReadOnly,
             // Somebody deleted the repository in the middle of this: the same request makes it anew or finds nothing.
+            // So are the rules about immutable tags read again.
             berth_metadata::Error::Unavailable { .. }
-            | berth_metadata::Error::Conflict(Conflict::RepositoryGone) => Self::Unavailable,
+            | berth_metadata::Error::Conflict(Conflict::RepositoryGone | Conflict::RulesChanged) => {
+                Self::Unavailable
+            }
             berth_metadata::Error::Conflict(Conflict::OrganizationQuota { limit }) => Self::QuotaExceeded {
                 quota: Quota::Organizations,
                 limit,

@@ -19,6 +19,7 @@ mod group;
 mod iam_token;
 mod identity;
 mod image;
+mod immutability;
 mod jobs;
 mod key;
 #[expect(
@@ -86,10 +87,10 @@ pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use berth_blob::S3Settings;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
-    ContentHit, Counts, Damaged, DamagedUse, Grant, Group, HistoryOrder, ListedOrganization, MaintenanceRun,
-    Mirror, Opening, Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region,
-    RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow,
-    SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
+    ContentHit, Counts, Damaged, DamagedUse, Grant, Group, HistoryOrder, ImmutabilityRule,
+    ListedOrganization, MaintenanceRun, Mirror, Opening, Organization, OrganizationUsage, Permission,
+    QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder,
+    RepositorySet, RetentionLogRow, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };
 pub use binned::{BinEntry, BinKind, BinObstacle, BinRestored, BinUsage, BinWanted, BinWish};
 pub use blob::{BlobRead, OpenedBlob};
@@ -104,6 +105,7 @@ pub use group::{GroupChange, GroupRole};
 pub use iam_token::{AccountRef, IamProof, IamToken, WantedScope};
 pub use identity::{IdentitySettings, Presented, time_text};
 pub use image::{History, ImageConfig, ImageDetail, Layer, PlatformImage, SelectedImage};
+pub use immutability::{ImmutabilityPlace, ImmutabilityPreview, ImmutableTag, WantedImmutability};
 pub use key::AccessKeyPair;
 pub use ledger::{
     Difference, DifferenceKind, Freed, Ledger, LedgerFigures, StoreFigures, TagFigures, Verified,
@@ -162,6 +164,7 @@ pub struct Registry {
     jobs: jobs::Jobs,
     /// What tells this registry from all others, whichever process answers.
     id: String,
+    compiled_rules: immutability::CompiledRules,
     /// What this process is called in leases and runs.
     process: String,
 }
@@ -190,6 +193,7 @@ impl Registry {
             counting,
             trail: audit::Trail::default(),
             jobs: jobs::Jobs::default(),
+            compiled_rules: immutability::CompiledRules::default(),
             process: account::new_id(),
         })
     }

@@ -15,6 +15,7 @@ use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::counting::Counting;
 use crate::error::Error;
+use crate::immutability::Rules;
 use crate::repository::Place;
 
 /// Missing blobs or manifests that a refusal names; a manifest can name tens of thousands.
@@ -96,6 +97,7 @@ impl Registry {
             )));
         }
         let repository_id = self.repository_for_push(caller, &standing, repository).await?;
+        let rules = self.rules(&standing, repository_id, repository).await?;
         let subject = manifest.subject.as_ref().map(|subject| subject.digest.clone());
         let put = PutManifest {
             repository_id,
@@ -114,10 +116,12 @@ impl Registry {
             expected: pushed.condition,
             missing: self.limits.missing_references,
             origin: pushed.origin.unwrap_or_default().to_owned(),
+            guard: rules.guard(),
             user_id: caller.user_id().map(str::to_owned),
             now: now_ms(),
         };
-        self.metadata.put_manifest(put).await.map_err(conflict)?;
+        let stored = self.metadata.put_manifest(put).await;
+        stored.map_err(|error| conflict(error, &rules))?;
         self.jobs.tag_moved();
         if let Some(organization) = &standing.organization {
             self.counting.of(repository_id, organization).pushed();
@@ -189,20 +193,21 @@ impl Registry {
         let place = standing
             .repository
             .ok_or_else(|| Error::RepositoryUnknown(repository.to_string()))?;
-        let deletion = self.deletion(caller, Untagged::Stays);
+        let rules = self.rules(&standing, place.id, repository).await?;
+        let deletion = self.deletion(caller, Untagged::Stays, rules.guard());
         let deleted = match reference {
-            Reference::Tag(tag) => self
-                .metadata
-                .delete_tag(place.id, tag.as_str(), condition, deletion)
-                .await
-                .map_err(conflict)?,
+            Reference::Tag(tag) => {
+                self.metadata
+                    .delete_tag(place.id, tag.as_str(), condition, deletion)
+                    .await
+            }
             Reference::Digest(digest) => {
                 self.metadata
                     .delete_manifest(place.id, digest.as_str(), deletion)
-                    .await?
+                    .await
             }
         };
-        if deleted {
+        if deleted.map_err(|error| conflict(error, &rules))? {
             Ok(())
         } else {
             Err(Error::ManifestUnknown(reference.clone()))
@@ -267,7 +272,7 @@ fn refused(error: ManifestError) -> Error {
     }
 }
 
-fn conflict(error: berth_metadata::Error) -> Error {
+fn conflict(error: berth_metadata::Error, rules: &Rules) -> Error {
     match error {
         berth_metadata::Error::Conflict(
             Conflict::MissingBlobs(mut missing) | Conflict::MissingManifests(mut missing),
@@ -276,6 +281,6 @@ fn conflict(error: berth_metadata::Error) -> Error {
             Error::ReferencesMissing(missing)
         }
         berth_metadata::Error::Conflict(Conflict::TagMoved { now }) => Error::TagMoved { now },
-        error => error.into(),
+        error => rules.refused(error),
     }
 }

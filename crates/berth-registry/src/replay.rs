@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use berth_blob::BlobStore;
-use berth_metadata::{ListedBytes, Metadata, MissingReferences, PutManifest, RecoveredTag, WantedBlob};
+use berth_metadata::{
+    Guard, ListedBytes, Metadata, MissingReferences, PutManifest, RecoveredTag, WantedBlob,
+};
 use berth_oci::{Digest, Manifest, RepositoryName};
 use futures_util::StreamExt as _;
 
@@ -327,6 +329,8 @@ fn put_of(
         expected: None,
         missing: MissingReferences::AcceptAll,
         origin: String::new(),
+        // It happened already.
+        guard: Guard::Off,
         user_id: None,
         now,
     };

@@ -38,16 +38,7 @@ impl TagPattern {
         if pattern.starts_with('.') || pattern.contains(ONLY_IN_EXPRESSIONS) {
             return Self::expression(pattern);
         }
-        check_length(pattern)?;
-        let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-        let glob = glob.map_err(|error| {
-            Error::Invalid(format!(
-                "the pattern '{}' is no glob: {}",
-                pattern.escape_debug(),
-                error.kind()
-            ))
-        })?;
-        Ok(Self::Glob(glob.compile_matcher()))
+        Ok(Self::Glob(glob(pattern)?))
     }
 
     /// A regular expression.
@@ -74,6 +65,20 @@ impl TagPattern {
             Self::Expression(expression) => expression.is_match(tag.as_str()),
         }
     }
+}
+
+/// A glob: of tags, or of names of images, where `*` and `?` mean no `/`.
+pub(crate) fn glob(pattern: &str) -> Result<GlobMatcher, Error> {
+    check_length(pattern)?;
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+    let glob = glob.map_err(|error| {
+        Error::Invalid(format!(
+            "the pattern '{}' is no glob: {}",
+            pattern.escape_debug(),
+            error.kind()
+        ))
+    })?;
+    Ok(glob.compile_matcher())
 }
 
 fn check_length(pattern: &str) -> Result<(), Error> {

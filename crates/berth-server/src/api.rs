@@ -50,6 +50,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
         (name = "sharing", description = "Images that other accounts may pull"),
         (name = "sync", description = "Copies of images in other regions"),
         (name = "triggers", description = "What a push sets off"),
+        (name = "immutability", description = "Which tags neither move nor go"),
         (name = "retention", description = "Which tags are kept, and for how long"),
         (name = "registrations", description = "Clusters, regions and mirrors that triggers, sync and pulls use"),
         (name = "logins", description = "Logins for docker and its like"),

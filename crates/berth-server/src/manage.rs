@@ -10,6 +10,7 @@ mod clusters;
 pub(crate) mod error;
 mod features;
 mod grants;
+mod immutability;
 mod ledger;
 mod listing;
 mod maintenance;
@@ -55,6 +56,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(sync::routes())
         .merge(triggers::routes())
         .merge(retentions::routes())
+        .merge(immutability::routes())
         .merge(clusters::routes())
         .merge(ledger::routes())
         .merge(maintenance::routes())

@@ -4,6 +4,7 @@ use crate::Metadata;
 use crate::binning::{self, BinKind, Entry};
 use crate::by::Deletion;
 use crate::error::{Conflict, Error};
+use crate::immutability;
 use crate::pool::{Durability, Failure};
 use crate::repository_lock::lock;
 use crate::sql::{change, first};
@@ -11,7 +12,7 @@ use sqlx::{AnyConnection, Row};
 
 impl Metadata {
     /// Moves a repository with all that it holds into the bin; its name is free at once. False when there is none of
-    /// that id.
+    /// that id; [`Conflict::TagImmutable`].
     pub async fn delete_repository(&self, id: i64, deletion: Deletion) -> Result<bool, Error> {
         self.pool
             .write(
@@ -33,6 +34,7 @@ async fn delete(tx: &mut AnyConnection, id: i64, deletion: &Deletion) -> Result<
         Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(false),
         other => other?,
     }
+    immutability::permit_image(tx, id, &deletion.guard).await?;
     let found = first(tx, sqlx::query(FIND).bind(id)).await?;
     let found = found.ok_or(Conflict::RepositoryGone)?;
     let image: String = found.try_get(0)?;

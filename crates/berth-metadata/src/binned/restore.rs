@@ -5,6 +5,7 @@ use crate::Metadata;
 use crate::binning;
 use crate::by::{By, TagChange};
 use crate::error::{Conflict, Error};
+use crate::immutability::{Check, Guard};
 use crate::pool::{Durability, Failure};
 use crate::quotas;
 use crate::repository_lock::{self, Counts};
@@ -23,6 +24,8 @@ pub struct BinRestore {
     pub image: Option<(String, String)>,
     /// Who restores.
     pub by: By,
+    /// Which tags do not move.
+    pub guard: Guard,
 }
 
 /// What is back.
@@ -172,6 +175,7 @@ async fn manifest(
         by: &wanted.by,
         why: TagChange::BinRestore,
         origin: "",
+        check: Check::of(tx, repository_id, &wanted.guard).await?,
     };
     for (tag, now) in &gone {
         tags::point(tx, target, &tag.0, now.as_deref()).await?;

@@ -7,6 +7,7 @@ use crate::by::{By, Deletion, TagChange};
 use crate::byte_quotas::{self, Change, HELD_BY_MANIFEST};
 use crate::error::Conflict;
 use crate::facts;
+use crate::immutability::Check;
 use crate::kept;
 use crate::pool::Failure;
 use crate::references::{set_idle, set_used, unreference};
@@ -17,11 +18,11 @@ use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeSet, HashSet};
 
 pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<PutOutcome, Failure> {
-    let has_bin = repository_lock::touch(tx, put.repository_id, put.now).await?;
+    let touched = repository_lock::touch(tx, put.repository_id, put.now).await?;
     require_references(tx, put).await?;
     let previous = tags::require(tx, put.repository_id, &put.tags, put.expected.as_ref()).await?;
     let mut counts = Counts::default();
-    let held = if has_bin {
+    let held = if touched.has_bin {
         store_beside_bin(tx, put, &mut counts).await?
     } else {
         store(tx, put, &mut counts).await?
@@ -36,6 +37,7 @@ pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<Put
         by: &by,
         why: TagChange::Push,
         origin: &put.origin,
+        check: Check::at(&put.guard, touched.rules_version),
     };
     for (tag, named) in &previous {
         tags::point(tx, target, tag, named.as_deref()).await?;
@@ -211,7 +213,8 @@ pub(super) async fn delete(
         return Ok(false);
     };
     let by = &deletion.by;
-    let tags = tags::delete_naming(tx, repository_id, digest, by).await?;
+    let check = Check::of(tx, repository_id, &deletion.guard).await?;
+    let tags = tags::delete_naming(tx, repository_id, digest, (check, by)).await?;
     let taken = binning::take(tx, repository_id, digest, by.now).await?;
     let entry = Entry {
         repository_id,

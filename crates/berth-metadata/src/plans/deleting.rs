@@ -60,6 +60,7 @@ async fn fill(metadata: &Metadata, organization_id: i64, (image, images): (&str,
             metadata.finish_upload(finish).await.unwrap();
         }
         let put = PutManifest {
+            guard: crate::Guard::Off,
             repository_id,
             digest: digest(&format!("{image}{n}")),
             media_type: String::new(),
@@ -117,6 +118,7 @@ async fn deleting_a_manifest_reads_what_it_references() {
         };
         let first = digest(&format!("{image}1"));
         let deletion = Deletion {
+            guard: crate::Guard::Off,
             by,
             why: TagChange::Delete,
             untagged: Untagged::Goes,

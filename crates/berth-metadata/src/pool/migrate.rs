@@ -52,6 +52,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0026_listing",
     "0027_jobs",
     "0029_clusters",
+    "0033_immutability",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

@@ -5,6 +5,7 @@ use crate::Metadata;
 use crate::binning::{self, Back};
 use crate::by::{By, TagChange};
 use crate::error::Error;
+use crate::immutability::{Check, Guard};
 use crate::pool::{Durability, Failure};
 use crate::repository_lock::{self, Counts};
 use crate::sql::first;
@@ -35,6 +36,8 @@ pub struct MoveTag {
     pub by: By,
     /// Why.
     pub why: TagChange,
+    /// Which tags do not move.
+    pub guard: Guard,
 }
 
 /// A move of a tag.
@@ -101,7 +104,8 @@ impl Metadata {
     }
 
     /// Points a tag at a manifest that is there, or in the bin, from which it comes back then; durable. False when its source is not there;
-    /// [`Conflict::TagMoved`](crate::Conflict::TagMoved), [`Conflict::RepositoryGone`](crate::Conflict::RepositoryGone).
+    /// [`Conflict::TagMoved`](crate::Conflict::TagMoved), [`Conflict::TagImmutable`](crate::Conflict::TagImmutable),
+    /// [`Conflict::RepositoryGone`](crate::Conflict::RepositoryGone).
     pub async fn move_tag(&self, wanted: MoveTag) -> Result<bool, Error> {
         self.pool
             .write("move a tag", Durability::Durable, wanted, |tx, wanted| {
@@ -127,6 +131,7 @@ async fn move_tag(tx: &mut AnyConnection, wanted: &MoveTag) -> Result<bool, Fail
         by: &wanted.by,
         why: wanted.why,
         origin: "",
+        check: Check::of(tx, repository_id, &wanted.guard).await?,
     };
     point(tx, target, &wanted.tag, previous.as_deref()).await?;
     let counts = Counts {

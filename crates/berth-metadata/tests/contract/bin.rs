@@ -110,6 +110,7 @@ impl Place {
 
     fn restore(&self, id: i64) -> BinRestore {
         BinRestore {
+            guard: berth_metadata::Guard::Off,
             id,
             overwrite: false,
             image: Some((self.image.clone(), self.full_name())),
@@ -422,6 +423,7 @@ pub(crate) async fn a_tag_is_set_back_to_what_the_bin_holds(world: World) {
     family(&place).await;
     place.delete_tag("v1").await;
     let back = MoveTag {
+        guard: berth_metadata::Guard::Off,
         repository_id: place.id,
         tag: "v1".to_owned(),
         to: TagSource::Digest(digest("index")),

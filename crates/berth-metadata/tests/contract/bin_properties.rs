@@ -331,6 +331,7 @@ impl<'a> Run<'a> {
 
     fn wanted(&self, id: i64, overwrite: bool) -> BinRestore {
         BinRestore {
+            guard: berth_metadata::Guard::Off,
             id,
             overwrite,
             image: Some((self.image.clone(), self.full_name())),
@@ -376,6 +377,7 @@ impl<'a> Run<'a> {
             return;
         }
         let wanted = MoveTag {
+            guard: berth_metadata::Guard::Off,
             repository_id: self.id,
             tag: format!("t{tag}"),
             to: TagSource::Digest(self.manifest(manifest)),

@@ -376,6 +376,7 @@ impl Run<'_> {
 
     async fn move_tag(&mut self, within: usize, from: usize, to: usize) {
         let wanted = MoveTag {
+            guard: berth_metadata::Guard::Off,
             repository_id: self.repositories[within],
             tag: format!("t{to}"),
             to: TagSource::Tag(format!("t{from}")),

@@ -232,6 +232,7 @@ pub(crate) async fn a_tag_keeps_its_id_until_it_is_deleted(world: World) {
 /// A move of a tag by user `u` at 300.
 fn moving(repository_id: i64, tag: &str, to: TagSource, expected: Option<Expected>) -> MoveTag {
     MoveTag {
+        guard: berth_metadata::Guard::Off,
         repository_id,
         tag: tag.to_owned(),
         to,

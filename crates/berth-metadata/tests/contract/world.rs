@@ -210,6 +210,7 @@ pub(crate) fn finish(key: &str, repository_id: i64, digest: &str, now: i64) -> F
 /// A manifest without tags that references `blobs` and refuses to miss any.
 pub(crate) fn manifest(repository_id: i64, word: &str, blobs: &[&str]) -> PutManifest {
     PutManifest {
+        guard: berth_metadata::Guard::Off,
         repository_id,
         digest: digest(word),
         media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
@@ -243,6 +244,7 @@ pub(crate) fn unkept(now: i64) -> Deletion {
 /// A deletion of what can be restored for so many milliseconds.
 pub(crate) fn kept(now: i64, kept_ms: i64) -> Deletion {
     Deletion {
+        guard: berth_metadata::Guard::Off,
         by: at(now),
         why: TagChange::Delete,
         untagged: Untagged::Goes,

@@ -46,6 +46,7 @@ impl Load {
         };
         self.metadata.finish_upload(upload).await?;
         let manifest = PutManifest {
+            guard: berth_metadata::Guard::Off,
             repository_id: self.repository_id,
             digest: digest.clone(),
             media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),

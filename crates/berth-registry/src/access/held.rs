@@ -1,6 +1,6 @@
 //! Repositories that are there, and what a caller holds on one: for all that is done to an image but pushing and pulling.
 
-use berth_metadata::Permission;
+use berth_metadata::{Permission, Standing};
 use berth_oci::RepositoryName;
 
 use super::{Action, Caller, Refusal, decide, held, in_scope, refuse};
@@ -13,6 +13,10 @@ pub(crate) struct Held {
     pub(crate) id: i64,
     /// The account it belongs to.
     pub(crate) account_id: String,
+    /// The organisation it is in.
+    pub(crate) organization_id: i64,
+    /// Where the caller stands to it.
+    pub(crate) standing: Standing,
     /// The stronger of the caller's rights on the organisation and on the repository.
     pub(crate) permission: Permission,
 }
@@ -49,6 +53,8 @@ impl Registry {
         Ok(Held {
             id: repository.id,
             account_id: organization.account_id.clone(),
+            organization_id: organization.id,
+            standing,
             permission: permission.unwrap_or(Permission::Read),
         })
     }

@@ -93,15 +93,15 @@ impl Registry {
         self.listed(name).await
     }
 
-    /// Deletes an image with all its tags and manifests, into the bin; `RepositoryUnknown` when the caller does not see it.
+    /// Deletes an image with all its tags and manifests, into the bin; `RepositoryUnknown` when the caller does not see it,
+    /// `TagImmutable` while one of its tags is.
     pub async fn delete_repository(&self, caller: &Caller, name: &RepositoryName) -> Result<(), Error> {
         let held = self.require_held(caller, Action::Delete, name).await?;
         self.listed(name).await?;
-        if self
-            .metadata
-            .delete_repository(held.id, self.deletion(caller, Untagged::Goes))
-            .await?
-        {
+        let rules = self.rules(&held.standing, held.id, name).await?;
+        let deletion = self.deletion(caller, Untagged::Goes, rules.guard());
+        let deleted = self.metadata.delete_repository(held.id, deletion).await;
+        if deleted.map_err(|error| rules.refused(error))? {
             Ok(())
         } else {
             Err(Error::RepositoryUnknown(name.to_string()))

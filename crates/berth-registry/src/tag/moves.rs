@@ -48,9 +48,11 @@ impl Registry {
         repository: &RepositoryName,
         retag: Retag,
     ) -> Result<(), Error> {
-        let place = self.tag_place(caller, Action::Push, repository).await?;
+        let held = self.require_held(caller, Action::Push, repository).await?;
+        let rules = self.rules(&held.standing, held.id, repository).await?;
         let wanted = MoveTag {
-            repository_id: place.repository_id,
+            repository_id: held.id,
+            guard: rules.guard(),
             tag: retag.destination.to_string(),
             to: TagSource::Tag(retag.source.to_string()),
             expected: (retag.existing == ExistingTag::Keep).then_some(Expected::Nothing),
@@ -66,7 +68,7 @@ impl Registry {
             Err(berth_metadata::Error::Conflict(Conflict::TagMoved { .. })) => {
                 Err(Error::Exists(format!("tag {}", retag.destination)))
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(rules.refused(error)),
         }
     }
 
@@ -79,11 +81,12 @@ impl Registry {
         tag: &Tag,
         digest: &Digest,
     ) -> Result<(), Error> {
-        let place = self.tag_place(caller, Action::Push, repository).await?;
+        let held = self.require_held(caller, Action::Push, repository).await?;
+        let rules = self.rules(&held.standing, held.id, repository).await?;
         // History is only ever added to, so this cannot become false meanwhile.
         let named = self
             .metadata
-            .tag_named(place.repository_id, tag.as_str(), digest.as_str())
+            .tag_named(held.id, tag.as_str(), digest.as_str())
             .await?;
         if !named {
             return Err(Error::Unknown(format!(
@@ -91,14 +94,16 @@ impl Registry {
             )));
         }
         let wanted = MoveTag {
-            repository_id: place.repository_id,
+            repository_id: held.id,
+            guard: rules.guard(),
             tag: tag.to_string(),
             to: TagSource::Digest(digest.to_string()),
             expected: None,
             by: by(caller),
             why: TagChange::SetBack,
         };
-        if self.metadata.move_tag(wanted).await? {
+        let moved = self.metadata.move_tag(wanted).await;
+        if moved.map_err(|error| rules.refused(error))? {
             self.jobs.tag_moved();
             return Ok(());
         }
@@ -115,16 +120,14 @@ impl Registry {
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<(), Error> {
-        let place = self.tag_place(caller, Action::Delete, repository).await?;
+        let held = self.require_held(caller, Action::Delete, repository).await?;
+        let rules = self.rules(&held.standing, held.id, repository).await?;
+        let deletion = self.deletion(caller, Untagged::Goes, rules.guard());
         let deleted = self
             .metadata
-            .delete_tag(
-                place.repository_id,
-                tag.as_str(),
-                None,
-                self.deletion(caller, Untagged::Goes),
-            )
-            .await?;
+            .delete_tag(held.id, tag.as_str(), None, deletion)
+            .await;
+        let deleted = deleted.map_err(|error| rules.refused(error))?;
         let unknown = || Error::ManifestUnknown(Reference::Tag(tag.clone()));
         deleted.then_some(()).ok_or_else(unknown)
     }

@@ -9,7 +9,7 @@ use berth_oci::{Reference, RepositoryName, Tag};
 
 use super::Listed;
 use crate::Registry;
-use crate::access::{Action, Caller};
+use crate::access::{Action, Caller, Held};
 use crate::error::Error;
 
 /// Bytes of manifests in one list. Real pages stay far below; a page of the largest manifests would be gigabytes.
@@ -52,6 +52,15 @@ pub struct TagPlace {
     pub account_id: String,
 }
 
+impl TagPlace {
+    fn of(held: Held) -> Self {
+        Self {
+            repository_id: held.id,
+            account_id: held.account_id,
+        }
+    }
+}
+
 /// A tag, and its manifest if that was asked for.
 #[derive(Clone, Debug)]
 pub struct TagView {
@@ -59,6 +68,8 @@ pub struct TagView {
     pub row: TagRow,
     /// The manifest's text; none when nobody asked or the manifests before it filled the answer (16 MiB).
     pub manifest: Option<String>,
+    /// The rule that makes the tag immutable, if one does.
+    pub immutable_by: Option<i64>,
 }
 
 /// A page of tags.
@@ -80,7 +91,9 @@ impl Registry {
         repository: &RepositoryName,
         wanted: TagsWanted,
     ) -> Result<TagViews, Error> {
-        let place = self.tag_place(caller, Action::Pull, repository).await?;
+        let held = self.require_held(caller, Action::Pull, repository).await?;
+        let rules = self.rules(&held.standing, held.id, repository).await?;
+        let place = TagPlace::of(held);
         let (found, total) = match &wanted.search {
             TagSearch::Exact(tag) => {
                 let row = self.metadata.tag_row(place.repository_id, tag).await?;
@@ -110,7 +123,11 @@ impl Registry {
             } else {
                 texts.get(&row.digest).cloned()
             };
-            TagView { row, manifest }
+            TagView {
+                immutable_by: rules.covering(&row.tag).map(|rule| rule.id),
+                row,
+                manifest,
+            }
         };
         let entries = entries.into_iter().map(view).collect();
         Ok(TagViews {
@@ -127,7 +144,9 @@ impl Registry {
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<(TagPlace, TagView), Error> {
-        let place = self.tag_place(caller, Action::Pull, repository).await?;
+        let held = self.require_held(caller, Action::Pull, repository).await?;
+        let rules = self.rules(&held.standing, held.id, repository).await?;
+        let place = TagPlace::of(held);
         let row = self.tag_row(&place, tag).await?;
         let digests = [row.digest.clone()];
         let found = self
@@ -135,7 +154,12 @@ impl Registry {
             .manifest_bytes(place.repository_id, &digests)
             .await?;
         let manifest = found.into_iter().next().map(|(_, bytes)| text(bytes));
-        Ok((place, TagView { row, manifest }))
+        let view = TagView {
+            immutable_by: rules.covering(&row.tag).map(|rule| rule.id),
+            row,
+            manifest,
+        };
+        Ok((place, view))
     }
 
     /// The repository, if it is there and the caller may do `action` in it.
@@ -145,11 +169,7 @@ impl Registry {
         action: Action,
         repository: &RepositoryName,
     ) -> Result<TagPlace, Error> {
-        let held = self.require_held(caller, action, repository).await?;
-        Ok(TagPlace {
-            repository_id: held.id,
-            account_id: held.account_id,
-        })
+        Ok(TagPlace::of(self.require_held(caller, action, repository).await?))
     }
 
     /// The row of a tag that must be there.

@@ -67,6 +67,7 @@ async fn a_manifest_that_is_not_its_digest_is_found_and_a_push_heals_it() {
     let row = test.metadata.repository("team/app").await.expect("metadata");
     // What no push does: bytes under a digest that is not theirs.
     let broken = PutManifest {
+        guard: berth_metadata::Guard::Off,
         repository_id: row.expect("the repository").id,
         digest: digest.to_string(),
         media_type: berth_oci::media_type::OCI_MANIFEST.to_owned(),

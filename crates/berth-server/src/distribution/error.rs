@@ -169,9 +169,12 @@ fn status(error: &Error) -> (StatusCode, ErrorCode) {
         }
         Error::ReferencesMissing(_) => (StatusCode::NOT_FOUND, ErrorCode::ManifestBlobUnknown),
         Error::TagMoved { .. } => (StatusCode::PRECONDITION_FAILED, ErrorCode::Denied),
-        Error::BlobInUse { .. } | Error::Exists(_) | Error::InUse(_) | Error::OrganizationNotEmpty(_) => {
-            (StatusCode::CONFLICT, ErrorCode::Denied)
-        }
+        // Clients take this code for an answer; others they try again for a while.
+        Error::TagImmutable(_)
+        | Error::BlobInUse { .. }
+        | Error::Exists(_)
+        | Error::InUse(_)
+        | Error::OrganizationNotEmpty(_) => (StatusCode::CONFLICT, ErrorCode::Denied),
         Error::BodyInterrupted(source) if source.kind() == std::io::ErrorKind::TimedOut => {
             (StatusCode::REQUEST_TIMEOUT, ErrorCode::BlobUploadInvalid)
         }
@@ -204,6 +207,11 @@ fn body(error: &Error, code: ErrorCode) -> ErrorBody {
                 "reserved_bytes": full.reserved,
                 "wanted_bytes": full.wanted,
             })),
+        ),
+        Error::TagImmutable(tag) => ErrorBody::one(
+            code,
+            error.to_string(),
+            Some(json!({ "tag": tag.tag, "digest": tag.digest, "rule": tag.rule_id })),
         ),
         Error::NameInvalid(name) => name_invalid(name),
         Error::ReferencesMissing(missing) => ErrorBody {

@@ -48,6 +48,8 @@ pub(crate) enum Subject {
     Account,
     /// A tag of an image.
     Tag,
+    /// A rule about immutable tags.
+    Immutability,
     /// An entry of the bin, or an organisation's bin.
     Bin,
     /// Anything else.

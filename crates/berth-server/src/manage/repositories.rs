@@ -170,10 +170,10 @@ async fn update(
 
 /// Delete an image
 ///
-/// With all its tags. Needs the permission to manage.
+/// With all its tags. Needs the permission to manage. Refused while a rule makes one of its tags immutable.
 #[utoipa::path(delete, path = "/v2/manage/namespaces/{namespace}/repos/{repository}", operation_id = "delete_repo",
     tag = "repositories", params(InRepository),
-    responses((status = 204), (status = 404, body = RefusalBody)))]
+    responses((status = 204), (status = 404, body = RefusalBody), (status = 409, body = RefusalBody)))]
 async fn delete(
     State(app): State<AppState>,
     Path(place): Path<InRepository>,

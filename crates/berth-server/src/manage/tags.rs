@@ -67,6 +67,10 @@ struct TagDocument {
     domain_id: String,
     /// 0 for an image, 1 for an index of several.
     tag_type: i64,
+    /// Whether a rule keeps it from being moved and deleted; not in SWR.
+    immutable: bool,
+    /// The id of that rule, null when there is none; not in SWR.
+    immutable_rule: Option<i64>,
 }
 
 /// A tag in the v2 list.
@@ -99,6 +103,10 @@ struct ListedTag {
     scanned: bool,
     /// 0 for an image, 1 for an index of several.
     tag_type: i64,
+    /// Whether a rule keeps it from being moved and deleted; not in SWR.
+    immutable: bool,
+    /// The id of that rule, null when there is none; not in SWR.
+    immutable_rule: Option<i64>,
 }
 
 /// A page of tags.
@@ -250,7 +258,8 @@ async fn show(
 
 /// Set a tag to what another tag names
 ///
-/// Nothing is copied: both name the same manifest. Who did it is in the history of the tag.
+/// Nothing is copied: both name the same manifest. Who did it is in the history of the tag. Refused when the tag to set is
+/// there and a rule makes it immutable.
 #[utoipa::path(post, path = "/v2/manage/namespaces/{namespace}/repos/{repository}/tags",
     operation_id = "create_repo_tag", tag = "tags", params(InRepository), request_body = CreateTag,
     responses((status = 201, body = Nothing), (status = 404, body = RefusalBody), (status = 409, body = RefusalBody)))]
@@ -278,10 +287,11 @@ async fn retag(
 
 /// Delete a tag
 ///
-/// It goes to the bin, and so does the manifest that it names when no other tag and no index names that.
+/// It goes to the bin, and so does the manifest that it names when no other tag and no index names that. Refused while a
+/// rule makes it immutable.
 #[utoipa::path(delete, path = "/v2/manage/namespaces/{namespace}/repos/{repository}/tags/{tag}",
     operation_id = "delete_repo_tag", tag = "tags", params(InTag),
-    responses((status = 204), (status = 404, body = RefusalBody)))]
+    responses((status = 204), (status = 404, body = RefusalBody), (status = 409, body = RefusalBody)))]
 async fn delete(
     State(app): State<AppState>,
     Path(place): Path<InTag>,
@@ -332,7 +342,11 @@ fn with_manifest(call: &Call) -> Result<bool, Refused> {
 
 /// The wire's form of a tag; `path` is the repository's.
 fn document(place: &TagPlace, path: &str, view: TagView) -> TagDocument {
-    let TagView { row, manifest } = view;
+    let TagView {
+        row,
+        manifest,
+        immutable_by,
+    } = view;
     let path = format!("{path}:{}", row.tag);
     TagDocument {
         id: row.id,
@@ -348,6 +362,8 @@ fn document(place: &TagPlace, path: &str, view: TagView) -> TagDocument {
         updated: Time(row.updated_at),
         domain_id: place.account_id.clone(),
         tag_type: i64::from(row.facts.is_index),
+        immutable: immutable_by.is_some(),
+        immutable_rule: immutable_by,
         tag: row.tag,
         digest: row.digest,
     }
@@ -379,6 +395,8 @@ impl From<TagDocument> for ListedTag {
             domain_id: shown.domain_id,
             scanned: false,
             tag_type: shown.tag_type,
+            immutable: shown.immutable,
+            immutable_rule: shown.immutable_rule,
         }
     }
 }

@@ -27,6 +27,7 @@ pub(super) fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &
         Error::BytesQuota(_) => (StatusCode::BAD_REQUEST, "4000100"),
         Error::NameInvalid(_) => (StatusCode::BAD_REQUEST, "4001008"),
         Error::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, "5070070"),
+        Error::TagImmutable(_) => (StatusCode::CONFLICT, "4090134"),
         Error::ReadOnly | Error::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "5030000"),
         Error::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "5000000"),
         Error::RepositoryUnknown(_) => (StatusCode::NOT_FOUND, "4040010"),
@@ -55,6 +56,7 @@ fn denied(subject: Subject) -> &'static str {
         Subject::Repository => "4037018",
         Subject::Trigger
         | Subject::Retention
+        | Subject::Immutability
         | Subject::Sync
         | Subject::RepositoryGrant
         | Subject::NewShare
@@ -71,6 +73,7 @@ fn unknown(subject: Subject, what: &str) -> (StatusCode, &'static str) {
         Subject::RepositoryGrant => (StatusCode::NOT_FOUND, "4040091"),
         Subject::Tag => (StatusCode::NOT_FOUND, "4040115"),
         Subject::Bin if in_organization => (StatusCode::NOT_FOUND, "4040140"),
+        Subject::Immutability if in_organization => (StatusCode::NOT_FOUND, "4040133"),
         Subject::Trigger => (StatusCode::NOT_FOUND, "4040126"),
         Subject::Registration if in_organization => (StatusCode::NOT_FOUND, "4040083"),
         Subject::NewShare | Subject::Account => (StatusCode::BAD_REQUEST, "4001041"),
@@ -88,6 +91,7 @@ fn exists(subject: Subject) -> &'static str {
         Subject::RepositoryGrant | Subject::NewShare | Subject::Account => "4090089",
         // No code is published for a tag or a trigger that is there; this is the image's.
         Subject::Bin => "4090140",
+        Subject::Immutability => "4090133",
         Subject::Repository | Subject::Tag | Subject::Trigger | Subject::Registration => "4090006",
         _ => "4090060",
     }

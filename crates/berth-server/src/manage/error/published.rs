@@ -2,7 +2,7 @@
 //! stand behind `SVCSTG.SWR.` on the wire; the first three are the HTTP status.
 
 /// Code and meaning.
-pub(crate) const CODES: [(&str, &str); 52] = [
+pub(crate) const CODES: [(&str, &str); 55] = [
     (
         "SVCSTG.S2I.4019000",
         "neither a token nor a signature is in the request",
@@ -63,6 +63,7 @@ pub(crate) const CODES: [(&str, &str); 52] = [
     ),
     ("4040115", "the tag does not exist"),
     ("4040126", "the trigger does not exist"),
+    ("4040133", "there is no such rule about immutable tags"),
     (
         "4040140",
         "the bin has no such entry (any more), or it is not the caller's to know of",
@@ -79,6 +80,11 @@ pub(crate) const CODES: [(&str, &str); 52] = [
     ("4090060", "the organization exists already"),
     ("4090076", "the user has a permission on the organization already"),
     ("4090089", "the permission, share or agency exists already"),
+    ("4090133", "there is the same rule about immutable tags already"),
+    (
+        "4090134",
+        "a rule makes the tag immutable; the message says which",
+    ),
     (
         "4090140",
         "a tag or image of that name is there now, in the way of what would be restored",

@@ -92,11 +92,11 @@ async fn history(
 /// Set a tag back
 ///
 /// To a digest that it named before and whose manifest is still there, also after the tag was deleted. A manifest in the
-/// bin comes back with it.
+/// bin comes back with it. Refused when the tag names something else and a rule makes it immutable.
 #[utoipa::path(post, path = "/v2/manage/namespaces/{namespace}/repos/{repository}/tags/{tag}/restore",
     operation_id = "restore_tag", tag = "tags", extensions(("x-berth-extension" = json!(true))),
     params(InTag), request_body = RestoreTag,
-    responses((status = 200, body = Nothing), (status = 404, body = RefusalBody)))]
+    responses((status = 200, body = Nothing), (status = 404, body = RefusalBody), (status = 409, body = RefusalBody)))]
 async fn restore(
     State(app): State<AppState>,
     Path(place): Path<InTag>,

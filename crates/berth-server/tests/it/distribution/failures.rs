@@ -12,6 +12,7 @@ async fn a_broken_row_is_500_and_tells_nothing() {
     let subject = digest(world.admin.push_image("team/app", "v1", b"layer").await);
     let found = world.metadata.repository("team/app").await.unwrap().unwrap();
     let broken = world.metadata.put_manifest(PutManifest {
+        guard: berth_metadata::Guard::Off,
         repository_id: found.id,
         digest: digest(b"{}"),
         media_type: media_type::OCI_INDEX.to_owned(),

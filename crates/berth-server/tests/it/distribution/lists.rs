@@ -15,6 +15,7 @@ async fn tag_all(world: &World, repository: &str, tags: Vec<String>) {
     world.admin.push_manifest(repository, "seed", &index(&[])).await;
     let found = world.metadata.repository(repository).await.unwrap().unwrap();
     let put = world.metadata.put_manifest(PutManifest {
+        guard: berth_metadata::Guard::Off,
         repository_id: found.id,
         digest: digest(&bytes),
         media_type: media_type::OCI_INDEX.to_owned(),

@@ -171,6 +171,7 @@ async fn generate(world: &World, subject: &str, count: usize, padding: usize) ->
         let bytes = written(&json!({ "mediaType": media_type::OCI_INDEX, "annotations": annotations }));
         let digest = digest(&bytes);
         let put = world.metadata.put_manifest(PutManifest {
+            guard: berth_metadata::Guard::Off,
             repository_id: found.id,
             digest: digest.clone(),
             media_type: media_type::OCI_INDEX.to_owned(),

@@ -3,10 +3,15 @@
 
 use serde_json::{Value, json};
 
+use crate::content::digest;
 use crate::installation::PASSWORD;
 
 /// An id that nothing has.
 pub(super) const NOBODY: &str = "ffffffffffffffffffffffffffffffff";
+
+/// What the tag `v1` named first.
+pub(super) const EARLIER_INDEX: &str =
+    r#"{"schemaVersion":2,  "mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
 
 /// What ids the server gave.
 #[derive(Default)]
@@ -32,7 +37,13 @@ impl Names {
             "create_repo" => json!({ "repository": "app", "is_public": false }),
             "update_repo" => json!({ "is_public": false }),
             "create_repo_tag" => json!({ "source_tag": "v1", "destination_tag": "v2" }),
+            // That tag named it before it was made immutable.
+            "restore_tag" if status == "409" => json!({ "digest": digest(EARLIER_INDEX) }),
             "restore_tag" => json!({ "digest": format!("sha256:{}", "0".repeat(64)) }),
+            "create_namespace_immutability"
+            | "preview_namespace_immutability"
+            | "create_repo_immutability"
+            | "preview_repo_immutability" => json!({ "pattern": "v1" }),
             "create_repo_domains" | "update_repo_domains" => {
                 json!({ "access_domain": "guests", "permit": "read", "deadline": "forever", "description": "" })
             }

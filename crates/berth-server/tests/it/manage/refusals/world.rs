@@ -6,7 +6,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
-use super::bodies::Names;
+use super::bodies::{EARLIER_INDEX, Names};
 use super::document::{Operation, operations, target};
 use crate::installation::{ACCESS_KEY_ID, Answer, Installation, PASSWORD, SECRET_KEY, basic};
 
@@ -20,6 +20,8 @@ pub(super) struct World {
     pub(super) names: Names,
     key: String,
     retention: String,
+    /// A rule of the image about immutable tags.
+    rule: String,
     /// An entry of the bin whose tag names something else now.
     entry: String,
     /// The access key of a user who may use the console only.
@@ -46,6 +48,7 @@ impl World {
             names: Names::default(),
             key: String::new(),
             retention: String::new(),
+            rule: String::new(),
             entry: String::new(),
             robot: (String::new(), String::new()),
             sent: Cell::new(0),
@@ -59,6 +62,7 @@ impl World {
         ] {
             world.make(id).await;
         }
+        world.push("v1", EARLIER_INDEX).await;
         world.push("v1", INDEX).await;
         world.fill_bin().await;
         for id in [
@@ -75,6 +79,8 @@ impl World {
             world.make(id).await;
         }
         world.retention = world.make("create_retention").await["id"].to_string();
+        world.rule = world.make("create_repo_immutability").await["id"].to_string();
+        world.make("create_namespace_immutability").await;
         let south = json!({ "cluster_id": "c2", "cluster_name": "south", "server": "https://c2:6443", "token": "abc" });
         world.post("/v2/manage/clusters", &south).await;
         world
@@ -172,6 +178,7 @@ impl World {
             "mirror" => "hub",
             "trigger" => "roll-out",
             "retention_id" => &self.retention,
+            "rule_id" => &self.rule,
             "entry_id" => &self.entry,
             "resource_type" => "store",
             "frequency" => "daily",

@@ -41,6 +41,8 @@ async fn a_row_tells_what_the_documents_say() {
         "domain_id": row["domain_id"],
         "scanned": false,
         "tag_type": 0,
+        "immutable": false,
+        "immutable_rule": null,
     });
     assert_eq!(*row, expected);
     assert!(
@@ -95,6 +97,7 @@ async fn a_list_holds_no_more_manifests_than_memory_bears() {
     let text = "x".repeat(4 << 20);
     for n in 0..5 {
         let put = PutManifest {
+            guard: berth_metadata::Guard::Off,
             repository_id: team.image,
             digest: digest(n.to_string()),
             media_type: "application/vnd.example+json".to_owned(),

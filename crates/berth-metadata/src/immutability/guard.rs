@@ -1,0 +1,124 @@
+//! What a transaction asks before it moves or deletes a tag that is there.
+
+use crate::error::Conflict;
+use crate::pool::Failure;
+use crate::sql::first;
+use crate::tags;
+use sqlx::{AnyConnection, Row};
+use std::fmt;
+use std::sync::Arc;
+
+/// Tags looked through at a time.
+const PAGE: i64 = 1000;
+
+/// Answers the id of the rule that makes a tag immutable.
+type Covers = Arc<dyn Fn(&str) -> Option<i64> + Send + Sync>;
+
+/// Which tags of a repository are immutable, by the rules as the caller read them.
+#[derive(Clone)]
+pub enum Guard {
+    /// None, whatever the rules say: what happened already is told again.
+    Off,
+    /// Those that rules cover.
+    Rules {
+        /// [`crate::Standing::rules_version`] from before the rules were read.
+        version: i64,
+        /// Answers the id of the rule that covers a tag; none when no rule is about the repository.
+        covers: Option<Covers>,
+    },
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Guard::Off => formatter.write_str("Off"),
+            Guard::Rules { version, .. } => write!(formatter, "Rules({version})"),
+        }
+    }
+}
+
+/// A guard beside the rules as the transaction finds them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Check<'a> {
+    guard: &'a Guard,
+    version: i64,
+}
+
+impl<'a> Check<'a> {
+    /// The check by a guard, where the rules are at this version.
+    pub(crate) fn at(guard: &'a Guard, version: i64) -> Self {
+        Self { guard, version }
+    }
+
+    /// The check by a guard in a repository, whose lock the caller holds.
+    pub(crate) async fn of(
+        tx: &mut AnyConnection,
+        repository_id: i64,
+        guard: &'a Guard,
+    ) -> Result<Self, Failure> {
+        const VERSION: &str = "SELECT o.rules_version FROM repositories r \
+             JOIN organizations o ON o.id = r.organization_id WHERE r.id = $1";
+        let row = first(tx, sqlx::query(VERSION).bind(repository_id)).await?;
+        let version = row.ok_or(Conflict::RepositoryGone)?.try_get(0)?;
+        Ok(Self::at(guard, version))
+    }
+
+    /// Whether no tag is immutable; [`Conflict::RulesChanged`].
+    fn is_open(self) -> Result<bool, Failure> {
+        match self.guard {
+            Guard::Off => Ok(true),
+            Guard::Rules { version, .. } if *version != self.version => Err(Conflict::RulesChanged.into()),
+            Guard::Rules { covers, .. } => Ok(covers.is_none()),
+        }
+    }
+
+    /// Lets a tag that names `digest` be moved or deleted; [`Conflict::TagImmutable`], [`Conflict::RulesChanged`].
+    pub(crate) fn permit(self, tag: &str, digest: &str) -> Result<(), Failure> {
+        if self.is_open()? {
+            return Ok(());
+        }
+        match self.guard {
+            Guard::Rules {
+                covers: Some(covers), ..
+            } => match covers(tag) {
+                None => Ok(()),
+                Some(rule) => Err(Conflict::TagImmutable {
+                    tag: tag.to_owned(),
+                    digest: digest.to_owned(),
+                    rule,
+                }
+                .into()),
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Lets a repository be deleted, whose lock the caller holds: none of its tags is immutable. [`Conflict::TagImmutable`],
+/// [`Conflict::RulesChanged`].
+pub(crate) async fn permit_image(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    guard: &Guard,
+) -> Result<(), Failure> {
+    let check = Check::of(tx, repository_id, guard).await?;
+    if check.is_open()? {
+        return Ok(());
+    }
+    let mut last = String::new();
+    loop {
+        let page = tags::page(tx, repository_id, &last, PAGE).await?;
+        for tag in &page {
+            // The digest costs a look at the one tag that is named.
+            if let Err(refused) = check.permit(tag, "") {
+                let digest = tags::named_by(tx, repository_id, tag, None).await?;
+                check.permit(tag, digest.as_deref().unwrap_or_default())?;
+                return Err(refused);
+            }
+        }
+        match page.into_iter().next_back() {
+            Some(tag) => last = tag,
+            None => return Ok(()),
+        }
+    }
+}
