@@ -2,5 +2,6 @@
 
 mod auth;
 mod pull;
+mod push;
 
 mod server;

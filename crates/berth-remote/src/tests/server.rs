@@ -109,7 +109,13 @@ impl Reply {
     }
 }
 
-type Answering = dyn Fn(&Asked) -> Reply + Send + Sync;
+type Early = dyn Fn(&Asked) -> Option<Reply> + Send + Sync;
+
+/// What is decided when the head of a request is there, and when its body is.
+struct Answering {
+    early: Box<Early>,
+    late: Box<dyn Fn(&Asked) -> Reply + Send + Sync>,
+}
 
 /// A running server; ended with the value.
 pub(super) struct Server {
@@ -125,16 +131,29 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Answers by what is asked: the head of the request, before its body is read.
+    /// Answers by the head of what is asked.
     pub(super) async fn answering(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+        Self::keeping(move |asked| Some(answer(asked)), |_| reply(418)).await
+    }
+
+    /// Answers by what is asked, body included. `early` sees the head and may say that the connection breaks; `late` is
+    /// told what came all the same.
+    pub(super) async fn keeping(
+        early: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static,
+        late: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let log: Arc<Mutex<Vec<Asked>>> = Arc::default();
-        let (kept, answer): (_, Arc<Answering>) = (Arc::clone(&log), Arc::new(answer));
+        let kept = Arc::clone(&log);
+        let answering = Arc::new(Answering {
+            early: Box::new(early),
+            late: Box::new(late),
+        });
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(serve(stream, port, Arc::clone(&kept), Arc::clone(&answer)));
+                connections.spawn(serve(stream, port, Arc::clone(&kept), Arc::clone(&answering)));
             }
         });
         Self { port, log, task }
@@ -198,17 +217,19 @@ pub(super) fn remote(base: &str, login: Option<Login>, limits: Limits) -> Remote
     Remote::new(base, login, client, Guard::open(), limits).unwrap()
 }
 
-async fn serve(stream: TcpStream, port: u16, log: Arc<Mutex<Vec<Asked>>>, answer: Arc<Answering>) {
+async fn serve(stream: TcpStream, port: u16, log: Arc<Mutex<Vec<Asked>>>, answering: Arc<Answering>) {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     while let Some(mut asked) = head(&mut reader).await {
-        let reply = answer(&asked);
-        let limit = match reply.manner {
-            Manner::Broken(after) => after,
+        let early = (answering.early)(&asked);
+        let limit = match early.as_ref().map(|reply| reply.manner) {
+            Some(Manner::Broken(after)) => after,
             _ => usize::MAX,
         };
         asked.body = body(&mut reader, &asked, limit).await;
+        let late = (answering.late)(&asked);
         log.lock().unwrap().push(asked);
+        let reply = early.unwrap_or(late);
         if !write(&mut writer, &reply, port).await {
             return;
         }

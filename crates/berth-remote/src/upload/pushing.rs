@@ -15,8 +15,8 @@ use crate::transport::Outgoing;
 const BREAKS_MAX: u32 = 100;
 /// Sessions that one push begins: the first, and others after one was forgotten.
 const SESSIONS_MAX: u32 = 4;
-/// Bytes that may be sent in vain, beside a few times the blob.
-const WASTE_MAX: u64 = 64 << 20;
+/// How many times a blob's bytes are sent before the registry is taken for one that loses them.
+const TIMES_MAX: u64 = 4;
 
 /// A push under way.
 pub(super) struct Pushing<'a> {
@@ -198,7 +198,7 @@ impl<'a> Pushing<'a> {
         if length == 0 {
             return exchange.send_once(ask, None).await;
         }
-        let most = self.push.size.saturating_mul(4).saturating_add(WASTE_MAX);
+        let most = self.push.size.saturating_mul(TIMES_MAX);
         if self.bytes_sent > most {
             return Err(Error::Unavailable {
                 reason: "the registry loses what it is sent".to_owned(),
@@ -242,7 +242,10 @@ impl<'a> Pushing<'a> {
         // Bytes of an earlier session may be wrong; those of this one are the source's.
         self.is_mistaken |= matches!(error, Error::Mismatch(_));
         // A registry that does not take chunks may take everything at once.
-        self.is_whole |= matches!(error, Error::Refused { .. } | Error::Malformed(_));
+        self.is_whole |= match error {
+            Error::NotFound(_) => session.offset == 0,
+            error => matches!(error, Error::Refused { .. } | Error::Malformed(_)),
+        };
         is_hopeless
     }
 
