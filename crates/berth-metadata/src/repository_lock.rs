@@ -3,6 +3,7 @@
 use crate::error::Conflict;
 use crate::pool::Failure;
 use crate::sql::{change, first};
+use crate::tag_events::is_awaited;
 use sqlx::{AnyConnection, Row};
 
 /// Locks a repository until the transaction ends; [`Conflict::RepositoryGone`], also for one in the bin. Whatever takes
@@ -31,20 +32,27 @@ pub(crate) struct Touched {
     pub(crate) has_bin: bool,
     /// [`crate::Standing::rules_version`] of its organisation.
     pub(crate) rules_version: i64,
+    /// Whether anything waits for its tags to move.
+    pub(crate) is_awaited: bool,
 }
 
 /// Like [`lock`], and notes that the content changes.
 pub(crate) async fn touch(tx: &mut AnyConnection, id: i64, now: i64) -> Result<Touched, Failure> {
-    const TOUCH: &str = "UPDATE repositories SET updated_at = $2, listed = 1 WHERE id = $1 AND listed <> 2 \
-         RETURNING \
+    const TOUCH: &str = concat!(
+        "UPDATE repositories SET updated_at = $2, listed = 1 WHERE id = $1 AND listed <> 2 RETURNING \
          CAST(CASE WHEN EXISTS (SELECT 1 FROM binned_manifests b WHERE b.repository_id = repositories.id) \
          THEN 1 ELSE 0 END AS BIGINT), \
-         (SELECT o.rules_version FROM organizations o WHERE o.id = repositories.organization_id)";
+         (SELECT o.rules_version FROM organizations o WHERE o.id = repositories.organization_id), \
+         CAST(CASE WHEN ",
+        is_awaited!("repositories.id"),
+        " THEN 1 ELSE 0 END AS BIGINT)"
+    );
     let row = first(tx, sqlx::query(TOUCH).bind(id).bind(now)).await?;
     let row = row.ok_or(Conflict::RepositoryGone)?;
     Ok(Touched {
         has_bin: row.try_get::<i64, _>(0)? != 0,
         rules_version: row.try_get(1)?,
+        is_awaited: row.try_get::<i64, _>(2)? != 0,
     })
 }
 

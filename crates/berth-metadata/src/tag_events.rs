@@ -79,6 +79,20 @@ impl Metadata {
     }
 }
 
+/// Whether anything waits for the tags of a repository to move, as a condition.
+macro_rules! is_awaited {
+    ($repository:literal) => {
+        concat!(
+            "(EXISTS (SELECT 1 FROM triggers t WHERE t.repository_id = ",
+            $repository,
+            " AND t.enabled = 1) OR EXISTS (SELECT 1 FROM sync_rules s WHERE s.repository_id = ",
+            $repository,
+            " AND s.automatic = 1))"
+        )
+    };
+}
+pub(crate) use is_awaited;
+
 /// Where an event is written, and what it says.
 pub(crate) struct Moved<'a> {
     pub(crate) repository_id: i64,
@@ -92,11 +106,12 @@ pub(crate) struct Moved<'a> {
 
 /// Notes that a tag moved, if somebody waits for that.
 pub(crate) async fn note(tx: &mut AnyConnection, moved: Moved<'_>) -> Result<(), Failure> {
-    const NOTE: &str = "INSERT INTO tag_events (repository_id, tag, digest, previous, why, user_id, origin, at) \
+    const NOTE: &str = concat!(
+        "INSERT INTO tag_events (repository_id, tag, digest, previous, why, user_id, origin, at) \
          SELECT r.id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS TEXT), \
-         CAST($7 AS TEXT), CAST($8 AS BIGINT) FROM repositories r WHERE r.id = $1 AND (EXISTS (SELECT 1 FROM triggers t \
-         WHERE t.repository_id = r.id AND t.enabled = 1) OR EXISTS (SELECT 1 FROM sync_rules s \
-         WHERE s.repository_id = r.id AND s.automatic = 1))";
+         CAST($7 AS TEXT), CAST($8 AS BIGINT) FROM repositories r WHERE r.id = $1 AND ",
+        is_awaited!("r.id")
+    );
     let note = sqlx::query(NOTE)
         .bind(moved.repository_id)
         .bind(moved.tag.to_owned())

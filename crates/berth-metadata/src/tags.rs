@@ -129,8 +129,8 @@ pub(crate) struct Target<'a> {
     pub(crate) digest: &'a str,
     pub(crate) by: &'a By,
     pub(crate) why: TagChange,
-    /// The ids of the registries that it came through, by commas.
-    pub(crate) origin: &'a str,
+    /// The ids of the registries that it came through, by commas; none where nothing waits for it to move.
+    pub(crate) origin: Option<&'a str>,
     pub(crate) check: Check<'a>,
 }
 
@@ -155,16 +155,18 @@ pub(crate) async fn point(
     } else {
         let named = (Some(target.digest), target.why);
         let id = note(tx, target.repository_id, tag, named, target.by).await?;
-        let moved = Moved {
-            repository_id: target.repository_id,
-            tag,
-            digest: target.digest,
-            previous,
-            why: target.why,
-            by: target.by,
-            origin: target.origin,
-        };
-        tag_events::note(tx, moved).await?;
+        if let Some(origin) = target.origin {
+            let moved = Moved {
+                repository_id: target.repository_id,
+                tag,
+                digest: target.digest,
+                previous,
+                why: target.why,
+                by: target.by,
+                origin,
+            };
+            tag_events::note(tx, moved).await?;
+        }
         id
     };
     let point = sqlx::query(POINT)

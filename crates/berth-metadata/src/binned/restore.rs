@@ -174,7 +174,7 @@ async fn manifest(
         digest,
         by: &wanted.by,
         why: TagChange::BinRestore,
-        origin: "",
+        origin: Some(""),
         check: Check::of(tx, repository_id, &wanted.guard).await?,
     };
     for (tag, now) in &gone {

@@ -36,7 +36,7 @@ pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<Put
         digest: &put.digest,
         by: &by,
         why: TagChange::Push,
-        origin: &put.origin,
+        origin: touched.is_awaited.then_some(&*put.origin),
         check: Check::at(&put.guard, touched.rules_version),
     };
     for (tag, named) in &previous {

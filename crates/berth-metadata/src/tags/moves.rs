@@ -130,7 +130,7 @@ async fn move_tag(tx: &mut AnyConnection, wanted: &MoveTag) -> Result<bool, Fail
         digest: &digest,
         by: &wanted.by,
         why: wanted.why,
-        origin: "",
+        origin: Some(""),
         check: Check::of(tx, repository_id, &wanted.guard).await?,
     };
     point(tx, target, &wanted.tag, previous.as_deref()).await?;
