@@ -49,6 +49,8 @@ pub struct Limits {
     pub upkeep: Upkeep,
     /// Which addresses are reached on behalf of users.
     pub outbound: OutboundRules,
+    /// Hosts under which clusters pull from this registry, as image references name them; triggers set the first.
+    pub image_hosts: Vec<String>,
 }
 
 /// How the upkeep of stored bytes goes about its work.
@@ -150,6 +152,7 @@ impl Default for Limits {
             backup_every: Duration::from_hours(24),
             backup_keep: 7,
             outbound: OutboundRules::default(),
+            image_hosts: Vec::new(),
         }
     }
 }

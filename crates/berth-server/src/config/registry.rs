@@ -71,6 +71,25 @@ impl Settings {
         }
     }
 
+    /// What this server is called in image references.
+    fn image_hosts(&self) -> Vec<String> {
+        let of_url = || {
+            let (scheme, host) = self.external_url.0.as_deref()?.split_once("://")?;
+            // In a reference, a name with neither a dot nor a port is taken for a part of a path.
+            let is_host = host.contains(['.', ':']) || host == "localhost";
+            let port = if scheme == "https" { 443 } else { 80 };
+            Some(if is_host {
+                host.to_owned()
+            } else {
+                format!("{host}:{port}")
+            })
+        };
+        match self.image_hosts.0.as_slice() {
+            [] => of_url().into_iter().collect(),
+            hosts => hosts.to_vec(),
+        }
+    }
+
     fn registry_limits(&self) -> Limits {
         let defaults = Limits::default();
         Limits {
@@ -98,6 +117,7 @@ impl Settings {
                 scrub_interval: self.scrub.interval,
                 quarantine_ttl: self.scrub.quarantine_ttl,
             },
+            image_hosts: self.image_hosts(),
             outbound: OutboundRules {
                 allow: self.outbound.allow.clone(),
                 deny: self.outbound.deny.clone(),

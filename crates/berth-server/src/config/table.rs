@@ -70,6 +70,13 @@ const SERVING: &[Setting] = &[
         field: |s| &mut s.external_url,
     },
     Setting {
+        key: "image_hosts",
+        default: NONE,
+        otherwise: "the host of external_url",
+        help: "Hosts under which clusters pull from this server, as image references name them. Triggers set images with the first; workloads that name any of them run images of this server.",
+        field: |s| &mut s.image_hosts,
+    },
+    Setting {
         key: "trusted_proxies",
         default: NONE,
         otherwise: "no proxy is trusted",

@@ -109,6 +109,11 @@ fn values_are_read_in_the_ways_people_write_them() {
             "external_url",
             "https://registry.example.com",
         ),
+        (
+            "image_hosts = [\"registry.example.com\", \"10.0.0.1:5000\"]",
+            "image_hosts",
+            "registry.example.com,10.0.0.1:5000",
+        ),
         ("anonymous_pulls = false", "anonymous_pulls", "false"),
         ("anonymous_pulls = \"false\"", "anonymous_pulls", "false"),
         ("[limits]\nlayers_max = 42", "limits.layers_max", "42"),

@@ -8,7 +8,7 @@ mod storage;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-pub(crate) use address::{Database, Listen, Origin};
+pub(crate) use address::{Database, ImageHosts, Listen, Origin};
 pub(crate) use quantity::{Period, Size, bytes};
 pub(crate) use storage::{Endpoint, Redirect, StoragePlace};
 

@@ -142,6 +142,47 @@ impl Value for Origin {
     }
 }
 
+/// Hosts as they stand before the first `/` of image references.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct ImageHosts(pub(crate) Vec<String>);
+
+impl Value for ImageHosts {
+    fn kind(&self) -> &'static str {
+        "hosts"
+    }
+
+    fn allowed(&self) -> String {
+        "host names or addresses, each with a port where it is not the usual one; a list in berth.toml, separated by \
+         commas elsewhere"
+            .into()
+    }
+
+    fn assign(&mut self, text: &str) -> Result<(), String> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        self.0 = parts.map(image_host).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        self.0.join(",")
+    }
+}
+
+fn image_host(text: &str) -> Result<String, String> {
+    let plain = |character: char| character.is_ascii_alphanumeric() || ".-_:[]".contains(character);
+    let authority = text.parse::<http::uri::Authority>();
+    if !text.chars().all(plain) || !authority.is_ok_and(|authority| !authority.host().is_empty()) {
+        return Err(format!("{text:?} is no host as image references name it"));
+    }
+    // In a reference, a name with neither a dot nor a port is taken for a part of a path.
+    if !text.contains(['.', ':']) && text != "localhost" {
+        return Err(format!(
+            "{text:?} needs a port, such as {text}:80, to be a host in an image reference"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 impl Value for Vec<IpNet> {
     fn kind(&self) -> &'static str {
         "networks"
