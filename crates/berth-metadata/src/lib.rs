@@ -62,6 +62,7 @@ mod sync_rules;
 mod tag_events;
 mod tags;
 mod temporary_keys;
+mod trigger_runs;
 mod triggers;
 mod uploads;
 mod users;
@@ -126,7 +127,10 @@ pub use tags::{
     Expected, MoveTag, TagColumn, TagMove, TagMovesPage, TagOrder, TagRow, TagSource, TagStart, TagsPage,
 };
 pub use temporary_keys::TemporaryKey;
-pub use triggers::{NewTrigger, TriggerRow, TriggerRun};
+pub use trigger_runs::{
+    SaveTriggerRun, TRIGGER, TriggerRun, TriggerStep, TriggerTask, TriggerTurn, WantTriggerRun,
+};
+pub use triggers::{NewTrigger, TriggerRow};
 pub use uploads::{FinishOutcome, FinishUpload, SaveUpload, TakenTurn, TurnStanding, UploadRow, UploadTurn};
 pub use users::{AccessType, NewUser, User};
 pub use viewer::Viewer;

@@ -4,7 +4,7 @@ use crate::Metadata;
 use crate::postgres_server as postgres;
 use crate::{
     audit, blobs, byte_quotas, grants, immutability, manifests, quotas, reclaim, repositories, retentions,
-    scrub, sync_jobs, tags, triggers, uploads,
+    scrub, sync_jobs, tags, trigger_runs, uploads,
 };
 use sqlx::{AssertSqlSafe, Connection, Row};
 
@@ -169,7 +169,8 @@ const STATEMENTS: &[(&str, &[&str], usize)] = &[
     (retentions::LOG, &["7", "100", "5000"], 100),
     (immutability::OF_ORGANIZATION, &["5"], 3),
     (immutability::OF_REPOSITORY, &["5", "504"], 4),
-    (triggers::HISTORY, &["7", "100"], 100),
+    (trigger_runs::HISTORY, &["7", "9000", "100"], 100),
+    (trigger_runs::TASK, &["5000"], 1),
     (sync_jobs::NEWEST_FIRST, &["7", "100", "5000"], 100),
     (sync_jobs::OLDEST_FIRST, &["7", "100", "5000"], 100),
 ];

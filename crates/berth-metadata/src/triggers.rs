@@ -1,10 +1,10 @@
-//! Triggers of repositories, and what came of them. Knows no condition and no cluster's API.
+//! Triggers of repositories. Knows no condition and no cluster's API.
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use crate::repository_lock::lock;
-use crate::sql::{Meaning, change};
+use crate::sql::{Meaning, Statement, change, first};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -31,8 +31,14 @@ pub struct NewTrigger {
     pub workload_kind: String,
     /// The workload.
     pub workload: String,
-    /// The container; empty for all of the workload.
+    /// The container; empty for all of the workload that have the image.
     pub container: String,
+    /// What the workload is made to name: `digest` or `tag`.
+    pub update_by: String,
+    /// Whether a rollout that fails is undone.
+    pub undo_on_failure: bool,
+    /// How long a rollout may take, in seconds.
+    pub rollout_seconds: i64,
     /// Who made it.
     pub creator_id: String,
     /// The name of who made it, as it was then.
@@ -56,6 +62,8 @@ pub struct TriggerRow {
     pub enabled: bool,
     /// What it acts through.
     pub mode: String,
+    /// The row of the cluster that it acts on; none when its mode has none.
+    pub cluster: Option<i64>,
     /// The cluster's id, empty when the mode has none.
     pub cluster_id: String,
     /// The cluster's name, empty when the mode has none.
@@ -66,32 +74,37 @@ pub struct TriggerRow {
     pub workload_kind: String,
     /// The workload.
     pub workload: String,
-    /// The container; empty for all of the workload.
+    /// The container; empty for all of the workload that have the image.
     pub container: String,
+    /// What the workload is made to name: `digest` or `tag`.
+    pub update_by: String,
+    /// Whether a rollout that fails is undone.
+    pub undo_on_failure: bool,
+    /// How long a rollout may take, in seconds.
+    pub rollout_seconds: i64,
     /// The name of who made it, as it was then.
     pub creator_name: String,
     /// Milliseconds since the epoch.
     pub created_at: i64,
 }
 
-/// One time that a trigger acted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TriggerRun {
-    /// The tag that was pushed.
-    pub tag: String,
-    /// Whether the workload was changed.
-    pub succeeded: bool,
-    /// Why it was not.
-    pub detail: String,
-    /// Milliseconds since the epoch.
-    pub at: i64,
-}
-
-macro_rules! trigger_columns {
+macro_rules! trigger_fields {
     () => {
-        "SELECT t.id, t.name, t.kind, t.condition, t.enabled, t.mode, COALESCE(c.cluster_id, '') AS cluster_id, \
-         COALESCE(c.name, '') AS cluster_name, t.namespace, t.workload_kind, t.workload, t.container, \
-         t.creator_name, t.created_at FROM triggers t LEFT JOIN clusters c ON c.id = t.cluster "
+        "t.id, t.name, t.kind, t.condition, t.enabled, t.mode, t.cluster, COALESCE(c.cluster_id, '') AS cluster_id, \
+         COALESCE(c.name, '') AS cluster_name, t.namespace, t.workload_kind, t.workload, t.container, t.update_by, \
+         t.undo_on_failure, t.rollout_seconds, t.creator_name, t.created_at"
+    };
+}
+pub(crate) use trigger_fields;
+
+macro_rules! triggers {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            trigger_fields!(),
+            " FROM triggers t LEFT JOIN clusters c ON c.id = t.cluster WHERE ",
+            $condition
+        )
     };
 }
 
@@ -123,14 +136,14 @@ impl Metadata {
 
     /// A repository's trigger of that name.
     pub async fn trigger(&self, repository_id: i64, name: &str) -> Result<Option<TriggerRow>, Error> {
-        const FIND: &str = concat!(trigger_columns!(), "WHERE t.repository_id = $1 AND t.name = $2");
+        const FIND: &str = triggers!("t.repository_id = $1 AND t.name = $2");
         let statement = sqlx::query(FIND).bind(repository_id).bind(name.to_owned());
         self.find("find a trigger", statement, trigger).await
     }
 
     /// A repository's triggers by name; [`Metadata::create_trigger`] bounds them.
     pub async fn list_triggers(&self, repository_id: i64) -> Result<Vec<TriggerRow>, Error> {
-        const LIST: &str = concat!(trigger_columns!(), "WHERE t.repository_id = $1 ORDER BY t.name");
+        const LIST: &str = triggers!("t.repository_id = $1 ORDER BY t.name");
         self.list("list triggers", sqlx::query(LIST).bind(repository_id), trigger)
             .await
     }
@@ -154,48 +167,38 @@ impl Metadata {
             > 0)
     }
 
-    /// Notes what came of a trigger; nothing when it is gone.
-    pub async fn log_trigger(&self, trigger_id: i64, run: TriggerRun) -> Result<(), Error> {
-        const INSERT: &str = "INSERT INTO trigger_history (trigger_id, tag, succeeded, detail, at) \
-             SELECT id, $2, $3, $4, $5 FROM triggers WHERE id = $1";
-        let statement = move || {
-            sqlx::query(INSERT)
-                .bind(trigger_id)
-                .bind(run.tag.clone())
-                .bind(i64::from(run.succeeded))
-                .bind(run.detail.clone())
-                .bind(run.at)
-        };
-        self.change("note what came of a trigger", Durability::Durable, statement)
-            .await
-            .map(drop)
-    }
-
-    /// The latest `limit` times that a trigger acted, newest first.
-    pub async fn trigger_history(&self, trigger_id: i64, limit: i64) -> Result<Vec<TriggerRun>, Error> {
-        let statement = sqlx::query(HISTORY).bind(trigger_id).bind(limit);
-        self.list("list what came of a trigger", statement, |row| {
-            Ok(TriggerRun {
-                tag: row.try_get("tag")?,
-                succeeded: row.try_get::<i64, _>("succeeded")? != 0,
-                detail: row.try_get("detail")?,
-                at: row.try_get("at")?,
+    /// Makes a trigger what `new` says, but for its name, who made it and when; false when there is none of that id,
+    /// [`Conflict::Changed`] when the cluster is gone.
+    pub async fn replace_trigger(&self, id: i64, new: NewTrigger) -> Result<bool, Error> {
+        const REPLACE: &str = "UPDATE triggers SET kind = $2, condition = $3, enabled = $4, mode = $5, cluster = $6, \
+             namespace = $7, workload_kind = $8, workload = $9, container = $10, update_by = $11, \
+             undo_on_failure = $12, rollout_seconds = $13 WHERE id = $1 RETURNING id";
+        self.pool
+            .write("replace a trigger", Durability::Durable, new, move |tx, new| {
+                Box::pin(async move {
+                    let replace = bind_terms(sqlx::query(REPLACE).bind(id), new);
+                    let replaced = first(tx, replace).await.reference(Conflict::Changed)?;
+                    Ok(replaced.is_some())
+                })
             })
-        })
-        .await
+            .await
     }
 }
 
-pub(crate) const HISTORY: &str = "SELECT tag, succeeded, detail, at FROM trigger_history WHERE trigger_id = $1 \
-     ORDER BY id DESC LIMIT $2";
-
-fn insert(new: &NewTrigger) -> crate::sql::Statement {
-    const INSERT: &str = "INSERT INTO triggers (repository_id, name, kind, condition, enabled, mode, cluster, \
-         namespace, workload_kind, workload, container, creator_id, creator_name, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    sqlx::query(INSERT)
-        .bind(new.repository_id)
+fn insert(new: &NewTrigger) -> Statement {
+    const INSERT: &str = "INSERT INTO triggers (repository_id, kind, condition, enabled, mode, cluster, namespace, \
+         workload_kind, workload, container, update_by, undo_on_failure, rollout_seconds, name, creator_id, \
+         creator_name, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+    bind_terms(sqlx::query(INSERT).bind(new.repository_id), new)
         .bind(new.name.clone())
+        .bind(new.creator_id.clone())
+        .bind(new.creator_name.clone())
+        .bind(new.now)
+}
+
+/// Everything that a trigger can be made to be later, too.
+fn bind_terms(statement: Statement, new: &NewTrigger) -> Statement {
+    statement
         .bind(new.kind.clone())
         .bind(new.condition.clone())
         .bind(i64::from(new.enabled))
@@ -205,12 +208,12 @@ fn insert(new: &NewTrigger) -> crate::sql::Statement {
         .bind(new.workload_kind.clone())
         .bind(new.workload.clone())
         .bind(new.container.clone())
-        .bind(new.creator_id.clone())
-        .bind(new.creator_name.clone())
-        .bind(new.now)
+        .bind(new.update_by.clone())
+        .bind(i64::from(new.undo_on_failure))
+        .bind(new.rollout_seconds)
 }
 
-fn trigger(row: &AnyRow) -> Result<TriggerRow, Failure> {
+pub(crate) fn trigger(row: &AnyRow) -> Result<TriggerRow, Failure> {
     Ok(TriggerRow {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
@@ -218,12 +221,16 @@ fn trigger(row: &AnyRow) -> Result<TriggerRow, Failure> {
         condition: row.try_get("condition")?,
         enabled: row.try_get::<i64, _>("enabled")? != 0,
         mode: row.try_get("mode")?,
+        cluster: row.try_get("cluster")?,
         cluster_id: row.try_get("cluster_id")?,
         cluster_name: row.try_get("cluster_name")?,
         namespace: row.try_get("namespace")?,
         workload_kind: row.try_get("workload_kind")?,
         workload: row.try_get("workload")?,
         container: row.try_get("container")?,
+        update_by: row.try_get("update_by")?,
+        undo_on_failure: row.try_get::<i64, _>("undo_on_failure")? != 0,
+        rollout_seconds: row.try_get("rollout_seconds")?,
         creator_name: row.try_get("creator_name")?,
         created_at: row.try_get("created_at")?,
     })

@@ -65,6 +65,8 @@ mod snapshots;
 mod statistics;
 #[path = "contract/tags.rs"]
 mod tags;
+#[path = "contract/trigger_runs.rs"]
+mod trigger_runs;
 #[path = "contract/turns.rs"]
 mod turns;
 #[path = "contract/uploads.rs"]
@@ -240,6 +242,11 @@ contract! {
     immutability::whoever_read_other_rules_reads_them_again,
     immutability::one_of_many_first_pushes_of_an_immutable_tag_wins,
     policies::triggers_are_kept_with_their_history,
+    trigger_runs::runs_are_listed_with_who_asked,
+    trigger_runs::one_step_of_a_trigger_has_the_turn,
+    trigger_runs::what_is_newer_ends_what_is_older,
+    trigger_runs::a_run_ends_once,
+    trigger_runs::old_runs_are_forgotten,
     policies::a_repository_has_one_retention_and_a_log,
     policies::a_rule_with_the_same_destination_is_replaced,
     policies::a_copy_that_waits_is_not_queued_twice,

@@ -41,7 +41,7 @@ impl JobKind {
     /// Its name in the database.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Self::Trigger => "trigger",
+            Self::Trigger => berth_metadata::TRIGGER,
             Self::Sync => berth_metadata::SYNC,
         }
     }

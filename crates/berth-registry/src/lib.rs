@@ -146,7 +146,7 @@ pub use tag::{
 };
 pub use temporary_key::NewTemporaryKey;
 pub use token::{IssuedToken, TokenCaller};
-pub use trigger::{TriggerCondition, WantedTrigger};
+pub use trigger::{ImageChange, TriggerCondition, TriggerPreview, TriggerRunView, WantedTrigger};
 pub use upload::{Chunk, Started};
 pub use user::{NewPerson, Switch, generate_password};
 

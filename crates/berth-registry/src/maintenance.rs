@@ -38,6 +38,8 @@ const REFUSALS_WRITTEN_EVERY: Duration = Duration::from_secs(1);
 const ROUNDS_BETWEEN_LOOKS: u64 = 10;
 /// Days that the counts of single repositories are kept: a year and some.
 const REPOSITORY_DAYS_KEPT: i64 = 400;
+/// How long runs of triggers are kept, if newer ones do not take their place before.
+const TRIGGER_RUNS_KEPT_MS: i64 = 400 * 24 * 3600 * 1000;
 /// Rounds between two looks for bytes without rows, which only a crash leaves.
 const ROUNDS_BETWEEN_ORPHANS: u64 = 24 * 60;
 
@@ -198,6 +200,8 @@ impl Registry {
         while self.metadata.forget_audit_events(forgotten, STEP).await? > 0 {}
         let forgotten = day_of(now) - REPOSITORY_DAYS_KEPT;
         while self.metadata.forget_repository_days(forgotten, STEP).await? > 0 {}
+        let forgotten = now.saturating_sub(TRIGGER_RUNS_KEPT_MS);
+        while self.metadata.forget_trigger_runs(forgotten, STEP).await? > 0 {}
         Ok(())
     }
 

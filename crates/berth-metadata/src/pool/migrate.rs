@@ -53,6 +53,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0027_jobs",
     "0029_clusters",
     "0033_immutability",
+    "0030_trigger_runs",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

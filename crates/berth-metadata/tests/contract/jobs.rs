@@ -198,7 +198,10 @@ pub(crate) async fn a_tag_that_moves_is_an_event_where_somebody_waits(world: Wor
     assert!(settle().await);
     assert!(!settle().await);
     assert_eq!(metadata.tag_events(10).await.unwrap(), []);
-    assert_eq!(metadata.trigger_history(trigger.id, 10).await.unwrap().len(), 1);
+    assert_eq!(
+        metadata.trigger_runs(trigger.id, None, 10).await.unwrap().len(),
+        1
+    );
     let job = claimed(metadata, "p", 9).await.unwrap();
     assert_eq!(job.lane, "cluster/1");
     assert_eq!(claimed(metadata, "p", 9).await, None);

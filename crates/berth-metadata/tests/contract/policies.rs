@@ -3,8 +3,8 @@
 use crate::outside::region_row;
 use crate::world::{World, conflict, digest, erase, manifest, tagged};
 use berth_metadata::{
-    Conflict, HistoryOrder, Metadata, NewRetention, NewSyncJobs, NewTrigger, RetentionDeletion, TriggerRun,
-    WantedSyncRule,
+    Conflict, HistoryOrder, Metadata, NewRetention, NewSyncJobs, NewTrigger, RetentionDeletion,
+    WantTriggerRun, WantedSyncRule,
 };
 
 pub(crate) fn new_trigger(repository_id: i64, name: &str) -> NewTrigger {
@@ -20,6 +20,9 @@ pub(crate) fn new_trigger(repository_id: i64, name: &str) -> NewTrigger {
         workload_kind: "deployments".to_owned(),
         workload: "web".to_owned(),
         container: String::new(),
+        update_by: "digest".to_owned(),
+        undo_on_failure: false,
+        rollout_seconds: 600,
         creator_id: "u".to_owned(),
         creator_name: "mary".to_owned(),
         now: 5,
@@ -72,12 +75,17 @@ fn deletion(repository_id: i64, retention_id: i64, tag: &str) -> RetentionDeleti
     }
 }
 
-fn run(tag: &str, succeeded: bool) -> TriggerRun {
-    TriggerRun {
+/// A run of that trigger that somebody asks for.
+pub(crate) fn wanted_run(trigger_id: i64, tag: &str) -> WantTriggerRun {
+    WantTriggerRun {
+        trigger_id,
         tag: tag.to_owned(),
-        succeeded,
-        detail: "because".to_owned(),
-        at: 7,
+        digest: digest(tag),
+        why: "run",
+        user_id: None,
+        undoes: None,
+        lane: "cluster/1".to_owned(),
+        now: 7,
     }
 }
 
@@ -140,18 +148,47 @@ pub(crate) async fn triggers_are_kept_with_their_history(world: World) {
     );
     assert!(!metadata.set_trigger_enabled(-1, false).await.unwrap());
 
-    assert_eq!(metadata.trigger_history(roll.id, 10).await.unwrap(), []);
-    for (tag, succeeded) in [("v1", true), ("v2", false), ("v3", true)] {
-        metadata.log_trigger(roll.id, run(tag, succeeded)).await.unwrap();
-    }
-    metadata.log_trigger(-1, run("v1", true)).await.unwrap();
+    let replaced = NewTrigger {
+        condition: "v*".to_owned(),
+        workload: "api".to_owned(),
+        update_by: "tag".to_owned(),
+        undo_on_failure: true,
+        rollout_seconds: 30,
+        ..new_trigger(repository.id, "ignored")
+    };
+    assert!(metadata.replace_trigger(roll.id, replaced.clone()).await.unwrap());
+    assert!(!metadata.replace_trigger(-1, replaced.clone()).await.unwrap());
+    let nowhere = NewTrigger {
+        cluster: Some(-1),
+        ..replaced
+    };
     assert_eq!(
-        metadata.trigger_history(roll.id, 2).await.unwrap(),
-        [run("v3", true), run("v2", false)]
+        conflict(metadata.replace_trigger(roll.id, nowhere).await),
+        Conflict::Changed
     );
+    let found = metadata.trigger(repository.id, "roll").await.unwrap().unwrap();
+    assert_eq!(
+        (
+            found.condition.as_str(),
+            found.workload.as_str(),
+            found.update_by.as_str(),
+            found.undo_on_failure
+        ),
+        ("v*", "api", "tag", true)
+    );
+    assert_eq!(
+        (found.enabled, found.rollout_seconds, found.creator_name.as_str()),
+        (true, 30, "mary")
+    );
+
+    metadata
+        .want_trigger_run(wanted_run(roll.id, "v1"))
+        .await
+        .unwrap();
+    assert_eq!(metadata.trigger_runs(roll.id, None, 2).await.unwrap().len(), 1);
     assert!(metadata.delete_trigger(roll.id).await.unwrap());
     assert!(!metadata.delete_trigger(roll.id).await.unwrap());
-    assert_eq!(metadata.trigger_history(roll.id, 2).await.unwrap(), []);
+    assert_eq!(metadata.trigger_runs(roll.id, None, 2).await.unwrap(), []);
     assert_eq!(metadata.trigger(repository.id, "ro\0ll").await.unwrap(), None);
 }
 
@@ -345,7 +382,10 @@ pub(crate) async fn a_deleted_repository_takes_its_policies_along(world: World) 
         .await
         .unwrap();
     let trigger = metadata.trigger(id, "roll").await.unwrap().unwrap().id;
-    metadata.log_trigger(trigger, run("v1", true)).await.unwrap();
+    metadata
+        .want_trigger_run(wanted_run(trigger, "v1"))
+        .await
+        .unwrap();
     let retention = metadata.create_retention(new_retention(id, 1)).await.unwrap();
     let deleted = deletion(id, retention, "v1");
     metadata.log_retention(deleted.clone()).await.unwrap();
@@ -360,7 +400,7 @@ pub(crate) async fn a_deleted_repository_takes_its_policies_along(world: World) 
         .unwrap();
     assert!(erase(metadata, id, 9).await);
     assert_eq!(metadata.list_triggers(id).await.unwrap(), []);
-    assert_eq!(metadata.trigger_history(trigger, 10).await.unwrap(), []);
+    assert_eq!(metadata.trigger_runs(trigger, None, 10).await.unwrap(), []);
     assert_eq!(metadata.retention(id).await.unwrap(), None);
     assert_eq!(metadata.retention_log(id, 0, 10).await.unwrap().1, 0);
     assert_eq!(metadata.list_sync_rules(id).await.unwrap(), []);

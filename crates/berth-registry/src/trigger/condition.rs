@@ -8,7 +8,8 @@ use crate::tag_pattern::TagPattern;
 
 /// Tags of one condition.
 const TAGS_MAX: usize = 100;
-const TYPES: [&str; 3] = ["all", "tag", "regular"];
+/// SWR knows the first three.
+const TYPES: [&str; 4] = ["all", "tag", "regular", "regexp"];
 /// The condition of a trigger for all tags.
 const EVERY_TAG: &str = ".*";
 
@@ -19,8 +20,8 @@ pub struct TriggerCondition {
 }
 
 impl TriggerCondition {
-    /// Reads a condition: `.*` for `all`, tags joined by `;` for `tag`, one pattern for `regular`. `Invalid` with the
-    /// rule that is broken.
+    /// Reads a condition: `.*` for `all`, tags joined by `;` for `tag`, one pattern for `regular` (a glob, or a regular
+    /// expression when it can only be one), a regular expression for `regexp`. `Invalid` with the rule that is broken.
     pub fn parse(trigger_type: &str, condition: &str) -> Result<Self, Error> {
         one_of("trigger_type", trigger_type, &TYPES)?;
         let patterns = match trigger_type {
@@ -44,6 +45,7 @@ impl TriggerCondition {
                         "the condition of trigger_type tag is tags joined by ';': {error}"
                     ))
                 })?,
+            "regexp" => vec![TagPattern::expression(condition)?],
             _ => vec![TagPattern::glob_or_expression(condition)?],
         };
         Ok(Self { patterns })
@@ -76,6 +78,11 @@ mod tests {
             ("regular", "^v2.*", Some("v2")),
             ("regular", "", None),
             ("regular", "(", None),
+            ("regexp", "v", Some("v1 v2")),
+            ("regexp", "v?", Some("v1 v2 latest")),
+            ("regexp", "^v.*1$", Some("v1")),
+            ("regexp", "", None),
+            ("regexp", "*", None),
             ("every", ".*", None),
             ("", ".*", None),
         ] {

@@ -1,14 +1,31 @@
-//! Which triggers a push sets off.
+//! Runs of triggers, each a job: the image is set, the rollout watched to its end, and undone when it fails and that is
+//! wanted. Each turn of the job looks at where the workload is and goes on from there, so that a run survives the process,
+//! and hundreds of them wait in the database and not in memory.
+
+mod turn;
 
 use std::time::Duration;
 
-use berth_metadata::{FollowJob, Job};
+use berth_metadata::{FollowJob, Job, TriggerRow};
 use berth_oci::Tag;
 
 use super::TriggerCondition;
 use crate::Registry;
 use crate::error::Error;
 use crate::jobs::{JobEnd, JobKind};
+use crate::kubernetes::KubernetesError;
+use turn::Turn;
+
+/// How long what fails for now is tried again: workloads of a cluster that is away for a night get what was pushed last.
+const TRIED_FOR_MS: i64 = 24 * 3600 * 1000;
+/// The first pause after a failure; each further one doubles it.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+const AGAIN_AFTER_MAX: Duration = Duration::from_mins(1);
+
+/// Why somebody's run runs.
+pub(super) const BY_HAND: &str = "run";
+/// Why a run puts back what another changed.
+pub(super) const UNDO: &str = "undo";
 
 impl Registry {
     /// The enabled triggers of a repository that wait for this tag, with the jobs that do what they want.
@@ -23,7 +40,7 @@ impl Registry {
             if row.enabled && TriggerCondition::parse(&row.kind, &row.condition).is_ok_and(waits) {
                 let job = FollowJob {
                     kind: JobKind::Trigger.as_str(),
-                    lane: format!("cluster/{}", row.cluster_id),
+                    lane: lane(&row),
                 };
                 found.push((row.id, job));
             }
@@ -31,11 +48,67 @@ impl Registry {
         Ok(found)
     }
 
-    /// Does what a trigger wants.
-    pub(crate) async fn run_trigger_job(&self, _job: &Job) -> Result<JobEnd, Error> {
-        Ok(JobEnd::Again {
-            after: Duration::from_hours(1),
-            pause: None,
-        })
+    /// Goes on with a run, as far as it goes at the moment.
+    pub(crate) async fn run_trigger_job(&self, job: &Job) -> Result<JobEnd, Error> {
+        let Some(task) = self.metadata.trigger_task(job.subject).await? else {
+            return Ok(JobEnd::Done);
+        };
+        if !task.run.is_open() {
+            return Ok(JobEnd::Done);
+        }
+        let mut turn = Turn::new(self, task)?;
+        let halted = loop {
+            if let Err(halt) = turn.step().await {
+                break halt;
+            }
+        };
+        match halted {
+            Halt::Ended(end) => Ok(end),
+            Halt::Broken(error) => Err(error),
+            Halt::Cluster(error) => match turn.not_done(&error).await {
+                Halt::Ended(end) => Ok(end),
+                Halt::Broken(error) => Err(error),
+                Halt::Cluster(error) => Err(Error::internal("saving a run of a trigger", error)),
+            },
+        }
     }
+}
+
+/// The lane of a trigger's jobs: its cluster's.
+pub(super) fn lane(trigger: &TriggerRow) -> String {
+    format!("cluster/{}", trigger.cluster.unwrap_or_default())
+}
+
+/// Why a turn goes no further.
+enum Halt {
+    /// It went as far as it goes.
+    Ended(JobEnd),
+    /// The cluster did not do it.
+    Cluster(KubernetesError),
+    /// Something here is broken.
+    Broken(Error),
+}
+
+impl From<KubernetesError> for Halt {
+    fn from(error: KubernetesError) -> Self {
+        Self::Cluster(error)
+    }
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl From<berth_metadata::Error> for Halt {
+    fn from(error: berth_metadata::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+/// How long to wait after that many failures in a row.
+fn pause_after(failures: i64) -> Duration {
+    let doublings = u32::try_from(failures.clamp(1, 10) - 1).expect("a small number");
+    AGAIN_AFTER.saturating_mul(1 << doublings).min(AGAIN_AFTER_MAX)
 }

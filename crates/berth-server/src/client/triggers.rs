@@ -1,5 +1,7 @@
 //! `berth trigger`: what is rolled out when an image is pushed, and the clusters that it is rolled out to.
 
+mod runs;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -29,19 +31,68 @@ pub(crate) enum Verb {
         /// The trigger's name
         name: String,
     },
-    /// List what came of a trigger lately
-    #[command(after_help = "Example:\n  berth trigger history team/app roll-out")]
-    History {
+    /// List what came of a trigger, the latest first
+    #[command(
+        visible_alias = "history",
+        after_help = "Examples:\n  berth trigger runs team/app roll-out\n  berth trigger runs team/app roll-out --limit 1 --output json"
+    )]
+    Runs {
         /// ORG/IMAGE
         image: Image,
         /// The trigger's name
         name: String,
+        /// At most as many
+        #[arg(long, value_name = "NUMBER")]
+        limit: Option<usize>,
+    },
+    /// Show what a push would change now, and change nothing
+    #[command(
+        after_help = "Examples:\n  berth trigger dry-run team/app roll-out\n  berth trigger dry-run team/app roll-out --tag v2"
+    )]
+    DryRun {
+        /// ORG/IMAGE
+        image: Image,
+        /// The trigger's name
+        name: String,
+        /// The tag to pretend a push of [default: the latest that the trigger waits for]
+        #[arg(long, value_name = "TAG")]
+        tag: Option<String>,
+    },
+    /// Roll a tag out now
+    #[command(after_help = "Example:\n  berth trigger run team/app roll-out v2 --follow")]
+    Run {
+        /// ORG/IMAGE
+        image: Image,
+        /// The trigger's name
+        name: String,
+        /// The tag
+        tag: String,
+        /// Watch it to its end, and fail if it does
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Put back the images from before a run
+    #[command(after_help = "Example:\n  berth trigger undo team/app roll-out 12 --follow")]
+    Undo {
+        /// ORG/IMAGE
+        image: Image,
+        /// The trigger's name
+        name: String,
+        /// The run, from the list of runs
+        run: u64,
+        /// Watch it to its end, and fail if it does
+        #[arg(long)]
+        follow: bool,
     },
     /// Set up a trigger
-    #[command(after_help = "Examples:
-  berth trigger create team/app roll-out --cluster production --namespace web --workload app
+    #[command(
+        visible_alias = "add",
+        after_help = "Examples:
+  berth trigger create team/app roll-out --cluster production --namespace web --workload app --dry-run
+  berth trigger create team/app roll-out --cluster production --namespace web --workload app --undo-on-failure
   berth trigger create team/app releases --matching 'v*' --cluster production --namespace web --workload app
-  berth trigger create team/app stable --tag stable --cluster production --namespace db --kind statefulsets --workload app")]
+  berth trigger create team/app stable --tag stable --cluster production --namespace db --kind statefulsets --workload app"
+    )]
     Create(Box<Create>),
     /// Let a trigger act again
     #[command(after_help = "Example:\n  berth trigger enable team/app roll-out")]
@@ -107,11 +158,14 @@ pub(crate) struct Create {
     /// A name for the trigger
     name: String,
     /// Act on this tag only; may be said more than once
-    #[arg(long, value_name = "TAG", conflicts_with = "matching")]
+    #[arg(long, value_name = "TAG", conflicts_with_all = ["matching", "expression"])]
     tag: Vec<String>,
     /// Act on tags that this pattern matches: a glob, or a regular expression
     #[arg(long, value_name = "PATTERN")]
     matching: Option<String>,
+    /// Act on tags that this regular expression matches, if only in part
+    #[arg(long, value_name = "EXPRESSION", conflicts_with = "matching")]
+    expression: Option<String>,
     /// The cluster, by its name
     #[arg(long, value_name = "NAME")]
     cluster: String,
@@ -124,12 +178,33 @@ pub(crate) struct Create {
     /// The workload's name
     #[arg(long, value_name = "NAME")]
     workload: String,
-    /// One container of the workload [default: all of them]
+    /// One container of the workload [default: those that have the image, or the only one]
     #[arg(long, value_name = "NAME")]
     container: Option<String>,
+    /// What the workload is made to name
+    #[arg(long, value_enum, default_value_t = By::Digest)]
+    by: By,
+    /// Put the images from before back when a rollout fails
+    #[arg(long)]
+    undo_on_failure: bool,
+    /// How long a rollout may take [default: 600]
+    #[arg(long, value_name = "SECONDS")]
+    rollout_timeout: Option<u32>,
     /// Set it up without letting it act yet
     #[arg(long)]
     disabled: bool,
+    /// Show what it would do, and set up nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What a workload is made to name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// The digest that was pushed
+    Digest,
+    /// The tag; the rollout is restarted when that changes no name
+    Tag,
 }
 
 /// A kind of workload.
@@ -168,17 +243,11 @@ const COLUMNS: &[Column] = &[
     shown("workload", "/application"),
     shown("container", "/container"),
     hidden("mode", "/trigger_mode"),
+    hidden("by", "/update_by"),
+    hidden("undo_on_failure", "/undo_on_failure"),
+    hidden("rollout_timeout", "/rollout_timeout"),
     shown("creator", "/creator_name"),
     shown("created_at", "/created_at"),
-];
-
-const HISTORY_COLUMNS: &[Column] = &[
-    shown("at", "/created_at"),
-    shown("tag", "/tag"),
-    shown("result", "/result"),
-    shown("detail", "/detail"),
-    shown("cluster", "/cluster_name"),
-    shown("workload", "/application"),
 ];
 
 const CLUSTER_COLUMNS: &[Column] = &[
@@ -196,11 +265,20 @@ pub(super) async fn run(server: &Server, verb: Verb) -> Result<Table, Failure> {
             Ok(answer::list(COLUMNS, &found))
         }
         Verb::Show { image, name } => show(server, &image, &name).await,
-        Verb::History { image, name } => {
-            let found = server.get(&image.path(&["triggers", &name])).await?;
-            let runs = found["trigger_history"].as_array().cloned().unwrap_or_default();
-            Ok(answer::list(HISTORY_COLUMNS, &runs))
-        }
+        Verb::Runs { image, name, limit } => runs::list(server, &image, &name, limit).await,
+        Verb::DryRun { image, name, tag } => runs::try_kept(server, &image, &name, tag.as_deref()).await,
+        Verb::Run {
+            image,
+            name,
+            tag,
+            follow,
+        } => runs::run(server, (&image, &name), &tag, follow).await,
+        Verb::Undo {
+            image,
+            name,
+            run,
+            follow,
+        } => runs::undo(server, (&image, &name), run, follow).await,
         Verb::Create(wanted) => create(server, &wanted).await,
         Verb::Enable { image, name } => switch(server, &image, &name, true).await,
         Verb::Disable { image, name } => switch(server, &image, &name, false).await,
@@ -272,10 +350,11 @@ fn with_switch(mut trigger: Value) -> Value {
 
 async fn create(server: &Server, wanted: &Create) -> Result<Table, Failure> {
     let tags = wanted.tag.join(";");
-    let (kind, condition) = match (&wanted.matching, tags.as_str()) {
-        (Some(pattern), _) => ("regular", pattern.as_str()),
-        (None, "") => ("all", ".*"),
-        (None, tags) => ("tag", tags),
+    let (kind, condition) = match (&wanted.matching, &wanted.expression, tags.as_str()) {
+        (Some(pattern), ..) => ("regular", pattern.as_str()),
+        (None, Some(expression), _) => ("regexp", expression.as_str()),
+        (None, None, "") => ("all", ".*"),
+        (None, None, tags) => ("tag", tags),
     };
     let body = json!({
         "name": wanted.name,
@@ -289,7 +368,16 @@ async fn create(server: &Server, wanted: &Create) -> Result<Table, Failure> {
         "cluster_name": wanted.cluster,
         "container": wanted.container,
         "trigger_mode": "cce",
+        "update_by": match wanted.by {
+            By::Digest => "digest",
+            By::Tag => "tag",
+        },
+        "undo_on_failure": wanted.undo_on_failure,
+        "rollout_timeout": wanted.rollout_timeout,
     });
+    if wanted.dry_run {
+        return runs::try_wanted(server, &wanted.image, &body).await;
+    }
     let target = wanted.image.path(&["triggers"]);
     server.send(Method::POST, &target, Some(&body)).await?;
     show(server, &wanted.image, &wanted.name).await

@@ -1,10 +1,12 @@
 //! Triggers on the wire (operations 39 to 43).
 
-use berth_metadata::TriggerRun;
+use berth_metadata::{SaveTriggerRun, TriggerStep, TriggerTurn, WantTriggerRun};
 use http::Method;
 use serde_json::{Value, json};
 
 use super::team::{IMAGE, NO_IMAGE, Team, is_time};
+
+const IN_2100: i64 = 4_102_444_800_000;
 
 fn triggers() -> String {
     format!("{IMAGE}/triggers")
@@ -49,6 +51,9 @@ async fn a_trigger_lives_from_its_creation_to_its_deletion() {
     expected["created_at"] = listed[0]["created_at"].clone();
     expected["creator_name"] = json!("admin");
     expected["trigger_history"] = Value::Null;
+    expected["update_by"] = json!("digest");
+    expected["undo_on_failure"] = json!(false);
+    expected["rollout_timeout"] = json!(600);
     assert!(is_time(&expected["created_at"]), "{listed}");
     assert_eq!(listed, json!([expected]));
     let one = format!("{}/roll-out", triggers());
@@ -72,6 +77,62 @@ async fn a_trigger_lives_from_its_creation_to_its_deletion() {
     );
 }
 
+async fn wanted_run(team: &Team, trigger: i64, tag: &str) -> i64 {
+    let wanted = WantTriggerRun {
+        trigger_id: trigger,
+        tag: tag.to_owned(),
+        digest: format!("sha256:{}", "a".repeat(64)),
+        why: "run",
+        user_id: None,
+        undoes: None,
+        lane: "cluster/0".to_owned(),
+        // The server does not begin with it before.
+        now: IN_2100,
+    };
+    team.metadata.want_trigger_run(wanted).await.unwrap()
+}
+
+/// A run that ended so, with this state.
+async fn ended_run(
+    team: &Team,
+    trigger: i64,
+    tag: &str,
+    (status, detail): (&'static str, &str),
+    state: &str,
+) -> i64 {
+    let run = wanted_run(team, trigger, tag).await;
+    let step = TriggerStep {
+        trigger_id: trigger,
+        run_id: run,
+        event: team
+            .metadata
+            .trigger_run(trigger, run)
+            .await
+            .unwrap()
+            .unwrap()
+            .event
+            .unwrap(),
+        holder: "test".to_owned(),
+        ttl_ms: 60_000,
+        now: IN_2100,
+    };
+    assert_eq!(
+        team.metadata.begin_trigger_step(step).await.unwrap(),
+        TriggerTurn::Taken
+    );
+    let save = SaveTriggerRun {
+        id: run,
+        holder: Some("test".to_owned()),
+        status,
+        detail: detail.to_owned(),
+        state: state.to_owned(),
+        failures: 0,
+        ended_at: Some(IN_2100),
+    };
+    assert!(team.metadata.save_trigger_run(save).await.unwrap());
+    run
+}
+
 #[tokio::test]
 async fn what_came_of_a_trigger_is_shown_newest_first() {
     let team = team().await;
@@ -83,15 +144,14 @@ async fn what_came_of_a_trigger_is_shown_newest_first() {
         .await
         .unwrap()
         .unwrap();
-    for (tag, succeeded, detail) in [("v1", true, ""), ("v2", false, "no such workload")] {
-        let run = TriggerRun {
-            tag: tag.to_owned(),
-            succeeded,
-            detail: detail.to_owned(),
-            at: 1_700_000_000_000,
-        };
-        team.metadata.log_trigger(row.id, run).await.unwrap();
+    for (tag, status, detail) in [
+        ("v1", "success", "rolled out"),
+        ("v2", "failed", "no such workload"),
+    ] {
+        ended_run(&team, row.id, tag, (status, detail), "{}").await;
     }
+    // SWR has no word for what has not ended.
+    wanted_run(&team, row.id, "v3").await;
     let shown = team
         .does(
             Method::GET,
@@ -104,15 +164,26 @@ async fn what_came_of_a_trigger_is_shown_newest_first() {
         json!({
             "action": "update", "app_type": "deployments", "application": "web", "cluster_id": "c1",
             "cluster_name": "west", "cluster_ns": "default", "condition": "v1;v2", "container": "main",
-            "created_at": "2023-11-14T22:13:20Z", "creator_name": "admin", "detail": detail, "result": result,
-            "tag": tag,
+            "created_at": "2100-01-01T00:00:00Z", "creator_name": "admin", "detail": detail, "result": result,
+            "tag": tag, "status": result,
         })
     };
+    let mut history = shown["trigger_history"].clone();
+    let ids: Vec<_> = history
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .map(|run| run["run_id"].take())
+        .collect();
+    for run in history.as_array_mut().unwrap() {
+        run.as_object_mut().unwrap().remove("run_id");
+    }
+    assert!(ids[0].as_i64() > ids[1].as_i64(), "{ids:?}");
     assert_eq!(
-        shown["trigger_history"],
+        history,
         json!([
             entry("v2", "failed", "no such workload"),
-            entry("v1", "success", "")
+            entry("v1", "success", "rolled out")
         ])
     );
 }

@@ -50,7 +50,10 @@ impl Names {
             "create_image_sync_repo" | "delete_image_sync_repo" | "create_manual_image_sync_repo" => json!({
                 "remoteRegionId": "east", "remoteNamespace": "copies", "imageTag": ["v1"], "syncAuto": true,
             }),
-            "create_trigger" => json!({
+            "run_trigger" => json!({ "tag": "v1" }),
+            "try_trigger" => json!({}),
+            "try_new_trigger" => json!({ "trigger": self.body("create_trigger", status) }),
+            "create_trigger" | "replace_trigger" => json!({
                 "name": "roll-out", "trigger_type": "all", "condition": ".*", "action": "update", "enable": "true",
                 "app_type": "deployments", "application": "app", "cluster_ns": "default", "cluster_id": "c1",
             }),

@@ -1,0 +1,26 @@
+//! The way from a trigger to its cluster.
+
+use crate::kubernetes::{Credential, Kubernetes, KubernetesError, Place};
+use crate::outbound::OutboundClass;
+use crate::{Error, Registry};
+
+impl Registry {
+    /// A cluster of an account, to be spoken to. `Err` inside when it may not be reached at all, with the reason.
+    pub(super) async fn kubernetes_of(
+        &self,
+        account_id: &str,
+        cluster_id: &str,
+    ) -> Result<Result<Kubernetes, KubernetesError>, Error> {
+        let found = self.metadata.cluster(account_id, cluster_id).await?;
+        let cluster = found.ok_or_else(|| Error::Unknown(format!("cluster '{cluster_id}'")))?;
+        let context = format!("token of cluster {cluster_id} of account {account_id}");
+        let token = self.master_key().open(&context, &cluster.credential_encrypted)?;
+        let place = Place {
+            server: cluster.server,
+            certificate_authority: cluster.certificate_authority,
+            credential: Credential::Token(String::from_utf8_lossy(&token).into_owned()),
+        };
+        let http = self.outbound().builder(OutboundClass::Registered);
+        Ok(Kubernetes::new(http, &place))
+    }
+}

@@ -1,0 +1,95 @@
+//! How far a run of a trigger is, as its row keeps it: whatever process goes on with it finds all there is to know.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::kubernetes::{Change, ContainerChange};
+
+/// How far a run is. Fields that are not there are not yet.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct RunState {
+    /// The image that the workload is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) image: Option<String>,
+    /// The change of another run that this one puts back, instead of setting an image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) puts_back: Option<PutBack>,
+    /// What was changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) set: Option<Set>,
+    /// Why what was changed is put back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) undoing: Option<Undoing>,
+}
+
+/// A change to put back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct PutBack {
+    pub(super) change: Change,
+    /// What is set where the image's name was the same before: what the tag named then.
+    pub(super) instead: Option<String>,
+}
+
+/// A change, and when the workload had it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Set {
+    pub(super) change: Change,
+    /// Milliseconds since the epoch.
+    pub(super) at: i64,
+}
+
+/// A rollout that failed and is undone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Undoing {
+    pub(super) why: String,
+    pub(super) set: Option<Set>,
+}
+
+/// The image of a container, before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageChange {
+    /// The container.
+    pub container: String,
+    /// The image that it had.
+    pub before: String,
+    /// The image that it was given.
+    pub after: String,
+}
+
+impl RunState {
+    pub(super) fn read(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text)
+            .map_err(|error| Error::internal("reading how far a run of a trigger is", error))
+    }
+
+    pub(super) fn written(&self) -> String {
+        serde_json::to_string(self).expect("texts and numbers can be written as JSON")
+    }
+
+    /// The change whose rollout is watched.
+    pub(super) fn watched(&self) -> Option<&Set> {
+        match &self.undoing {
+            Some(undoing) => undoing.set.as_ref(),
+            None => self.set.as_ref(),
+        }
+    }
+
+    /// The images that the containers had, and were given.
+    pub(super) fn changes(&self) -> Vec<ImageChange> {
+        self.set
+            .as_ref()
+            .map(|set| changes(&set.change))
+            .unwrap_or_default()
+    }
+}
+
+/// The images of a change.
+pub(super) fn changes(change: &Change) -> Vec<ImageChange> {
+    let shown = |one: &ContainerChange| ImageChange {
+        container: one.name.clone(),
+        before: one.before.clone(),
+        after: one.after.clone(),
+    };
+    change.containers.iter().map(shown).collect()
+}
