@@ -18,6 +18,7 @@ pub mod daemon;
 pub mod debian;
 pub mod distribution;
 pub mod docker;
+pub mod docker_registry;
 pub mod filesystem;
 pub mod home;
 pub mod image;

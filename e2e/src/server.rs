@@ -74,7 +74,7 @@ impl Server {
     pub fn start_with_tls() -> Self {
         let home = Home::new("berth");
         let transport = Transport::Tls;
-        make_certificate(&home, &transport);
+        make_certificate(&home, transport.host());
         Self::start_in(home, transport)
     }
 
@@ -82,7 +82,7 @@ impl Server {
     pub fn start_with_tls_in(network: &Rc<Network>) -> Self {
         let home = Home::new("berth");
         let transport = Transport::TlsIn(Rc::clone(network));
-        make_certificate(&home, &transport);
+        make_certificate(&home, transport.host());
         Self::start_in(home, transport)
     }
 
@@ -113,7 +113,12 @@ impl Server {
 
     /// Replaces the authority and the server's certificate under the running server.
     pub fn renew_certificate(&self) {
-        make_certificate(&self.home, &self.transport);
+        make_certificate(&self.home, self.transport.host());
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// `<host>:<port>`, as it stands in image names.
@@ -395,9 +400,10 @@ fn spawn(home: &Home, transport: &Transport, port: u16) -> Daemon {
     Daemon::spawn("berth", &mut command, &home.join("log"))
 }
 
-fn make_certificate(home: &Home, transport: &Transport) {
+/// Makes an authority and a certificate for a host in the folder `tls` of a home.
+pub(crate) fn make_certificate(home: &Home, host: &str) {
     let output = berth(home)
-        .args(["tls", "self-signed", "--force", "--host", transport.host()])
+        .args(["tls", "self-signed", "--force", "--host", host])
         .arg("--directory")
         .arg(home.join("tls"))
         .output()

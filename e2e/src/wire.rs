@@ -4,6 +4,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,7 +38,15 @@ pub struct Wire {
     port: u16,
     cable: watch::Sender<Cable>,
     target: Arc<Mutex<SocketAddr>>,
+    counts: Arc<Counts>,
     acceptor: JoinHandle<()>,
+}
+
+/// Bytes that passed.
+#[derive(Debug, Default)]
+struct Counts {
+    there: AtomicU64,
+    back: AtomicU64,
 }
 
 impl Wire {
@@ -47,11 +56,17 @@ impl Wire {
         let own = listener.local_addr().expect("a listener has an address").port();
         let target = Arc::new(Mutex::new(local(port)));
         let (cable, state) = watch::channel(Cable::Whole);
-        let acceptor = tokio::spawn(accept(listener, Arc::clone(&target), state));
+        let counts: Arc<Counts> = Arc::default();
+        let line = Line {
+            state,
+            counts: Arc::clone(&counts),
+        };
+        let acceptor = tokio::spawn(accept(listener, Arc::clone(&target), line));
         Self {
             port: own,
             cable,
             target,
+            counts,
             acceptor,
         }
     }
@@ -64,6 +79,16 @@ impl Wire {
     /// Changes how the cable is.
     pub fn set(&self, cable: Cable) {
         self.cable.send_replace(cable);
+    }
+
+    /// Bytes that passed from clients to the server so far.
+    pub fn sent(&self) -> u64 {
+        self.counts.there.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that passed from the server to clients so far.
+    pub fn received(&self) -> u64 {
+        self.counts.back.load(Ordering::Relaxed)
     }
 
     /// Leads connections that begin from now on to another port.
@@ -82,18 +107,26 @@ fn local(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
 }
 
-async fn accept(listener: TcpListener, target: Arc<Mutex<SocketAddr>>, state: watch::Receiver<Cable>) {
+/// What every connection needs of the cable.
+#[derive(Clone)]
+struct Line {
+    state: watch::Receiver<Cable>,
+    counts: Arc<Counts>,
+}
+
+async fn accept(listener: TcpListener, target: Arc<Mutex<SocketAddr>>, line: Line) {
     let mut connections = JoinSet::new();
     while let Ok((near, _)) = listener.accept().await {
         let target = *target.lock().unwrap_or_else(PoisonError::into_inner);
-        connections.spawn(carry(near, target, state.clone()));
+        connections.spawn(carry(near, target, line.clone()));
         // Those that ended are forgotten; those that go on end with this task.
         while connections.try_join_next().is_some() {}
     }
 }
 
 /// Carries one connection until either side ends it or the cable is cut.
-async fn carry(near: TcpStream, target: SocketAddr, mut state: watch::Receiver<Cable>) {
+async fn carry(near: TcpStream, target: SocketAddr, line: Line) {
+    let mut state = line.state.clone();
     let mut waiting = state.clone();
     let carried = async {
         waiting.wait_for(|cable| *cable != Cable::Silent).await.ok()?;
@@ -102,8 +135,8 @@ async fn carry(near: TcpStream, target: SocketAddr, mut state: watch::Receiver<C
         let (near, far) = (near.into_split(), far.into_split());
         let (mut near_writer, mut far_writer) = (near.1, far.1);
         let answer = {
-            let there = pass(near.0, &mut far_writer, (waiting.clone(), Way::There));
-            let back = pass(far.0, &mut near_writer, (waiting.clone(), Way::Back));
+            let there = pass(near.0, &mut far_writer, (line.clone(), Way::There));
+            let back = pass(far.0, &mut near_writer, (line.clone(), Way::Back));
             tokio::select! {
                 ended = there => ended,
                 ended = back => ended,
@@ -132,7 +165,7 @@ enum Way {
 async fn pass(
     mut from: OwnedReadHalf,
     to: &mut OwnedWriteHalf,
-    (mut state, way): (watch::Receiver<Cable>, Way),
+    (mut line, way): (Line, Way),
 ) -> io::Result<Option<&'static str>> {
     let mut buffer = vec![0; 64 << 10];
     loop {
@@ -140,7 +173,8 @@ async fn pass(
         if read == 0 {
             return Ok(None);
         }
-        let cable = *state
+        let cable = *line
+            .state
             .wait_for(|cable| *cable != Cable::Silent)
             .await
             .map_err(io::Error::other)?;
@@ -150,6 +184,11 @@ async fn pass(
             (Cable::Refusing(answer), Way::There) => return Ok(Some(answer)),
             _ => {}
         }
+        let count = match way {
+            Way::There => &line.counts.there,
+            Way::Back => &line.counts.back,
+        };
+        count.fetch_add(read as u64, Ordering::Relaxed);
         to.write_all(&buffer[..read]).await?;
     }
 }

@@ -127,7 +127,8 @@ impl Repository {
     }
 
     /// Puts a manifest under a tag or under its digest. `headers` go along, such as `Berth-Sync-Path`, `If-Match` or
-    /// `If-None-Match`; [`Error::Changed`] when what these ask for does not hold.
+    /// `If-None-Match`; [`Error::Changed`] when what these ask for does not hold. When something that the manifest refers
+    /// to is not there, registries answer with [`Error::NotFound`] or [`Error::Refused`].
     pub async fn put_manifest(
         &self,
         reference: &Reference,

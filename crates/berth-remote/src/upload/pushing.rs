@@ -29,7 +29,7 @@ pub(super) struct Pushing<'a> {
     is_mistaken: bool,
     sessions_left: u32,
     breaks_left: u32,
-    /// Bytes that the registry had at most.
+    /// Bytes of this session that the registry had at most.
     farthest: u64,
     backoff: Backoff,
 }
@@ -108,6 +108,7 @@ impl<'a> Pushing<'a> {
                     return Ok(None);
                 }
                 self.sessions_left -= 1;
+                self.farthest = 0;
                 self.repository.begin(self.push.digest).await.map(Some)
             }
             Stand::Unsure(session) => self.ask(session).await.map(Some),
@@ -274,6 +275,10 @@ impl<'a> Pushing<'a> {
             return Err(error);
         }
         self.breaks_left -= 1;
+        if is_lost && matches!(next, Stand::Nowhere) {
+            // The number of sessions is bounded by itself.
+            return Ok(next);
+        }
         match self.backoff.again(error.retry_after()) {
             Some(pause) => tokio::time::sleep(pause).await,
             None => return Err(error),
