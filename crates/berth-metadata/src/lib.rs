@@ -67,6 +67,7 @@ mod triggers;
 mod uploads;
 mod users;
 mod viewer;
+mod webhooks;
 
 pub use accessories::{AccessoriesPage, Accessory};
 pub use accounts::Account;
@@ -134,6 +135,10 @@ pub use triggers::{NewTrigger, TriggerRow};
 pub use uploads::{FinishOutcome, FinishUpload, SaveUpload, TakenTurn, TurnStanding, UploadRow, UploadTurn};
 pub use users::{AccessType, NewUser, User};
 pub use viewer::Viewer;
+pub use webhooks::{
+    AttemptFollows, BegunDelivery, DeliveriesPage, Delivery, DeliveryAttempt, DeliveryPlace, NewWebhook,
+    Redelivery, WEBHOOK, Webhook, WebhookTask,
+};
 
 pub use pool::{Opening, Upgrade};
 

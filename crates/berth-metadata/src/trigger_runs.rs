@@ -89,6 +89,8 @@ pub struct WantTriggerRun {
     pub user_id: Option<String>,
     /// The run whose images it puts back, and those as a state.
     pub undoes: Option<(i64, String)>,
+    /// The kind of its job.
+    pub kind: &'static str,
     /// The lane of its job.
     pub lane: String,
     /// Milliseconds since the epoch.
@@ -221,7 +223,7 @@ async fn want(tx: &mut AnyConnection, wanted: &WantTriggerRun) -> Result<i64, Fa
     let inserted = first(tx, insert).await.reference(Conflict::Changed)?;
     let row = inserted.ok_or_else(|| Failure::Broken("no row for a new run".to_owned()))?;
     let job = NewJob {
-        kind: TRIGGER,
+        kind: wanted.kind,
         subject: row.try_get(0)?,
         lane: wanted.lane.clone(),
         due_at: wanted.now,

@@ -5,6 +5,7 @@ use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use crate::repository_lock::lock;
 use crate::sql::{Meaning, Statement, change, first};
+use crate::webhooks::{self, NewWebhook};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -45,6 +46,8 @@ pub struct NewTrigger {
     pub creator_name: String,
     /// Milliseconds since the epoch.
     pub now: i64,
+    /// What it tells instead of changing a workload.
+    pub webhook: Option<NewWebhook>,
 }
 
 /// A repository's trigger.
@@ -86,13 +89,16 @@ pub struct TriggerRow {
     pub creator_name: String,
     /// Milliseconds since the epoch.
     pub created_at: i64,
+    /// The address that it tells; none when it changes a workload.
+    pub webhook_url: Option<String>,
 }
 
 macro_rules! trigger_fields {
     () => {
         "t.id, t.name, t.kind, t.condition, t.enabled, t.mode, t.cluster, COALESCE(c.cluster_id, '') AS cluster_id, \
          COALESCE(c.name, '') AS cluster_name, t.namespace, t.workload_kind, t.workload, t.container, t.update_by, \
-         t.undo_on_failure, t.rollout_seconds, t.creator_name, t.created_at"
+         t.undo_on_failure, t.rollout_seconds, t.creator_name, t.created_at, \
+         (SELECT w.url FROM webhooks w WHERE w.trigger_id = t.id) AS webhook_url"
     };
 }
 pub(crate) use trigger_fields;
@@ -124,11 +130,15 @@ impl Metadata {
                     if counted.try_get::<i64, _>(0)? >= limit {
                         return Err(Conflict::TooMany.into());
                     }
-                    change(tx, insert(new))
+                    let stored = first(tx, insert(new))
                         .await
                         .unique(Conflict::Taken)
                         .reference(Conflict::Changed)?;
-                    Ok(())
+                    let row = stored.ok_or_else(|| Failure::Broken("no id for a trigger".to_owned()))?;
+                    match &new.webhook {
+                        Some(webhook) => webhooks::store(tx, row.try_get(0)?, webhook).await,
+                        None => Ok(()),
+                    }
                 })
             })
             .await
@@ -167,17 +177,21 @@ impl Metadata {
             > 0)
     }
 
-    /// Makes a trigger what `new` says, but for its name, who made it and when; false when there is none of that id,
+    /// Makes a trigger what `new` says, but for its name, who made it and when, and the secret of its webhook; false when there is none of that id,
     /// [`Conflict::Changed`] when the cluster is gone.
     pub async fn replace_trigger(&self, id: i64, new: NewTrigger) -> Result<bool, Error> {
         const REPLACE: &str = "UPDATE triggers SET kind = $2, condition = $3, enabled = $4, mode = $5, cluster = $6, \
              namespace = $7, workload_kind = $8, workload = $9, container = $10, update_by = $11, \
              undo_on_failure = $12, rollout_seconds = $13 WHERE id = $1 RETURNING id";
+        const WEBHOOK: &str = "UPDATE webhooks SET url = $2 WHERE trigger_id = $1";
         self.pool
             .write("replace a trigger", Durability::Durable, new, move |tx, new| {
                 Box::pin(async move {
                     let replace = bind_terms(sqlx::query(REPLACE).bind(id), new);
                     let replaced = first(tx, replace).await.reference(Conflict::Changed)?;
+                    if let Some(webhook) = &new.webhook {
+                        change(tx, sqlx::query(WEBHOOK).bind(id).bind(webhook.url.clone())).await?;
+                    }
                     Ok(replaced.is_some())
                 })
             })
@@ -188,7 +202,7 @@ impl Metadata {
 fn insert(new: &NewTrigger) -> Statement {
     const INSERT: &str = "INSERT INTO triggers (repository_id, kind, condition, enabled, mode, cluster, namespace, \
          workload_kind, workload, container, update_by, undo_on_failure, rollout_seconds, name, creator_id, \
-         creator_name, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+         creator_name, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING id";
     bind_terms(sqlx::query(INSERT).bind(new.repository_id), new)
         .bind(new.name.clone())
         .bind(new.creator_id.clone())
@@ -233,5 +247,6 @@ pub(crate) fn trigger(row: &AnyRow) -> Result<TriggerRow, Failure> {
         rollout_seconds: row.try_get("rollout_seconds")?,
         creator_name: row.try_get("creator_name")?,
         created_at: row.try_get("created_at")?,
+        webhook_url: row.try_get("webhook_url")?,
     })
 }

@@ -31,17 +31,20 @@ const AGAIN_AFTER_MAX: Duration = Duration::from_mins(10);
 pub(crate) enum JobKind {
     /// A run of a trigger: of the row in its history.
     Trigger,
+    /// A delivery of a webhook: of the run in its trigger's history.
+    Webhook,
     /// A copy of a tag to another region: of the copy's row.
     Sync,
 }
 
 impl JobKind {
-    const ALL: [Self; 2] = [Self::Trigger, Self::Sync];
+    const ALL: [Self; 3] = [Self::Trigger, Self::Webhook, Self::Sync];
 
     /// Its name in the database.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Trigger => berth_metadata::TRIGGER,
+            Self::Webhook => berth_metadata::WEBHOOK,
             Self::Sync => berth_metadata::SYNC,
         }
     }
@@ -50,6 +53,7 @@ impl JobKind {
     fn at_once(self) -> (usize, i64) {
         match self {
             Self::Trigger => (32, 16),
+            Self::Webhook => (64, 4),
             Self::Sync => (8, 4),
         }
     }
@@ -253,6 +257,7 @@ impl Registry {
     ) -> Pin<Box<dyn Future<Output = Result<JobEnd, Error>> + Send + 'a>> {
         match kind {
             JobKind::Trigger => Box::pin(self.run_trigger_job(job)),
+            JobKind::Webhook => Box::pin(self.run_webhook_job(job)),
             JobKind::Sync => Box::pin(self.run_sync_job(job)),
         }
     }

@@ -74,6 +74,7 @@ mod token;
 mod trigger;
 mod upload;
 mod user;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -87,7 +88,7 @@ pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use berth_blob::S3Settings;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
-    ContentHit, Counts, Damaged, DamagedUse, Grant, Group, HistoryOrder, ImmutabilityRule,
+    ContentHit, Counts, Damaged, DamagedUse, Delivery, Grant, Group, HistoryOrder, ImmutabilityRule,
     ListedOrganization, MaintenanceRun, Mirror, Opening, Organization, OrganizationUsage, Permission,
     QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder,
     RepositorySet, RetentionLogRow, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
@@ -149,6 +150,7 @@ pub use token::{IssuedToken, TokenCaller};
 pub use trigger::{ImageChange, TriggerCondition, TriggerPreview, TriggerRunView, WantedTrigger};
 pub use upload::{Chunk, Started};
 pub use user::{NewPerson, Switch, generate_password};
+pub use webhook::{DeadPlace, Deliveries, Ping, WantedDeliveries};
 
 /// The registry: one value, shared by all requests and jobs.
 pub struct Registry {

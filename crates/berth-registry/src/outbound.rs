@@ -35,8 +35,11 @@ pub enum OutboundClass {
 
 /// Why an address is not reached.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct OutboundRefusal(String);
+#[error("{text}")]
+pub struct OutboundRefusal {
+    text: String,
+    is_unresolved: bool,
+}
 
 /// The guard that every connection on behalf of users passes.
 #[derive(Debug, Default)]
@@ -87,7 +90,7 @@ impl Outbound {
                 let rules = Arc::clone(&self.rules);
                 let policy = redirect::Policy::custom(move |attempt| {
                     if attempt.previous().len() > REDIRECTS_MAX {
-                        return attempt.error(OutboundRefusal("it is redirected too often".to_owned()));
+                        return attempt.error(OutboundRefusal::new("it is redirected too often".to_owned()));
                     }
                     match rules.check_url(class, attempt.url()) {
                         Ok(()) => attempt.follow(),
@@ -118,6 +121,25 @@ impl Outbound {
 }
 
 impl OutboundRefusal {
+    fn new(text: String) -> Self {
+        Self {
+            text,
+            is_unresolved: false,
+        }
+    }
+
+    fn unresolved(text: String) -> Self {
+        Self {
+            text,
+            is_unresolved: true,
+        }
+    }
+
+    /// Whether no more is wrong than that a name has no address now, which may change by itself.
+    pub fn is_unresolved(&self) -> bool {
+        self.is_unresolved
+    }
+
     /// The refusal that made a request fail, if one did.
     pub fn of(error: &reqwest::Error) -> Option<&Self> {
         let mut cause = std::error::Error::source(error);
@@ -133,14 +155,14 @@ impl OutboundRefusal {
 
 impl From<OutboundRefusal> for Error {
     fn from(refusal: OutboundRefusal) -> Self {
-        Self::Invalid(refusal.0)
+        Self::Invalid(refusal.text)
     }
 }
 
 impl OutboundRules {
     fn check_url(&self, class: OutboundClass, url: &Url) -> Result<(), OutboundRefusal> {
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(OutboundRefusal(format!(
+            return Err(OutboundRefusal::new(format!(
                 "{}: only http and https are spoken",
                 url.scheme()
             )));
@@ -167,7 +189,7 @@ impl OutboundRules {
                 .any(|network| network.contains(&meant) || network.contains(&address))
         };
         if among(&self.deny) {
-            return Err(OutboundRefusal(format!(
+            return Err(OutboundRefusal::new(format!(
                 "{named} may not be reached: the setting outbound.deny forbids it"
             )));
         }
@@ -180,7 +202,7 @@ impl OutboundRules {
             (Kind::Global, _) | (Kind::Private, OutboundClass::Registered) => return Ok(()),
             _ => kind.as_str(),
         };
-        Err(OutboundRefusal(format!(
+        Err(OutboundRefusal::new(format!(
             "{named} may not be reached: it is {what}, which the operator can permit with the setting outbound.allow"
         )))
     }
@@ -193,7 +215,8 @@ impl OutboundRules {
     ) -> Result<Vec<SocketAddr>, OutboundRefusal> {
         let name = host.trim_start_matches('[').trim_end_matches(']');
         let found = tokio::net::lookup_host((name, port)).await;
-        let found = found.map_err(|error| OutboundRefusal(format!("{host} cannot be resolved: {error}")))?;
+        let found = found
+            .map_err(|error| OutboundRefusal::unresolved(format!("{host} cannot be resolved: {error}")))?;
         let mut refused = None;
         let mut permitted = Vec::new();
         for address in found {
@@ -204,7 +227,9 @@ impl OutboundRules {
         }
         match refused {
             Some(refusal) if permitted.is_empty() => Err(refusal),
-            None if permitted.is_empty() => Err(OutboundRefusal(format!("{host} has no address"))),
+            None if permitted.is_empty() => {
+                Err(OutboundRefusal::unresolved(format!("{host} has no address")))
+            }
             _ => Ok(permitted),
         }
     }

@@ -37,13 +37,15 @@ impl Registry {
             }
             for event in events {
                 let follows = self.what_follows(&event).await?;
-                let kinds = (!follows.triggers.is_empty(), !follows.sync_rules.is_empty());
+                let of = |kind: JobKind| follows.triggers.iter().any(|(_, job)| job.kind == kind.as_str());
+                let kinds = [
+                    (JobKind::Trigger, of(JobKind::Trigger)),
+                    (JobKind::Webhook, of(JobKind::Webhook)),
+                    (JobKind::Sync, !follows.sync_rules.is_empty()),
+                ];
                 self.metadata.settle_event(event, follows, now_ms()).await?;
-                if kinds.0 {
-                    self.jobs.queued(JobKind::Trigger);
-                }
-                if kinds.1 {
-                    self.jobs.queued(JobKind::Sync);
+                for (kind, _) in kinds.into_iter().filter(|(_, is_queued)| *is_queued) {
+                    self.jobs.queued(kind);
                 }
             }
         }

@@ -10,12 +10,12 @@ mod run;
 mod state;
 mod wanted;
 
-use berth_metadata::{Cluster, Conflict, NewTrigger, TriggerRow, TriggerRun};
+use berth_metadata::{Cluster, Conflict, NewTrigger, NewWebhook, TriggerRow, TriggerRun};
 use berth_oci::RepositoryName;
 
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
-use crate::{Error, Registry};
+use crate::{Error, Registry, webhook};
 
 pub use by_hand::TriggerRunView;
 pub use condition::TriggerCondition;
@@ -32,15 +32,16 @@ const NO_CLUSTER: &str = "trigger_mode cci has no cluster to act on: choose cce 
 const HISTORY_LENGTH: i64 = 100;
 
 impl Registry {
-    /// Sets up a trigger, for those who may push; `Exists` when the image has one of that name.
+    /// Sets up a trigger, for those who may push, and answers the secret of its webhook when that was made here;
+    /// `Exists` when the image has one of that name.
     pub async fn create_trigger(
         &self,
         caller: &Caller,
         name: &RepositoryName,
         wanted: WantedTrigger,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<String>, Error> {
         let held = self.require_held(caller, Action::EditRepository, name).await?;
-        let new = self
+        let (new, secret) = self
             .new_trigger(caller, (held.id, &held.account_id), wanted)
             .await?;
         let what = format!("trigger '{}'", new.name);
@@ -53,7 +54,8 @@ impl Registry {
             // The cluster went in the middle of this: the same request says so.
             berth_metadata::Error::Conflict(Conflict::Changed) => Error::Unavailable,
             other => other.into(),
-        })
+        })?;
+        Ok(secret)
     }
 
     /// An image's triggers by name, for those with a right on it.
@@ -63,7 +65,11 @@ impl Registry {
         name: &RepositoryName,
     ) -> Result<Vec<TriggerRow>, Error> {
         let held = self.require_held(caller, Action::ReadRights, name).await?;
-        Ok(self.metadata.list_triggers(held.id).await?)
+        let mut rows = self.metadata.list_triggers(held.id).await?;
+        for url in rows.iter_mut().filter_map(|row| row.webhook_url.as_mut()) {
+            webhook::shorten(url, held.permission);
+        }
+        Ok(rows)
     }
 
     /// An image's trigger and what came of it lately, newest first, for those with a right on the image.
@@ -74,7 +80,10 @@ impl Registry {
         trigger: &str,
     ) -> Result<(TriggerRow, Vec<TriggerRun>), Error> {
         let held = self.require_held(caller, Action::ReadRights, name).await?;
-        let row = self.trigger_of(held.id, trigger).await?;
+        let mut row = self.trigger_of(held.id, trigger).await?;
+        if let Some(url) = &mut row.webhook_url {
+            webhook::shorten(url, held.permission);
+        }
         let history = self.metadata.trigger_runs(row.id, None, HISTORY_LENGTH).await?;
         Ok((row, history))
     }
@@ -111,7 +120,17 @@ impl Registry {
                 "a trigger keeps its name: set up another one and delete this".to_owned(),
             ));
         }
-        let new = self
+        if wanted.is_webhook() != row.webhook_url.is_some() {
+            return Err(Error::Invalid(
+                "a trigger keeps its action: set up another one and delete this".to_owned(),
+            ));
+        }
+        if wanted.webhook_secret.is_some() {
+            return Err(Error::Invalid(
+                "a webhook keeps its secret here: it has a call of its own to replace it".to_owned(),
+            ));
+        }
+        let (new, _) = self
             .new_trigger(caller, (held.id, &held.account_id), wanted)
             .await?;
         let replaced = self.metadata.replace_trigger(row.id, new).await;
@@ -135,15 +154,17 @@ impl Registry {
         done.then_some(()).ok_or_else(|| unknown(trigger))
     }
 
-    /// The row of a trigger of that repository and account; `Invalid` with the rule that is broken.
+    /// The row of a trigger of that repository and account, and the secret of its webhook when that was made here;
+    /// `Invalid` with the rule that is broken.
     async fn new_trigger(
         &self,
         caller: &Caller,
         (repository_id, account_id): (i64, &str),
         wanted: WantedTrigger,
-    ) -> Result<NewTrigger, Error> {
+    ) -> Result<(NewTrigger, Option<String>), Error> {
         wanted.check()?;
-        Ok(NewTrigger {
+        let (webhook, secret) = self.wanted_webhook(&wanted).await?.unzip();
+        let new = NewTrigger {
             repository_id,
             cluster: self
                 .trigger_cluster(account_id, &wanted)
@@ -164,10 +185,26 @@ impl Registry {
             creator_name: caller.user_name().to_owned(),
             now: now_ms(),
             name: wanted.name,
-        })
+            webhook,
+        };
+        Ok((new, secret.flatten()))
     }
 
-    async fn trigger_of(&self, repository_id: i64, trigger: &str) -> Result<TriggerRow, Error> {
+    /// The webhook that is wanted, and its secret when that was made here; none when a workload is to be changed.
+    async fn wanted_webhook(
+        &self,
+        wanted: &WantedTrigger,
+    ) -> Result<Option<(NewWebhook, Option<String>)>, Error> {
+        if !wanted.is_webhook() {
+            return Ok(None);
+        }
+        let url = wanted.webhook_url.as_deref().unwrap_or_default();
+        self.new_webhook(url, wanted.webhook_secret.as_deref())
+            .await
+            .map(Some)
+    }
+
+    pub(crate) async fn trigger_of(&self, repository_id: i64, trigger: &str) -> Result<TriggerRow, Error> {
         let found = self.metadata.trigger(repository_id, trigger).await?;
         found.ok_or_else(|| unknown(trigger))
     }

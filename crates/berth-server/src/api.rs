@@ -51,6 +51,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
         (name = "sync", description = "Copies of images in other regions"),
         (name = "triggers", description = "What a push sets off"),
         (name = "immutability", description = "Which tags neither move nor go"),
+        (name = "webhooks", description = "What webhooks of triggers delivered"),
         (name = "retention", description = "Which tags are kept, and for how long"),
         (name = "registrations", description = "Clusters, regions and mirrors that triggers, sync and pulls use"),
         (name = "logins", description = "Logins for docker and its like"),

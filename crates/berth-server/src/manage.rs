@@ -31,6 +31,7 @@ mod sync;
 mod tags;
 mod triggers;
 mod versions;
+mod webhooks;
 pub(crate) mod wire;
 
 use axum::Router;
@@ -55,6 +56,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(secrets::routes())
         .merge(sync::routes())
         .merge(triggers::routes())
+        .merge(webhooks::routes())
         .merge(retentions::routes())
         .merge(immutability::routes())
         .merge(clusters::routes())

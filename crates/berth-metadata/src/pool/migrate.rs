@@ -54,6 +54,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0029_clusters",
     "0033_immutability",
     "0030_trigger_runs",
+    "0031_webhooks",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

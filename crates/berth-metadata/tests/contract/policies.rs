@@ -25,6 +25,7 @@ pub(crate) fn new_trigger(repository_id: i64, name: &str) -> NewTrigger {
         rollout_seconds: 600,
         creator_id: "u".to_owned(),
         creator_name: "mary".to_owned(),
+        webhook: None,
         now: 5,
     }
 }
@@ -84,6 +85,7 @@ pub(crate) fn wanted_run(trigger_id: i64, tag: &str) -> WantTriggerRun {
         why: "run",
         user_id: None,
         undoes: None,
+        kind: "trigger",
         lane: "cluster/1".to_owned(),
         now: 7,
     }

@@ -4,11 +4,10 @@ use berth_metadata::{TriggerRow, TriggerRun, WantTriggerRun};
 use berth_oci::{Reference, RepositoryName, Tag};
 
 use super::image::Pushed;
-use super::run::{BY_HAND, UNDO, lane};
+use super::run::{BY_HAND, UNDO, job};
 use super::state::{ImageChange, PutBack, RunState};
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
-use crate::jobs::JobKind;
 use crate::{Error, Registry};
 
 /// A run of a trigger, and what it changed.
@@ -130,12 +129,13 @@ impl Registry {
                 berth_metadata::Error::Conflict(_) => super::unknown(&row.name),
                 other => other.into(),
             })?;
-        self.jobs.queued(JobKind::Trigger);
+        self.jobs.queued(job(row).0);
         view(self.run_of(row, id).await?)
     }
 }
 
 fn wanted(caller: &Caller, row: &TriggerRow, (tag, digest): (String, String)) -> WantTriggerRun {
+    let (kind, lane) = job(row);
     WantTriggerRun {
         trigger_id: row.id,
         tag,
@@ -143,7 +143,8 @@ fn wanted(caller: &Caller, row: &TriggerRow, (tag, digest): (String, String)) ->
         why: BY_HAND,
         user_id: caller.user_id().map(str::to_owned),
         undoes: None,
-        lane: lane(row),
+        kind: kind.as_str(),
+        lane,
         now: now_ms(),
     }
 }

@@ -36,6 +36,8 @@ pub struct TriggerPreview {
     pub changes: Vec<ImageChange>,
     /// Whether the workload's pods would be replaced.
     pub restarts: bool,
+    /// What its webhook would tell.
+    pub event: Option<String>,
     /// Why it would fail.
     pub problem: Option<String>,
 }
@@ -66,7 +68,7 @@ impl Registry {
         let held = self.require_held(caller, Action::EditRepository, name).await?;
         wanted.check()?;
         let cluster = self.trigger_cluster(&held.account_id, &wanted).await?;
-        let new = self
+        let (new, _) = self
             .new_trigger(caller, (held.id, &held.account_id), wanted)
             .await?;
         let row = TriggerRow {
@@ -88,6 +90,7 @@ impl Registry {
             rollout_seconds: new.rollout_seconds,
             creator_name: new.creator_name,
             created_at: new.now,
+            webhook_url: new.webhook.map(|webhook| webhook.url),
         };
         self.preview(&held, name, &row, tag).await
     }
@@ -111,6 +114,12 @@ impl Registry {
             preview.problem = Some("the image has no tag yet that the trigger waits for".to_owned());
             return Ok(preview);
         };
+        if trigger.webhook_url.is_some() {
+            preview.event = Some(self.webhook_preview(held.id, name, &trigger.name, &tried).await?);
+            preview.tag = Some(tried.tag);
+            preview.digest = Some(tried.digest);
+            return Ok(preview);
+        }
         let pushed = Pushed {
             hosts: &self.limits.image_hosts,
             repository: name.as_str(),

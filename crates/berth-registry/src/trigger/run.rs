@@ -38,11 +38,9 @@ impl Registry {
         for row in self.metadata.list_triggers(repository_id).await? {
             let waits = |condition: TriggerCondition| condition.matches(tag);
             if row.enabled && TriggerCondition::parse(&row.kind, &row.condition).is_ok_and(waits) {
-                let job = FollowJob {
-                    kind: JobKind::Trigger.as_str(),
-                    lane: lane(&row),
-                };
-                found.push((row.id, job));
+                let (kind, lane) = job(&row);
+                let kind = kind.as_str();
+                found.push((row.id, FollowJob { kind, lane }));
             }
         }
         Ok(found)
@@ -74,9 +72,14 @@ impl Registry {
     }
 }
 
-/// The lane of a trigger's jobs: its cluster's.
-pub(super) fn lane(trigger: &TriggerRow) -> String {
-    format!("cluster/{}", trigger.cluster.unwrap_or_default())
+/// The jobs that do what a trigger wants, and their lane: its cluster's, or that of the host which it tells.
+pub(super) fn job(trigger: &TriggerRow) -> (JobKind, String) {
+    if let Some(url) = &trigger.webhook_url {
+        (JobKind::Webhook, crate::webhook::lane(url))
+    } else {
+        let cluster = trigger.cluster.unwrap_or_default();
+        (JobKind::Trigger, format!("cluster/{cluster}"))
+    }
 }
 
 /// Why a turn goes no further.

@@ -1,7 +1,7 @@
 //! What a trigger may be, and what is said of one that may not.
 
 use super::{TriggerCondition, one_of};
-use crate::Error;
+use crate::{Error, webhook};
 
 const NAME_LENGTH_MAX: usize = 64;
 /// The kinds of workload that a trigger changes; SWR knows the first two.
@@ -27,7 +27,7 @@ pub struct WantedTrigger {
     pub trigger_type: String,
     /// `.*`, tags joined by `;`, a pattern, or a regular expression.
     pub condition: String,
-    /// `update`.
+    /// `update` or `webhook`.
     pub action: String,
     /// `true` or `false`.
     pub enable: String,
@@ -51,6 +51,10 @@ pub struct WantedTrigger {
     pub undo_on_failure: Option<bool>,
     /// How long a rollout may take, in seconds; ten minutes when absent.
     pub rollout_timeout: Option<i64>,
+    /// The address to tell; for `webhook`, which has no workload.
+    pub webhook_url: Option<String>,
+    /// What to sign with; made here when absent.
+    pub webhook_secret: Option<String>,
 }
 
 impl WantedTrigger {
@@ -58,8 +62,16 @@ impl WantedTrigger {
     pub(super) fn check(&self) -> Result<(), Error> {
         check_trigger_name(&self.name)?;
         TriggerCondition::parse(&self.trigger_type, &self.condition)?;
-        one_of("action", &self.action, &["update"])?;
+        one_of("action", &self.action, &["update", webhook::ACTION])?;
         is_enabled(&self.enable)?;
+        if self.is_webhook() {
+            return self.check_webhook();
+        }
+        if said(self.webhook_url.as_deref()).is_some() || said(self.webhook_secret.as_deref()).is_some() {
+            return Err(Error::Invalid(
+                "webhook_url and webhook_secret belong to the action webhook".to_owned(),
+            ));
+        }
         one_of("app_type", &self.app_type, &APP_TYPES)?;
         one_of("trigger_mode", self.mode(), &MODES)?;
         one_of("update_by", self.update_by(), &UPDATES)?;
@@ -76,7 +88,37 @@ impl WantedTrigger {
         }
     }
 
+    pub(super) fn is_webhook(&self) -> bool {
+        self.action == webhook::ACTION
+    }
+
+    /// What tells an address changes no workload.
+    fn check_webhook(&self) -> Result<(), Error> {
+        let of_workload = [
+            Some(&self.app_type),
+            Some(&self.application),
+            Some(&self.cluster_ns),
+            self.cluster_id.as_ref(),
+            self.cluster_name.as_ref(),
+            self.container.as_ref(),
+            self.trigger_mode.as_ref(),
+            self.update_by.as_ref(),
+        ];
+        let has_none = of_workload.into_iter().flatten().all(String::is_empty);
+        if has_none && self.undo_on_failure != Some(true) && self.rollout_timeout.is_none() {
+            return Ok(());
+        }
+        Err(Error::Invalid(
+            "a trigger with the action webhook has webhook_url, and nothing that belongs to a workload: leave out \
+             cluster, namespace, application, container, trigger_mode, update_by, undo_on_failure and rollout_timeout"
+                .to_owned(),
+        ))
+    }
+
     pub(super) fn mode(&self) -> &str {
+        if self.is_webhook() {
+            return "";
+        }
         said(self.trigger_mode.as_deref()).unwrap_or(MODES[0])
     }
 

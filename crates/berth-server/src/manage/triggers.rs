@@ -18,7 +18,7 @@ use super::names::{self, InRepository};
 use super::wire::Nothing;
 use crate::manage::names::Path;
 use crate::state::AppState;
-use documents::{CreateTrigger, ShownTrigger, UpdateTrigger, document, history};
+use documents::{CreateTrigger, ShownTrigger, TriggerCreated, UpdateTrigger, document, history};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -51,16 +51,16 @@ impl InTrigger {
 /// push that makes a tag of the condition name another digest sets the image of the workload.
 #[utoipa::path(post, path = "/v2/manage/namespaces/{namespace}/repos/{repository}/triggers",
     operation_id = "create_trigger", tag = "triggers", params(InRepository), request_body = CreateTrigger,
-    responses((status = 201, body = Nothing), (status = 404, body = RefusalBody), (status = 409, body = RefusalBody)))]
+    responses((status = 201, body = TriggerCreated), (status = 404, body = RefusalBody), (status = 409, body = RefusalBody)))]
 async fn create(
     State(app): State<AppState>,
     Path(place): Path<InRepository>,
     call: Call,
-) -> Result<(StatusCode, Json<Nothing>), Refused> {
+) -> Result<(StatusCode, Json<TriggerCreated>), Refused> {
     let (name, sent) = (place.name()?, call.json::<CreateTrigger>()?);
     let created = app.registry.create_trigger(&call.caller, &name, sent.into());
-    created.await.map_err(refused)?;
-    Ok((StatusCode::CREATED, Json(Nothing {})))
+    let webhook_secret = created.await.map_err(refused)?;
+    Ok((StatusCode::CREATED, Json(TriggerCreated { webhook_secret })))
 }
 
 /// List the triggers of an image

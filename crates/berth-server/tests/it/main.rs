@@ -26,4 +26,5 @@ mod scaled;
 mod serve;
 mod stores;
 mod token;
+mod webhooks;
 mod world;

@@ -10,6 +10,7 @@ use berth_registry::{
     AccessKeyPair, AccessType, Caller, IdentitySettings, Limits, NewPerson, Permission, Registry, Settings,
 };
 use http::Method;
+use rustix::process::Signal;
 
 use crate::berth::{Place, Server};
 use crate::client::Client;
@@ -112,6 +113,24 @@ impl World {
     pub(crate) fn restart(&mut self) {
         let ended = self.server.take().unwrap().stop();
         assert!(ended.status.success(), "{}", ended.err);
+        self.begin_again();
+    }
+
+    /// The same, with other flags from then on.
+    pub(crate) fn restart_with(&mut self, flags: &[&str]) {
+        self.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        self.restart();
+    }
+
+    /// Kills the server in the middle of what it does, and starts it again.
+    pub(crate) fn kill(&mut self) {
+        let server = self.server.take().unwrap();
+        server.signal(Signal::KILL);
+        server.end();
+        self.begin_again();
+    }
+
+    fn begin_again(&mut self) {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         let server = serve(&self.place, &self.stores, &flags, self.clock.as_ref());
         self.admin.url = format!("http://{}", server.address);

@@ -19,22 +19,25 @@ pub(super) struct CreateTrigger {
     /// expression when it holds one of `^ $ ( ) | + \ [ ]` or begins with a dot.
     #[schema(example = "v*")]
     condition: String,
-    /// `update`: the workload gets the image that was pushed.
-    #[schema(pattern = "^update$", example = "update")]
+    /// `update`: the workload gets the image that was pushed. `webhook` (beyond SWR): an address is told of it.
+    #[schema(pattern = "^(update|webhook)$", example = "update")]
     action: String,
     /// Whether it acts, as text.
     #[schema(pattern = "^(true|false)$", example = "true")]
     enable: String,
-    /// The kind of workload; SWR knows the first two.
+    /// The kind of workload; SWR knows the first two. Like all of the workload and its cluster, absent for `webhook`.
+    #[serde(default)]
     #[schema(
         pattern = "^(deployments|statefulsets|daemonsets|cronjobs)$",
         example = "deployments"
     )]
     app_type: String,
     /// The workload's name.
+    #[serde(default)]
     #[schema(max_length = 253, example = "web")]
     application: String,
     /// The workload's namespace.
+    #[serde(default)]
     #[schema(max_length = 63, example = "default")]
     cluster_ns: String,
     /// The cluster's id; this or `cluster_name` when `trigger_mode` is `cce`, empty when it is `cci`.
@@ -62,6 +65,21 @@ pub(super) struct CreateTrigger {
     #[serde(default)]
     #[schema(minimum = 1, maximum = 86400)]
     rollout_timeout: Option<i64>,
+    /// The address to tell of pushes, for the action `webhook`.
+    #[serde(default)]
+    #[schema(max_length = 2048, example = "https://ci.example.com/hooks/berth")]
+    webhook_url: Option<String>,
+    /// What deliveries are signed with: `whsec_` and 24 to 64 bytes in Base64; made and answered once when absent.
+    #[serde(default)]
+    webhook_secret: Option<String>,
+}
+
+/// What is answered when a trigger is set up: nothing, or the secret that was made for its webhook.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TriggerCreated {
+    /// Shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) webhook_secret: Option<String>,
 }
 
 impl From<CreateTrigger> for WantedTrigger {
@@ -82,6 +100,8 @@ impl From<CreateTrigger> for WantedTrigger {
             update_by: sent.update_by,
             undo_on_failure: sent.undo_on_failure,
             rollout_timeout: sent.rollout_timeout,
+            webhook_url: sent.webhook_url,
+            webhook_secret: sent.webhook_secret,
         }
     }
 }
@@ -101,6 +121,7 @@ pub(super) struct ShownTrigger {
     name: String,
     trigger_type: String,
     condition: String,
+    /// `update` or `webhook`.
     action: &'static str,
     /// `true` or `false`, as text.
     enable: &'static str,
@@ -117,6 +138,9 @@ pub(super) struct ShownTrigger {
     undo_on_failure: bool,
     /// Seconds.
     rollout_timeout: i64,
+    /// The address that is told, for the action `webhook`; for who may not push the image, without path and query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook_url: Option<String>,
     created_at: Time,
     creator_name: String,
     /// What came of it lately, newest first; nothing in lists.
@@ -149,15 +173,21 @@ pub(super) struct TriggerHistory {
     status: String,
 }
 
-/// The only thing that a trigger does.
-const ACTION: &str = "update";
+/// What a trigger does.
+fn action(row: &TriggerRow) -> &'static str {
+    if row.webhook_url.is_some() {
+        "webhook"
+    } else {
+        "update"
+    }
+}
 
 pub(super) fn document(row: TriggerRow, history: Option<Vec<TriggerHistory>>) -> ShownTrigger {
     ShownTrigger {
+        action: action(&row),
         name: row.name,
         trigger_type: row.kind,
         condition: row.condition,
-        action: ACTION,
         enable: if row.enabled { "true" } else { "false" },
         app_type: row.workload_kind,
         application: row.workload,
@@ -169,6 +199,7 @@ pub(super) fn document(row: TriggerRow, history: Option<Vec<TriggerHistory>>) ->
         update_by: row.update_by,
         undo_on_failure: row.undo_on_failure,
         rollout_timeout: row.rollout_seconds,
+        webhook_url: row.webhook_url,
         created_at: Time(row.created_at),
         creator_name: row.creator_name,
         trigger_history: history,
@@ -179,7 +210,7 @@ pub(super) fn document(row: TriggerRow, history: Option<Vec<TriggerHistory>>) ->
 pub(super) fn history(row: &TriggerRow, run: TriggerRun) -> Option<TriggerHistory> {
     let ended = !run.is_open();
     ended.then(|| TriggerHistory {
-        action: ACTION,
+        action: action(row),
         app_type: row.workload_kind.clone(),
         application: row.workload.clone(),
         cluster_id: row.cluster_id.clone(),

@@ -7,6 +7,7 @@ use berth_oci::RepositoryName;
 use berth_registry::{ImageChange, TriggerPreview, TriggerRunView};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -146,6 +147,9 @@ struct TriggerPreviewDocument {
     images: Vec<ImageChangeDocument>,
     /// Whether the pods would be replaced.
     restarts: bool,
+    /// The event that its webhook would tell; only its id and time are others each time.
+    #[schema(value_type = Option<Object>)]
+    event: Option<Value>,
     /// Why it would fail; null when the cluster would accept it.
     problem: Option<String>,
 }
@@ -312,6 +316,7 @@ fn preview(preview: TriggerPreview) -> TriggerPreviewDocument {
         image: preview.image,
         images: changes(preview.changes),
         restarts: preview.restarts,
+        event: preview.event.and_then(|event| serde_json::from_str(&event).ok()),
         problem: preview.problem,
     }
 }

@@ -57,6 +57,7 @@ impl Names {
                 "name": "roll-out", "trigger_type": "all", "condition": ".*", "action": "update", "enable": "true",
                 "app_type": "deployments", "application": "app", "cluster_ns": "default", "cluster_id": "c1",
             }),
+            "replace_webhook_secret" => json!({}),
             "update_trigger" => json!({ "enable": "false" }),
             "create_retention" | "update_retention" => json!({
                 "algorithm": "or",
