@@ -146,7 +146,8 @@ pub struct Ping {
 
 impl Remote {
     /// A registry at `base`: `http` or `https`, a host, perhaps a port and a path that stands before `/v2/`.
-    /// `client` is one that [`configure`] had a hand in. [`Error::Invalid`] for an address that is none.
+    /// `client` is one that [`configure`] had a hand in. [`Error::Invalid`] for an address that is none. With `http`
+    /// everybody on the way can read the login.
     pub fn new(
         base: &str,
         login: Option<Login>,
@@ -166,7 +167,7 @@ impl Remote {
         self.exchange.base().as_str().trim_end_matches('/')
     }
 
-    /// Asks whether it is a registry and, with a login, whether the login is good.
+    /// Asks whether it is a registry and, when it wants a login at its door, whether this one is good.
     pub async fn ping(&self) -> Result<Ping, Error> {
         let url = self.exchange.url("")?;
         let answer = self.exchange.send(&Ask::get(url, &[])).await?;

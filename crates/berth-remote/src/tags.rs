@@ -12,6 +12,9 @@ use crate::error::Error;
 use crate::exchange::Ask;
 use crate::{Repository, address, link};
 
+/// How many of the largest pages a list may be as large as.
+const DOCUMENTS_MAX: usize = 16;
+
 #[derive(Deserialize)]
 struct Page {
     tags: Option<Vec<String>>,
@@ -51,6 +54,8 @@ impl Repository {
         mut read: impl FnMut(&Bytes) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let exchange = self.exchange();
+        let most = exchange.limits().document_bytes_max;
+        let mut left = most.saturating_mul(DOCUMENTS_MAX);
         for _ in 0..exchange.limits().pages_max {
             let answer = exchange
                 .send(&Ask::get(url.clone(), &[self.pull_scope()]))
@@ -59,8 +64,11 @@ impl Repository {
             let next = next
                 .map(|next| address::named(exchange.base(), answer.url(), next))
                 .transpose()?;
-            let most = exchange.limits().document_bytes_max;
-            let bytes = exchange.transport().bytes(answer.into_response(), most).await?;
+            let bytes = exchange
+                .transport()
+                .bytes(answer.into_response(), most.min(left))
+                .await?;
+            left -= bytes.len();
             read(&bytes)?;
             match next {
                 None => return Ok(()),

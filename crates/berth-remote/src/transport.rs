@@ -20,6 +20,8 @@ pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 /// Bytes of an error's body that are read.
 const ERROR_BYTES_MAX: usize = 64 << 10;
+/// Bytes of one piece of a request's body.
+const PIECE_BYTES_MAX: usize = 64 << 10;
 /// The name that requests carry.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("berth/", env!("CARGO_PKG_VERSION")));
 
@@ -114,8 +116,19 @@ impl Transport {
         }
     }
 
-    /// A whole body, which has at most so many bytes.
-    pub(crate) async fn bytes(&self, mut response: Response, max: usize) -> Result<Bytes, Error> {
+    /// A whole body, which has at most so many bytes and comes within the time of an answer: a byte now and then is no
+    /// stall, and never ends.
+    pub(crate) async fn bytes(&self, response: Response, max: usize) -> Result<Bytes, Error> {
+        let place = address::place(response.url());
+        let whole = tokio::time::timeout(self.limits.answer, self.whole(response, max)).await;
+        whole.unwrap_or_else(|_| {
+            Err(Error::unavailable(format!(
+                "{place} takes too long for an answer"
+            )))
+        })
+    }
+
+    async fn whole(&self, mut response: Response, max: usize) -> Result<Bytes, Error> {
         let too_large = || Error::malformed(format!("an answer of the registry has more than {max} bytes"));
         let told = response.content_length().unwrap_or_default();
         if told > max as u64 {
@@ -316,26 +329,29 @@ impl Outgoing {
         Arc::clone(&self.journey)
     }
 
+    /// In small pieces, so that a slow connection is seen to move.
     fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
         let Self { stream, journey } = self;
-        futures_util::stream::try_unfold((stream, journey, 0_u64), async |(mut stream, journey, sent)| {
+        let start = (stream, journey, Bytes::new());
+        futures_util::stream::try_unfold(start, async |(mut stream, journey, mut waiting)| {
+            let sent = journey.sent();
             if sent == journey.length {
                 return Ok(None);
             }
-            match stream.next().await {
-                Some(Ok(mut bytes)) => {
-                    let left = usize::try_from(journey.length - sent).unwrap_or(usize::MAX);
-                    bytes.truncate(left);
-                    let sent = sent + bytes.len() as u64;
-                    journey.sent.store(sent, Ordering::Relaxed);
-                    Ok(Some((bytes, (stream, journey, sent))))
-                }
-                Some(Err(error)) => Err(journey.fail(error)),
-                None => {
-                    let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the source ended early");
-                    Err(journey.fail(error))
-                }
+            while waiting.is_empty() {
+                waiting = match stream.next().await {
+                    Some(Ok(bytes)) => bytes,
+                    Some(Err(error)) => return Err(journey.fail(error)),
+                    None => {
+                        let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the source ended early");
+                        return Err(journey.fail(error));
+                    }
+                };
             }
+            let left = usize::try_from(journey.length - sent).unwrap_or(usize::MAX);
+            let piece = waiting.split_to(waiting.len().min(left).min(PIECE_BYTES_MAX));
+            journey.sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            Ok(Some((piece, (stream, journey, waiting))))
         })
     }
 }

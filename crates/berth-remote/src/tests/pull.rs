@@ -239,6 +239,19 @@ async fn a_registry_that_stalls_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_registry_that_answers_a_byte_now_and_then_is_not_waited_for() {
+    let server = Server::answering(|_| reply(200).body("x".repeat(100)).dripping()).await;
+    let limits = Limits {
+        attempts: 1,
+        answer: Duration::from_millis(300),
+        ..limits()
+    };
+    let repository = server.limited(None, limits).repository("a/b").unwrap();
+    let error = repository.tags().await.unwrap_err();
+    assert!(error.to_string().contains("takes too long"), "{error:?}");
+}
+
+#[tokio::test]
 async fn an_error_is_repeated_short_and_harmless() {
     let long = "x".repeat(5000);
     for (body, expected) in [
@@ -314,6 +327,18 @@ async fn a_list_without_an_end_is_not_read_for_ever() {
         assert!(error.to_string().contains(expected), "{what}: {error}");
         assert_eq!(server.lines().len(), 1, "{what}");
     }
+    let long = "x".repeat(9000);
+    let server = Server::answering(move |asked| {
+        let next = reply(200).header("link", &format!("<{}1>; rel=next", asked.target));
+        next.body(format!(r#"{{"tags":["a"],"x":"{long}"}}"#))
+    })
+    .await;
+    let error = repository(&server).tags().await.unwrap_err();
+    assert!(error.to_string().contains("bytes"), "{error}");
+    assert!(
+        server.lines().len() < limits().pages_max,
+        "all pages together are bounded"
+    );
     let server = Server::answering(move |asked| next(&format!("{}1", asked.target))).await;
     let error = repository(&server).tags().await.unwrap_err();
     assert!(error.to_string().contains("no end"), "{error}");

@@ -414,6 +414,29 @@ async fn a_session_that_is_of_no_use_does_no_harm() {
 }
 
 #[tokio::test]
+async fn a_session_that_may_not_be_asked_about_is_begun_anew() {
+    let bytes = content(900);
+    let elsewhere = Server::scripted(Vec::new()).await;
+    for location in [
+        format!("{}/bucket/key", elsewhere.base()),
+        "/v2/a/b/blobs/uploads/others".to_owned(),
+    ] {
+        let session = serde_json::from_value(serde_json::json!({
+            "digest": digest(&bytes), "location": location, "offset": 5, "chunk_bytes_min": 0
+        }));
+        let kept: Arc<Mutex<Kept>> = Arc::default();
+        let server = Server::keeping(
+            |asked| asked.target.ends_with("others").then(|| reply(403)),
+            move |asked| kept.lock().unwrap().answer(asked, Habit::None),
+        )
+        .await;
+        let repository = server.remote(None).repository("a/b").unwrap();
+        push(&repository, &bytes, Some(session.unwrap())).await.unwrap();
+        assert_eq!(server.asked().last().unwrap().method, "PUT", "{location}");
+    }
+}
+
+#[tokio::test]
 async fn a_registry_that_never_has_it_is_given_up() {
     for (habit, expected) in [
         (Habit::Misreads, "are not sha256:"),

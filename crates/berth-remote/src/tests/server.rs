@@ -48,6 +48,8 @@ enum Manner {
     Cut(usize),
     /// Nothing follows after so many bytes of the body.
     Stall(usize),
+    /// A byte of the body every 50 ms.
+    Dripping,
     /// The connection ends without an answer.
     Closed,
     /// There is never an answer.
@@ -83,6 +85,11 @@ impl Reply {
 
     pub(super) fn stalled(mut self, after: usize) -> Self {
         self.manner = Manner::Stall(after);
+        self
+    }
+
+    pub(super) fn dripping(mut self) -> Self {
+        self.manner = Manner::Dripping;
         self
     }
 
@@ -286,7 +293,7 @@ async fn write(writer: &mut OwnedWriteHalf, reply: &Reply, port: u16) -> bool {
             tokio::time::sleep(Duration::from_mins(1)).await;
             return false;
         }
-        Manner::Whole | Manner::Cut(_) | Manner::Stall(_) => {}
+        Manner::Whole | Manner::Cut(_) | Manner::Stall(_) | Manner::Dripping => {}
     }
     let body = match std::str::from_utf8(&reply.body) {
         Ok(text) if text.contains("{base}") => own(text).into_bytes(),
@@ -307,8 +314,14 @@ async fn write(writer: &mut OwnedWriteHalf, reply: &Reply, port: u16) -> bool {
     };
     let written = async {
         writer.write_all(head.as_bytes()).await?;
-        writer.write_all(sent).await?;
-        writer.flush().await
+        if reply.manner == Manner::Dripping {
+            for byte in sent {
+                writer.write_u8(*byte).await?;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            return Ok(());
+        }
+        writer.write_all(sent).await
     };
     if written.await.is_err() {
         return false;

@@ -203,7 +203,8 @@ impl<'a> Pushing<'a> {
         if self.bytes_sent > most {
             return Err(Error::Unavailable {
                 reason: "the registry loses what it is sent".to_owned(),
-                after: Some(exchange.limits().pause_max * 2),
+                // Not now: nobody waits longer than the longest pause.
+                after: Some(exchange.limits().pause_max.saturating_mul(2)),
             });
         }
         let stream = (self.push.source)(offset).await.map_err(Error::Source)?;
@@ -257,10 +258,12 @@ impl<'a> Pushing<'a> {
             Error::NotFound(_) | Error::Malformed(_) | Error::Refused { .. } | Error::Mismatch(_)
         );
         let next = match stand {
+            // Begun under another login, which was replaced since.
+            Stand::Unsure(_) if matches!(error, Error::Denied(_)) => Stand::Nowhere,
             _ if !is_lost && !error.is_transient() => return Err(error),
             Stand::Nowhere if is_lost => return Err(error),
             // Another server keeps the bytes: it is written to and not asked.
-            Stand::At(session) if !self.is_asked(&session) => Stand::Nowhere,
+            Stand::At(session) | Stand::Unsure(session) if !self.is_asked(&session) => Stand::Nowhere,
             Stand::At(session) if !is_lost || is_out_of_step(&error) => Stand::Unsure(session),
             Stand::At(session) => {
                 if self.is_hopeless(&session, &error) {
