@@ -5,14 +5,16 @@
 //! may be live as well, when it was pushed again.
 
 mod back;
+mod many;
 
 pub(crate) use back::{Back, bring_back, is_binned};
+pub(crate) use many::{Gone, insert, keep_all, take_all, unnamed};
 
 use crate::by::Deletion;
 use crate::byte_quotas::{self, Change, HELD_BY_BINNED};
 use crate::error::Conflict;
 use crate::pool::Failure;
-use crate::references::{set_idle, sizes};
+use crate::references::sizes;
 use crate::repository_lock::lock_any;
 use crate::sql::{self, change, first};
 use crate::{blobs, facts, kept};
@@ -98,41 +100,13 @@ pub(crate) async fn take(
     digest: &str,
     now: i64,
 ) -> Result<Taken, Failure> {
-    let mut taken = Taken::default();
-    let (mut named, mut held) = (BTreeSet::new(), 0);
-    let mut next = vec![digest.to_owned()];
-    while !next.is_empty() {
-        let level = std::mem::take(&mut next);
-        let referenced = digests(tx, REFERENCED, repository_id, &level).await?;
-        let fresh = referenced.iter().filter(|digest| named.insert((*digest).clone()));
-        let fresh: Vec<&String> = fresh.collect();
-        held += kept::bytes(tx, repository_id, fresh).await?;
-        move_in(tx, repository_id, &level).await?;
-        next = digests(
-            tx,
-            &format!("{CHILDREN} AND {UNNAMED}"),
-            repository_id,
-            &referenced,
-        )
-        .await?;
-        next.extend(digests(tx, &format!("{REFERRERS} AND {UNNAMED}"), repository_id, &level).await?);
-        next.sort_unstable();
-        next.dedup();
-        next.truncate(TAKEN_MAX.saturating_sub(taken.manifests.len()));
-        taken.manifests.extend(level);
-    }
+    let (mut taken, idle_bytes) = take_all(tx, repository_id, &[digest.to_owned()], now).await?;
     facts::sum_up(tx, repository_id, digest).await?;
-    let named: Vec<String> = named.into_iter().collect();
-    taken.idle_bytes = set_idle(tx, repository_id, &named, now).await?;
-    let more = kept::bytes(tx, repository_id, &named).await? - held;
-    kept::add(tx, repository_id, more).await?;
-    Ok(taken)
+    Ok(Taken {
+        manifests: taken.remove(digest).unwrap_or_default(),
+        idle_bytes,
+    })
 }
-
-const REFERENCED: &str =
-    "SELECT DISTINCT digest FROM manifest_references m WHERE m.repository_id = $1 AND m.manifest IN (IN)";
-const CHILDREN: &str = "SELECT m.digest FROM manifests m WHERE m.repository_id = $1 AND m.digest IN (IN)";
-const REFERRERS: &str = "SELECT m.digest FROM manifests m WHERE m.repository_id = $1 AND m.subject IN (IN)";
 
 /// The digests that a statement over `$1` and the list `(IN)` answers.
 async fn digests(

@@ -11,7 +11,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 pub(crate) mod figures;
-mod freed;
+pub(crate) mod freed;
 pub(crate) mod keys;
 
 pub use figures::{LedgerFigures, LedgerScope, StoreFigures};

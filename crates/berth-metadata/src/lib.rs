@@ -108,7 +108,11 @@ pub use repositories::{
     NewRepository, Repository, RepositoryDetails, RepositoryEdit, RepositoryFilter, RepositoryOrder,
     RepositoryPage, RepositoryQuery, RepositorySet,
 };
-pub use retentions::{NewRetention, RetentionDeletion, RetentionLogRow, RetentionRow};
+pub use retentions::{
+    CondemnedTag, CondemnedTags, DeletedTags, EndRetentionRun, JudgedPlace, JudgedTag, ManifestLink,
+    NewRetention, NewRetentionRule, RETENTION, RetentionLogRow, RetentionRow, RetentionRuleRow, RetentionRun,
+    RetentionWhy, WantRetentionRun,
+};
 pub use running_images::{RunningImage, RunningWorkload};
 pub use scrub::{BlobsDue, ManifestBytes};
 pub use search::{ContentHit, RepositoryHit, Searcher};

@@ -171,6 +171,15 @@ const STATEMENTS: &[(&str, &[&str], usize)] = &[
     (immutability::OF_REPOSITORY, &["5", "504"], 4),
     (trigger_runs::HISTORY, &["7", "9000", "100"], 100),
     (trigger_runs::TASK, &["5000"], 1),
+    (retentions::TAGS, &["7", "'tag5'", "100"], 100),
+    (retentions::LISTED, &["7", "'sha256:5'", "'sha256:6'"], 0),
+    (retentions::STEP, &["7", "'sha256:5'", "100"], 1),
+    (retentions::SUBJECTS, &["7", "'sha256:'", "100"], 100),
+    (
+        retentions::SUBJECTS_OF,
+        &["7", "'sha256:0'", "'sha256:5'", "100"],
+        100,
+    ),
     (sync_jobs::NEWEST_FIRST, &["7", "100", "5000"], 100),
     (sync_jobs::OLDEST_FIRST, &["7", "100", "5000"], 100),
 ];

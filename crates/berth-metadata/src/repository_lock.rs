@@ -25,6 +25,14 @@ pub(crate) async fn lock_any(tx: &mut AnyConnection, id: i64) -> Result<(), Fail
     Ok(())
 }
 
+/// The organisation of a repository that the caller holds locked.
+pub(crate) async fn organization(tx: &mut AnyConnection, id: i64) -> Result<i64, Failure> {
+    const OF: &str = "SELECT organization_id FROM repositories WHERE id = $1";
+    let row = first(tx, sqlx::query(OF).bind(id)).await?;
+    let row = row.ok_or(Conflict::RepositoryGone)?;
+    Ok(row.try_get(0)?)
+}
+
 /// What a repository's lock tells of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Touched {

@@ -1,10 +1,27 @@
-//! Retentions: how long a repository keeps its tags, and which of them were deleted. Knows no rule: it stores what its
-//! caller made of it.
+//! Retentions: how long repositories keep their tags, by a rule of their own or of their organisation, which tags went, and
+//! when that was looked at. Knows no rule: it stores what its caller made of it.
+
+mod delete;
+mod judged;
+mod log;
+mod rules;
+mod runs;
+
+pub use delete::{CondemnedTag, CondemnedTags, DeletedTags};
+pub use judged::{JudgedPlace, JudgedTag, ManifestLink};
+pub use log::RetentionLogRow;
+pub use rules::{NewRetentionRule, RetentionRuleRow};
+pub use runs::{EndRetentionRun, RETENTION, RetentionRun, RetentionWhy, WantRetentionRun};
+
+#[cfg(test)]
+pub(crate) use judged::{LISTED, STEP, SUBJECTS, SUBJECTS_OF, TAGS};
+#[cfg(test)]
+pub(crate) use log::LOG;
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
-use crate::sql::{Meaning, Statement, change, first};
+use crate::sql::{Meaning, change, first};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -36,46 +53,26 @@ pub struct NewRetention {
     pub amount: i64,
     /// Which tags are exempt, JSON of the caller's.
     pub exempt: String,
+    /// Who sets it.
+    pub user_id: Option<String>,
     /// Milliseconds since the epoch.
     pub now: i64,
 }
 
-/// A tag that a retention deleted, to be noted.
-#[derive(Clone, Debug)]
-pub struct RetentionDeletion {
-    /// The repository that the tag was in.
-    pub repository_id: i64,
-    /// The retention that did it.
-    pub retention_id: i64,
-    /// The rule as it was then, JSON of the caller's.
-    pub rule: String,
-    /// The tag.
-    pub tag: String,
-    /// What the tag named.
-    pub digest: String,
-    /// Milliseconds since the epoch.
-    pub at: i64,
-}
-
-/// A line of the log of deletions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RetentionLogRow {
-    /// Grows from line to line.
-    pub id: i64,
-    /// The retention that did it, which may be gone.
-    pub retention_id: i64,
-    /// The rule as it was then, JSON of the caller's.
-    pub rule: String,
-    /// The tag that was deleted.
-    pub tag: String,
-    /// What the tag named.
-    pub digest: String,
-    /// Milliseconds since the epoch.
-    pub at: i64,
+impl NewRetention {
+    /// The run that setting it asks for.
+    fn run(&self) -> WantRetentionRun {
+        WantRetentionRun {
+            repository_id: self.repository_id,
+            why: RetentionWhy::Set,
+            user_id: self.user_id.clone(),
+            now: self.now,
+        }
+    }
 }
 
 impl Metadata {
-    /// Stores a repository's retention and answers its id; [`Conflict::Taken`] when it has one,
+    /// Stores a repository's retention, queues a run of it and answers its id; [`Conflict::Taken`] when it has one,
     /// [`Conflict::RepositoryGone`].
     pub async fn create_retention(&self, new: NewRetention) -> Result<i64, Error> {
         const INSERT: &str = "INSERT INTO retentions (repository_id, kind, amount, exempt, created_at, updated_at) \
@@ -94,6 +91,7 @@ impl Metadata {
                         .unique(Conflict::Taken)
                         .reference(Conflict::RepositoryGone)?;
                     let row = row.ok_or_else(|| Failure::Broken("no id for a new retention".to_owned()))?;
+                    runs::want(tx, &new.run()).await?;
                     Ok(row.try_get(0)?)
                 })
             })
@@ -112,24 +110,29 @@ impl Metadata {
         .await
     }
 
-    /// Changes how much a repository's retention keeps, not what it counts; false when it has none of that id and
-    /// kind.
+    /// Changes how much a repository's retention keeps, not what it counts, and queues a run of it; false when it has none
+    /// of that id and kind.
     pub async fn update_retention(&self, id: i64, new: NewRetention) -> Result<bool, Error> {
         const UPDATE: &str = "UPDATE retentions SET amount = $4, exempt = $5, updated_at = $6 \
              WHERE repository_id = $1 AND id = $2 AND kind = $3";
-        let statement = move || {
-            sqlx::query(UPDATE)
-                .bind(new.repository_id)
-                .bind(id)
-                .bind(new.kind.clone())
-                .bind(new.amount)
-                .bind(new.exempt.clone())
-                .bind(new.now)
-        };
-        Ok(self
-            .change("change a retention", Durability::Durable, statement)
-            .await?
-            > 0)
+        self.pool
+            .write("change a retention", Durability::Durable, new, move |tx, new| {
+                Box::pin(async move {
+                    let update = sqlx::query(UPDATE)
+                        .bind(new.repository_id)
+                        .bind(id)
+                        .bind(new.kind.clone())
+                        .bind(new.amount)
+                        .bind(new.exempt.clone())
+                        .bind(new.now);
+                    let changed = change(tx, update).await? > 0;
+                    if changed {
+                        runs::want(tx, &new.run()).await?;
+                    }
+                    Ok(changed)
+                })
+            })
+            .await
     }
 
     /// Deletes a repository's retention, not the log of what it deleted; false when it has none of that id.
@@ -141,66 +144,6 @@ impl Metadata {
             .await?
             > 0)
     }
-
-    /// Notes a tag that a retention deleted; [`Conflict::RepositoryGone`].
-    pub async fn log_retention(&self, deletion: RetentionDeletion) -> Result<(), Error> {
-        self.pool
-            .write(
-                "note a deletion by a retention",
-                Durability::Durable,
-                deletion,
-                |tx, deletion| {
-                    Box::pin(async move {
-                        change(tx, log(deletion))
-                            .await
-                            .reference(Conflict::RepositoryGone)?;
-                        Ok(())
-                    })
-                },
-            )
-            .await
-    }
-
-    /// A page of what retentions deleted from a repository, newest first, and how many lines there are in all.
-    pub async fn retention_log(
-        &self,
-        repository_id: i64,
-        offset: i64,
-        limit: i64,
-    ) -> Result<(Vec<RetentionLogRow>, i64), Error> {
-        let count = sqlx::query(COUNT).bind(repository_id);
-        let total = self
-            .find("count what retentions deleted", count, |row| Ok(row.try_get(0)?))
-            .await?;
-        let page = sqlx::query(LOG).bind(repository_id).bind(limit).bind(offset);
-        let rows = self.list("list what retentions deleted", page, |row| {
-            Ok(RetentionLogRow {
-                id: row.try_get("id")?,
-                retention_id: row.try_get("retention_id")?,
-                rule: row.try_get("rule")?,
-                tag: row.try_get("tag")?,
-                digest: row.try_get("digest")?,
-                at: row.try_get("at")?,
-            })
-        });
-        Ok((rows.await?, total.unwrap_or_default()))
-    }
-}
-
-pub(crate) const COUNT: &str = "SELECT COUNT(*) FROM retention_log WHERE repository_id = $1";
-pub(crate) const LOG: &str = "SELECT id, retention_id, rule, tag, digest, at FROM retention_log \
-     WHERE repository_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3";
-
-fn log(deletion: &RetentionDeletion) -> Statement {
-    const INSERT: &str = "INSERT INTO retention_log (repository_id, retention_id, rule, tag, digest, at) \
-         VALUES ($1, $2, $3, $4, $5, $6)";
-    sqlx::query(INSERT)
-        .bind(deletion.repository_id)
-        .bind(deletion.retention_id)
-        .bind(deletion.rule.clone())
-        .bind(deletion.tag.clone())
-        .bind(deletion.digest.clone())
-        .bind(deletion.at)
 }
 
 fn retention(row: &AnyRow) -> Result<RetentionRow, Failure> {

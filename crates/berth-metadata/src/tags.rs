@@ -94,8 +94,8 @@ pub(crate) async fn page(
     last: &str,
     limit: i64,
 ) -> Result<Vec<String>, Failure> {
-    let list = sqlx::query(LIST).bind(repository_id).bind(last.to_owned());
-    let row = first(tx, list.bind(limit)).await?;
+    let wanted = sqlx::query(LIST).bind(repository_id).bind(last.to_owned());
+    let row = first(tx, wanted.bind(limit)).await?;
     let joined: Option<String> = row.map(|row| row.try_get(0)).transpose()?.flatten();
     let mut tags: Vec<String> = joined
         .iter()
@@ -250,6 +250,27 @@ async fn delete(
     };
     counts.touch(tx, repository_id, by.now).await?;
     Ok(true)
+}
+
+/// Adds to the histories of tags that they were deleted.
+pub(crate) async fn note_gone(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    tags: &[binning::Gone],
+    deletion: &Deletion,
+) -> Result<(), Failure> {
+    const INTO: &str = "INSERT INTO tag_history (repository_id, tag, digest, at, user_id, why)";
+    let by = &deletion.by;
+    binning::insert(tx, INTO, tags, 6, |statement, gone| {
+        statement
+            .bind(repository_id)
+            .bind(gone.tag.clone())
+            .bind(None::<String>)
+            .bind(by.now)
+            .bind(by.user_id.clone())
+            .bind(deletion.why.as_str())
+    })
+    .await
 }
 
 pub(crate) async fn named_by(

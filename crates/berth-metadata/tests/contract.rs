@@ -51,6 +51,8 @@ mod races;
 mod records;
 #[path = "contract/recovery.rs"]
 mod recovery;
+#[path = "contract/retentions.rs"]
+mod retentions;
 #[path = "contract/running.rs"]
 mod running;
 #[path = "contract/scrub.rs"]
@@ -247,7 +249,14 @@ contract! {
     trigger_runs::what_is_newer_ends_what_is_older,
     trigger_runs::a_run_ends_once,
     trigger_runs::old_runs_are_forgotten,
-    policies::a_repository_has_one_retention_and_a_log,
+    retentions::a_repository_has_one_retention,
+    retentions::an_organization_has_rules,
+    retentions::condemned_tags_go_together_and_are_logged,
+    retentions::what_changed_since_it_was_judged_stays,
+    retentions::runs_wait_begin_and_end,
+    retentions::runs_are_queued_for_all_that_rules_are_for,
+    retentions::partners_of_tags_are_found,
+    retentions::logs_and_runs_are_forgotten,
     policies::a_rule_with_the_same_destination_is_replaced,
     policies::a_copy_that_waits_is_not_queued_twice,
     policies::a_deleted_repository_takes_its_policies_along,

@@ -118,7 +118,7 @@ impl Registry {
 }
 
 /// The digest that a tag of cosign's form (`sha256-<hex>.sig`) is about.
-fn named_by(tag: &str) -> Option<String> {
+pub(crate) fn named_by(tag: &str) -> Option<String> {
     let stem = SUFFIXES.iter().find_map(|(suffix, _)| tag.strip_suffix(suffix))?;
     let (algorithm, hex) = stem.split_once('-')?;
     Some(format!("{algorithm}:{hex}"))

@@ -239,11 +239,25 @@ impl Registry {
         }
         let organization = standing.organization.as_ref();
         let organization = organization.ok_or_else(|| Error::RepositoryUnknown(name.to_string()))?;
+        self.rules_at(standing.rules_version, (organization.id, repository_id), name)
+            .await
+    }
+
+    /// The rules that hold for an image, whose organization's rules are at this version.
+    pub(crate) async fn rules_at(
+        &self,
+        version: i64,
+        (organization_id, repository_id): (i64, i64),
+        name: &RepositoryName,
+    ) -> Result<Rules, Error> {
+        if version == 0 {
+            return Ok(Rules::none(name));
+        }
         let found = self
             .metadata
-            .immutability_rules(organization.id, Some(repository_id))
+            .immutability_rules(organization_id, Some(repository_id))
             .await?;
-        Rules::new(&self.compiled_rules, standing.rules_version, name, found)
+        Rules::new(&self.compiled_rules, version, name, found)
     }
 
     async fn images_of(

@@ -35,10 +35,12 @@ pub(crate) enum JobKind {
     Webhook,
     /// A copy of a tag to another region: of the copy's row.
     Sync,
+    /// A run of a retention: of a repository, or of all that rules are for.
+    Retention,
 }
 
 impl JobKind {
-    const ALL: [Self; 3] = [Self::Trigger, Self::Webhook, Self::Sync];
+    const ALL: [Self; 4] = [Self::Trigger, Self::Webhook, Self::Sync, Self::Retention];
 
     /// Its name in the database.
     pub(crate) fn as_str(self) -> &'static str {
@@ -46,6 +48,7 @@ impl JobKind {
             Self::Trigger => berth_metadata::TRIGGER,
             Self::Webhook => berth_metadata::WEBHOOK,
             Self::Sync => berth_metadata::SYNC,
+            Self::Retention => berth_metadata::RETENTION,
         }
     }
 
@@ -55,6 +58,7 @@ impl JobKind {
             Self::Trigger => (32, 16),
             Self::Webhook => (64, 4),
             Self::Sync => (8, 4),
+            Self::Retention => (4, 2),
         }
     }
 }
@@ -259,6 +263,7 @@ impl Registry {
             JobKind::Trigger => Box::pin(self.run_trigger_job(job)),
             JobKind::Webhook => Box::pin(self.run_webhook_job(job)),
             JobKind::Sync => Box::pin(self.run_sync_job(job)),
+            JobKind::Retention => Box::pin(self.run_retention_job(job)),
         }
     }
 }

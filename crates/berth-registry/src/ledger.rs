@@ -202,15 +202,20 @@ impl Registry {
             let image = names.get(id).map_or_else(String::new, ToString::to_string);
             return Err(Error::Unknown(format!("tag '{tag}' of image '{image}'")));
         }
+        Ok(self.would_be_freed(freed, view))
+    }
+
+    /// When what a deletion frees is free.
+    pub(crate) fn would_be_freed(&self, freed: Freed, view: &LedgerView) -> WouldFree {
         let quota_after_ms = self.limits.bin_ttl_ms();
-        Ok(WouldFree {
+        WouldFree {
             freed,
             quota_after_ms,
             store_after_ms: quota_after_ms
                 .max(self.limits.upload_ttl_ms())
                 .saturating_add(self.limits.upkeep.reclaim_delay_ms()),
             sees_everything: *view == LedgerView::Everything,
-        })
+        }
     }
 
     async fn add_images(
@@ -252,7 +257,8 @@ impl Registry {
         })
     }
 
-    async fn ledger_organization(
+    /// An organisation that the caller may read, and through whose eyes.
+    pub(crate) async fn ledger_organization(
         &self,
         caller: &Caller,
         name: &OrganizationName,
@@ -264,7 +270,12 @@ impl Registry {
         Ok((organization.id, view))
     }
 
-    async fn ledger_image(&self, caller: &Caller, name: &RepositoryName) -> Result<(i64, LedgerView), Error> {
+    /// An image that the caller has a right on, and through whose eyes.
+    pub(crate) async fn ledger_image(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+    ) -> Result<(i64, LedgerView), Error> {
         let held = self.require_held(caller, Action::ReadRights, name).await?;
         let view = self.ledger_view(caller, &held.account_id).await?;
         Ok((held.id, view))

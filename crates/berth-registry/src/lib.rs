@@ -91,7 +91,8 @@ pub use berth_metadata::{
     ContentHit, Counts, Damaged, DamagedUse, Delivery, Grant, Group, HistoryOrder, ImmutabilityRule,
     ListedOrganization, MaintenanceRun, Mirror, Opening, Organization, OrganizationUsage, Permission,
     QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder,
-    RepositorySet, RetentionLogRow, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
+    RepositorySet, RetentionLogRow, RetentionRun, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun,
+    Upgrade, User,
 };
 pub use binned::{BinEntry, BinKind, BinObstacle, BinRestored, BinUsage, BinWanted, BinWish};
 pub use blob::{BlobRead, OpenedBlob};
@@ -112,7 +113,7 @@ pub use ledger::{
     Difference, DifferenceKind, Freed, Ledger, LedgerFigures, StoreFigures, TagFigures, Verified,
     WantedDeletion, WouldFree,
 };
-pub use limits::{Limits, MissingReferences, OutboundRules, Quota, Upkeep};
+pub use limits::{Limits, MissingReferences, OutboundRules, Quota, RetentionLimits, Upkeep};
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};
 pub use migration::{Migration, MigrationProgress, MigrationReport, migrate};
@@ -131,7 +132,11 @@ pub use repository::{
     CATEGORIES, DESCRIPTION_CHARS_MAX, RepositoriesFound, RepositoriesWanted, Visibility, WantedRepository,
 };
 pub use restore::{RestoreFrom, RestoreReport, restore};
-pub use retention::{Retention, RetentionLog, TagSelector, WantedRetention, WantedRetentionRule};
+pub use retention::{
+    Fate, FateWanted, ImagePreview, KeptBecause, OrganizationPreview, OrganizationRetention, PreviewPage,
+    PreviewedTag, Retention, RetentionLog, RetentionPreview, RuleSource, TagSelector, Totals,
+    WantedOrganizationRetention, WantedRetention, WantedRetentionRule,
+};
 pub use role::{Role, RolePlace};
 pub use search::{Found, SEARCH_LIMIT_MAX};
 pub use secret::{NewTemporaryLogin, WantedLogin};

@@ -51,6 +51,36 @@ pub struct Limits {
     pub outbound: OutboundRules,
     /// Hosts under which clusters pull from this registry, as image references name them; triggers set the first.
     pub image_hosts: Vec<String>,
+    /// How retention goes about its work.
+    pub retention: RetentionLimits,
+}
+
+/// How images' retention goes about its work.
+#[derive(Clone, Debug)]
+pub struct RetentionLimits {
+    /// Time between two runs of each image; zero: only when a rule is set, or when somebody asks.
+    pub every: Duration,
+    /// Whether tags stay because a signature, or another artifact, refers to what they name; else these go with them.
+    pub keep_signed: bool,
+    /// How long the log of deletions and the list of runs are kept.
+    pub log_ttl: Duration,
+}
+
+impl RetentionLimits {
+    /// [`RetentionLimits::log_ttl`] in milliseconds.
+    pub(crate) fn log_ttl_ms(&self) -> i64 {
+        milliseconds(self.log_ttl)
+    }
+}
+
+impl Default for RetentionLimits {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_hours(1),
+            keep_signed: true,
+            log_ttl: Duration::from_hours(90 * 24),
+        }
+    }
 }
 
 /// How the upkeep of stored bytes goes about its work.
@@ -149,6 +179,7 @@ impl Default for Limits {
             audit_ttl: Duration::from_hours(90 * 24),
             anonymous_pulls: true,
             upkeep: Upkeep::default(),
+            retention: RetentionLimits::default(),
             backup_every: Duration::from_hours(24),
             backup_keep: 7,
             outbound: OutboundRules::default(),

@@ -18,6 +18,8 @@ use crate::upload::stored;
 
 /// Rows of one step: a step never holds a write transaction for long.
 const STEP: i64 = 100;
+/// Lines of a log of one step: nothing waits for them, and nothing hangs on them.
+const LINES: i64 = 1_000;
 /// Links of one step: each is several statements, and a push to the same image waits for the step's end.
 const LINKS_AT_ONCE: i64 = 25;
 /// Links of one round: the rest of it must not wait for longer than a few minutes.
@@ -114,6 +116,12 @@ impl Registry {
     }
 
     async fn rounds(&self) {
+        if let Err(error) = self.schedule_retention().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "regular runs of retention could not be queued"
+            );
+        }
         for round in 0_u64.. {
             if let Err(error) = self.round().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "upkeep round failed");
@@ -177,6 +185,7 @@ impl Registry {
         for kind in MaintenanceKind::ALL {
             self.do_one_wanted(kind).await?;
         }
+        self.schedule_retention().await?;
         self.work_once().await
     }
 
@@ -198,6 +207,8 @@ impl Registry {
         self.metadata.forget_commits().await?;
         let forgotten = now.saturating_sub(self.limits.audit_ttl_ms());
         while self.metadata.forget_audit_events(forgotten, STEP).await? > 0 {}
+        let forgotten = now.saturating_sub(self.limits.retention.log_ttl_ms());
+        while self.metadata.forget_retentions(forgotten, LINES).await? > 0 {}
         let forgotten = day_of(now) - REPOSITORY_DAYS_KEPT;
         while self.metadata.forget_repository_days(forgotten, STEP).await? > 0 {}
         let forgotten = now.saturating_sub(TRIGGER_RUNS_KEPT_MS);

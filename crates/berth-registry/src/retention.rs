@@ -1,4 +1,19 @@
-//! Retention: how long an image keeps its tags. Stores and checks the one rule that an image has; deletes no tag.
+//! Retention: how long an image keeps its tags, by a rule of its own or by those of its organization. Checks and stores
+//! them; `judge` says what goes, `run` deletes it.
+
+mod facts;
+mod judge;
+mod organization;
+mod preview;
+mod rule;
+mod run;
+
+pub use judge::{Fate, KeptBecause};
+pub use organization::{OrganizationRetention, WantedOrganizationRetention};
+pub use preview::{
+    FateWanted, ImagePreview, OrganizationPreview, PreviewPage, PreviewedTag, RetentionPreview, Totals,
+};
+pub use rule::RuleSource;
 
 use std::collections::BTreeMap;
 
@@ -8,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
+use crate::jobs::JobKind;
 use crate::tag_pattern::TagPattern;
 use crate::trigger::one_of;
 use crate::{Error, Registry};
@@ -71,15 +87,23 @@ pub struct RetentionLog {
     pub total: i64,
 }
 
-/// A checked rule, as it is stored.
-struct Rule {
+/// A checked rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Checked {
     template: &'static str,
     amount: i64,
-    exempt: String,
+    exempt: Vec<TagSelector>,
+}
+
+impl Checked {
+    fn exempt_json(&self) -> Result<String, Error> {
+        serde_json::to_string(&self.exempt).map_err(|error| Error::internal("writing a retention", error))
+    }
 }
 
 impl Registry {
-    /// Sets up an image's retention and answers its id, for those who manage the image; `Invalid` when it has one.
+    /// Sets up an image's retention, queues a run of it and answers its id, for those who manage the image; `Invalid` when it
+    /// has one.
     pub async fn create_retention(
         &self,
         caller: &Caller,
@@ -87,14 +111,16 @@ impl Registry {
         wanted: &WantedRetention,
     ) -> Result<i64, Error> {
         let held = self.require_held(caller, Action::ManageRepository, name).await?;
-        let new = new_row(held.id, checked(wanted)?);
+        let new = new_row(caller, held.id, &checked(wanted)?)?;
         let stored = self.metadata.create_retention(new).await;
-        stored.map_err(|error| match error {
+        let id = stored.map_err(|error| match error {
             berth_metadata::Error::Conflict(Conflict::Taken) => Error::Invalid(format!(
                 "image '{name}' has a retention already: change it, or delete it first"
             )),
             other => other.into(),
-        })
+        })?;
+        self.jobs.queued(JobKind::Retention);
+        Ok(id)
     }
 
     /// An image's retention, if it has one, for those with a right on the image.
@@ -123,7 +149,7 @@ impl Registry {
         view(&self.retention_of(held.id, id).await?)
     }
 
-    /// Changes an image's retention, all but its template, for those who manage the image.
+    /// Changes an image's retention, all but its template, and queues a run of it, for those who manage the image.
     pub async fn update_retention(
         &self,
         caller: &Caller,
@@ -140,7 +166,9 @@ impl Registry {
                 before.kind
             )));
         }
-        let done = self.metadata.update_retention(id, new_row(held.id, rule)).await?;
+        let new = new_row(caller, held.id, &rule)?;
+        let done = self.metadata.update_retention(id, new).await?;
+        self.jobs.queued(JobKind::Retention);
         done.then_some(()).ok_or_else(|| unknown(id))
     }
 
@@ -192,11 +220,15 @@ impl TagSelector {
     }
 }
 
-fn checked(wanted: &WantedRetention) -> Result<Rule, Error> {
+fn checked(wanted: &WantedRetention) -> Result<Checked, Error> {
     one_of("algorithm", &wanted.algorithm, &["or"])?;
     let [rule] = wanted.rules.as_slice() else {
         return Err(Error::Invalid("rules holds exactly one rule".to_owned()));
     };
+    checked_rule(rule)
+}
+
+fn checked_rule(rule: &WantedRetentionRule) -> Result<Checked, Error> {
     one_of(
         "template",
         &rule.template,
@@ -219,11 +251,10 @@ fn checked(wanted: &WantedRetention) -> Result<Rule, Error> {
     for selector in &rule.tag_selectors {
         selector.pattern()?;
     }
-    let exempt = serde_json::to_string(&rule.tag_selectors);
-    Ok(Rule {
+    Ok(Checked {
         template,
         amount,
-        exempt: exempt.map_err(|error| Error::internal("writing a retention", error))?,
+        exempt: rule.tag_selectors.clone(),
     })
 }
 
@@ -238,14 +269,15 @@ fn described(template: &str) -> Result<(&'static str, &'static str, i64), Error>
     known.ok_or_else(|| Error::internal("reading a retention", format!("template {template}")))
 }
 
-fn new_row(repository_id: i64, rule: Rule) -> NewRetention {
-    NewRetention {
+fn new_row(caller: &Caller, repository_id: i64, rule: &Checked) -> Result<NewRetention, Error> {
+    Ok(NewRetention {
         repository_id,
         kind: rule.template.to_owned(),
         amount: rule.amount,
-        exempt: rule.exempt,
+        exempt: rule.exempt_json()?,
+        user_id: caller.user_id().map(str::to_owned),
         now: now_ms(),
-    }
+    })
 }
 
 fn view(row: &RetentionRow) -> Result<Retention, Error> {

@@ -99,7 +99,7 @@ impl Metadata {
     }
 }
 
-async fn freed(
+pub(crate) async fn freed(
     tx: &mut AnyConnection,
     deleted: &BTreeMap<i64, Deleted>,
     view: &LedgerView,

@@ -55,6 +55,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0033_immutability",
     "0030_trigger_runs",
     "0031_webhooks",
+    "0028_retention",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

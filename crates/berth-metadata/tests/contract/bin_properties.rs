@@ -1,9 +1,10 @@
 //! Random pushes, deletions, restores, purges and sweeps against a model of the bin.
 
+use crate::retentions::{condemned, condemned_tags};
 use crate::world::{World, at, digest, erase, kept, manifest, name, tagged};
 use berth_metadata::{
-    BinEntry, BinKind, BinPage, BinRestore, BinViewer, Conflict, Error, MoveTag, PutManifest, ReferrersPage,
-    TagChange, TagSource, User,
+    BinEntry, BinKind, BinPage, BinRestore, BinViewer, CondemnedTag, Conflict, Error, MoveTag, PutManifest,
+    ReferrersPage, TagChange, TagSource, User,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -37,6 +38,7 @@ enum Operation {
     Put(usize, BTreeSet<usize>),
     DeleteTag(usize),
     DeleteManifest(usize),
+    Retain(BTreeSet<usize>),
     Restore(usize, bool),
     SetBack(usize, usize),
     PurgeOne(usize),
@@ -53,6 +55,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         8 => (0..MANIFESTS, tags).prop_map(|(manifest, tags)| Operation::Put(manifest, tags)),
         4 => (0..TAGS).prop_map(Operation::DeleteTag),
         3 => (0..MANIFESTS).prop_map(Operation::DeleteManifest),
+        3 => prop::collection::btree_set(0..TAGS, 1..=TAGS).prop_map(Operation::Retain),
         5 => (0..6_usize, any::<bool>()).prop_map(|(entry, overwrite)| Operation::Restore(entry, overwrite)),
         2 => (0..TAGS, 0..MANIFESTS).prop_map(|(tag, manifest)| Operation::SetBack(tag, manifest)),
         1 => (0..6_usize).prop_map(Operation::PurgeOne),
@@ -242,6 +245,7 @@ impl<'a> Run<'a> {
             Operation::Put(manifest, tags) => self.put(manifest, tags).await,
             Operation::DeleteTag(tag) => self.delete_tag(tag).await,
             Operation::DeleteManifest(manifest) => self.delete_manifest(manifest).await,
+            Operation::Retain(tags) => self.retain(tags).await,
             Operation::Restore(entry, overwrite) => self.restore(entry, overwrite).await,
             Operation::SetBack(tag, manifest) => self.set_back(tag, manifest).await,
             Operation::PurgeOne(entry) => self.purge_one(entry).await,
@@ -309,6 +313,56 @@ impl<'a> Run<'a> {
             BTreeSet::new()
         };
         self.enter(named, [tag].into(), taken).await;
+    }
+
+    /// Deletes tags together, as a retention does.
+    async fn retain(&mut self, tags: BTreeSet<usize>) {
+        let judged = self.world.metadata.judged_tags(self.id, "", 100).await.unwrap();
+        let is_wanted = |tag: &str| tags.iter().any(|wanted| tag == format!("t{wanted}"));
+        let goes = judged.iter().filter(|tag| is_wanted(&tag.tag)).map(condemned);
+        let goes: Vec<CondemnedTag> = goes.collect();
+        let run_id = self.world.metadata.begin_retention_run(self.id, self.now).await;
+        let wanted = condemned_tags(self.id, run_id.unwrap().unwrap(), goes, kept(self.now, KEPT));
+        let deleted = self.world.metadata.delete_condemned_tags(wanted).await.unwrap();
+        let model = &mut self.model;
+        let named: Vec<(usize, usize)> = tags
+            .iter()
+            .filter_map(|tag| Some((*tag, model.tags.remove(tag)?)))
+            .collect();
+        assert_eq!(deleted.deleted, i64::try_from(named.len()).unwrap());
+        let roots: BTreeSet<usize> = named.iter().map(|(_, manifest)| *manifest).collect();
+        let roots: Vec<usize> = roots.into_iter().filter(|root| model.is_unnamed(*root)).collect();
+        let mut taken = BTreeSet::new();
+        for root in &roots {
+            taken.extend(model.take(*root, self.now));
+        }
+        let entries = self.bin().await;
+        for (tag, manifest) in named {
+            let name = format!("t{tag}");
+            let entry = entries.iter().find(|entry| entry.tags == [name.clone()]).unwrap();
+            assert_eq!(entry.digest, Some(self.manifest(manifest)));
+            let mut holds = BTreeSet::from([manifest]);
+            while roots.contains(&manifest) {
+                let follows = |below: &usize| {
+                    let listed = holds.iter().any(|above| content(*above).1.contains(below));
+                    listed || content(*below).2.is_some_and(|subject| holds.contains(&subject))
+                };
+                let more: Vec<usize> = taken.iter().copied().filter(follows).collect();
+                let before = holds.len();
+                holds.extend(more);
+                if holds.len() == before {
+                    break;
+                }
+            }
+            self.model.entries.push(Entry {
+                id: entry.id,
+                is_tag: true,
+                digest: manifest,
+                tags: [tag].into(),
+                holds,
+                expires: self.now + KEPT,
+            });
+        }
     }
 
     async fn delete_manifest(&mut self, manifest: usize) {

@@ -1,10 +1,10 @@
-//! Triggers, retentions and synchronisation of repositories.
+//! Triggers and synchronisation of repositories, and what becomes of all that is set for one.
 
 use crate::outside::region_row;
+use crate::retentions::{new_retention, retain};
 use crate::world::{World, conflict, digest, erase, manifest, tagged};
 use berth_metadata::{
-    Conflict, HistoryOrder, Metadata, NewRetention, NewSyncJobs, NewTrigger, RetentionDeletion,
-    WantTriggerRun, WantedSyncRule,
+    Conflict, HistoryOrder, Metadata, NewSyncJobs, NewTrigger, WantTriggerRun, WantedSyncRule,
 };
 
 pub(crate) fn new_trigger(repository_id: i64, name: &str) -> NewTrigger {
@@ -52,27 +52,6 @@ pub(crate) fn new_rule(repository_id: i64, region: i64, organization: &str) -> W
         automatic: true,
         overwrite: false,
         now: 5,
-    }
-}
-
-fn new_retention(repository_id: i64, amount: i64) -> NewRetention {
-    NewRetention {
-        repository_id,
-        kind: "days".to_owned(),
-        amount,
-        exempt: "[]".to_owned(),
-        now: amount,
-    }
-}
-
-fn deletion(repository_id: i64, retention_id: i64, tag: &str) -> RetentionDeletion {
-    RetentionDeletion {
-        repository_id,
-        retention_id,
-        rule: "{}".to_owned(),
-        tag: tag.to_owned(),
-        digest: digest(tag),
-        at: 50,
     }
 }
 
@@ -192,59 +171,6 @@ pub(crate) async fn triggers_are_kept_with_their_history(world: World) {
     assert!(!metadata.delete_trigger(roll.id).await.unwrap());
     assert_eq!(metadata.trigger_runs(roll.id, None, 2).await.unwrap(), []);
     assert_eq!(metadata.trigger(repository.id, "ro\0ll").await.unwrap(), None);
-}
-
-pub(crate) async fn a_repository_has_one_retention_and_a_log(world: World) {
-    let metadata = &world.metadata;
-    let (repository, other) = (world.repository().await, world.repository().await);
-    let new = new_retention;
-    assert_eq!(metadata.retention(repository.id).await.unwrap(), None);
-    let first = metadata.create_retention(new(repository.id, 30)).await.unwrap();
-    let again = metadata.create_retention(new(repository.id, 20)).await;
-    assert_eq!(conflict(again), Conflict::Taken);
-    let nowhere = metadata.create_retention(new(-1, 30)).await;
-    assert_eq!(conflict(nowhere), Conflict::RepositoryGone);
-    assert!(
-        metadata
-            .update_retention(first, new(repository.id, 40))
-            .await
-            .unwrap()
-    );
-    let changed = metadata.retention(repository.id).await.unwrap().unwrap();
-    assert_eq!(
-        (changed.amount, changed.created_at, changed.updated_at),
-        (40, 30, 40)
-    );
-    let of_tags = NewRetention {
-        kind: "tags".to_owned(),
-        ..new(repository.id, 7)
-    };
-    assert!(!metadata.update_retention(first, of_tags).await.unwrap());
-    assert!(!metadata.update_retention(first, new(other.id, 7)).await.unwrap());
-    assert_eq!(metadata.retention(repository.id).await.unwrap(), Some(changed));
-
-    for tag in ["v1", "v2", "v3"] {
-        metadata
-            .log_retention(deletion(repository.id, first, tag))
-            .await
-            .unwrap();
-    }
-    assert!(!metadata.delete_retention(other.id, first).await.unwrap());
-    assert!(metadata.delete_retention(repository.id, first).await.unwrap());
-    let second = metadata.create_retention(new(repository.id, 30)).await.unwrap();
-    assert!(second > first, "an id is never used again");
-    for (offset, limit, expected) in [(0, 2, "v3 v2"), (2, 2, "v1"), (3, 2, "")] {
-        let (page, total) = metadata
-            .retention_log(repository.id, offset, limit)
-            .await
-            .unwrap();
-        let tags: Vec<_> = page.iter().map(|row| row.tag.as_str()).collect();
-        assert_eq!((tags.join(" ").as_str(), total), (expected, 3));
-    }
-    assert_eq!(
-        metadata.retention_log(other.id, 0, 10).await.unwrap(),
-        (Vec::new(), 0)
-    );
 }
 
 pub(crate) async fn a_rule_with_the_same_destination_is_replaced(world: World) {
@@ -389,8 +315,8 @@ pub(crate) async fn a_deleted_repository_takes_its_policies_along(world: World) 
         .await
         .unwrap();
     let retention = metadata.create_retention(new_retention(id, 1)).await.unwrap();
-    let deleted = deletion(id, retention, "v1");
-    metadata.log_retention(deleted.clone()).await.unwrap();
+    retain(&world, id, retention, &["v1"], 50).await;
+    tag(metadata, id, "v1").await;
     let rule = new_rule(id, region, "group");
     metadata.put_sync_rule(rule, 10).await.unwrap();
     metadata
@@ -414,10 +340,7 @@ pub(crate) async fn a_deleted_repository_takes_its_policies_along(world: World) 
             .1,
         0
     );
-    assert_eq!(
-        conflict(metadata.log_retention(deleted).await),
-        Conflict::RepositoryGone
-    );
+    assert_eq!(metadata.retention_runs(id, None, 10).await.unwrap(), []);
     assert!(
         metadata.delete_region(&account, "east", 9).await.unwrap(),
         "nothing needs it"

@@ -138,8 +138,8 @@ struct RetentionLogLine {
 
 /// Set how long an image keeps its tags
 ///
-/// For who manages the image; an image has one retention at most. This version of Berth keeps the rule and deletes no tag
-/// by it yet, so that its history is empty.
+/// For who manages the image; an image has one retention at most. Tags that the rule does not keep go at once, and whenever
+/// it is looked at again, into the bin.
 #[utoipa::path(post, path = "/v2/manage/namespaces/{namespace}/repos/{repository}/retentions",
     operation_id = "create_retention", tag = "retention", params(InRepository), request_body = RetentionBody,
     responses((status = 201, body = RetentionCreated), (status = 404, body = RefusalBody)))]

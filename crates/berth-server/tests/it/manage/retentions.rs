@@ -1,10 +1,10 @@
 //! Retention on the wire (operations 44 to 49).
 
-use berth_metadata::RetentionDeletion;
+use berth_metadata::{By, CondemnedTag, CondemnedTags, Deletion, Guard, LedgerView, TagChange, Untagged};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::team::{IMAGE, NO_IMAGE, Team};
+use super::team::{IMAGE, NO_IMAGE, Team, push};
 
 fn retentions() -> String {
     format!("{IMAGE}/retentions")
@@ -154,16 +154,37 @@ async fn the_log_of_deletions_is_paged() {
     let histories = format!("{}/histories", retentions());
     let empty = team.does(Method::GET, &histories, &Value::Null, 200).await;
     assert_eq!(empty, json!({ "retention_log": [], "total": 0 }));
-    for number in 1..=3 {
-        let deletion = RetentionDeletion {
+    for tag in ["v1", "v2", "v3"] {
+        push(&team.installation, tag).await;
+    }
+    let judged = team.metadata.judged_tags(team.image, "pushed", 10).await.unwrap();
+    for tag in judged {
+        let run = team.metadata.begin_retention_run(team.image, 5).await.unwrap();
+        let condemned = CondemnedTags {
             repository_id: team.image,
+            run_id: run.unwrap(),
             retention_id: 7,
-            rule: r#"{"template":"date_rule"}"#.to_owned(),
-            tag: format!("v{number}"),
-            digest: "sha256:x".to_owned(),
-            at: 1_700_000_000_000,
+            tags: vec![CondemnedTag {
+                tag: tag.tag,
+                digest: tag.digest,
+                pushed_at: tag.pushed_at,
+                rule: r#"{"template":"date_rule"}"#.into(),
+                reason: "old".to_owned(),
+            }],
+            deletion: Deletion {
+                by: By {
+                    user_id: None,
+                    now: 1_700_000_000_000,
+                },
+                why: TagChange::Retention,
+                untagged: Untagged::Goes,
+                kept_ms: 1,
+                guard: Guard::Off,
+            },
+            view: LedgerView::Everything,
         };
-        team.metadata.log_retention(deletion).await.unwrap();
+        let deleted = team.metadata.delete_condemned_tags(condemned).await.unwrap();
+        assert_eq!(deleted.deleted, 1);
     }
     for (query, tags, range) in [
         ("", "v3 v2 v1", ""),

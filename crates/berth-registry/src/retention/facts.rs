@@ -1,0 +1,160 @@
+//! Gathers what an image's tags are judged by: its rules, its tags and what protects them.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use berth_metadata::{Guard, JudgedPlace, JudgedTag, RunningImage};
+use berth_oci::RepositoryName;
+
+use super::judge::{Facts, Fate, Running, judge};
+use super::rule::{Rule, is_for_image};
+use crate::accessory;
+use crate::clock::now_ms;
+use crate::{Error, Registry};
+
+/// Tags, or manifests, that are read at once.
+const READ_AT_ONCE: i64 = 5_000;
+
+/// The rules of an image: its own retention alone, where it has one, or those of its organization.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ruling {
+    pub(crate) rules: Vec<Rule>,
+    /// The image's own retention.
+    pub(crate) own: Option<i64>,
+}
+
+impl Ruling {
+    /// Whether another one judges in the same way.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let texts = |ruling: &Self| -> Vec<_> {
+            let rules = ruling.rules.iter();
+            rules.map(|rule| (rule.source, rule.text.clone())).collect()
+        };
+        texts(self) == texts(other)
+    }
+}
+
+/// An image's tags, and what becomes of each.
+#[derive(Clone, Debug)]
+pub(crate) struct Judged {
+    pub(crate) facts: Facts,
+    pub(crate) fates: Vec<Fate>,
+    /// What the metadata asks once more before it deletes.
+    pub(crate) guard: Guard,
+}
+
+impl Registry {
+    /// The rules that are in force for an image.
+    pub(crate) async fn ruling(&self, place: &JudgedPlace) -> Result<Ruling, Error> {
+        if let Some(row) = self.metadata.retention(place.repository_id).await? {
+            return Ok(Ruling {
+                rules: vec![Rule::stored(&row)?],
+                own: Some(row.id),
+            });
+        }
+        let mut rules = Vec::new();
+        for row in self.metadata.retention_rules(place.organization_id).await? {
+            if row.enabled && is_for_image(&row.images, &place.image)? {
+                rules.push(Rule::stored_of_organization(&row)?);
+            }
+        }
+        Ok(Ruling { rules, own: None })
+    }
+
+    /// What these rules would do with an image's tags now.
+    pub(crate) async fn judged(&self, place: &JudgedPlace, ruling: &Ruling) -> Result<Judged, Error> {
+        let name: RepositoryName = format!("{}/{}", place.organization, place.image).parse()?;
+        let ids = (place.organization_id, place.repository_id);
+        let immutable = self.rules_at(place.rules_version, ids, &name).await?;
+        let guard = immutable.guard();
+        let mut facts = if ruling.rules.is_empty() {
+            Facts {
+                tags: self.tags_to_judge(place.repository_id).await?,
+                ..Facts::default()
+            }
+        } else {
+            self.retention_facts(place).await?
+        };
+        let (rules, now) = (ruling.rules.clone(), now_ms());
+        // Patterns over many tags take a while, and nobody else waits for that.
+        let judged = tokio::task::spawn_blocking(move || {
+            let covered = |tag: &JudgedTag| {
+                let rule = immutable.covering(&tag.tag)?;
+                Some((tag.tag.clone(), format!("rule {} about immutable tags", rule.id)))
+            };
+            facts.immutable = facts.tags.iter().filter_map(covered).collect();
+            let fates = judge(&rules, &facts, now);
+            (facts, fates)
+        });
+        let (facts, fates) = judged
+            .await
+            .map_err(|error| Error::internal("judging tags", error))?;
+        Ok(Judged { facts, fates, guard })
+    }
+
+    async fn tags_to_judge(&self, repository_id: i64) -> Result<Vec<JudgedTag>, Error> {
+        let (mut tags, mut last) = (Vec::new(), String::new());
+        loop {
+            let page = self.metadata.judged_tags(repository_id, &last, READ_AT_ONCE);
+            let page = page.await?;
+            let Some(end) = page.last() else { return Ok(tags) };
+            last.clone_from(&end.tag);
+            tags.extend(page);
+        }
+    }
+
+    async fn retention_facts(&self, place: &JudgedPlace) -> Result<Facts, Error> {
+        let id = place.repository_id;
+        let tags = self.tags_to_judge(id).await?;
+        let mut listed = self.metadata.listed_tagged(id, READ_AT_ONCE).await?;
+        let referrers = self.metadata.tagged_referrers(id, READ_AT_ONCE).await?;
+        let tagged: HashSet<&str> = tags.iter().map(|tag| tag.digest.as_str()).collect();
+        let subjects = tags.iter().filter_map(|tag| accessory::named_by(&tag.tag));
+        let subjects = subjects.chain(referrers.iter().map(|link| link.to.clone()));
+        let untagged: BTreeSet<String> = subjects
+            .filter(|digest| !tagged.contains(digest.as_str()))
+            .collect();
+        let untagged: Vec<String> = untagged.into_iter().collect();
+        let untagged = self.metadata.live_manifests(id, &untagged).await?;
+        let running = self.metadata.running_images(id).await?;
+        let running: Vec<Running> = running.into_iter().map(what_runs).collect();
+        let named: BTreeSet<String> = running
+            .iter()
+            .filter_map(|running| running.digest.clone())
+            .collect();
+        let named: Vec<String> = named.into_iter().chain(untagged.iter().cloned()).collect();
+        listed.extend(self.metadata.listing_indexes(id, &named).await?);
+        // What is not there any more is nobody's partner.
+        let gone: HashSet<&str> = referrers.iter().map(|link| link.to.as_str()).collect();
+        let gone: HashSet<String> = gone
+            .into_iter()
+            .filter(|digest| !tagged.contains(digest) && !untagged.iter().any(|live| live == digest))
+            .map(str::to_owned)
+            .collect();
+        let referrers = referrers
+            .into_iter()
+            .filter(|link| !gone.contains(&link.to))
+            .collect();
+        Ok(Facts {
+            tags,
+            listed,
+            referrers,
+            untagged,
+            running,
+            immutable: HashMap::new(),
+            keeps_signed: self.limits.retention.keep_signed,
+        })
+    }
+}
+
+fn what_runs(running: RunningImage) -> Running {
+    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+    let runs = running.runs;
+    Running {
+        place: format!(
+            "{} {}/{} in cluster {}",
+            runs.kind, runs.namespace, runs.workload, running.cluster_name
+        ),
+        tag: some(runs.tag),
+        digest: some(runs.digest),
+    }
+}
