@@ -22,6 +22,9 @@ use crate::transport::Transport;
 
 /// Sets of scopes whose tokens are kept.
 const TOKENS_MAX: usize = 1024;
+/// How long a login that was not taken is not tried again for the same scopes.
+const REFUSED: Duration = Duration::from_secs(5);
+
 /// The login at one registry, and what came of it.
 pub(crate) struct Auth {
     login: Option<Login>,
@@ -44,6 +47,9 @@ struct Kept {
     token: Option<Token>,
     /// What the registry asked for beyond the scopes known here, such as a name that a proxy in front rewrites.
     besides: Option<String>,
+    /// What the token service said when it did not take the login, and how long that is taken for its answer: those
+    /// who wait for the same token do not try the same login, which would lock its user out.
+    refused: Option<(Instant, String)>,
 }
 
 struct Token {
@@ -189,6 +195,11 @@ impl Auth {
     ) -> Result<Credential, Error> {
         let (realm, service) = service;
         let asked_at = Instant::now();
+        if let Some((until, sentence)) = &kept.refused
+            && *until > asked_at
+        {
+            return Err(Error::Unauthorized(sentence.clone()));
+        }
         // A scope that the registry named itself goes first: some token services read one only.
         let mut wanted: Vec<&str> = kept.besides.as_deref().into_iter().collect();
         wanted.extend(scopes.iter().map(String::as_str));
@@ -198,7 +209,11 @@ impl Auth {
             service,
             login: self.login.as_ref(),
         };
-        let (value, life) = service.grant(&wanted).await?;
+        let granted = service.grant(&wanted).await;
+        if let Err(Error::Unauthorized(sentence)) = &granted {
+            kept.refused = Some((Instant::now() + REFUSED, sentence.clone()));
+        }
+        let (value, life) = granted?;
         // A token that ends while the request is on its way is one request too many.
         let margin = (life / 4).min(Duration::from_secs(30));
         kept.token = Some(Token {

@@ -222,6 +222,16 @@ async fn one_token_is_fetched_however_many_ask() {
 }
 
 #[tokio::test]
+async fn a_login_that_is_not_taken_is_tried_once_however_many_ask() {
+    let server = with_tokens(BEARER, vec![reply(401)]).await;
+    let remote = server.remote(Some(mary()));
+    let pings = (0..20).map(|_| remote.ping());
+    for outcome in join_all(pings).await {
+        assert!(matches!(outcome, Err(Error::Unauthorized(_))), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_is_not_taken_any_more_is_replaced_once() {
     let stale = || reply(200).body(r#"{"token":"stale","expires_in":300}"#);
     let server = Server::answering({

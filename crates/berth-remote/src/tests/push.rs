@@ -33,8 +33,9 @@ enum Habit {
     Misreads,
     /// Addresses with a host and a query.
     Absolute,
-    /// The offset is out of step once.
+    /// The offset is out of step once, or in the first session always.
     OutOfStep,
+    NeverInStep,
 }
 
 /// Breaks, each at the n-th request with a body: so many bytes get through. None: all do, and the answer does not.
@@ -124,6 +125,9 @@ impl Kept {
         }
         if habit == Habit::OutOfStep && !self.was_out_of_step && has > 0 {
             self.was_out_of_step = true;
+            return reply(416);
+        }
+        if habit == Habit::NeverInStep && id == "u1" && has > 0 {
             return reply(416);
         }
         let start: Option<usize> = asked
@@ -258,6 +262,21 @@ async fn a_blob_travels_as_the_registry_wants_it() {
         "PUT",
     ];
     check(Habit::OutOfStep, 2500, vec![], &asked, 3500).await;
+    let asked = [
+        "POST",
+        "PATCH 0-999",
+        "PATCH 1000-1499",
+        "GET",
+        "PATCH 1000-1499",
+        "GET",
+        "PATCH 1000-1499",
+        "HEAD",
+        "POST",
+        "PATCH 0-999",
+        "PATCH 1000-1499",
+        "PUT",
+    ];
+    check(Habit::NeverInStep, 1500, vec![], &asked, 4000).await;
 }
 
 #[tokio::test]

@@ -15,6 +15,8 @@ use crate::transport::Outgoing;
 const BREAKS_MAX: u32 = 100;
 /// Sessions that one push begins: the first, and others after one was forgotten.
 const SESSIONS_MAX: u32 = 4;
+/// How often one session may be out of step.
+const MISSTEPS_MAX: u32 = 2;
 /// How many times a blob's bytes are sent before the registry is taken for one that loses them.
 const TIMES_MAX: u64 = 4;
 
@@ -29,6 +31,8 @@ pub(super) struct Pushing<'a> {
     is_mistaken: bool,
     sessions_left: u32,
     breaks_left: u32,
+    /// How often this session may still be asked where it stands because it was somewhere else.
+    missteps_left: u32,
     /// Bytes of this session that the registry had at most.
     farthest: u64,
     backoff: Backoff,
@@ -55,6 +59,7 @@ impl<'a> Pushing<'a> {
             is_mistaken: false,
             sessions_left: SESSIONS_MAX,
             breaks_left: BREAKS_MAX,
+            missteps_left: MISSTEPS_MAX,
             farthest: 0,
             backoff: Backoff::new(limits),
         }
@@ -109,6 +114,7 @@ impl<'a> Pushing<'a> {
                 }
                 self.sessions_left -= 1;
                 self.farthest = 0;
+                self.missteps_left = MISSTEPS_MAX;
                 self.repository.begin(self.push.digest).await.map(Some)
             }
             Stand::Unsure(session) => self.ask(session).await.map(Some),
@@ -238,17 +244,21 @@ impl<'a> Pushing<'a> {
 
     /// Whether what came to nothing in one session comes to nothing in another.
     fn is_hopeless(&mut self, session: &UploadSession, error: &Error) -> bool {
-        let is_sent_at_once = self.is_whole && session.offset == 0;
-        let is_gone = matches!(error, Error::NotFound(_));
-        let is_hopeless = is_sent_at_once && !is_gone || self.is_mistaken;
-        // Bytes of an earlier session may be wrong; those of this one are the source's.
-        self.is_mistaken |= matches!(error, Error::Mismatch(_));
-        // A registry that does not take chunks may take everything at once.
-        self.is_whole |= match error {
-            Error::NotFound(_) => session.offset == 0,
-            error => matches!(error, Error::Refused { .. } | Error::Malformed(_)),
-        };
-        is_hopeless
+        match error {
+            // A registry that does not know chunks says the same of the first as of a session that is gone.
+            Error::NotFound(_) => {
+                self.is_whole |= session.offset == 0;
+                false
+            }
+            error if is_out_of_step(error) => false,
+            // Bytes that arrived before a break may be others; those of an unbroken session are the source's.
+            Error::Mismatch(_) => {
+                let is_broken = self.breaks_left < BREAKS_MAX || self.push.session.is_some();
+                std::mem::replace(&mut self.is_mistaken, true) || !is_broken
+            }
+            // Without chunks it may be taken.
+            _ => std::mem::replace(&mut self.is_whole, true) && session.offset == 0,
+        }
     }
 
     /// What to do after a failure, once the pause that it takes is over; the error when nothing is left to do.
@@ -264,7 +274,11 @@ impl<'a> Pushing<'a> {
             Stand::Nowhere if is_lost => return Err(error),
             // Another server keeps the bytes: it is written to and not asked.
             Stand::At(session) | Stand::Unsure(session) if !self.is_asked(&session) => Stand::Nowhere,
-            Stand::At(session) if !is_lost || is_out_of_step(&error) => Stand::Unsure(session),
+            Stand::At(session) if !is_lost => Stand::Unsure(session),
+            Stand::At(session) if is_out_of_step(&error) && self.missteps_left > 0 => {
+                self.missteps_left -= 1;
+                Stand::Unsure(session)
+            }
             Stand::At(session) => {
                 if self.is_hopeless(&session, &error) {
                     return Err(error);
@@ -290,9 +304,15 @@ impl<'a> Pushing<'a> {
     }
 }
 
-/// The registry expects other bytes than it was sent.
+/// The registry expects other bytes than it was sent, or still writes those of a connection that broke.
 fn is_out_of_step(error: &Error) -> bool {
-    matches!(error, Error::Refused { status: 416, .. })
+    matches!(
+        error,
+        Error::Refused {
+            status: 409 | 416,
+            ..
+        }
+    )
 }
 
 /// How many bytes a `Range` of an upload says. Registries write nothing at all as `0-0`, which is what they write for
