@@ -26,6 +26,7 @@ mod tags;
 mod terminal;
 mod triggers;
 mod users;
+mod webhooks;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -66,6 +67,8 @@ pub(crate) enum Verb {
     Share(Group<shares::Verb>),
     /// What is rolled out when an image is pushed
     Trigger(Group<triggers::Verb>),
+    /// Who is told when an image is pushed
+    Webhook(Group<webhooks::Verb>),
     /// How long images keep their tags
     Retention(Group<retentions::Verb>),
     /// Copies of images in other regions
@@ -143,6 +146,7 @@ impl Verb {
             Self::Grant(group) => &group.options,
             Self::Share(group) => &group.options,
             Self::Trigger(group) => &group.options,
+            Self::Webhook(group) => &group.options,
             Self::Retention(group) => &group.options,
             Self::Sync(group) => &group.options,
             Self::Maintenance(group) => &group.options,
@@ -169,6 +173,7 @@ impl Verb {
             Self::Grant(group) => grants::run(&options.server()?, group.verb).await,
             Self::Share(group) => shares::run(&options.server()?, group.verb).await,
             Self::Trigger(group) => triggers::run(&options.server()?, group.verb).await,
+            Self::Webhook(group) => webhooks::run(&options.server()?, group.verb).await,
             Self::Retention(group) => retentions::run(&options.server()?, group.verb).await,
             Self::Sync(group) => syncs::run(&options.server()?, group.verb).await,
             Self::Maintenance(group) => maintenance::run(&options.server()?, group.verb).await,

@@ -243,6 +243,8 @@ const COLUMNS: &[Column] = &[
     shown("workload", "/application"),
     shown("container", "/container"),
     hidden("mode", "/trigger_mode"),
+    hidden("action", "/action"),
+    hidden("webhook_url", "/webhook_url"),
     hidden("by", "/update_by"),
     hidden("undo_on_failure", "/undo_on_failure"),
     hidden("rollout_timeout", "/rollout_timeout"),

@@ -4,6 +4,7 @@ mod receiver;
 
 use std::time::Duration;
 
+use berth_registry::Permission;
 use http::Method;
 use receiver::{Receiver, Reply};
 use serde_json::{Value, json};
@@ -358,4 +359,167 @@ async fn an_address_that_turns_bad_later_is_not_reached() {
         );
     }
     assert_eq!(receiver.received().len(), 0);
+}
+
+/// The receiver that the documentation shows, as its reader would run it.
+fn documented_receiver(world: &World, secret: &str) -> (std::process::Child, String) {
+    let page = include_str!("../../../../docs/how-to/webhooks.md");
+    let (_, rest) = page.split_once("```python\n").unwrap();
+    let (code, _) = rest.split_once("```").unwrap();
+    let file = world.place.0.path().join("receiver.py");
+    std::fs::write(&file, code).unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let child = std::process::Command::new("python3")
+        .arg(&file)
+        .arg(port.to_string())
+        .env("WEBHOOK_SECRET", secret)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    (child, format!("http://127.0.0.1:{port}/"))
+}
+
+#[tokio::test]
+async fn the_documented_receiver_verifies_what_is_sent() {
+    let world = World::start_with(ALLOWED).await;
+    world.admin.push_image("team/app", "first", b"layer").await;
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let (mut child, url) = documented_receiver(&world, secret);
+    let mut wanted = trigger(&url);
+    wanted["webhook_secret"] = json!(secret);
+    let made = does(&world, Method::POST, &format!("{IMAGE}/triggers"), &wanted, 201).await;
+    assert_eq!(made, json!({}));
+    let ping = async || posts(&world, &format!("{HOOK}/ping"), 200).await["response_status"].clone();
+    // The interpreter takes a moment to listen.
+    for _ in 0..100 {
+        if !ping().await.is_null() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(ping().await, 204);
+    // While another secret takes over, the one before is good too; another's secret is not.
+    let secret_place = format!("{HOOK}/secret");
+    let made = does(&world, Method::PUT, &secret_place, &json!({}), 200).await;
+    assert!(made["webhook_secret"].as_str().unwrap().starts_with("whsec_"));
+    assert_eq!(ping().await, 204);
+    pushes(&world.admin, "v1", b"one").await;
+    ends(&world, "delivered").await;
+    does(&world, Method::PUT, &secret_place, &json!({}), 200).await;
+    assert_eq!(ping().await, 401);
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("io.berth.tag.pushed.v1 team/app:v1@sha256:"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_path_of_an_address_is_for_those_who_may_push() {
+    let world = World::start_with(ALLOWED).await;
+    let receiver = Receiver::start(&[Reply::of(204)]).await;
+    hooked(&world, &receiver).await;
+    pushes(&world.admin, "v1", b"one").await;
+    let id = ends(&world, "delivered").await["id"].clone();
+    let shown_to = async |permission: Permission| {
+        let (_, pair) = world.person_with("somebody", permission).await;
+        let keys = (pair.access_key_id.as_str(), pair.secret_key.as_str());
+        let mut urls = Vec::new();
+        for (target, pointer) in [
+            (format!("{IMAGE}/triggers"), "/0/webhook_url"),
+            (HOOK.to_owned(), "/webhook_url"),
+            (DELIVERIES.to_owned(), "/deliveries/0/url"),
+            (format!("{DELIVERIES}/{id}"), "/url"),
+        ] {
+            let answer = world.signed(keys, Method::GET, (&target, "")).await;
+            assert_eq!(answer.status.as_u16(), 200, "{target}: {}", answer.text);
+            urls.push(answer.json().pointer(pointer).unwrap().clone());
+        }
+        for target in [format!("{HOOK}/ping"), format!("{HOOK}/redeliver")] {
+            let answer = world.signed(keys, Method::POST, (&target, "")).await;
+            let may = permission >= Permission::Write;
+            assert_eq!(answer.status.is_success(), may, "{target}: {}", answer.text);
+        }
+        urls
+    };
+    let host = json!(format!("http://{}", receiver.address));
+    assert_eq!(shown_to(Permission::Read).await, vec![host; 4]);
+    assert_eq!(shown_to(Permission::Write).await, vec![json!(receiver.url()); 4]);
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_the_event_and_sends_nothing() {
+    let world = World::start_with(ALLOWED).await;
+    let receiver = Receiver::start(&[Reply::of(204)]).await;
+    hooked(&world, &receiver).await;
+    let pushed = pushes(&world.admin, "v1", b"one").await;
+    let told = receiver.hears(1).await[0].event();
+    let tried = does(&world, Method::POST, &format!("{HOOK}/dry-run"), &json!({}), 200).await;
+    assert_eq!((&tried["tag"], &tried["digest"]), (&json!("v1"), &json!(pushed)));
+    for field in ["specversion", "source", "type", "subject", "datacontenttype"] {
+        assert_eq!(tried["event"][field], told[field], "{field}");
+    }
+    for field in ["tag", "digest", "reference", "media_type", "size", "why"] {
+        assert_eq!(tried["event"]["data"][field], told["data"][field], "{field}");
+    }
+    let new = json!({ "trigger": trigger(&receiver.url()) });
+    let tried = does(
+        &world,
+        Method::POST,
+        &format!("{IMAGE}/trigger-dry-runs"),
+        &new,
+        200,
+    )
+    .await;
+    assert_eq!(tried["event"]["subject"], "v1");
+    // By hand it is told also of a tag that the trigger does not wait for.
+    let run = does(
+        &world,
+        Method::POST,
+        &format!("{HOOK}/run"),
+        &json!({ "tag": "first" }),
+        202,
+    )
+    .await;
+    assert_eq!(run["status"], "waiting");
+    let told = receiver.hears(2).await[1].event();
+    assert_eq!(
+        (&told["type"], &told["subject"]),
+        (&json!("io.berth.tag.selected.v1"), &json!("first"))
+    );
+    assert_eq!(receiver.received().len(), 2);
+}
+
+#[tokio::test]
+async fn a_webhook_is_replaced_but_for_its_secret() {
+    let world = World::start_with(ALLOWED).await;
+    let (receiver, other) = (
+        Receiver::start(&[Reply::of(204)]).await,
+        Receiver::start(&[Reply::of(204)]).await,
+    );
+    hooked(&world, &receiver).await;
+    let mut wanted = trigger(&other.url());
+    wanted["condition"] = json!("w*");
+    does(&world, Method::PUT, HOOK, &wanted, 200).await;
+    for tag in ["v1", "w1"] {
+        pushes(&world.admin, tag, tag.as_bytes()).await;
+    }
+    assert_eq!(other.hears(1).await[0].event()["subject"], "w1");
+    assert_eq!(receiver.received().len(), 0);
+    for (field, value) in [
+        ("webhook_secret", json!("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")),
+        ("webhook_url", json!("")),
+        ("webhook_url", json!("https://user:password@hooks.example.com/")),
+        ("application", json!("web")),
+        ("cluster_name", json!("west")),
+        ("action", json!("update")),
+    ] {
+        let mut wrong = wanted.clone();
+        wrong[field] = value;
+        does(&world, Method::PUT, HOOK, &wrong, 400).await;
+    }
 }

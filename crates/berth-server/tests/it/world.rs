@@ -144,6 +144,14 @@ impl World {
         self.admin.with(&login_of(&pair))
     }
 
+    /// A user of the account with this right on the organization, and an access key.
+    pub(crate) async fn person_with(&self, name: &str, permission: Permission) -> (String, AccessKeyPair) {
+        let name = format!("{name}-{}", permission.bits());
+        let (user_id, pair) = self.person(ACCOUNT, &name).await;
+        self.grant(&user_id, permission).await;
+        (user_id, pair)
+    }
+
     /// Gives a user a right on the organization.
     pub(crate) async fn grant(&self, user_id: &str, permission: Permission) {
         let organization = self.metadata.organization(TEAM).await.unwrap().unwrap();

@@ -39,6 +39,7 @@ const PREVIEW_COLUMNS: &[Column] = &[
     shown("changes", "/shown_images"),
     shown("restarts", "/restarts"),
     shown("problem", "/problem"),
+    hidden("event", "/event"),
     shown("waits_for", "/shown_tags"),
     hidden("tags", "/tags"),
     hidden("tags_matching", "/tags_matching"),

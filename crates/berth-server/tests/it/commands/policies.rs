@@ -224,3 +224,60 @@ async fn an_image_is_sent_to_a_registered_region() {
     desk.misuses(&["sync", "run", "team/app", "east-1", "team"]);
     desk.misuses(&["sync", "create", "team/app", "east-1", "Team"]);
 }
+
+#[tokio::test]
+async fn a_webhook_is_set_up_tested_and_asked_for_again() {
+    let (_world, desk) = desk_with_an_image().await;
+    let made = desk.json(&[
+        "webhook",
+        "create",
+        "team/app",
+        "ci",
+        "https://hooks.example.com/x",
+        "--tag",
+        "v2",
+    ]);
+    assert!(made["secret"].as_str().unwrap().starts_with("whsec_"), "{made}");
+    let shown = desk.json(&["trigger", "show", "team/app", "ci"]);
+    assert_eq!(
+        (&shown["action"], &shown["webhook_url"], &shown["on"]),
+        (
+            &json!("webhook"),
+            &json!("https://hooks.example.com/x"),
+            &json!("v2")
+        )
+    );
+    assert_eq!(desk.json(&["webhook", "deliveries", "team/app", "ci"]), json!([]));
+    assert_eq!(
+        desk.json(&["webhook", "deliveries", "team/app", "ci", "--status", "dead"]),
+        json!([])
+    );
+    for place in [&[][..], &["--org", "team"], &["--image", "team/app"]] {
+        assert_eq!(desk.json(&[&["webhook", "dead"], place].concat()), json!([]));
+    }
+    let asked = desk.json(&["webhook", "redeliver", "team/app", "ci", "--dead"]);
+    assert_eq!(asked["redelivered"], json!(0));
+    desk.fails(&["webhook", "show", "team/app", "ci", "7"], 5);
+    desk.fails(&["webhook", "redeliver", "team/app", "ci", "7"], 5);
+    desk.misuses(&["webhook", "redeliver", "team/app", "ci"]);
+    let replaced = desk.json(&["webhook", "replace-secret", "team/app", "ci"]);
+    assert_ne!(replaced["secret"], made["secret"]);
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let given = [
+        "webhook",
+        "create",
+        "team/app",
+        "own",
+        "https://hooks.example.com/x",
+        "--secret-stdin",
+    ];
+    let ended = desk.run_with(&given, &[], secret);
+    assert!(
+        ended.status.success() && !ended.out.contains("whsec_"),
+        "{}",
+        ended.err
+    );
+    desk.fails(&["webhook", "create", "team/app", "bad", "http://127.0.0.1/"], 7);
+    let sent = desk.json(&["webhook", "ping", "team/app", "ci"]);
+    assert_eq!(sent["delivered"], json!(false));
+}
