@@ -22,6 +22,7 @@ pub mod docker_registry;
 pub mod filesystem;
 pub mod home;
 pub mod image;
+pub mod kubernetes;
 pub mod login;
 pub mod network;
 pub mod node;

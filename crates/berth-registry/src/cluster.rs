@@ -1,18 +1,28 @@
-//! Clusters that triggers act on. An account's administrators register them; its people see them, never their tokens.
+//! Clusters that triggers act on. An account's administrators register them; its people see them, never their logins.
 
-use berth_metadata::Cluster;
+mod check;
+mod login;
+mod look;
 
-use crate::access::Caller;
+use berth_metadata::{Cluster, ClusterCheck, RunningImage};
+use berth_oci::RepositoryName;
+
+use crate::access::{Action, Caller};
 use crate::account::{check_name, new_id};
 use crate::clock::now_ms;
-use crate::remote::{checked_url, conflict, same_place_or_new_secret};
-use crate::{Error, Registry};
+use crate::remote::{conflict, same_place_or_new_secret};
+use crate::{Error, Registry, kubernetes};
+
+pub use login::ClusterLogin;
 
 /// Clusters of one account; a list of them is answered whole.
 const CLUSTERS_MAX: i64 = 100;
-/// A token of a service account has some thousand characters.
-const TOKEN_LENGTH_MAX: usize = 16 * 1024;
-const CERTIFICATES_LENGTH_MAX: usize = 64 * 1024;
+/// Namespaces that one cluster is looked at in.
+const NAMESPACES_MAX: usize = 100;
+/// The longest name of a namespace (RFC 1123 label).
+const NAMESPACE_LENGTH_MAX: usize = 63;
+/// The path of the manifest, which would hide a cluster of that id.
+const MANIFEST: &str = "manifest";
 
 /// A cluster to register.
 #[derive(Clone)]
@@ -21,12 +31,12 @@ pub struct WantedCluster {
     pub cluster_id: Option<String>,
     /// The name that people know it by, unique in the account.
     pub name: String,
-    /// The address of its API server.
-    pub server: String,
-    /// Certificates in PEM to trust its server by; empty for those that the machine trusts.
-    pub certificate_authority: String,
-    /// The bearer token to sign in with.
-    pub token: String,
+    /// Where it is, and how Berth signs in.
+    pub login: ClusterLogin,
+    /// The namespaces that Berth is to work in; nothing stands for all of them.
+    pub namespaces: Vec<String>,
+    /// Whether it is stored whatever a check would find.
+    pub is_unchecked: bool,
 }
 
 /// What is to be different about a cluster; what is absent stays.
@@ -34,45 +44,54 @@ pub struct WantedCluster {
 pub struct ClusterChange {
     /// See [`WantedCluster::name`].
     pub name: Option<String>,
-    /// See [`WantedCluster::server`]; another server needs its token in the same request.
-    pub server: Option<String>,
-    /// See [`WantedCluster::certificate_authority`].
-    pub certificate_authority: Option<String>,
-    /// See [`WantedCluster::token`].
-    pub token: Option<String>,
+    /// See [`WantedCluster::login`]; another server needs its login in the same request.
+    pub login: ClusterLogin,
+    /// See [`WantedCluster::namespaces`].
+    pub namespaces: Option<Vec<String>>,
+    /// See [`WantedCluster::is_unchecked`].
+    pub is_unchecked: bool,
 }
 
 impl Registry {
     /// Registers a cluster of the caller's account, for its administrators; `Exists` when the account has one of that
-    /// id or name.
+    /// id or name, `Invalid` with what to do when it cannot be reached or does not let Berth do its work.
     pub async fn register_cluster(&self, caller: &Caller, wanted: WantedCluster) -> Result<Cluster, Error> {
         let user = caller.require_own_administrator()?;
         let cluster_id = wanted.cluster_id.unwrap_or_else(new_id);
         check_name("cluster id", &cluster_id)?;
+        if cluster_id == MANIFEST {
+            return Err(Error::Invalid(format!("'{MANIFEST}' cannot be a cluster's id")));
+        }
         check_name("cluster", &wanted.name)?;
-        check_certificates(&wanted.certificate_authority)?;
-        let server = checked_url("server", &wanted.server)?;
+        check_namespaces(&wanted.namespaces)?;
+        let place = wanted.login.place()?;
+        let sealed = self.seal_login(&user.account_id, &cluster_id, &place.credential)?;
         let now = now_ms();
-        let cluster = Cluster {
+        let what = format!("a cluster of the id '{cluster_id}' or the name '{}'", wanted.name);
+        let others = self.metadata.list_clusters(&user.account_id).await?;
+        let is_taken = |other: &Cluster| other.cluster_id == cluster_id || other.name == wanted.name;
+        if others.iter().any(is_taken) {
+            return Err(Error::Exists(what));
+        }
+        let mut cluster = Cluster {
             id: 0,
             account_id: user.account_id.clone(),
-            credential_kind: "token".to_owned(),
-            namespaces: Vec::new(),
-            check: berth_metadata::ClusterCheck::default(),
-            looked_at: None,
-            look_problem: String::new(),
-            credential_encrypted: self.sealed_token(&user.account_id, &cluster_id, &wanted.token)?,
             cluster_id,
             name: wanted.name,
-            server,
-            certificate_authority: wanted.certificate_authority,
+            server: place.server,
+            certificate_authority: place.certificate_authority,
+            credential_kind: sealed.kind.to_owned(),
+            credential_encrypted: sealed.bytes,
+            namespaces: wanted.namespaces,
+            check: ClusterCheck::default(),
+            looked_at: None,
+            look_problem: String::new(),
             created_at: now,
             updated_at: now,
         };
-        let what = format!(
-            "a cluster of the id '{}' or the name '{}'",
-            cluster.cluster_id, cluster.name
-        );
+        if !wanted.is_unchecked {
+            cluster.check = self.passed(&cluster).await?;
+        }
         let stored = self.metadata.create_cluster(cluster.clone(), CLUSTERS_MAX).await;
         stored.map_err(|error| conflict(error, &what, CLUSTERS_MAX))?;
         Ok(cluster)
@@ -90,7 +109,8 @@ impl Registry {
         self.cluster_of(&user.account_id, cluster_id).await
     }
 
-    /// Changes a cluster of the caller's account, for its administrators.
+    /// Changes a cluster of the caller's account, for its administrators. It is checked again unless only its name
+    /// changes.
     pub async fn update_cluster(
         &self,
         caller: &Caller,
@@ -104,16 +124,32 @@ impl Registry {
             check_name("cluster", &name)?;
             cluster.name = name;
         }
-        if let Some(server) = change.server {
-            cluster.server = checked_url("server", &server)?;
-            same_place_or_new_secret(&before.server, &cluster.server, change.token.is_none())?;
+        if let Some(namespaces) = change.namespaces {
+            check_namespaces(&namespaces)?;
+            cluster.namespaces = namespaces;
         }
-        if let Some(certificates) = change.certificate_authority {
-            check_certificates(&certificates)?;
+        let changed = change.login.changes()?;
+        if let Some(server) = changed.server {
+            same_place_or_new_secret(&before.server, &server, changed.credential.is_none())?;
+            cluster.server = server;
+        }
+        if let Some(certificates) = changed.certificate_authority {
             cluster.certificate_authority = certificates;
         }
-        if let Some(token) = change.token {
-            cluster.credential_encrypted = self.sealed_token(&user.account_id, cluster_id, &token)?;
+        if let Some(credential) = &changed.credential {
+            let sealed = self.seal_login(&user.account_id, cluster_id, credential)?;
+            cluster.credential_kind = sealed.kind.to_owned();
+            cluster.credential_encrypted = sealed.bytes;
+        }
+        let is_same = cluster
+            == Cluster {
+                name: cluster.name.clone(),
+                ..before.clone()
+            };
+        if change.is_unchecked && !is_same {
+            cluster.check = ClusterCheck::default();
+        } else if !is_same {
+            cluster.check = self.passed(&cluster).await?;
         }
         cluster.updated_at = now_ms().max(before.updated_at + 1);
         let what = format!("a cluster of the name '{}'", cluster.name);
@@ -138,36 +174,52 @@ impl Registry {
         done.then_some(()).ok_or_else(|| unknown(cluster_id))
     }
 
+    /// The Kubernetes objects that give Berth the rights it needs in these namespaces and no others, in the whole cluster
+    /// when there are none, as YAML. Their service account is in `home`, or in the first of the namespaces. For the
+    /// account's people.
+    pub fn cluster_manifest(
+        &self,
+        caller: &Caller,
+        namespaces: &[String],
+        home: Option<&str>,
+    ) -> Result<String, Error> {
+        caller.require_user()?;
+        check_namespaces(namespaces)?;
+        let home = home
+            .or(namespaces.first().map(String::as_str))
+            .unwrap_or("default");
+        check_namespaces(&[home.to_owned()])?;
+        Ok(kubernetes::manifest(home, namespaces))
+    }
+
+    /// Where an image runs, as the clusters of its account said last, for those with a right on the image.
+    pub async fn workloads(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+    ) -> Result<Vec<RunningImage>, Error> {
+        let held = self.require_held(caller, Action::ReadRights, name).await?;
+        Ok(self.metadata.running_images(held.id).await?)
+    }
+
     async fn cluster_of(&self, account_id: &str, cluster_id: &str) -> Result<Cluster, Error> {
         let found = self.metadata.cluster(account_id, cluster_id).await?;
         found.ok_or_else(|| unknown(cluster_id))
     }
-
-    fn sealed_token(&self, account_id: &str, cluster_id: &str, token: &str) -> Result<Vec<u8>, Error> {
-        if token.is_empty()
-            || token.len() > TOKEN_LENGTH_MAX
-            || !token.bytes().all(|byte| byte.is_ascii_graphic())
-        {
-            return Err(Error::Invalid(format!(
-                "token is the bearer token of a service account: 1 to {TOKEN_LENGTH_MAX} visible characters"
-            )));
-        }
-        let context = format!("token of cluster {cluster_id} of account {account_id}");
-        self.master_key().seal(&context, token.as_bytes())
-    }
 }
 
-fn check_certificates(pem: &str) -> Result<(), Error> {
-    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-    const END: &str = "-----END CERTIFICATE-----";
-    let text = pem.trim();
-    let whole = text.starts_with(BEGIN) && text.ends_with(END) && !text.contains('\0');
-    if text.is_empty() || (whole && text.len() <= CERTIFICATES_LENGTH_MAX) {
+fn check_namespaces(namespaces: &[String]) -> Result<(), Error> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_label = |name: &String| {
+        let ends = name.bytes().next().is_some_and(plain) && name.bytes().next_back().is_some_and(plain);
+        ends && name.len() <= NAMESPACE_LENGTH_MAX && name.bytes().all(|byte| plain(byte) || byte == b'-')
+    };
+    if namespaces.len() <= NAMESPACES_MAX && namespaces.iter().all(is_label) {
         return Ok(());
     }
     Err(Error::Invalid(format!(
-        "certificate_authority is empty or holds certificates in PEM, from {BEGIN} to {END}, at most \
-         {CERTIFICATES_LENGTH_MAX} characters"
+        "namespaces are at most {NAMESPACES_MAX} names of namespaces: 1 to {NAMESPACE_LENGTH_MAX} lower-case letters, \
+         digits and '-', which stands only between others"
     )))
 }
 

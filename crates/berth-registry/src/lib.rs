@@ -88,17 +88,17 @@ pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use berth_blob::S3Settings;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
-    ContentHit, Counts, Damaged, DamagedUse, Delivery, Grant, Group, HistoryOrder, ImmutabilityRule,
-    ListedOrganization, MaintenanceRun, Mirror, Opening, Organization, OrganizationUsage, Permission,
-    QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder,
-    RepositorySet, RetentionLogRow, RetentionRun, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun,
-    Upgrade, User,
+    ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, Grant, Group, HistoryOrder,
+    ImmutabilityRule, ListedOrganization, MaintenanceRun, Mirror, Opening, Organization, OrganizationUsage,
+    Permission, QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter, RepositoryHit,
+    RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun, RunningImage, SyncJob, SyncRule,
+    TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };
 pub use binned::{BinEntry, BinKind, BinObstacle, BinRestored, BinUsage, BinWanted, BinWish};
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
 pub use clock::now_ms;
-pub use cluster::{ClusterChange, WantedCluster};
+pub use cluster::{ClusterChange, ClusterLogin, WantedCluster};
 pub use counting::CountedBytes;
 pub use damage::DamageReport;
 pub use error::{Denial, Error};

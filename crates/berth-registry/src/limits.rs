@@ -47,6 +47,8 @@ pub struct Limits {
     pub backup_keep: u32,
     /// How space comes back and damage is found.
     pub upkeep: Upkeep,
+    /// Time between two looks at what runs in a registered cluster; zero: nobody looks.
+    pub clusters_look_every: Duration,
     /// Which addresses are reached on behalf of users.
     pub outbound: OutboundRules,
     /// Hosts under which clusters pull from this registry, as image references name them; triggers set the first.
@@ -182,6 +184,7 @@ impl Default for Limits {
             retention: RetentionLimits::default(),
             backup_every: Duration::from_hours(24),
             backup_keep: 7,
+            clusters_look_every: Duration::from_mins(5),
             outbound: OutboundRules::default(),
             image_hosts: Vec::new(),
         }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod bin;
+mod clusters;
 mod failure;
 mod grants;
 mod groups;
@@ -69,6 +70,8 @@ pub(crate) enum Verb {
     Trigger(Group<triggers::Verb>),
     /// Who is told when an image is pushed
     Webhook(Group<webhooks::Verb>),
+    /// Clusters that images are rolled out to, and what runs there
+    Cluster(Group<clusters::Verb>),
     /// How long images keep their tags
     Retention(Group<retentions::Verb>),
     /// Copies of images in other regions
@@ -147,6 +150,7 @@ impl Verb {
             Self::Share(group) => &group.options,
             Self::Trigger(group) => &group.options,
             Self::Webhook(group) => &group.options,
+            Self::Cluster(group) => &group.options,
             Self::Retention(group) => &group.options,
             Self::Sync(group) => &group.options,
             Self::Maintenance(group) => &group.options,
@@ -174,6 +178,7 @@ impl Verb {
             Self::Share(group) => shares::run(&options.server()?, group.verb).await,
             Self::Trigger(group) => triggers::run(&options.server()?, group.verb).await,
             Self::Webhook(group) => webhooks::run(&options.server()?, group.verb).await,
+            Self::Cluster(group) => clusters::run(&options.server()?, group.verb).await,
             Self::Retention(group) => retentions::run(&options.server()?, group.verb).await,
             Self::Sync(group) => syncs::run(&options.server()?, group.verb).await,
             Self::Maintenance(group) => maintenance::run(&options.server()?, group.verb).await,

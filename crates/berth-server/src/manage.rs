@@ -33,6 +33,7 @@ mod triggers;
 mod versions;
 mod webhooks;
 pub(crate) mod wire;
+mod workloads;
 
 use axum::Router;
 use axum::routing::any;
@@ -60,6 +61,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(retentions::routes())
         .merge(immutability::routes())
         .merge(clusters::routes())
+        .merge(workloads::routes())
         .merge(ledger::routes())
         .merge(maintenance::routes())
         .merge(regions::routes())

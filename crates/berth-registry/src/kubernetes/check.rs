@@ -25,6 +25,9 @@ pub(super) const RIGHTS: [(&str, &str, &[&str]); 6] = [
 /// Questions that are under way at once.
 const AT_ONCE: usize = 8;
 
+/// Group, resource, verb and namespace, the last empty for all of them.
+type Question = (&'static str, &'static str, &'static str, String);
+
 /// What a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Checked {
@@ -66,7 +69,7 @@ impl Kubernetes {
         } else {
             namespaces
         };
-        let mut questions = Vec::new();
+        let mut questions: Vec<Question> = Vec::new();
         for namespace in places {
             for (group, resource, verbs) in RIGHTS {
                 questions.extend(
@@ -76,34 +79,23 @@ impl Kubernetes {
                 );
             }
         }
-        let asked = futures_util::stream::iter(questions);
-        let asked = asked.map(|(group, resource, verb, namespace)| async move {
-            let may = self.may(group, resource, verb, &namespace).await?;
-            let resource = match group {
-                "" => resource.to_owned(),
-                group => format!("{resource}.{group}"),
-            };
-            let verb = verb.to_owned();
-            Ok::<_, KubernetesError>((!may).then_some(MissingRight {
-                verb,
-                resource,
-                namespace,
-            }))
-        });
-        let answers: Vec<Option<MissingRight>> = asked.buffered(AT_ONCE).try_collect().await?;
+        let asked: Vec<_> = questions
+            .into_iter()
+            .map(|question| self.missing(question))
+            .collect();
+        let asked = futures_util::stream::iter(asked).buffered(AT_ONCE);
+        let answers: Vec<Option<MissingRight>> = asked.try_collect().await?;
         Ok(Checked {
             version: version.git_version,
             missing: answers.into_iter().flatten().collect(),
         })
     }
 
-    async fn may(
+    /// The right in question, when the login has it not.
+    async fn missing(
         &self,
-        group: &str,
-        resource: &str,
-        verb: &str,
-        namespace: &str,
-    ) -> Result<bool, KubernetesError> {
+        (group, resource, verb, namespace): Question,
+    ) -> Result<Option<MissingRight>, KubernetesError> {
         let api: Api<SelfSubjectAccessReview> = Api::all(self.client.clone());
         let review = SelfSubjectAccessReview {
             spec: SelfSubjectAccessReviewSpec {
@@ -111,7 +103,7 @@ impl Kubernetes {
                     group: Some(group.to_owned()),
                     resource: Some(resource.to_owned()),
                     verb: Some(verb.to_owned()),
-                    namespace: Some(namespace.to_owned()),
+                    namespace: Some(namespace.clone()),
                     ..ResourceAttributes::default()
                 }),
                 ..SelfSubjectAccessReviewSpec::default()
@@ -119,6 +111,17 @@ impl Kubernetes {
             ..SelfSubjectAccessReview::default()
         };
         let answer = api.create(&PostParams::default(), &review).await?;
-        Ok(answer.status.is_some_and(|status| status.allowed))
+        if answer.status.is_some_and(|status| status.allowed) {
+            return Ok(None);
+        }
+        let resource = match group {
+            "" => resource.to_owned(),
+            group => format!("{resource}.{group}"),
+        };
+        Ok(Some(MissingRight {
+            verb: verb.to_owned(),
+            resource,
+            namespace,
+        }))
     }
 }

@@ -16,6 +16,7 @@ use tower_service::Service;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::error::{KubernetesError, said};
+use crate::outbound::OutboundRefusal;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Most time for one question and its answer.
@@ -156,6 +157,13 @@ impl Connection {
 }
 
 fn unreachable(error: &reqwest::Error) -> KubernetesError {
+    if let Some(refusal) = OutboundRefusal::of(error) {
+        return if refusal.is_unresolved() {
+            KubernetesError::Unreachable(refusal.to_string())
+        } else {
+            KubernetesError::Refused(refusal.to_string())
+        };
+    }
     if error.is_timeout() {
         return KubernetesError::Unreachable(format!(
             "it does not answer within {} s",

@@ -17,8 +17,6 @@ const LENGTH_MAX: usize = 256 * 1024;
 pub(crate) struct Kubeconfig {
     /// The cluster, and who we are there.
     pub(crate) place: Place,
-    /// The namespace that its context names, if any.
-    pub(crate) namespace: Option<String>,
 }
 
 impl Kubeconfig {
@@ -57,7 +55,6 @@ impl Kubeconfig {
                 certificate_authority: authority(cluster)?,
                 credential: credential(login)?,
             },
-            namespace: context.namespace.clone().filter(|name| !name.is_empty()),
         })
     }
 }

@@ -13,14 +13,7 @@ impl Registry {
     ) -> Result<Result<Kubernetes, KubernetesError>, Error> {
         let found = self.metadata.cluster(account_id, cluster_id).await?;
         let cluster = found.ok_or_else(|| Error::Unknown(format!("cluster '{cluster_id}'")))?;
-        let context = format!("token of cluster {cluster_id} of account {account_id}");
-        let token = self.master_key().open(&context, &cluster.credential_encrypted)?;
-        let place = Place {
-            server: cluster.server,
-            certificate_authority: cluster.certificate_authority,
-            credential: Credential::Token(String::from_utf8_lossy(&token).into_owned()),
-        };
-        let http = self.outbound().builder(OutboundClass::Registered);
-        Ok(Kubernetes::new(http, &place))
+        let there = self.kubernetes(&cluster)?;
+        there.map_err(|error| Error::Invalid(error.to_string()))
     }
 }

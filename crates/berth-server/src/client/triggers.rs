@@ -1,8 +1,6 @@
-//! `berth trigger`: what is rolled out when an image is pushed, and the clusters that it is rolled out to.
+//! `berth trigger`: what is rolled out when an image is pushed.
 
 mod runs;
-
-use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
@@ -10,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Column, hidden, shown};
 use super::failure::Failure;
-use super::names::{Image, path};
+use super::names::Image;
 use super::server::Server;
-use super::terminal::{confirm, secret};
+use super::terminal::confirm;
 use crate::table::Table;
 
 #[derive(Debug, Subcommand)]
@@ -121,34 +119,6 @@ pub(crate) enum Verb {
         #[arg(long)]
         yes: bool,
     },
-    /// List the clusters of the account
-    #[command(after_help = "Example:\n  berth trigger clusters")]
-    Clusters,
-    /// Register a cluster; the token of its service account is asked for
-    #[command(
-        after_help = "Example:\n  kubectl create token berth --duration 8760h | berth trigger add-cluster production https://10.0.0.1:6443 --ca-file ca.crt --secret-stdin"
-    )]
-    AddCluster {
-        /// A name for it
-        name: String,
-        /// The address of its API server
-        server: String,
-        /// Certificates that its server is trusted by, a PEM file
-        #[arg(long, value_name = "FILE")]
-        ca_file: Option<PathBuf>,
-        /// Read the token from standard input
-        #[arg(long)]
-        secret_stdin: bool,
-    },
-    /// Forget a cluster that no trigger names
-    #[command(after_help = "Example:\n  berth trigger remove-cluster production --yes")]
-    RemoveCluster {
-        /// Its name or id
-        cluster: String,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-    },
 }
 
 #[derive(Debug, Args)]
@@ -252,13 +222,6 @@ const COLUMNS: &[Column] = &[
     shown("created_at", "/created_at"),
 ];
 
-const CLUSTER_COLUMNS: &[Column] = &[
-    shown("cluster", "/cluster_name"),
-    shown("id", "/cluster_id"),
-    shown("server", "/server"),
-    shown("created_at", "/created_at"),
-];
-
 pub(super) async fn run(server: &Server, verb: Verb) -> Result<Table, Failure> {
     match verb {
         Verb::List { image } => {
@@ -292,51 +255,7 @@ pub(super) async fn run(server: &Server, verb: Verb) -> Result<Table, Failure> {
             let row = [json!(image.to_string()), json!(name), json!(true)];
             Ok(Table::one(&["image", "trigger", "deleted"], row))
         }
-        Verb::Clusters => Ok(answer::list(CLUSTER_COLUMNS, &server.list(CLUSTERS).await?)),
-        Verb::AddCluster {
-            name,
-            server: address,
-            ca_file,
-            secret_stdin,
-        } => {
-            let authority = ca_file
-                .as_deref()
-                .map(certificates)
-                .transpose()?
-                .unwrap_or_default();
-            let token = secret("token", secret_stdin)?;
-            let body = json!({
-                "cluster_name": name,
-                "server": address,
-                "certificate_authority": authority,
-                "token": token.expose(),
-            });
-            let made = server.send(Method::POST, CLUSTERS, Some(&body)).await?;
-            Ok(answer::one(CLUSTER_COLUMNS, &made.body))
-        }
-        Verb::RemoveCluster { cluster, yes } => {
-            let id = cluster_id(server, &cluster).await?;
-            confirm(&format!("Forget the cluster {cluster}"), yes)?;
-            let target = path(&["v2", "manage", "clusters", &id]);
-            server.send(Method::DELETE, &target, None).await?;
-            Ok(Table::one(&["cluster", "removed"], [json!(cluster), json!(true)]))
-        }
     }
-}
-
-const CLUSTERS: &str = "/v2/manage/clusters";
-
-fn certificates(file: &Path) -> Result<String, Failure> {
-    let text = std::fs::read_to_string(file);
-    text.map_err(|error| Failure::Here(format!("{} cannot be read: {error}", file.display())))
-}
-
-/// The id of a cluster of that name; what is no name is left for the server to find as an id.
-async fn cluster_id(server: &Server, cluster: &str) -> Result<String, Failure> {
-    let all = server.list(CLUSTERS).await?;
-    let named = all.iter().find(|entry| entry["cluster_name"] == cluster);
-    let id = named.and_then(|entry| entry["cluster_id"].as_str());
-    Ok(id.unwrap_or(cluster).to_owned())
 }
 
 async fn show(server: &Server, image: &Image, name: &str) -> Result<Table, Failure> {

@@ -118,6 +118,7 @@ impl Settings {
                 quarantine_ttl: self.scrub.quarantine_ttl,
             },
             image_hosts: self.image_hosts(),
+            clusters_look_every: self.clusters.look_every.0,
             outbound: OutboundRules {
                 allow: self.outbound.allow.clone(),
                 deny: self.outbound.deny.clone(),

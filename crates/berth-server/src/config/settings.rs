@@ -40,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) scrub: Scrub,
     pub(crate) backup: Backup,
     pub(crate) bin: Bin,
+    pub(crate) clusters: Clusters,
     pub(crate) outbound: Outbound,
     pub(crate) log: Log,
 }
@@ -117,6 +118,12 @@ pub(crate) struct Backup {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bin {
     pub(crate) ttl: Duration,
+}
+
+/// How registered clusters are looked at.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Clusters {
+    pub(crate) look_every: Period,
 }
 
 /// Which addresses are reached on behalf of users.

@@ -98,7 +98,6 @@ fn the_context_in_question_is_read() {
     let authority = format!(", certificate-authority-data: {}", STANDARD.encode(CERTIFICATE));
     let text = file(&authority, "token: hush");
     let found = Kubeconfig::read(&text, None).unwrap();
-    assert_eq!(found.namespace.as_deref(), Some("shop"));
     assert_eq!(found.place.server, "https://10.0.0.1:6443");
     assert_eq!(found.place.certificate_authority, CERTIFICATE);
     assert!(matches!(&found.place.credential, Credential::Token(token) if token == "hush"));

@@ -75,6 +75,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         field: |s| &mut s.bin.ttl,
     },
     Setting {
+        key: "clusters.look_every",
+        default: "5m",
+        otherwise: NONE,
+        help: "Time between two looks at which images run in a registered cluster. 0: nobody looks, and retention does not know what runs.",
+        field: |s| &mut s.clusters.look_every,
+    },
+    Setting {
         key: "outbound.allow",
         default: NONE,
         otherwise: "webhooks reach public addresses only; registered clusters and regions private networks too",

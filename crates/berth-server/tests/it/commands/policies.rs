@@ -71,11 +71,13 @@ async fn a_retention_is_set_replaced_and_deleted() {
 
 fn add_cluster(desk: &Desk) {
     let cluster = [
-        "trigger",
-        "add-cluster",
+        "cluster",
+        "add",
         "production",
+        "--server",
         "https://10.0.0.1:6443",
         "--secret-stdin",
+        "--no-check",
     ];
     let added = desk.run_with(&cluster, &[], "a-token-of-a-service-account");
     assert!(
@@ -89,7 +91,7 @@ fn add_cluster(desk: &Desk) {
 async fn a_trigger_is_set_up_on_a_registered_cluster() {
     let (_world, desk) = desk_with_an_image().await;
     add_cluster(&desk);
-    let listed = desk.json(&["trigger", "clusters"]);
+    let listed = desk.json(&["cluster", "list"]);
     assert_eq!(listed[0]["cluster"], json!("production"));
 
     let workload = [
@@ -167,13 +169,13 @@ async fn triggers_and_clusters_are_deleted_in_that_order() {
         &[&["trigger", "create", "team/app", "stable"], &workload[..]].concat(),
         6,
     );
-    desk.fails(&["trigger", "remove-cluster", "production", "--yes"], 6);
+    desk.fails(&["cluster", "delete", "production", "--yes"], 6);
     desk.fails(&["trigger", "delete", "team/app", "stable"], 1);
     desk.json(&["trigger", "delete", "team/app", "stable", "--yes"]);
     desk.fails(&["trigger", "show", "team/app", "stable"], 5);
     desk.fails(&["trigger", "show", "team/app", ".."], 5);
-    desk.json(&["trigger", "remove-cluster", "production", "--yes"]);
-    assert_eq!(desk.json(&["trigger", "clusters"]), json!([]));
+    desk.json(&["cluster", "delete", "production", "--yes"]);
+    assert_eq!(desk.json(&["cluster", "list"]), json!([]));
 }
 
 #[tokio::test]

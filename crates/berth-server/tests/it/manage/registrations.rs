@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use super::team::{IMAGE, Team, is_time};
 
 const CLUSTERS: &str = "/v2/manage/clusters";
+/// Registers a cluster that nobody can reach.
+const UNCHECKED: &str = "/v2/manage/clusters?unchecked=true";
 const REGIONS: &str = "/v2/manage/regions";
 const MIRRORS: &str = "/v2/manage/mirrors";
 const PEM: &str = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
@@ -41,10 +43,12 @@ fn with_times_of(mut shown: Value, answer: &Value) -> Value {
 async fn a_cluster_is_registered_changed_and_forgotten() {
     let team = Team::start().await;
     let created = team
-        .does(Method::POST, CLUSTERS, &cluster("c1", "west"), 201)
+        .does(Method::POST, UNCHECKED, &cluster("c1", "west"), 201)
         .await;
     let shown = json!({
         "cluster_id": "c1", "cluster_name": "west", "server": "https://c1:6443", "certificate_authority": PEM,
+        "login": "token", "namespaces": [], "version": "", "checked_at": null, "problem": "", "looked_at": null,
+        "look_problem": "",
     });
     assert_eq!(created, with_times_of(shown, &created));
     let one = format!("{CLUSTERS}/c1");
@@ -54,7 +58,8 @@ async fn a_cluster_is_registered_changed_and_forgotten() {
         json!([created])
     );
     let change = json!({ "cluster_name": "east", "certificate_authority": "" });
-    let changed = team.does(Method::PATCH, &one, &change, 200).await;
+    let unchecked = format!("{one}?unchecked=true");
+    let changed = team.does(Method::PATCH, &unchecked, &change, 200).await;
     assert_eq!(
         (&changed["cluster_name"], &changed["certificate_authority"]),
         (&json!("east"), &json!(""))
@@ -62,7 +67,7 @@ async fn a_cluster_is_registered_changed_and_forgotten() {
     assert_eq!(team.does(Method::GET, &one, &Value::Null, 200).await, changed);
     let moved = json!({ "server": "https://c2:6443", "token": "another.secret" });
     assert_eq!(
-        team.does(Method::PATCH, &one, &moved, 200).await["server"],
+        team.does(Method::PATCH, &unchecked, &moved, 200).await["server"],
         "https://c2:6443"
     );
     let trigger = json!({
@@ -81,7 +86,7 @@ async fn a_cluster_is_registered_changed_and_forgotten() {
     }
     // Nobody has to make an id up.
     let fresh = json!({ "cluster_name": "new", "server": "https://c3:6443", "token": "abc" });
-    let fresh = team.does(Method::POST, CLUSTERS, &fresh, 201).await;
+    let fresh = team.does(Method::POST, UNCHECKED, &fresh, 201).await;
     assert_eq!(fresh["cluster_id"].as_str().unwrap().len(), 32);
 }
 
@@ -159,7 +164,7 @@ async fn a_mirror_is_set_up_changed_and_ended() {
 #[tokio::test]
 async fn no_secret_comes_back_or_lies_in_the_data() {
     let team = Team::start().await;
-    team.does(Method::POST, CLUSTERS, &cluster("c1", "west"), 201)
+    team.does(Method::POST, UNCHECKED, &cluster("c1", "west"), 201)
         .await;
     team.does(Method::POST, REGIONS, &region("east"), 201).await;
     team.does(Method::POST, MIRRORS, &mirror("hub"), 201).await;
@@ -195,7 +200,7 @@ async fn no_secret_comes_back_or_lies_in_the_data() {
 #[tokio::test]
 async fn a_kept_secret_is_sent_to_no_other_server() {
     let team = Team::start().await;
-    team.does(Method::POST, CLUSTERS, &cluster("c1", "west"), 201)
+    team.does(Method::POST, UNCHECKED, &cluster("c1", "west"), 201)
         .await;
     team.does(Method::POST, REGIONS, &region("east"), 201).await;
     team.does(Method::POST, MIRRORS, &mirror("hub"), 201).await;
@@ -216,9 +221,9 @@ async fn a_kept_secret_is_sent_to_no_other_server() {
 #[expect(clippy::too_many_lines, reason = "the table reads best in one piece")]
 async fn every_mistake_in_a_registration_is_told() {
     let team = Team::start().await;
-    team.does(Method::POST, CLUSTERS, &cluster("c1", "west"), 201)
+    team.does(Method::POST, UNCHECKED, &cluster("c1", "west"), 201)
         .await;
-    team.does(Method::POST, CLUSTERS, &cluster("c2", "east"), 201)
+    team.does(Method::POST, UNCHECKED, &cluster("c2", "east"), 201)
         .await;
     team.does(Method::POST, REGIONS, &region("east"), 201).await;
     team.does(Method::POST, MIRRORS, &mirror("hub"), 201).await;
@@ -265,8 +270,38 @@ async fn every_mistake_in_a_registration_is_told() {
         ),
         (CLUSTERS, cluster("c3", "new"), "token", json!(""), invalid),
         (CLUSTERS, cluster("c3", "new"), "token", json!("a b"), invalid),
-        (CLUSTERS, cluster("c3", "new"), "token", Value::Null, malformed),
-        (CLUSTERS, cluster("c3", "new"), "kubeconfig", json!(""), malformed),
+        (CLUSTERS, cluster("c3", "new"), "token", Value::Null, invalid),
+        (CLUSTERS, cluster("c3", "new"), "kubeconfig", json!("x"), invalid),
+        (CLUSTERS, cluster("c3", "new"), "context", json!("x"), invalid),
+        (
+            CLUSTERS,
+            cluster("c3", "new"),
+            "cluster_id",
+            json!("manifest"),
+            invalid,
+        ),
+        (
+            CLUSTERS,
+            cluster("c3", "new"),
+            "server",
+            json!("http://c1"),
+            invalid,
+        ),
+        (
+            CLUSTERS,
+            cluster("c3", "new"),
+            "namespaces",
+            json!(["a,b"]),
+            invalid,
+        ),
+        (
+            CLUSTERS,
+            cluster("c3", "new"),
+            "namespaces",
+            json!("a"),
+            malformed,
+        ),
+        (CLUSTERS, cluster("c3", "new"), "password", json!("x"), malformed),
         (REGIONS, region("new"), "regionID", json!("east"), taken),
         (REGIONS, region("new"), "regionID", json!("local"), taken),
         (REGIONS, region("new"), "regionID", json!("-"), invalid),
@@ -348,9 +383,10 @@ async fn administrators_register_and_the_account_sees() {
         let own = |own: u16| [403, 403, 403, 403, own];
         // An administrator of another account registers for that account; its mirrors need its own organizations.
         let of_stranger = if list == MIRRORS { 404 } else { 201 };
-        team.answers_people(Method::POST, list, &body, own(of_stranger))
+        let register = if list == CLUSTERS { UNCHECKED } else { list };
+        team.answers_people(Method::POST, register, &body, own(of_stranger))
             .await;
-        team.does(Method::POST, list, &body, 201).await;
+        team.does(Method::POST, register, &body, 201).await;
         team.answers_people(Method::GET, list, &Value::Null, [200; 5])
             .await;
         team.answers_people(
@@ -386,7 +422,7 @@ async fn a_trigger_names_no_cluster_of_another_account() {
         .ask(
             &team.stranger,
             Method::POST,
-            CLUSTERS,
+            UNCHECKED,
             &cluster("theirs", "theirs"),
         )
         .await;
@@ -402,4 +438,70 @@ async fn a_trigger_names_no_cluster_of_another_account() {
         (400, "4000014"),
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_cannot_be_reached_is_not_saved() {
+    let team = Team::start().await;
+    for (server, says) in [
+        // Nothing may listen on an address of this machine itself but by the operator's leave.
+        ("https://127.0.0.1:1", "outbound.allow"),
+        ("https://169.254.169.254", "outbound.allow"),
+        ("https://nowhere.invalid:6443", "cannot be reached"),
+    ] {
+        let mut wanted = cluster("c1", "west");
+        wanted["server"] = json!(server);
+        wanted["certificate_authority"] = json!("");
+        let refused = team.ask(&team.admin, Method::POST, CLUSTERS, &wanted).await;
+        let said = refused.text.as_str();
+        assert_eq!(refused.status.as_u16(), 400, "{said}");
+        assert!(said.contains(says) && said.contains("unchecked=true"), "{said}");
+        assert!(!said.contains("very.secret"), "{said}");
+    }
+    assert_eq!(
+        team.does(Method::GET, CLUSTERS, &Value::Null, 200).await,
+        json!([])
+    );
+    let mut wanted = cluster("c1", "west");
+    wanted["server"] = json!("https://127.0.0.1:1");
+    wanted["certificate_authority"] = json!("");
+    team.does(Method::POST, UNCHECKED, &wanted, 201).await;
+    // That it is wrong is found, told, and noted.
+    let check = format!("{CLUSTERS}/c1/check");
+    let checked = team.does(Method::POST, &check, &Value::Null, 200).await;
+    assert!(
+        checked["problem"].as_str().unwrap().contains("outbound.allow"),
+        "{checked}"
+    );
+    assert!(is_time(&checked["checked_at"]), "{checked}");
+    let shown = team
+        .does(Method::GET, &format!("{CLUSTERS}/c1"), &Value::Null, 200)
+        .await;
+    assert_eq!(shown, checked);
+    // A name alone is no reason to ask the cluster.
+    let renamed = json!({ "cluster_name": "east" });
+    team.does(Method::PATCH, &format!("{CLUSTERS}/c1"), &renamed, 200)
+        .await;
+    let moved = json!({ "namespaces": ["shop"] });
+    team.refuses(Method::PATCH, &format!("{CLUSTERS}/c1"), &moved, (400, "4000014"))
+        .await;
+}
+
+#[tokio::test]
+async fn the_manifest_names_what_was_asked_for() {
+    let team = Team::start().await;
+    for (query, holds, lacks) in [
+        ("", "kind: ClusterRoleBinding", "kind: Role\n"),
+        ("?namespaces=shop,blog", "namespace: blog", "ClusterRole"),
+        (
+            "?namespaces=shop&account_namespace=berth",
+            "namespace: berth",
+            "ClusterRole",
+        ),
+    ] {
+        let target = format!("{CLUSTERS}/manifest{query}");
+        let found = team.does(Method::GET, &target, &Value::Null, 200).await;
+        let text = found["manifest"].as_str().unwrap();
+        assert!(text.contains(holds) && !text.contains(lacks), "{query}: {text}");
+    }
 }
