@@ -55,7 +55,7 @@ impl Registry {
             self.do_wanted(),
             self.write_counts(),
             self.write_refusals(),
-            self.watch_clusters(),
+            Box::pin(self.watch_clusters()),
             self.carry_records()
         );
     }

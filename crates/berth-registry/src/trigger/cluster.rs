@@ -1,7 +1,6 @@
 //! The way from a trigger to its cluster.
 
-use crate::kubernetes::{Credential, Kubernetes, KubernetesError, Place};
-use crate::outbound::OutboundClass;
+use crate::kubernetes::{Kubernetes, KubernetesError};
 use crate::{Error, Registry};
 
 impl Registry {
@@ -13,7 +12,6 @@ impl Registry {
     ) -> Result<Result<Kubernetes, KubernetesError>, Error> {
         let found = self.metadata.cluster(account_id, cluster_id).await?;
         let cluster = found.ok_or_else(|| Error::Unknown(format!("cluster '{cluster_id}'")))?;
-        let there = self.kubernetes(&cluster)?;
-        there.map_err(|error| Error::Invalid(error.to_string()))
+        self.kubernetes(&cluster)
     }
 }
