@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use berth_remote::{Mount, UploadSession};
+use berth_remote::{Limits, Mount, UploadSession};
 use e2e::docker_registry::DockerRegistry;
 use e2e::server::Server;
 use e2e::wire::{Cable, Wire};
 
-use super::{content, digest_of, pull, push, remote};
+use super::{content, digest_of, impatient, pull, push, remote};
 
 const SIZE: usize = 200 << 20;
 const SIZE_BYTES: u64 = SIZE as u64;
@@ -70,6 +70,37 @@ async fn a_large_blob_travels_once_though_the_cable_is_cut() {
     assert!(other.has_blob(&digest).await.unwrap());
     let mounting = wire.sent() - before;
     assert!(mounting < 16 << 10, "{mounting} bytes were sent for a mount");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cable_that_falls_silent_is_left() {
+    let server = Server::start();
+    server.create_organization("team");
+    let wire = Wire::to(server.port()).await;
+    let limits = Limits {
+        stall: Duration::from_secs(1),
+        ..Limits::default()
+    };
+    let remote = impatient(wire.port(), &server.administrator(), limits);
+    let repository = remote.repository("team/large").unwrap();
+    let bytes = content(SIZE, 5);
+    let silent = async {
+        while wire.sent() < SIZE_BYTES / 2 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        wire.set(Cable::Silent);
+        // Longer than the client waits. What was kept on the way arrives late, beside what is sent anew.
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        wire.set(Cable::Whole);
+    };
+    let ((pushed, _), ()) = tokio::join!(push(&repository, &bytes, None), silent);
+    pushed.unwrap();
+    let sent = wire.sent();
+    assert!(
+        sent <= SIZE_BYTES + LOST_PER_CUT,
+        "{sent} of {SIZE} bytes were sent"
+    );
+    assert_eq!(pull(&repository, &digest_of(&bytes)).await.unwrap(), SIZE_BYTES);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,10 +22,15 @@ const PIECE: usize = 64 << 10;
 
 /// A registry at a port of this machine.
 fn remote(port: u16, login: &Login) -> Remote {
+    impatient(port, login, Limits::default())
+}
+
+/// The same, with limits of the test's own.
+fn impatient(port: u16, login: &Login, limits: Limits) -> Remote {
     let client = configure(reqwest::Client::builder()).build().unwrap();
     let login = berth_remote::Login::password(&login.user, &login.password);
     let base = format!("http://127.0.0.1:{port}");
-    Remote::new(&base, Some(login), client, Guard::open(), Limits::default()).unwrap()
+    Remote::new(&base, Some(login), client, Guard::open(), limits).unwrap()
 }
 
 /// Bytes that no compression helps with, the same for the same seed.

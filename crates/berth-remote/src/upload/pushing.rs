@@ -15,6 +15,8 @@ use crate::transport::Outgoing;
 const BREAKS_MAX: u32 = 100;
 /// Sessions that one push begins: the first, and others after one was forgotten.
 const SESSIONS_MAX: u32 = 4;
+/// Bytes of the first chunk after a break.
+const PROBE_BYTES: u64 = 1 << 20;
 /// How often one session may be out of step.
 const MISSTEPS_MAX: u32 = 2;
 /// How many times a blob's bytes are sent before the registry is taken for one that loses them.
@@ -31,6 +33,9 @@ pub(super) struct Pushing<'a> {
     is_mistaken: bool,
     sessions_left: u32,
     breaks_left: u32,
+    /// The registry may still be writing what came over the connection that broke, and then not take what is sent now:
+    /// little is sent first.
+    is_probing: bool,
     /// How often this session may still be asked where it stands because it was somewhere else.
     missteps_left: u32,
     /// Bytes of this session that the registry had at most.
@@ -59,6 +64,7 @@ impl<'a> Pushing<'a> {
             is_mistaken: false,
             sessions_left: SESSIONS_MAX,
             breaks_left: BREAKS_MAX,
+            is_probing: false,
             missteps_left: MISSTEPS_MAX,
             farthest: 0,
             backoff: Backoff::new(limits),
@@ -134,7 +140,8 @@ impl<'a> Pushing<'a> {
     }
 
     /// Asks how far a session got.
-    async fn ask(&self, session: &UploadSession) -> Result<UploadSession, Error> {
+    async fn ask(&mut self, session: &UploadSession) -> Result<UploadSession, Error> {
+        self.is_probing = true;
         let ask = self.request(Method::GET, self.repository.address(session)?);
         let answer = self.repository.exchange().send_once(&ask, None).await?;
         let taken = answer.header(RANGE.as_str()).map(taken);
@@ -150,12 +157,18 @@ impl<'a> Pushing<'a> {
     async fn append(&mut self, session: &UploadSession) -> Result<UploadSession, Error> {
         let left = self.push.size - session.offset;
         let chunk = self.repository.exchange().limits().chunk_bytes;
+        let chunk = if self.is_probing {
+            chunk.min(PROBE_BYTES)
+        } else {
+            chunk
+        };
         let length = chunk.max(session.chunk_bytes_min).min(left);
         let end = session.offset + length;
         let ask = self
             .request(Method::PATCH, self.repository.address(session)?)
             .header(CONTENT_RANGE, number(&format!("{}-{}", session.offset, end - 1)));
         let answer = self.send(&ask, session.offset, length).await?;
+        self.is_probing = false;
         // A registry may take less than it was sent.
         let offset = answer.header(RANGE.as_str()).map_or(end, taken);
         if offset <= session.offset || offset > end {
