@@ -3,8 +3,8 @@
 
 mod guard;
 
-pub use guard::Guard;
-pub(crate) use guard::{Check, permit_image};
+pub(crate) use guard::Check;
+pub use guard::{Covers, Guard};
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};

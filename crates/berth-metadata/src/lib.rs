@@ -84,7 +84,7 @@ pub use error::{Conflict, Error, QuotaFull, QuotaPlace};
 pub use facts::ManifestFacts;
 pub use grants::{Grant, GrantTarget, OrganizationFacts, Permission, RepositoryFacts, Standing};
 pub use groups::{Group, GroupRole};
-pub use immutability::{Guard, ImmutabilityRule, ImmutabilityTerms, NewImmutabilityRule};
+pub use immutability::{Covers, Guard, ImmutabilityRule, ImmutabilityTerms, NewImmutabilityRule};
 pub use instance::FirstAccount;
 pub use jobs::{Job, JobAgain, JobClaim, NewJob, PausedLane};
 pub use keys::{AccessKey, TemporaryLogin};

@@ -87,14 +87,14 @@ impl Metadata {
     }
 }
 
-/// The tags after `last` in byte order.
+/// The tags after one in byte order.
 pub(crate) async fn page(
     tx: &mut AnyConnection,
     repository_id: i64,
-    last: &str,
+    after: &str,
     limit: i64,
 ) -> Result<Vec<String>, Failure> {
-    let wanted = sqlx::query(LIST).bind(repository_id).bind(last.to_owned());
+    let wanted = sqlx::query(LIST).bind(repository_id).bind(after.to_owned());
     let row = first(tx, wanted.bind(limit)).await?;
     let joined: Option<String> = row.map(|row| row.try_get(0)).transpose()?.flatten();
     let mut tags: Vec<String> = joined

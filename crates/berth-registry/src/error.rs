@@ -3,7 +3,6 @@
 use berth_metadata::{Conflict, QuotaFull};
 use berth_oci::{Digest, NameError, Reference};
 
-use crate::immutability::ImmutableTag;
 use crate::limits::Quota;
 
 /// A refusal to a caller who is known, told so that they know what to do.
@@ -13,6 +12,20 @@ pub struct Denial {
     /// The text that clients show, as SWR words it.
     pub text: &'static str,
     /// Who was recognised, which rule said no and what would help; tells nothing the caller may not know.
+    pub explanation: String,
+}
+
+/// A tag that a rule protects, told so that the caller knows what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{explanation}")]
+pub struct ImmutableTag {
+    /// The tag.
+    pub tag: String,
+    /// The digest it names.
+    pub digest: String,
+    /// The rule's id.
+    pub rule_id: i64,
+    /// Which rule, where, since when, what the tag names, and what helps.
     pub explanation: String,
 }
 

@@ -3,7 +3,6 @@
 
 mod rules;
 
-pub use rules::ImmutableTag;
 pub(crate) use rules::{CompiledRules, Rules};
 
 use berth_metadata::{Conflict, ImmutabilityRule, ImmutabilityTerms, NewImmutabilityRule, Standing};

@@ -101,13 +101,13 @@ pub use clock::now_ms;
 pub use cluster::{ClusterChange, ClusterLogin, WantedCluster};
 pub use counting::CountedBytes;
 pub use damage::DamageReport;
-pub use error::{Denial, Error};
+pub use error::{Denial, Error, ImmutableTag};
 pub use grant::{GrantPlace, RepositoryGrants, WantedGrant};
 pub use group::{GroupChange, GroupRole};
 pub use iam_token::{AccountRef, IamProof, IamToken, WantedScope};
 pub use identity::{IdentitySettings, Presented, time_text};
 pub use image::{History, ImageConfig, ImageDetail, Layer, PlatformImage, SelectedImage};
-pub use immutability::{ImmutabilityPlace, ImmutabilityPreview, ImmutableTag, WantedImmutability};
+pub use immutability::{ImmutabilityPlace, ImmutabilityPreview, WantedImmutability};
 pub use key::AccessKeyPair;
 pub use ledger::{
     Difference, DifferenceKind, Freed, Ledger, LedgerFigures, StoreFigures, TagFigures, Verified,

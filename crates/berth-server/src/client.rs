@@ -8,6 +8,7 @@ mod failure;
 mod grants;
 mod groups;
 mod images;
+mod immutability;
 mod keys;
 mod ledger;
 mod login;
@@ -74,6 +75,8 @@ pub(crate) enum Verb {
     Cluster(Group<clusters::Verb>),
     /// How long images keep their tags
     Retention(Group<retentions::Verb>),
+    /// Tags that neither move nor go
+    Immutable(Group<immutability::Verb>),
     /// Copies of images in other regions
     Sync(Group<syncs::Verb>),
     /// Long work of the registry itself, for those who run it
@@ -152,6 +155,7 @@ impl Verb {
             Self::Webhook(group) => &group.options,
             Self::Cluster(group) => &group.options,
             Self::Retention(group) => &group.options,
+            Self::Immutable(group) => &group.options,
             Self::Sync(group) => &group.options,
             Self::Maintenance(group) => &group.options,
             Self::Key(group) => &group.options,
@@ -180,6 +184,7 @@ impl Verb {
             Self::Webhook(group) => webhooks::run(&options.server()?, group.verb).await,
             Self::Cluster(group) => clusters::run(&options.server()?, group.verb).await,
             Self::Retention(group) => retentions::run(&options.server()?, group.verb).await,
+            Self::Immutable(group) => immutability::run(&options.server()?, group.verb).await,
             Self::Sync(group) => syncs::run(&options.server()?, group.verb).await,
             Self::Maintenance(group) => maintenance::run(&options.server()?, group.verb).await,
             Self::Key(group) => keys::run(&options.server()?, group.verb).await,

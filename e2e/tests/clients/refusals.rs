@@ -1,7 +1,7 @@
 //! What is refused, and the text that each client shows for it.
 
 use e2e::client::{crane, curl, log_in};
-use e2e::login::{AccessKey, Login};
+use e2e::login::{AccessKey, Login, Request};
 use e2e::peer::Peer;
 use e2e::sample::{self, TAG};
 use e2e::server::Server;
@@ -175,6 +175,39 @@ fn rights_decide_who_pulls_and_who_pushes() {
         peer.log_in(&server, &writer.login);
         peer.push(&layout, &new).ok();
     }
+}
+
+#[test]
+fn an_immutable_tag_stays_and_the_pusher_is_told_which_rule_keeps_it() {
+    let server = Server::start();
+    let image = push_sample(&server);
+    let rule = Request {
+        method: "POST",
+        path: "/v2/manage/namespaces/team/immutability",
+        body: r#"{"pattern":"*"}"#,
+        ..Request::default()
+    };
+    server.manage(&server.administrator_key(), &rule);
+    let client = crane();
+    log_in(&client, &server.address(), &server.long_term_login()).ok();
+    let named = client.ok(&["digest", &image]);
+    let other = sample::large_image(1);
+    for peer in Peer::all_logged_in(&server, &server.long_term_login()) {
+        let shown = match &peer {
+            Peer::Docker(_) => {
+                format!("denied: tag '{TAG}' of image 'team/sample' is immutable and names sha256:")
+            }
+            Peer::Containerd(..) => "409 Conflict".to_owned(),
+            _ => "on organization 'team' ('*') protects it since".to_owned(),
+        };
+        peer.push(&other, &image).refused(&shown);
+        let new = server.image(&format!("team/sample:by-{}", peer.name()));
+        peer.push(&other, &new).ok();
+    }
+    assert_eq!(client.ok(&["digest", &image]), named);
+    // What the tag names already is pushed again.
+    let layout = sample::small_image();
+    client.ok(&["push", &layout.path().to_string_lossy(), &image]);
 }
 
 #[test]

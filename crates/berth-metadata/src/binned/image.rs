@@ -4,11 +4,15 @@ use crate::Metadata;
 use crate::binning::{self, BinKind, Entry};
 use crate::by::Deletion;
 use crate::error::{Conflict, Error};
-use crate::immutability;
+use crate::immutability::{Check, Guard};
 use crate::pool::{Durability, Failure};
 use crate::repository_lock::lock;
 use crate::sql::{change, first};
+use crate::tags;
 use sqlx::{AnyConnection, Row};
+
+/// Tags looked through at a time.
+const PAGE: i64 = 1000;
 
 impl Metadata {
     /// Moves a repository with all that it holds into the bin; its name is free at once. False when there is none of
@@ -34,7 +38,7 @@ async fn delete(tx: &mut AnyConnection, id: i64, deletion: &Deletion) -> Result<
         Err(Failure::Conflict(Conflict::RepositoryGone)) => return Ok(false),
         other => other?,
     }
-    immutability::permit_image(tx, id, &deletion.guard).await?;
+    permit(tx, id, &deletion.guard).await?;
     let found = first(tx, sqlx::query(FIND).bind(id)).await?;
     let found = found.ok_or(Conflict::RepositoryGone)?;
     let image: String = found.try_get(0)?;
@@ -48,4 +52,26 @@ async fn delete(tx: &mut AnyConnection, id: i64, deletion: &Deletion) -> Result<
     binning::enter(tx, deletion, entry).await?;
     change(tx, sqlx::query(HIDE).bind(id)).await?;
     Ok(true)
+}
+
+/// Lets a repository be deleted: none of its tags is immutable. [`Conflict::TagImmutable`], [`Conflict::RulesChanged`].
+async fn permit(tx: &mut AnyConnection, id: i64, guard: &Guard) -> Result<(), Failure> {
+    let check = Check::of(tx, id, guard).await?;
+    if check.is_open()? {
+        return Ok(());
+    }
+    let mut after = String::new();
+    loop {
+        let page = tags::page(tx, id, &after, PAGE).await?;
+        for tag in &page {
+            if check.permit(tag, "").is_err() {
+                let digest = tags::named_by(tx, id, tag, None).await?;
+                check.permit(tag, digest.as_deref().unwrap_or_default())?;
+            }
+        }
+        match page.into_iter().next_back() {
+            Some(tag) => after = tag,
+            None => return Ok(()),
+        }
+    }
 }

@@ -3,16 +3,12 @@
 use crate::error::Conflict;
 use crate::pool::Failure;
 use crate::sql::first;
-use crate::tags;
 use sqlx::{AnyConnection, Row};
 use std::fmt;
 use std::sync::Arc;
 
-/// Tags looked through at a time.
-const PAGE: i64 = 1000;
-
 /// Answers the id of the rule that makes a tag immutable.
-type Covers = Arc<dyn Fn(&str) -> Option<i64> + Send + Sync>;
+pub type Covers = Arc<dyn Fn(&str) -> Option<i64> + Send + Sync>;
 
 /// Which tags of a repository are immutable, by the rules as the caller read them.
 #[derive(Clone)]
@@ -64,7 +60,7 @@ impl<'a> Check<'a> {
     }
 
     /// Whether no tag is immutable; [`Conflict::RulesChanged`].
-    fn is_open(self) -> Result<bool, Failure> {
+    pub(crate) fn is_open(self) -> Result<bool, Failure> {
         match self.guard {
             Guard::Off => Ok(true),
             Guard::Rules { version, .. } if *version != self.version => Err(Conflict::RulesChanged.into()),
@@ -90,35 +86,6 @@ impl<'a> Check<'a> {
                 .into()),
             },
             _ => Ok(()),
-        }
-    }
-}
-
-/// Lets a repository be deleted, whose lock the caller holds: none of its tags is immutable. [`Conflict::TagImmutable`],
-/// [`Conflict::RulesChanged`].
-pub(crate) async fn permit_image(
-    tx: &mut AnyConnection,
-    repository_id: i64,
-    guard: &Guard,
-) -> Result<(), Failure> {
-    let check = Check::of(tx, repository_id, guard).await?;
-    if check.is_open()? {
-        return Ok(());
-    }
-    let mut last = String::new();
-    loop {
-        let page = tags::page(tx, repository_id, &last, PAGE).await?;
-        for tag in &page {
-            // The digest costs a look at the one tag that is named.
-            if let Err(refused) = check.permit(tag, "") {
-                let digest = tags::named_by(tx, repository_id, tag, None).await?;
-                check.permit(tag, digest.as_deref().unwrap_or_default())?;
-                return Err(refused);
-            }
-        }
-        match page.into_iter().next_back() {
-            Some(tag) => last = tag,
-            None => return Ok(()),
         }
     }
 }

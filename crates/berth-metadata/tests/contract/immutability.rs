@@ -201,7 +201,7 @@ fn deletion(guard: Guard) -> Deletion {
 pub(crate) async fn an_immutable_tag_neither_moves_nor_goes(world: World) {
     let metadata = &world.metadata;
     let repository = protected(&world).await;
-    let moves = world.moves(repository.id, "v1").await;
+    let history = world.moves(repository.id, "v1").await;
     for pushed in [
         push(&repository, "two", &["v1"], guard(1)),
         push(&repository, "new", &["latest", "v1"], guard(1)),

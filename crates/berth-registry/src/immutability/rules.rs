@@ -3,31 +3,17 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use berth_metadata::{Conflict, Guard, ImmutabilityRule, ImmutabilityTerms};
+use berth_metadata::{Conflict, Covers, Guard, ImmutabilityRule, ImmutabilityTerms};
 use berth_oci::RepositoryName;
 use globset::GlobMatcher;
 use moka::sync::Cache;
 
-use crate::error::Error;
+use crate::error::{Error, ImmutableTag};
 use crate::identity::time_text;
 use crate::tag_pattern::{self, TagPattern};
 
 /// Rules that are kept ready; the largest pattern takes a few megabytes.
 const COMPILED_MAX: u64 = 100;
-
-/// A tag that a rule protects, told so that the caller knows what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{explanation}")]
-pub struct ImmutableTag {
-    /// The tag.
-    pub tag: String,
-    /// The digest it names.
-    pub digest: String,
-    /// The rule's id.
-    pub rule_id: i64,
-    /// Which rule, where, since when, what the tag names, and what helps.
-    pub explanation: String,
-}
 
 /// A rule's patterns, ready.
 pub(super) struct Compiled {
@@ -96,7 +82,7 @@ impl CompiledRules {
 pub(crate) struct Rules {
     version: i64,
     name: RepositoryName,
-    rules: Arc<Vec<(ImmutabilityRule, Arc<Compiled>)>>,
+    list: Arc<Vec<(ImmutabilityRule, Arc<Compiled>)>>,
 }
 
 impl Rules {
@@ -105,7 +91,7 @@ impl Rules {
         Self {
             version: 0,
             name: name.clone(),
-            rules: Arc::default(),
+            list: Arc::default(),
         }
     }
 
@@ -115,23 +101,23 @@ impl Rules {
         name: &RepositoryName,
         found: Vec<ImmutabilityRule>,
     ) -> Result<Self, Error> {
-        let mut rules = Vec::with_capacity(found.len());
+        let mut list = Vec::with_capacity(found.len());
         for rule in found {
             let compiled = compiled.of(&rule)?;
             if compiled.is_about(name.image().as_str()) {
-                rules.push((rule, compiled));
+                list.push((rule, compiled));
             }
         }
         Ok(Self {
             version,
             name: name.clone(),
-            rules: Arc::new(rules),
+            list: Arc::new(list),
         })
     }
 
     /// The rule that makes a tag immutable, if one does.
     pub(crate) fn covering(&self, tag: &str) -> Option<&ImmutabilityRule> {
-        let mut rules = self.rules.iter();
+        let mut rules = self.list.iter();
         rules
             .find(|(_, compiled)| compiled.covers(tag))
             .map(|(rule, _)| rule)
@@ -140,11 +126,10 @@ impl Rules {
     /// What the metadata asks in its transactions.
     pub(crate) fn guard(&self) -> Guard {
         let rules = self.clone();
+        let covers: Covers = Arc::new(move |tag| rules.covering(tag).map(|rule| rule.id));
         Guard::Rules {
             version: self.version,
-            covers: (!self.rules.is_empty()).then(|| -> Arc<dyn Fn(&str) -> Option<i64> + Send + Sync> {
-                Arc::new(move |tag| rules.covering(tag).map(|rule| rule.id))
-            }),
+            covers: (!self.list.is_empty()).then_some(covers),
         }
     }
 
@@ -167,7 +152,7 @@ impl Rules {
     fn explain(&self, tag: &str, digest: &str, id: i64) -> String {
         let name = &self.name;
         let mut text = format!("tag '{tag}' of image '{name}' is immutable and names {digest}: rule {id}");
-        let found = self.rules.iter().find(|(rule, _)| rule.id == id);
+        let found = self.list.iter().find(|(rule, _)| rule.id == id);
         let Some((rule, _)) = found else { return text };
         let place = match rule.repository_id {
             Some(_) => format!("image '{name}'"),

@@ -99,6 +99,7 @@ const COLUMNS: &[Column] = &[
     bytes("size", "/size"),
     shown("updated_at", "/updated"),
     shown("digest", "/digest"),
+    hidden("immutable_rule", "/immutable_rule"),
     hidden("image_id", "/image_id"),
     hidden("path", "/path"),
     hidden("created_at", "/created"),

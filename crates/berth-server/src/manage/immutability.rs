@@ -121,6 +121,24 @@ struct ImmutabilityDocument {
     created_at: Time,
 }
 
+/// Whether a rule keeps a tag; not in SWR.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Kept {
+    /// Whether a rule keeps it from being moved and deleted.
+    immutable: bool,
+    /// The id of that rule, null when there is none.
+    immutable_rule: Option<i64>,
+}
+
+impl Kept {
+    pub(super) fn by(rule: Option<i64>) -> Self {
+        Self {
+            immutable: rule.is_some(),
+            immutable_rule: rule,
+        }
+    }
+}
+
 /// What a rule would make immutable of what is there.
 #[derive(Serialize, ToSchema)]
 struct PreviewDocument {

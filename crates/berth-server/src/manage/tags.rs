@@ -20,6 +20,7 @@ use utoipa_axum::routes;
 
 use super::call::Call;
 use super::error::{RefusalBody, Refused, Subject};
+use super::immutability::Kept;
 use super::listing::{Direction, Listing, ListingParameters, Marked, MarkedParameters, Matching};
 use super::names::{InRepository, InTag, tag};
 use super::wire::{Nothing, Time};
@@ -67,10 +68,8 @@ struct TagDocument {
     domain_id: String,
     /// 0 for an image, 1 for an index of several.
     tag_type: i64,
-    /// Whether a rule keeps it from being moved and deleted; not in SWR.
-    immutable: bool,
-    /// The id of that rule, null when there is none; not in SWR.
-    immutable_rule: Option<i64>,
+    #[serde(flatten)]
+    kept: Kept,
 }
 
 /// A tag in the v2 list.
@@ -103,10 +102,8 @@ struct ListedTag {
     scanned: bool,
     /// 0 for an image, 1 for an index of several.
     tag_type: i64,
-    /// Whether a rule keeps it from being moved and deleted; not in SWR.
-    immutable: bool,
-    /// The id of that rule, null when there is none; not in SWR.
-    immutable_rule: Option<i64>,
+    #[serde(flatten)]
+    kept: Kept,
 }
 
 /// A page of tags.
@@ -362,8 +359,7 @@ fn document(place: &TagPlace, path: &str, view: TagView) -> TagDocument {
         updated: Time(row.updated_at),
         domain_id: place.account_id.clone(),
         tag_type: i64::from(row.facts.is_index),
-        immutable: immutable_by.is_some(),
-        immutable_rule: immutable_by,
+        kept: Kept::by(immutable_by),
         tag: row.tag,
         digest: row.digest,
     }
@@ -395,8 +391,7 @@ impl From<TagDocument> for ListedTag {
             domain_id: shown.domain_id,
             scanned: false,
             tag_type: shown.tag_type,
-            immutable: shown.immutable,
-            immutable_rule: shown.immutable_rule,
+            kept: shown.kept,
         }
     }
 }

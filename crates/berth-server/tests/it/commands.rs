@@ -4,6 +4,7 @@ mod bin;
 mod failures;
 mod grants;
 mod images;
+mod immutability;
 mod logins;
 mod maintenance;
 mod organizations;
