@@ -223,7 +223,11 @@ pub(crate) async fn an_immutable_tag_neither_moves_nor_goes(world: World) {
         .delete_repository(repository.id, deletion(guard(1)))
         .await;
     assert_eq!(conflict(deleted), immutable("v1", "one"));
-    assert_eq!(world.moves(repository.id, "v1").await, moves, "nothing happened");
+    assert_eq!(
+        world.moves(repository.id, "v1").await,
+        history,
+        "nothing happened"
+    );
     assert_eq!(
         world.moves(repository.id, "latest").await.len(),
         1,

@@ -33,7 +33,7 @@ pub(crate) struct World {
     stores: Stores,
     /// The rows, for what no request makes yet.
     pub(crate) metadata: Metadata,
-    registry: Registry,
+    pub(crate) registry: Registry,
     /// The administrator of the account.
     pub(crate) admin: Client,
 }

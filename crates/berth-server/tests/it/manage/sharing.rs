@@ -1,5 +1,6 @@
 //! Sharing with other accounts on the wire (operations 26 to 30).
 
+mod ending;
 mod lists;
 
 use http::Method;
@@ -151,6 +152,8 @@ async fn mistakes_in_sharing_have_their_codes() {
         (share("nobody", "forever", ""), 400, "4001041"),
         (share("", "forever", ""), 400, "4001041"),
         (share("\0", "forever", ""), 400, "4001041"),
+        // Names of accounts are compared as they are.
+        (share("Other", "forever", ""), 400, "4001041"),
         (share("berth", "forever", ""), 400, "4000014"),
         (with("permit", json!("write")), 400, "4001091"),
         (with("deadline", json!("soon")), 400, "4000014"),
@@ -225,4 +228,115 @@ async fn a_public_image_is_not_shared() {
     // Everybody sees that it is there, and still not what is behind it.
     team.answers_people(Method::GET, DOMAINS, &Value::Null, [200, 200, 200, 403, 403])
         .await;
+}
+
+#[tokio::test]
+async fn of_two_last_shares_at_once_one_happens() {
+    let team = Team::start().await;
+    let creator = berth_metadata::NewShare {
+        repository_id: team.image,
+        account_id: String::new(),
+        terms: berth_metadata::ShareTerms::default(),
+        creator_id: "creator".to_owned(),
+        creator_name: "maria".to_owned(),
+        limit: 500,
+        now: 1,
+    };
+    for number in 0..505 {
+        let id = format!("{number:032x}");
+        let name = format!("guest{number}");
+        team.metadata.create_account(&id, &name, 1).await.unwrap();
+        if number < 499 {
+            let new = berth_metadata::NewShare {
+                account_id: id,
+                ..creator.clone()
+            };
+            team.metadata.create_share(new).await.unwrap();
+        }
+    }
+    let shares = (499..505).map(async |number| {
+        let body = share(&format!("guest{number}"), "forever", "");
+        team.ask(&team.admin, Method::POST, DOMAINS, &body).await
+    });
+    let answers = futures_util::future::join_all(shares).await;
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 201).count(),
+        1,
+        "{statuses:?}"
+    );
+    for refused in answers.iter().filter(|answer| answer.status.as_u16() != 201) {
+        assert_eq!(
+            (refused.status.as_u16(), code(refused).as_str()),
+            (400, "SVCSTG.SWR.4000014")
+        );
+    }
+    let listed = team.does(Method::GET, DOMAINS, &Value::Null, 200).await;
+    assert_eq!(listed.as_array().unwrap().len(), 500);
+    // One that ends makes room for another.
+    let first = format!("{DOMAINS}/guest0");
+    team.does(Method::DELETE, &first, &Value::Null, 204).await;
+    team.does(Method::POST, DOMAINS, &share("guest0", "forever", ""), 201)
+        .await;
+}
+
+#[tokio::test]
+async fn a_description_has_a_thousand_characters_of_any_kind() {
+    let team = Team::start().await;
+    let note = "é".repeat(1000);
+    team.does(Method::POST, DOMAINS, &share("other", "forever", &note), 201)
+        .await;
+    let shown = team.does(Method::GET, OTHER, &Value::Null, 200).await;
+    assert_eq!(shown["description"], note);
+}
+
+#[tokio::test]
+async fn a_share_sleeps_while_its_image_is_public() {
+    let team = Team::start().await;
+    let stranger = team.docker(&team.stranger);
+    let visible = async |is_public: bool| {
+        let body = json!({ "is_public": is_public });
+        team.does(
+            Method::PATCH,
+            "/v2/manage/namespaces/group/repos/back$end",
+            &body,
+            201,
+        )
+        .await;
+    };
+    let pulls = async || {
+        stranger
+            .ask("GET /v2/group/back/end/manifests/pushed")
+            .await
+            .status
+    };
+    team.does(Method::POST, DOMAINS, &share("other", "forever", ""), 201)
+        .await;
+    assert_eq!(pulls().await, 200);
+    visible(true).await;
+    assert_eq!(pulls().await, 200);
+    let row = team.does(Method::GET, OTHER, &Value::Null, 200).await;
+    assert_eq!((&row["exist"], &row["status"]), (&json!(true), &json!(true)));
+    // It can be ended meanwhile, and nobody can be added.
+    team.refuses(
+        Method::POST,
+        DOMAINS,
+        &share("other", "forever", ""),
+        (409, "4090089"),
+    )
+    .await;
+    visible(false).await;
+    assert_eq!(pulls().await, 200, "it counts again");
+    visible(true).await;
+    team.does(Method::DELETE, OTHER, &Value::Null, 204).await;
+    assert_eq!(pulls().await, 200);
+    team.refuses(
+        Method::POST,
+        DOMAINS,
+        &share("other", "forever", ""),
+        (400, "4000014"),
+    )
+    .await;
+    visible(false).await;
+    assert_eq!(pulls().await, 403);
 }

@@ -205,3 +205,28 @@ async fn mistakes_in_lists_of_shared_images_have_their_codes() {
             .await;
     }
 }
+
+#[tokio::test]
+async fn nothing_that_happened_after_the_end_shows_in_the_order() {
+    let team = team().await;
+    // The one whose share is over is busier than the other, and was pushed to last.
+    let docker = team.docker(&team.admin);
+    docker.push_image("group/back/end", "v1", b"one").await;
+    for tag in ["v1", "v2", "v3", "v4"] {
+        docker.push_image("group/front", tag, b"two").await;
+    }
+    let (back, front) = (("back/end", true), ("front", false));
+    for (column, order, expected) in [
+        ("tag_count", "desc", [back, front]),
+        ("tag_count", "asc", [front, back]),
+        ("updated_at", "desc", [back, front]),
+        ("updated_at", "asc", [front, back]),
+    ] {
+        let target = format!("{V2}?center=thirdparty&order_column={column}&order_type={order}");
+        let rows = listed(&team, &team.stranger, &target).await;
+        assert_eq!(names(&rows), expected, "{column} {order}");
+    }
+    let target = format!("{V2}?center=self&order_column=tag_count&order_type=desc");
+    let rows = listed(&team, &team.admin, &target).await;
+    assert_eq!(names(&rows), [front, back], "its owner sees it as it is");
+}
