@@ -32,10 +32,10 @@ pub struct RepositoryDetails {
     pub share_valid: bool,
 }
 
-/// The columns that [`read`] reads but `tags` and `share_valid`, of repository `r`, organisation `o` and account `a`.
+/// The columns that [`read`] reads but `description`, `tags` and `share_valid`, of repository `r`, organisation `o` and account `a`.
 macro_rules! detail_columns {
     () => {
-        "r.id, r.organization_id, o.name AS organization, r.image, r.is_public, r.category, r.description, \
+        "r.id, r.organization_id, o.name AS organization, r.image, r.is_public, r.category, \
          r.created_at, r.updated_at, o.account_id, a.name AS account_name, r.creator_id, r.creator_name, \
          r.tag_count, r.size_bytes, r.pull_count"
     };
@@ -45,7 +45,7 @@ pub(super) use detail_columns;
 pub(crate) const DETAILS: &str = concat!(
     "SELECT ",
     detail_columns!(),
-    ", NULL AS tags, 0 AS share_valid FROM repositories r JOIN organizations o ON o.id = r.organization_id \
+    ", r.description, NULL AS tags, 0 AS share_valid FROM repositories r JOIN organizations o ON o.id = r.organization_id \
      JOIN accounts a ON a.id = o.account_id WHERE r.full_name = $1 AND r.listed = 1"
 );
 

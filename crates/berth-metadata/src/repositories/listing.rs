@@ -109,8 +109,12 @@ pub enum RepositoryPage {
     },
 }
 
+/// Characters of descriptions in one page. Real pages stay far below; one of the longest would be a hundred megabytes.
+const DESCRIPTION_CHARS_MAX: i64 = 4 << 20;
+
 impl Metadata {
-    /// A page of repositories, each with at most `tags_max` tags.
+    /// A page of repositories, each with at most `tags_max` tags. The last ones of a page whose descriptions have more than
+    /// four million characters together come without.
     pub async fn list_repositories(
         &self,
         query: &RepositoryQuery,
@@ -138,18 +142,6 @@ pub(crate) fn count_statement(query: &RepositoryQuery) -> Composed {
 }
 
 pub(crate) fn page_statement(query: &RepositoryQuery, page: RepositoryPage, tags_max: i64) -> Composed {
-    let mut text = Composed::default();
-    text.push(concat!("SELECT ", detail_columns!(), ", page.share_valid, "));
-    if tags_max > 0 {
-        text.push(
-            "(SELECT string_agg(newest.tag, ',') FROM \
-             (SELECT t.tag FROM tags t WHERE t.repository_id = r.id ORDER BY t.updated_at DESC, t.tag DESC LIMIT ",
-        );
-        text.number(tags_max);
-        text.push(") AS newest) AS tags");
-    } else {
-        text.push("NULL AS tags");
-    }
     let (order, after, by, offset, limit) = match page {
         RepositoryPage::From {
             order,
@@ -166,6 +158,23 @@ pub(crate) fn page_statement(query: &RepositoryQuery, page: RepositoryPage, tags
         }
         RepositoryPage::After { id, limit } => (RepositoryOrder::FullName, Some(id), "id", 0, limit),
     };
+    let mut text = Composed::default();
+    text.push(concat!("SELECT ", detail_columns!(), ", page.share_valid, "));
+    text.push("CASE WHEN SUM(LENGTH(r.description)) OVER (ORDER BY ");
+    push_order(&mut text, by);
+    text.push(" ROWS UNBOUNDED PRECEDING) <= ");
+    text.number(DESCRIPTION_CHARS_MAX);
+    text.push(" THEN r.description ELSE '' END AS description, ");
+    if tags_max > 0 {
+        text.push(
+            "(SELECT string_agg(newest.tag, ',') FROM \
+             (SELECT t.tag FROM tags t WHERE t.repository_id = r.id ORDER BY t.updated_at DESC, t.tag DESC LIMIT ",
+        );
+        text.number(tags_max);
+        text.push(") AS newest) AS tags");
+    } else {
+        text.push("NULL AS tags");
+    }
     // Only ids and sort keys are gathered and sorted; the rest is read for one page.
     text.push(" FROM (SELECT * FROM (");
     push_found(&mut text, query, order, after);
@@ -179,11 +188,16 @@ pub(crate) fn page_statement(query: &RepositoryQuery, page: RepositoryPage, tags
         ") AS page JOIN repositories r ON r.id = page.id JOIN organizations o ON o.id = r.organization_id \
          JOIN accounts a ON a.id = o.account_id ORDER BY ",
     );
+    push_order(&mut text, by);
+    text
+}
+
+/// The columns that a page is ordered by.
+fn push_order(text: &mut Composed, by: &'static str) {
     for (n, column) in by.split(", ").enumerate() {
         text.push(if n == 0 { "page." } else { ", page." });
         text.push(column);
     }
-    text
 }
 
 /// Selects the ids of what the query is about, with what it is sorted by.
@@ -219,10 +233,31 @@ fn push_found(text: &mut Composed, query: &RepositoryQuery, order: RepositoryOrd
 
 fn push_columns(text: &mut Composed, query: &RepositoryQuery, order: RepositoryOrder) {
     text.push("SELECT r.id AS id, r.full_name AS full_name, ");
-    text.push(order.column());
+    push_sort_key(text, query, order);
     text.push(" AS sort_key, ");
     push_share_valid(text, query);
     text.push(" AS share_valid ");
+}
+
+/// What a row is sorted by. One whose share is over stands where its last words to the other account put it: what happened
+/// to it since is not to be learnt from its place.
+fn push_sort_key(text: &mut Composed, query: &RepositoryQuery, order: RepositoryOrder) {
+    let after_the_end = match order {
+        RepositoryOrder::UpdatedAt => "r.created_at",
+        RepositoryOrder::TagCount => "0",
+        _ => order.column(),
+    };
+    if query.set != RepositorySet::SharedWithAccount || after_the_end == order.column() {
+        text.push(order.column());
+        return;
+    }
+    text.push("CASE WHEN r.is_public = 1 OR ");
+    push_share_valid(text, query);
+    text.push(" = 1 THEN ");
+    text.push(order.column());
+    text.push(" ELSE ");
+    text.push(after_the_end);
+    text.push(" END");
 }
 
 fn push_share_valid(text: &mut Composed, query: &RepositoryQuery) {

@@ -272,6 +272,33 @@ async fn told(scene: &Scene) -> RepositoryDetails {
     told.unwrap().unwrap()
 }
 
+pub(crate) async fn a_page_holds_no_more_descriptions_than_memory_bears(world: World) {
+    let scene = Scene::new(world).await;
+    let metadata = &scene.world.metadata;
+    let query = scene.query(RepositorySet::Own);
+    let all = metadata.list_repositories(&query, first(10), 0).await.unwrap();
+    let edit = |characters: usize| RepositoryEdit {
+        description: Some("é".repeat(characters)),
+        ..RepositoryEdit::default()
+    };
+    let (half, whole) = (2 << 20, 4 << 20);
+    let described = async |page| {
+        let rows = metadata.list_repositories(&query, page, 0).await.unwrap();
+        let rows = rows.iter().map(|row| row.repository.description.chars().count());
+        rows.take(3).collect::<Vec<_>>()
+    };
+    for (characters, expected) in [([half, half, 1], [half, half, 0]), ([1, whole, 0], [1, 0, 0])] {
+        for (row, characters) in all.iter().zip(characters) {
+            let edited = metadata.edit_repository(row.repository.id, edit(characters), 9);
+            assert!(edited.await.unwrap());
+        }
+        assert_eq!(described(first(10)).await, expected);
+    }
+    // Where the page begins, the count does.
+    let later = from(RepositoryOrder::FullName, false, 1, 10);
+    assert_eq!(described(later).await[..2], [whole, 0]);
+}
+
 pub(crate) async fn a_repository_is_created_once(world: World) {
     let scene = Scene::new(world).await;
     let metadata = &scene.world.metadata;
