@@ -24,10 +24,11 @@ use std::collections::BTreeSet;
 /// Most manifests that one deletion takes along; those beyond stay where they are, without a tag.
 const TAKEN_MAX: usize = 10_000;
 
-/// What nothing live of repository $1 names: no tag, no index, and no manifest that it refers to.
-const UNNAMED: &str = "NOT EXISTS (SELECT 1 FROM tags t WHERE t.repository_id = $1 AND t.digest = m.digest) \
-     AND NOT EXISTS (SELECT 1 FROM manifest_references r WHERE r.repository_id = $1 AND r.digest = m.digest) \
-     AND NOT EXISTS (SELECT 1 FROM manifests s WHERE s.repository_id = $1 AND s.digest = m.subject)";
+/// What nothing live of repository $1 names: no tag, no index, and no manifest that it refers to. Asked for each manifest
+/// by itself: of `NOT EXISTS` PostgreSQL makes a join, for which it may read one of these tables whole.
+const UNNAMED: &str = "(SELECT 1 FROM tags t WHERE t.repository_id = $1 AND t.digest = m.digest LIMIT 1) IS NULL \
+     AND (SELECT 1 FROM manifest_references r WHERE r.repository_id = $1 AND r.digest = m.digest LIMIT 1) IS NULL \
+     AND (SELECT 1 FROM manifests s WHERE s.repository_id = $1 AND s.digest = m.subject LIMIT 1) IS NULL";
 
 /// What an entry of the bin brings back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
