@@ -3,7 +3,7 @@
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
-use crate::sql::{Meaning, change};
+use crate::sql::{Meaning, change, first};
 use crate::users::{self, User, user_columns};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -51,12 +51,31 @@ pub struct TemporaryLogin {
 }
 
 impl Metadata {
-    /// Stores a new access key; [`Conflict::AccessKeyExists`], [`Conflict::UserGone`].
-    pub async fn create_access_key(&self, key: AccessKey) -> Result<(), Error> {
+    /// Stores a new access key of a user who has less than `limit`; [`Conflict::AccessKeyExists`],
+    /// [`Conflict::UserGone`], [`Conflict::TooMany`].
+    pub async fn create_access_key(&self, key: AccessKey, limit: i64) -> Result<(), Error> {
+        // The lock orders this with other keys of the user.
+        const LOCK: &str = "UPDATE users SET enabled = enabled WHERE id = $1";
+        const COUNT: &str = "SELECT COUNT(*) FROM access_keys WHERE user_id = $1";
         self.pool
-            .write("create an access key", Durability::Durable, key, |tx, key| {
-                Box::pin(insert(tx, key))
-            })
+            .write(
+                "create an access key",
+                Durability::Durable,
+                key,
+                move |tx, key| {
+                    Box::pin(async move {
+                        if change(tx, sqlx::query(LOCK).bind(key.user_id.clone())).await? == 0 {
+                            return Err(Conflict::UserGone.into());
+                        }
+                        let count = first(tx, sqlx::query(COUNT).bind(key.user_id.clone())).await?;
+                        let count = count.map(|row| row.try_get::<i64, _>(0)).transpose()?;
+                        if count.unwrap_or_default() >= limit {
+                            return Err(Conflict::TooMany.into());
+                        }
+                        insert(tx, key).await
+                    })
+                },
+            )
             .await
     }
 

@@ -65,7 +65,7 @@ pub struct User {
     pub created_at: i64,
 }
 
-/// A user to create; it is enabled.
+/// A user to create.
 #[derive(Clone, Debug)]
 pub struct NewUser {
     /// 32 lower-case hexadecimal digits.
@@ -80,6 +80,8 @@ pub struct NewUser {
     pub access: AccessType,
     /// Whether it is an administrator of the account by itself.
     pub administrator: bool,
+    /// Whether it may sign in at all.
+    pub enabled: bool,
     /// What it is for, in somebody's words; may be empty.
     pub description: String,
     /// Milliseconds since the epoch.
@@ -226,7 +228,7 @@ impl Metadata {
 pub(crate) async fn insert(tx: &mut AnyConnection, user: &NewUser) -> Result<User, Failure> {
     const INSERT: &str = "INSERT INTO users \
          (id, account_id, name, password_hash, access, administrator, enabled, created_at, description) \
-         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8)";
+         VALUES ($1, $2, $3, $4, $5, $6, $9, $7, $8)";
     const ACCOUNT: &str = "SELECT name FROM accounts WHERE id = $1";
     let insert = sqlx::query(INSERT)
         .bind(user.id.clone())
@@ -236,7 +238,8 @@ pub(crate) async fn insert(tx: &mut AnyConnection, user: &NewUser) -> Result<Use
         .bind(user.access.as_str())
         .bind(i64::from(user.administrator))
         .bind(user.now)
-        .bind(user.description.clone());
+        .bind(user.description.clone())
+        .bind(i64::from(user.enabled));
     change(tx, insert)
         .await
         .unique(Conflict::UserExists)
@@ -255,7 +258,7 @@ pub(crate) async fn insert(tx: &mut AnyConnection, user: &NewUser) -> Result<Use
         access: user.access,
         administrator: user.administrator,
         own_administrator: user.administrator,
-        enabled: true,
+        enabled: user.enabled,
         description: user.description.clone(),
         created_at: user.now,
     })

@@ -7,7 +7,7 @@ pub mod descriptor;
 pub mod digest;
 pub mod endpoint;
 pub mod error_code;
-mod excerpt;
+pub mod excerpt;
 pub mod manifest;
 pub mod media_type;
 pub mod name;

@@ -61,6 +61,7 @@ impl Registry {
                 name: first.user.clone(),
                 password_hash: Some(self.hashed(&password).await?),
                 access: AccessType::Both,
+                enabled: true,
                 administrator: true,
                 description: String::new(),
                 now,

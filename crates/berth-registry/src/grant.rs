@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use berth_metadata::{Conflict, Grant, GrantTarget, Permission};
+use berth_oci::excerpt::shown;
 use berth_oci::{NameError, OrganizationName, RepositoryName};
 
 use crate::access::{Action, Caller};
@@ -230,6 +231,5 @@ fn conflict(error: berth_metadata::Error, place: &GrantPlace) -> Error {
 }
 
 fn unknown_user(user_id: &str) -> Error {
-    let shown: String = user_id.chars().take(64).collect();
-    Error::Unknown(format!("user {}", shown.escape_debug()))
+    Error::Unknown(format!("user {}", shown(user_id)))
 }

@@ -14,7 +14,7 @@ const ACCESS_KEY_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 const SECRET_KEY_CHARS: usize = 40;
 const SECRET_KEY_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /// Keys of one user; SWR allows two, robots of one team may need some more.
-const KEYS_PER_USER_MAX: usize = 20;
+const KEYS_PER_USER_MAX: i64 = 20;
 
 /// An access key with its secret, at the only moment when that can be seen.
 #[derive(Clone, PartialEq, Eq)]
@@ -91,16 +91,15 @@ impl Registry {
     }
 
     async fn create_key(&self, user: &User, description: &str) -> Result<(AccessKeyPair, AccessKey), Error> {
-        if self.metadata.list_access_keys(&user.id).await?.len() >= KEYS_PER_USER_MAX {
-            return Err(Error::Invalid(format!(
-                "user '{}' has {KEYS_PER_USER_MAX} access keys, as many as one user may: delete one first",
-                user.name
-            )));
-        }
         let pair = AccessKeyPair::generate();
         let mut row = self.sealed(&pair, &user.id)?;
         description.clone_into(&mut row.description);
-        match self.metadata.create_access_key(row.clone()).await {
+        let stored = self.metadata.create_access_key(row.clone(), KEYS_PER_USER_MAX);
+        match stored.await {
+            Err(berth_metadata::Error::Conflict(Conflict::TooMany)) => Err(Error::Invalid(format!(
+                "user '{}' has {KEYS_PER_USER_MAX} access keys, as many as one user may: delete one first",
+                user.name
+            ))),
             Err(berth_metadata::Error::Conflict(Conflict::AccessKeyExists)) => {
                 Err(Error::Exists(format!("access key {}", pair.access_key_id)))
             }

@@ -3,6 +3,7 @@
 
 use berth_metadata::{Conflict, Mirror};
 use berth_oci::OrganizationName;
+use berth_oci::excerpt::shown;
 
 use crate::access::Caller;
 use crate::account::check_name;
@@ -145,6 +146,5 @@ fn context(account_id: &str, name: &str) -> String {
 }
 
 fn unknown(name: &str) -> Error {
-    let shown: String = name.chars().take(64).collect();
-    Error::Unknown(format!("mirror '{}'", shown.escape_debug()))
+    Error::Unknown(format!("mirror '{}'", shown(name)))
 }

@@ -45,12 +45,8 @@ impl Registry {
         caller.require_lasting()?;
         let asking = caller.require_domain_administrator(domain_id)?;
         check_description(&person.description)?;
-        let mut made = self.create_user(caller, &asking.account_name, person).await?;
-        if switch == Switch::Disabled {
-            self.metadata.set_user_enabled(&made.id, false).await?;
-            made.enabled = false;
-        }
-        Ok(made)
+        self.create_switched_user(caller, &asking.account_name, person, switch)
+            .await
     }
 
     /// A user, for themselves and the administrators of their account.

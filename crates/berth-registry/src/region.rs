@@ -2,6 +2,7 @@
 //! that no account sends images in another's name.
 
 use berth_metadata::Region;
+use berth_oci::excerpt::shown;
 
 use crate::access::Caller;
 use crate::account::check_name;
@@ -140,6 +141,5 @@ fn context(account_id: &str, region_id: &str) -> String {
 }
 
 fn unknown(region_id: &str) -> Error {
-    let shown: String = region_id.chars().take(64).collect();
-    Error::Unknown(format!("region '{}'", shown.escape_debug()))
+    Error::Unknown(format!("region '{}'", shown(region_id)))
 }

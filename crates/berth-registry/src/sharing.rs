@@ -7,6 +7,7 @@ pub use deadline::Deadline;
 
 use berth_metadata::{Conflict, NewShare, ShareTerms};
 use berth_oci::RepositoryName;
+use berth_oci::excerpt::shown;
 
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
@@ -203,21 +204,20 @@ fn conflict(error: berth_metadata::Error, name: &RepositoryName, account: &str) 
             "image '{name}' is public, everybody may pull it: only private images are shared"
         )),
         berth_metadata::Error::Conflict(Conflict::ShareQuota) => Error::Invalid(format!(
-            "image '{name}' is shared with {SHARES_MAX} accounts, as many as one image may be: end another share first"
+            "image '{name}' is shared with {SHARES_MAX} accounts, as many as one image may be: delete a share first, one \
+             whose last day is over, say"
         )),
         other => other.into(),
     }
 }
 
 fn unknown_account(account: &str) -> Error {
-    let shown: String = account.chars().take(64).collect();
-    Error::Unknown(format!("account '{}'", shown.escape_debug()))
+    Error::Unknown(format!("account '{}'", shown(account)))
 }
 
 fn unknown_share(name: &RepositoryName, account: &str) -> Error {
-    let shown: String = account.chars().take(64).collect();
     Error::Unknown(format!(
         "the share of image '{name}' with account '{}'",
-        shown.escape_debug()
+        shown(account)
     ))
 }

@@ -57,6 +57,18 @@ impl Registry {
         account: &str,
         person: NewPerson,
     ) -> Result<User, Error> {
+        self.create_switched_user(caller, account, person, Switch::Enabled)
+            .await
+    }
+
+    /// The same, of one who may not sign in yet, say.
+    pub(crate) async fn create_switched_user(
+        &self,
+        caller: &Caller,
+        account: &str,
+        person: NewPerson,
+        switch: Switch,
+    ) -> Result<User, Error> {
         caller.require_administrator(account)?;
         check_name("user", &person.name)?;
         let password_hash = match &person.password {
@@ -71,6 +83,7 @@ impl Registry {
             password_hash,
             access: person.access,
             administrator: person.administrator,
+            enabled: switch == Switch::Enabled,
             description: person.description,
             now: now_ms(),
         };

@@ -5,44 +5,21 @@ mod people;
 mod places;
 mod quotas;
 
-use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::PathBuf;
 use std::str::FromStr;
 
-use berth_registry::{Error, Registry, Upgrade};
+use berth_registry::{Registry, Upgrade};
 use clap::{Args, Subcommand};
 
-use crate::config::{self, Settings, Written};
-use crate::table::{Output, Table};
+use crate::config::Settings;
+use crate::stores::{Failure, StoreArgs, block_on, must_exist};
+use crate::table::Table;
 
 /// The arguments of `berth admin`.
 #[derive(Debug, Args)]
 pub(crate) struct AdminArgs {
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        help = "File with settings [variable: BERTH_CONFIG]"
-    )]
-    config: Option<PathBuf>,
-    #[arg(
-        long,
-        global = true,
-        value_name = "PATH",
-        help = "Folder of the server's data [variable: BERTH_DATA_DIR]"
-    )]
-    data_dir: Option<String>,
-    #[arg(
-        long,
-        global = true,
-        value_name = "DATABASE",
-        help = "Where the metadata are kept [variable: BERTH_DATABASE]"
-    )]
-    database: Option<String>,
-    /// How the answer is printed
-    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    #[command(flatten)]
+    stores: StoreArgs,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -77,58 +54,15 @@ enum Verb {
     LoginCommand(places::LoginCommand),
 }
 
-/// Why a command did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    /// The settings are not right.
-    #[error(transparent)]
-    Settings(#[from] config::Problems),
-    /// There is nothing to administer.
-    #[error(
-        "there is no registry at {0} yet: start `berth serve` once, or say where it is with --data-dir or --database"
-    )]
-    NoRegistry(String),
-    /// The registry refuses.
-    #[error("{0}")]
-    Refused(String),
-    /// The password did not arrive.
-    #[error("no password could be read from standard input: {0}")]
-    Password(std::io::Error),
-    /// The program cannot run.
-    #[error(transparent)]
-    Runtime(std::io::Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(below) = cause {
-            text = format!("{text}: {below}");
-            cause = below.source();
-        }
-        Failure::Refused(text)
-    }
-}
-
 impl AdminArgs {
     /// Does what was asked and answers what to print.
     pub(crate) fn run(self) -> Result<String, Failure> {
-        let flags = [("data_dir", self.data_dir), ("database", self.database)];
-        let flags: BTreeMap<&'static str, String> = flags
-            .into_iter()
-            .filter_map(|(key, value)| Some((key, value?)))
-            .collect();
-        let settings = config::load(&Written::in_this_process(flags, self.config))?.settings;
+        let settings = self.stores.settings()?;
         // An account is made before the first start only when the server makes none.
         if !matches!(self.verb, Verb::Account(people::AccountVerb::Create { .. })) {
             must_exist(&settings)?;
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(Failure::Runtime)?;
-        let table = runtime.block_on(async {
+        let table = block_on(async {
             // A look must not upgrade the database under those who serve.
             let opening = settings.opening(Upgrade::Refuse);
             let registry = Registry::open_with(settings.registry(), opening).await?;
@@ -136,16 +70,7 @@ impl AdminArgs {
             registry.close().await;
             done
         })?;
-        Ok(table.print(self.output))
-    }
-}
-
-/// Refuses to make a database where none is.
-pub(crate) fn must_exist(settings: &Settings) -> Result<(), Failure> {
-    let url = settings.database_url();
-    match url.strip_prefix("sqlite://") {
-        Some(path) if !std::path::Path::new(path).exists() => Err(Failure::NoRegistry(path.to_owned())),
-        _ => Ok(()),
+        Ok(table.print(self.stores.output))
     }
 }
 

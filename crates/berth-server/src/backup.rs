@@ -11,8 +11,7 @@ use berth_registry::{
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::admin::{Failure, must_exist};
-use crate::stores::{StoreArgs, block_on, tell, telling};
+use crate::stores::{Failure, StoreArgs, block_on, must_exist, tell, telling};
 use crate::table::{Form, Table};
 
 /// The arguments of `berth backup`.

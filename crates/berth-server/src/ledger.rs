@@ -8,9 +8,8 @@ use berth_registry::{Caller, Difference, Registry, Verified, now_ms, time_text};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::admin::{Failure, must_exist};
 use crate::client;
-use crate::stores::{self, StoreArgs};
+use crate::stores::{self, Failure, StoreArgs, must_exist};
 use crate::table::{Form, Output, Table};
 
 #[derive(Debug, Subcommand)]

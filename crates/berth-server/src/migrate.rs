@@ -9,9 +9,8 @@ use berth_registry::{Migration, MigrationProgress, migrate};
 use clap::Args;
 use serde_json::json;
 
-use crate::admin::{Failure, must_exist};
 use crate::config::{self, Settings, Written};
-use crate::stores::{StoreArgs, block_on, tell};
+use crate::stores::{Failure, StoreArgs, block_on, must_exist, tell};
 use crate::table::{Form, Table, in_units};
 
 /// The arguments of `berth migrate`.

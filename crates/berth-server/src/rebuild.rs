@@ -4,9 +4,8 @@ use berth_registry::{Rebuilding, rebuild};
 use clap::Args;
 use serde_json::json;
 
-use crate::admin::Failure;
 use crate::backup::tell_replayed;
-use crate::stores::{StoreArgs, block_on, tell};
+use crate::stores::{Failure, StoreArgs, block_on, tell};
 use crate::table::{Form, Table};
 
 /// The arguments of `berth rebuild`.

@@ -1,4 +1,4 @@
-//! Commands that work on database and storage as a whole: their settings, their runtime, and the lines that tell how far
+//! Commands that work on the stores themselves: their settings, their runtime, and the lines that tell how far
 //! they are.
 
 use std::collections::BTreeMap;
@@ -7,10 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use berth_registry::Tally;
+use berth_registry::{Error, Tally};
 use clap::Args;
 
-use crate::admin::Failure;
 use crate::config::{self, Settings, Written};
 use crate::table::{Output, in_units};
 
@@ -50,6 +49,40 @@ pub(crate) struct StoreArgs {
     pub(crate) output: Output,
 }
 
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The settings are not right.
+    #[error(transparent)]
+    Settings(#[from] config::Problems),
+    /// There is nothing to administer.
+    #[error(
+        "there is no registry at {0} yet: start `berth serve` once, or say where it is with --data-dir or --database"
+    )]
+    NoRegistry(String),
+    /// The registry refuses.
+    #[error("{0}")]
+    Refused(String),
+    /// The password did not arrive.
+    #[error("no password could be read from standard input: {0}")]
+    Password(std::io::Error),
+    /// The program cannot run.
+    #[error(transparent)]
+    Runtime(std::io::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(below) = cause {
+            text = format!("{text}: {below}");
+            cause = below.source();
+        }
+        Failure::Refused(text)
+    }
+}
+
 impl StoreArgs {
     /// The settings of these flags, the environment and the file.
     pub(crate) fn settings(&self) -> Result<Settings, config::Problems> {
@@ -63,6 +96,15 @@ impl StoreArgs {
             .filter_map(|(key, value)| Some((key, value.clone()?)))
             .collect();
         Ok(config::load(&Written::in_this_process(flags, self.config.clone()))?.settings)
+    }
+}
+
+/// Refuses to make a database where none is.
+pub(crate) fn must_exist(settings: &Settings) -> Result<(), Failure> {
+    let url = settings.database_url();
+    match url.strip_prefix("sqlite://") {
+        Some(path) if !std::path::Path::new(path).exists() => Err(Failure::NoRegistry(path.to_owned())),
+        _ => Ok(()),
     }
 }
 

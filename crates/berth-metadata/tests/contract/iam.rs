@@ -222,7 +222,7 @@ pub(crate) async fn access_keys_are_described_and_switched(world: World) {
     let metadata = &world.metadata;
     let user = world.user(&world.account().await).await;
     let mut key = key(&user.id);
-    metadata.create_access_key(key.clone()).await.unwrap();
+    metadata.create_access_key(key.clone(), 20).await.unwrap();
     for (enabled, description) in [
         (Some(false), None),
         (None, Some("build server")),
@@ -250,7 +250,7 @@ pub(crate) async fn temporary_keys_end_with_what_made_them(world: World) {
     let metadata = &world.metadata;
     let user = world.user(&world.account().await).await;
     let made_with = key(&user.id);
-    metadata.create_access_key(made_with.clone()).await.unwrap();
+    metadata.create_access_key(made_with.clone(), 20).await.unwrap();
     let temporary = |made_with: Option<&str>, expires_at| TemporaryKey {
         access_key_id: name("TMP"),
         user_id: user.id.clone(),

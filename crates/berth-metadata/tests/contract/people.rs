@@ -209,7 +209,7 @@ pub(crate) async fn a_deleted_user_takes_its_keys_and_grants_along(world: World)
     let account = world.account().await;
     let user = world.user(&account).await;
     let key = key(&user.id);
-    metadata.create_access_key(key.clone()).await.unwrap();
+    metadata.create_access_key(key.clone(), 20).await.unwrap();
     let organization = metadata
         .create_organization(new_organization(&name("org"), &user))
         .await
@@ -231,13 +231,34 @@ pub(crate) async fn a_deleted_user_takes_its_keys_and_grants_along(world: World)
     );
 }
 
+pub(crate) async fn no_more_keys_than_allowed_at_once(world: World) {
+    let user = world.user(&world.account().await).await;
+    let keys: Vec<AccessKey> = (0..8)
+        .map(|_| AccessKey {
+            access_key_id: name("AK"),
+            ..key(&user.id)
+        })
+        .collect();
+    let made = keys
+        .into_iter()
+        .map(|key| world.metadata.create_access_key(key, 3));
+    let (made, refused): (Vec<_>, Vec<_>) = futures_util::future::join_all(made)
+        .await
+        .into_iter()
+        .partition(Result::is_ok);
+    assert_eq!((made.len(), refused.len()), (3, 5));
+    for result in refused {
+        assert_eq!(conflict(result), Conflict::TooMany);
+    }
+}
+
 pub(crate) async fn access_keys_come_with_their_user(world: World) {
     let metadata = &world.metadata;
     let user = world.user(&world.account().await).await;
     let mut key = key(&user.id);
-    metadata.create_access_key(key.clone()).await.unwrap();
+    metadata.create_access_key(key.clone(), 20).await.unwrap();
     assert_eq!(
-        conflict(metadata.create_access_key(key.clone()).await),
+        conflict(metadata.create_access_key(key.clone(), 20).await),
         Conflict::AccessKeyExists
     );
     let orphan = AccessKey {
@@ -246,7 +267,7 @@ pub(crate) async fn access_keys_come_with_their_user(world: World) {
         ..key.clone()
     };
     assert_eq!(
-        conflict(metadata.create_access_key(orphan).await),
+        conflict(metadata.create_access_key(orphan, 20).await),
         Conflict::UserGone
     );
     assert_eq!(
@@ -286,7 +307,7 @@ pub(crate) async fn temporary_logins_end_with_the_key_they_were_made_with(world:
     let metadata = &world.metadata;
     let user = world.user(&world.account().await).await;
     let key = key(&user.id);
-    metadata.create_access_key(key.clone()).await.unwrap();
+    metadata.create_access_key(key.clone(), 20).await.unwrap();
     let made_with_key = login(&user.id, Some(&key.access_key_id));
     let plain = login(&user.id, None);
     metadata

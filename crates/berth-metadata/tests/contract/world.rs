@@ -154,6 +154,7 @@ pub(crate) fn new_user(account_id: &str, name: &str) -> NewUser {
         name: name.to_owned(),
         password_hash: None,
         access: AccessType::Both,
+        enabled: true,
         administrator: false,
         description: String::new(),
         now: 1,

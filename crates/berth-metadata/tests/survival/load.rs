@@ -104,6 +104,7 @@ async fn make_repository(metadata: &Metadata) -> i64 {
         name: "user".to_owned(),
         password_hash: None,
         access: AccessType::Both,
+        enabled: true,
         administrator: true,
         description: String::new(),
         now: 1,

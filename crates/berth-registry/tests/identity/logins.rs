@@ -210,12 +210,11 @@ async fn an_ended_login_says_when_it_ended() {
     .unwrap();
     let (key, _) = rows.access_key("AKEXAMPLE0001").await.unwrap().unwrap();
     rows.delete_access_key("AKEXAMPLE0001").await.unwrap();
-    rows.create_access_key(AccessKey {
+    let expired = AccessKey {
         expires_at: Some(1_700_000_000_000),
         ..key
-    })
-    .await
-    .unwrap();
+    };
+    rows.create_access_key(expired, 20).await.unwrap();
     for (user, password, expected) in [
         (
             "local@OLD",

@@ -73,6 +73,7 @@ impl TestRegistry {
             name: name.into(),
             password_hash: None,
             access: AccessType::Both,
+            enabled: true,
             administrator,
             description: String::new(),
             now: now_ms(),

@@ -1,6 +1,7 @@
 //! Which part of a list a caller asks for: `offset` and `limit`, order and the packed `filter` of the v2 lists, `limit`
 //! and `marker` of the v3 lists. Knows no list by name: each says which keys and columns it has.
 
+use berth_oci::excerpt::shown;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -245,15 +246,6 @@ fn page_size(text: &str) -> Result<i64, Refused> {
 fn whole_number(name: &str, text: &str, least: i64, most: i64) -> Result<i64, Refused> {
     let number = text.parse().ok().filter(|number| (least..=most).contains(number));
     number.ok_or_else(|| Refused::invalid("4001025", format!("{name} is a number from {least} to {most}")))
-}
-
-/// A part of what a client sent, fit to be told back.
-fn shown(text: &str) -> String {
-    text.chars()
-        .take(64)
-        .collect::<String>()
-        .escape_debug()
-        .to_string()
 }
 
 #[cfg(test)]
