@@ -28,7 +28,7 @@ async fn image(remote: &Remote, name: &str, seed: u64) -> Bytes {
     Bytes::from(manifest.to_string())
 }
 
-async fn check(port: u16, login: &Login) {
+async fn check(port: u16, login: &Login, is_berth: bool) {
     let wrong = Login {
         password: "wrong".to_owned(),
         ..login.clone()
@@ -37,7 +37,12 @@ async fn check(port: u16, login: &Login) {
     assert!(matches!(error, Error::Unauthorized(_)), "{error:?}");
 
     let remote = remote(port, login);
-    remote.ping().await.unwrap();
+    let ping = remote.ping().await.unwrap();
+    assert_eq!(
+        ping.registry_id.is_some(),
+        is_berth,
+        "Berth alone says which registry it is"
+    );
     let repository = remote.repository("team/app").unwrap();
     let manifest = image(&remote, "team/app", 7).await;
     let digest = digest_of(&manifest);
@@ -98,14 +103,14 @@ async fn check(port: u16, login: &Login) {
 async fn berth_is_met() {
     let server = Server::start();
     server.create_organization("team");
-    check(server.port(), &server.administrator()).await;
+    check(server.port(), &server.administrator(), true).await;
     check_conditions(server.port(), &server.administrator()).await;
 }
 
 #[tokio::test]
 async fn docker_registry_is_met() {
     let registry = DockerRegistry::start();
-    check(registry.port(), &registry.login()).await;
+    check(registry.port(), &registry.login(), false).await;
 }
 
 /// A tag is moved only from what it was thought to name.
