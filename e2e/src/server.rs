@@ -445,6 +445,8 @@ pub(crate) fn unattended<'a>(command: &'a mut Command, folder: &Path) -> &'a mut
         .current_dir(folder)
         .env("BERTH_DATA_DIR", folder.join("data"))
         .env("BERTH_REGION", REGION)
+        // Other registries of a test are on this machine, too.
+        .env("BERTH_OUTBOUND_ALLOW", "127.0.0.0/8")
         .env("BERTH_ACCOUNT", ACCOUNT)
         .env("BERTH_ADMIN_USER", ADMIN)
         .env("BERTH_ADMIN_PASSWORD", ADMIN_PASSWORD)

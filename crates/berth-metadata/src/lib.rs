@@ -43,6 +43,7 @@ mod reclaim;
 mod records;
 mod recover;
 mod references;
+mod region_contents;
 mod regions;
 mod repositories;
 mod repository_lock;
@@ -103,7 +104,8 @@ pub use quotas::Quotas;
 pub use reclaim::{ReclaimQueue, ReclaimRow};
 pub use records::{RecordedRepository, WaitingRecord};
 pub use recover::RecoveredTag;
-pub use regions::Region;
+pub use region_contents::RegionUpload;
+pub use regions::{Region, RegionCheck};
 pub use repositories::{
     NewRepository, Repository, RepositoryDetails, RepositoryEdit, RepositoryFilter, RepositoryOrder,
     RepositoryPage, RepositoryQuery, RepositorySet,
@@ -125,7 +127,10 @@ pub use snapshot::{
 pub use sql::TextMatch;
 pub use statistics::{Counted, Counts, DayCounts, OrganizationUsage, PulledManifest, RepositoryCounts};
 pub use store_listing::{DamagedUse, ListedBytes, Reconciled, WantedBlob};
-pub use sync_jobs::{HistoryOrder, NewSyncJobs, SyncJob};
+pub use sync_jobs::{
+    DestinationStanding, HistoryOrder, NewSyncJobs, SyncCourse, SyncEnd, SyncFigures, SyncJob, SyncPause,
+    SyncStanding, SyncWork,
+};
 pub use sync_rules::{SyncRule, WantedSyncRule};
 pub use tag_events::{EventFollows, FollowJob, SYNC, TagEvent, region_lane};
 pub use tags::{

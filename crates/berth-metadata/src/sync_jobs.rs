@@ -1,10 +1,17 @@
 //! Copies of tags to other regions: queued here, and kept with what came of them.
 
+pub(crate) mod follow;
+mod run;
+mod status;
+
+pub use run::{SyncEnd, SyncPause, SyncWork};
+pub use status::{DestinationStanding, SyncStanding};
+
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::jobs;
 use crate::pool::{Durability, Failure};
-use crate::sql::{Meaning, first, lists, made, markers};
+use crate::sql::{Meaning, Statement, first, lists, made, markers};
 use crate::tag_events::sync_job;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -40,6 +47,8 @@ pub struct SyncJob {
     pub id: i64,
     /// The tag.
     pub tag: String,
+    /// The row of the region that it goes to; none when that is gone.
+    pub region: Option<i64>,
     /// The region that it goes to, which may be gone.
     pub region_id: String,
     /// The organisation there that receives it.
@@ -56,6 +65,62 @@ pub struct SyncJob {
     pub created_at: i64,
     /// Milliseconds since the epoch.
     pub updated_at: i64,
+    /// How it went until now.
+    pub course: SyncCourse,
+}
+
+/// How a copy went until now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SyncCourse {
+    /// What the tag named when the copy was queued or, once it was begun, what is copied.
+    pub digest: Option<String>,
+    /// When the oldest push happened that it brings; none when somebody asked for it. Milliseconds since the epoch.
+    pub pushed_at: Option<i64>,
+    /// How often it was begun.
+    pub attempts: i64,
+    /// When it is tried again, if that is known; milliseconds since the epoch.
+    pub next_attempt_at: Option<i64>,
+    /// When it was begun first; milliseconds since the epoch.
+    pub started_at: Option<i64>,
+    /// Milliseconds since the epoch.
+    pub ended_at: Option<i64>,
+    /// What there is to say about it, as a sentence; may be empty.
+    pub detail: String,
+    /// What was moved.
+    pub figures: SyncFigures,
+}
+
+/// What a copy moves. Blobs are counted once each, whatever names them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SyncFigures {
+    /// Blobs that belong to it.
+    pub blobs_total: i64,
+    /// Those that are at the destination.
+    pub blobs_done: i64,
+    /// Bytes of all its blobs.
+    pub bytes_total: i64,
+    /// Those that are at the destination.
+    pub bytes_done: i64,
+    /// Bytes that were sent, those included that were sent twice.
+    pub bytes_sent: i64,
+    /// Bytes that did not travel because another repository there had them.
+    pub bytes_mounted: i64,
+    /// Bytes that did not travel because they were there.
+    pub bytes_existing: i64,
+}
+
+impl SyncFigures {
+    /// Binds all of them, in the order of their declaration.
+    fn bound(self, statement: Statement) -> Statement {
+        statement
+            .bind(self.blobs_total)
+            .bind(self.blobs_done)
+            .bind(self.bytes_total)
+            .bind(self.bytes_done)
+            .bind(self.bytes_sent)
+            .bind(self.bytes_mounted)
+            .bind(self.bytes_existing)
+    }
 }
 
 /// Which end of a history comes first.
@@ -65,6 +130,14 @@ pub enum HistoryOrder {
     NewestFirst,
     /// The oldest first.
     OldestFirst,
+}
+
+macro_rules! job_columns {
+    () => {
+        "SELECT id, tag, region, region_id, remote_organization, overwrite, status, operator_id, operator_name, created_at, \
+         updated_at, digest, pushed_at, attempts, next_attempt_at, started_at, ended_at, detail, blobs_total, blobs_done, \
+         bytes_total, bytes_done, bytes_sent, bytes_mounted, bytes_existing FROM sync_jobs WHERE repository_id = $1 "
+    };
 }
 
 impl Metadata {
@@ -98,13 +171,13 @@ impl Metadata {
         let rows = self.list("list copies of tags", page, job).await?;
         Ok((rows, total.unwrap_or_default()))
     }
-}
 
-macro_rules! job_columns {
-    () => {
-        "SELECT id, tag, region_id, remote_organization, overwrite, status, operator_id, operator_name, created_at, \
-         updated_at FROM sync_jobs WHERE repository_id = $1 "
-    };
+    /// A repository's copy of that id.
+    pub async fn sync_job(&self, repository_id: i64, id: i64) -> Result<Option<SyncJob>, Error> {
+        const FIND: &str = concat!(job_columns!(), "AND id = $2");
+        let find = sqlx::query(FIND).bind(repository_id).bind(id);
+        self.find("find a copy of a tag", find, job).await
+    }
 }
 
 pub(crate) const COUNT: &str = "SELECT COUNT(*) FROM sync_jobs WHERE repository_id = $1";
@@ -116,7 +189,7 @@ async fn create(tx: &mut AnyConnection, new: &NewSyncJobs) -> Result<Vec<String>
          overwrite, status, operator_id, operator_name, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, 'waiting', $7, $8, $9, $9) \
          ON CONFLICT (repository_id, tag, region, remote_organization) WHERE status = 'waiting' \
-         DO UPDATE SET overwrite = excluded.overwrite RETURNING id";
+         DO UPDATE SET overwrite = excluded.overwrite, origin = '' RETURNING id";
     let held = held(tx, new.repository_id, &new.tags).await?;
     let (held, missing): (Vec<_>, Vec<_>) = new.tags.iter().cloned().partition(|tag| held.contains(tag));
     for tag in held {
@@ -163,6 +236,7 @@ fn job(row: &AnyRow) -> Result<SyncJob, Failure> {
     Ok(SyncJob {
         id: row.try_get("id")?,
         tag: row.try_get("tag")?,
+        region: row.try_get("region")?,
         region_id: row.try_get("region_id")?,
         remote_organization: row.try_get("remote_organization")?,
         overwrite: row.try_get::<i64, _>("overwrite")? != 0,
@@ -171,5 +245,23 @@ fn job(row: &AnyRow) -> Result<SyncJob, Failure> {
         operator_name: row.try_get("operator_name")?,
         created_at: row.try_get("created_at")?,
         updated_at: row.try_get("updated_at")?,
+        course: SyncCourse {
+            digest: row.try_get("digest")?,
+            pushed_at: row.try_get("pushed_at")?,
+            attempts: row.try_get("attempts")?,
+            next_attempt_at: row.try_get("next_attempt_at")?,
+            started_at: row.try_get("started_at")?,
+            ended_at: row.try_get("ended_at")?,
+            detail: row.try_get("detail")?,
+            figures: SyncFigures {
+                blobs_total: row.try_get("blobs_total")?,
+                blobs_done: row.try_get("blobs_done")?,
+                bytes_total: row.try_get("bytes_total")?,
+                bytes_done: row.try_get("bytes_done")?,
+                bytes_sent: row.try_get("bytes_sent")?,
+                bytes_mounted: row.try_get("bytes_mounted")?,
+                bytes_existing: row.try_get("bytes_existing")?,
+            },
+        },
     })
 }

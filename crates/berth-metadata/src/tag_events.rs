@@ -179,21 +179,23 @@ async fn set_off(
 async fn send(tx: &mut AnyConnection, event: &TagEvent, rule: i64, now: i64) -> Result<(), Failure> {
     // A copy that waits already becomes the copy of what the tag names now.
     const INSERT: &str = "INSERT INTO sync_jobs (repository_id, tag, region, region_id, remote_organization, overwrite, \
-         status, operator_id, operator_name, created_at, updated_at, digest, origin) \
+         status, operator_id, operator_name, created_at, updated_at, digest, origin, pushed_at) \
          SELECT s.repository_id, CAST($2 AS TEXT), s.region, r.region_id, s.remote_organization, s.overwrite, 'waiting', \
          COALESCE(CAST($3 AS TEXT), ''), COALESCE(u.name, ''), CAST($4 AS BIGINT), CAST($4 AS BIGINT), \
-         CAST($5 AS TEXT), CAST($6 AS TEXT) FROM sync_rules s JOIN regions r ON r.id = s.region \
+         CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS BIGINT) FROM sync_rules s JOIN regions r ON r.id = s.region \
          LEFT JOIN users u ON u.id = $3 WHERE s.id = $1 \
          ON CONFLICT (repository_id, tag, region, remote_organization) WHERE status = 'waiting' \
          DO UPDATE SET overwrite = excluded.overwrite, digest = excluded.digest, origin = excluded.origin, \
-         updated_at = excluded.updated_at RETURNING id, region";
+         pushed_at = COALESCE(sync_jobs.pushed_at, excluded.pushed_at), updated_at = excluded.updated_at \
+         RETURNING id, region";
     let insert = sqlx::query(INSERT)
         .bind(rule)
         .bind(event.tag.clone())
         .bind(event.user_id.clone())
         .bind(now)
         .bind(event.digest.clone())
-        .bind(event.origin.clone());
+        .bind(event.origin.clone())
+        .bind(event.at);
     let Some(row) = first(tx, insert).await? else {
         return Ok(());
     };

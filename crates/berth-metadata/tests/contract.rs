@@ -65,6 +65,8 @@ mod sharing;
 mod snapshots;
 #[path = "contract/statistics.rs"]
 mod statistics;
+#[path = "contract/syncing.rs"]
+mod syncing;
 #[path = "contract/tags.rs"]
 mod tags;
 #[path = "contract/trigger_runs.rs"]
@@ -262,6 +264,14 @@ contract! {
     policies::a_rule_with_the_same_destination_is_replaced,
     policies::a_copy_that_waits_is_not_queued_twice,
     policies::a_deleted_repository_takes_its_policies_along,
+    syncing::a_copy_runs_waits_goes_on_and_ends,
+    syncing::copies_of_one_tag_to_one_place_follow_one_another,
+    syncing::a_copy_is_cancelled_and_tried_again_by_hand,
+    syncing::a_destination_is_behind_since_its_oldest_push,
+    syncing::what_is_signed_later_queues_its_tags,
+    syncing::a_thousand_ended_copies_are_kept,
+    syncing::what_is_in_a_region_is_remembered,
+    syncing::what_was_found_about_a_region_goes_with_its_address,
     tags::a_page_of_tags_shows_what_they_name,
     tags::tags_are_ordered_and_paged,
     tags::tags_are_searched_without_regard_to_case,

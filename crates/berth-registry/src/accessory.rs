@@ -72,7 +72,7 @@ impl Registry {
         let page = AccessoriesPage {
             repository_id: place.repository_id,
             digest: target.clone(),
-            tags: SUFFIXES.map(|(suffix, _)| format!("{stem}{suffix}")),
+            tags: tags_of(&target),
             offset,
             limit,
         };
@@ -115,6 +115,12 @@ impl Registry {
             .await?;
         Ok(Listed::cut(tags, limit))
     }
+}
+
+/// The tags of cosign's form for what belongs to a digest.
+pub(crate) fn tags_of(digest: &str) -> [String; 3] {
+    let stem = digest.replacen(':', "-", 1);
+    SUFFIXES.map(|(suffix, _)| format!("{stem}{suffix}"))
 }
 
 /// The digest that a tag of cosign's form (`sha256-<hex>.sig`) is about.

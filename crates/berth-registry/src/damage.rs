@@ -193,9 +193,8 @@ impl Watch {
         Ok(Some(named))
     }
 
-    /// Makes a damaged blob whole again from where its bytes can be had without a push; says whether it is whole. This is
-    /// the one place for such sources: the bytes as they lie there, which a store that was away for a while has
-    /// again.
+    /// Makes a damaged blob whole again with the bytes as they lie there, which a store that was away for a while has
+    /// again; says whether it is whole.
     pub(crate) async fn heal(&self, damaged: &Damaged, pace: &mut Pace) -> Result<bool, Error> {
         let read = Reading {
             digest: damaged

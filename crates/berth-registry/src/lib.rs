@@ -94,6 +94,7 @@ pub use berth_metadata::{
     RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun, RunningImage, SyncJob, SyncRule,
     TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };
+pub use berth_metadata::{PausedLane, RegionCheck, SyncCourse, SyncFigures, SyncStanding};
 pub use binned::{BinEntry, BinKind, BinObstacle, BinRestored, BinUsage, BinWanted, BinWish};
 pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
@@ -125,7 +126,7 @@ pub use people::PersonChange;
 pub use project::Project;
 pub use quota::{QuotaUse, QuotasInUse};
 pub use rebuild::{RebuildReport, Rebuilding, rebuild};
-pub use region::{RegionChange, Regions, WantedRegion};
+pub use region::{RegionChange, RegionView, Regions, WantedRegion};
 pub use remote::{LoginChange, RemoteLogin};
 pub use replay::Replayed;
 pub use repository::{
@@ -145,7 +146,7 @@ pub use sharing::{Deadline, ShareView, WantedShare};
 pub use signer::{SERVICE, TokenScope};
 pub use snapshot::{StoredSnapshot, Tally};
 pub use statistics::{CountedDay, Frequency, Measure, Overview, ReportEntry, Statistics, StatisticsOf};
-pub use sync::{Destination, HistoryPage, Synced};
+pub use sync::{Destination, HistoryPage, SyncStatus, SyncSwitches, SyncTags, Synced};
 pub use tag::{
     ExistingTag, Listed, Retag, TagColumn, TagHistoryPage, TagMove, TagOrder, TagPlace, TagRow, TagSearch,
     TagStart, TagView, TagViews, TagsWanted,
@@ -169,6 +170,7 @@ pub struct Registry {
     trail: audit::Trail,
     outbound: Outbound,
     jobs: jobs::Jobs,
+    sync_turns: sync::Turns,
     /// What tells this registry from all others, whichever process answers.
     id: String,
     compiled_rules: immutability::CompiledRules,
@@ -201,6 +203,7 @@ impl Registry {
             trail: audit::Trail::default(),
             jobs: jobs::Jobs::default(),
             compiled_rules: immutability::CompiledRules::default(),
+            sync_turns: sync::Turns::default(),
             process: account::new_id(),
         })
     }

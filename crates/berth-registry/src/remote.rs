@@ -3,7 +3,8 @@
 use berth_metadata::Conflict;
 use http::Uri;
 use http::uri::Authority;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::seal::MasterKey;
 use crate::{Error, Registry};
@@ -14,7 +15,7 @@ const USER_LENGTH_MAX: usize = 256;
 const PASSWORD_LENGTH_MAX: usize = 16 * 1024;
 
 /// What Berth logs in with at a place outside.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct RemoteLogin {
     /// The user's name there.
     username: String,
@@ -76,13 +77,25 @@ impl LoginChange {
             Self::Keep => Ok(before),
             Self::Remove => Ok(None),
             Self::Replace(login) => {
-                let text = zeroize::Zeroizing::new(
+                let text = Zeroizing::new(
                     serde_json::to_vec(login).map_err(|error| Error::internal("writing a login", error))?,
                 );
                 key.seal(context, &text).map(Some)
             }
         }
     }
+}
+
+/// A kept login, to be used.
+pub(crate) fn opened_login(
+    key: &MasterKey,
+    context: &str,
+    sealed: &[u8],
+) -> Result<berth_remote::Login, Error> {
+    let text = key.open(context, sealed)?;
+    let login: RemoteLogin =
+        serde_json::from_slice(&text).map_err(|error| Error::internal("reading a login", error))?;
+    Ok(berth_remote::Login::password(login.username, login.password))
 }
 
 /// An address that requests are sent to, without the `/` at its end: `http` or `https`, a host, perhaps a path.

@@ -163,7 +163,12 @@ impl Scrub<'_, '_> {
     }
 
     async fn heal_one(&mut self, damaged: &Damaged) {
-        match self.registry.damage.heal(damaged, &mut self.pace).await {
+        let healed = match self.registry.damage.heal(damaged, &mut self.pace).await {
+            // Large and seldom.
+            Ok(false) => Box::pin(self.registry.heal_from_regions(damaged)).await,
+            healed => healed,
+        };
+        match healed {
             Ok(true) => self.progress.healed += 1,
             Ok(false) => {}
             Err(error) => self.unread(&damaged.digest, &error),

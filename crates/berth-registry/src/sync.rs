@@ -1,22 +1,34 @@
-//! Synchronisation of images to other regions: the rules for every push, and the copies that somebody asked for. Stores,
-//! checks and queues; copies nothing. Only administrators of the image's account set it.
+//! Synchronisation of images to other regions: the rules for every push, and the copies that somebody asked for. Checks,
+//! stores and queues; the copies are made as jobs. Only administrators of the image's account set it.
 
+mod closure;
 mod copy;
+mod heal;
+mod job;
+mod outcome;
+mod plan;
+mod progress;
+mod records;
+mod turns;
 
 use std::collections::BTreeSet;
 
 use berth_metadata::{
-    Account, Conflict, HistoryOrder, NewSyncJobs, Region, SyncJob, SyncRule, WantedSyncRule,
+    Account, Conflict, HistoryOrder, NewSyncJobs, Region, SyncRule, TagEvent, WantedSyncRule,
 };
 use berth_oci::{OrganizationName, RepositoryName, Tag};
 
 use crate::access::{Action, Caller, Held};
 use crate::clock::now_ms;
+use crate::jobs::JobKind;
 use crate::{Error, Registry};
+
+pub use records::SyncStatus;
+pub(crate) use turns::Turns;
 
 /// Destinations of one image; a list of them is answered whole.
 const RULES_MAX: i64 = 100;
-/// Tags of one request.
+/// Tags of one request, and of one transaction when all are meant.
 const TAGS_MAX: usize = 500;
 
 /// Where an image is sent.
@@ -26,6 +38,26 @@ pub struct Destination {
     pub region: String,
     /// The organisation there that receives it.
     pub organization: OrganizationName,
+}
+
+/// How an image is sent to a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncSwitches {
+    /// Whether pushes are sent by themselves.
+    pub automatic: bool,
+    /// Whether a tag that is there already is replaced.
+    pub overwrite: bool,
+    /// Whether the tags that the image has now are sent, too.
+    pub existing: bool,
+}
+
+/// Which tags are to be copied.
+#[derive(Clone, Copy, Debug)]
+pub enum SyncTags<'a> {
+    /// All that the image has.
+    All,
+    /// These.
+    Named(&'a [Tag]),
 }
 
 /// What of an image's synchronisation somebody looks at, and whose it is.
@@ -51,21 +83,23 @@ pub struct HistoryPage {
 }
 
 impl Registry {
-    /// Sends the image's pushes to a destination from now on, in the place of what was set for it before.
+    /// Sends the image's pushes to a destination from now on, in the place of what was set for it before; what it has
+    /// now only if that is asked for.
     pub async fn put_sync_rule(
         &self,
         caller: &Caller,
         name: &RepositoryName,
         destination: &Destination,
-        (automatic, overwrite): (bool, bool),
+        switches: SyncSwitches,
     ) -> Result<(), Error> {
         let held = self.require_sync(caller, name).await?;
+        let region = self.destination(&held, destination).await?;
         let rule = WantedSyncRule {
             repository_id: held.id,
-            region: self.destination(&held, destination).await?.id,
+            region: region.id,
             remote_organization: destination.organization.to_string(),
-            automatic,
-            overwrite,
+            automatic: switches.automatic,
+            overwrite: switches.overwrite,
             now: now_ms(),
         };
         let stored = self.metadata.put_sync_rule(rule, RULES_MAX).await;
@@ -76,7 +110,13 @@ impl Registry {
             // The region went in the middle of this: the same request says so.
             berth_metadata::Error::Conflict(Conflict::Changed) => Error::Unavailable,
             other => other.into(),
-        })
+        })?;
+        if switches.existing {
+            let place = (&region, destination.organization.as_str());
+            let jobs = new_jobs(caller, &held, place, switches.overwrite);
+            self.sync_all(jobs).await?;
+        }
+        Ok(())
     }
 
     /// Where the image's pushes are sent, for those with a right on it.
@@ -129,42 +169,53 @@ impl Registry {
         caller: &Caller,
         name: &RepositoryName,
         destination: &Destination,
-        tags: &[Tag],
-        overwrite: bool,
+        (tags, overwrite): (SyncTags<'_>, bool),
     ) -> Result<Vec<String>, Error> {
         let held = self.require_sync(caller, name).await?;
-        let distinct: BTreeSet<&str> = tags.iter().map(Tag::as_str).collect();
-        if !(1..=TAGS_MAX).contains(&distinct.len()) {
+        let distinct: BTreeSet<&str> = match tags {
+            SyncTags::All => BTreeSet::new(),
+            SyncTags::Named(tags) => tags.iter().map(Tag::as_str).collect(),
+        };
+        if matches!(tags, SyncTags::Named(_)) && !(1..=TAGS_MAX).contains(&distinct.len()) {
             return Err(Error::Invalid(format!("imageTag names 1 to {TAGS_MAX} tags")));
         }
         let region = self.destination(&held, destination).await?;
-        let new = NewSyncJobs {
-            repository_id: held.id,
+        let place = (&region, destination.organization.as_str());
+        let jobs = new_jobs(caller, &held, place, overwrite);
+        if matches!(tags, SyncTags::All) {
+            self.sync_all(jobs).await?;
+            return Ok(Vec::new());
+        }
+        let missing = self.metadata.create_sync_jobs(NewSyncJobs {
             tags: distinct.into_iter().map(str::to_owned).collect(),
-            region: region.id,
-            region_id: region.region_id,
-            remote_organization: destination.organization.to_string(),
-            overwrite,
-            operator_id: caller.user_id().unwrap_or_default().to_owned(),
-            operator_name: caller.user_name().to_owned(),
-            now: now_ms(),
-        };
-        Ok(self.metadata.create_sync_jobs(new).await?)
+            ..jobs
+        });
+        let missing = missing.await?;
+        self.jobs.queued(JobKind::Sync);
+        Ok(missing)
     }
 
-    /// A page of the copies of the image's tags, for those with a right on it.
-    pub async fn sync_jobs(
-        &self,
-        caller: &Caller,
-        name: &RepositoryName,
-        page: HistoryPage,
-    ) -> Result<Synced<SyncJob>, Error> {
-        let held = self.require_held(caller, Action::ReadRights, name).await?;
-        let listed = self
-            .metadata
-            .list_sync_jobs(held.id, page.order, page.offset, page.limit);
-        let (rows, total) = listed.await?;
-        self.synced(held, rows, total).await
+    /// Queues copies of all tags that the image has.
+    async fn sync_all(&self, jobs: NewSyncJobs) -> Result<(), Error> {
+        let mut last: Option<String> = None;
+        loop {
+            let page = i64::try_from(TAGS_MAX).expect("a small number");
+            let tags = self.metadata.list_tags(jobs.repository_id, last.as_deref(), page);
+            let tags = tags.await?;
+            let Some(end) = tags.last() else { break };
+            last = Some(end.clone());
+            let jobs = NewSyncJobs { tags, ..jobs.clone() };
+            self.metadata.create_sync_jobs(jobs).await?;
+            self.jobs.queued(JobKind::Sync);
+        }
+        Ok(())
+    }
+
+    /// The automatic rules of a repository, which send a tag that moved elsewhere.
+    pub(crate) async fn sync_rules_for(&self, event: &TagEvent) -> Result<Vec<i64>, Error> {
+        let rules = self.metadata.list_sync_rules(event.repository_id).await?;
+        let automatic = rules.into_iter().filter(|rule| rule.automatic);
+        Ok(automatic.map(|rule| rule.id).collect())
     }
 
     /// The repository, if the caller administers the account that it belongs to.
@@ -194,5 +245,25 @@ impl Registry {
     async fn synced<T>(&self, held: Held, rows: Vec<T>, total: i64) -> Result<Synced<T>, Error> {
         let account = self.account_by_id(&held.account_id).await?;
         Ok(Synced { account, rows, total })
+    }
+}
+
+/// Copies to queue, of no tag yet.
+fn new_jobs(
+    caller: &Caller,
+    held: &Held,
+    (region, organization): (&Region, &str),
+    overwrite: bool,
+) -> NewSyncJobs {
+    NewSyncJobs {
+        repository_id: held.id,
+        tags: Vec::new(),
+        region: region.id,
+        region_id: region.region_id.clone(),
+        remote_organization: organization.to_owned(),
+        overwrite,
+        operator_id: caller.user_id().unwrap_or_default().to_owned(),
+        operator_name: caller.user_name().to_owned(),
+        now: now_ms(),
     }
 }

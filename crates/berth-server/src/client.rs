@@ -19,6 +19,7 @@ mod options;
 mod organizations;
 mod people;
 mod profile;
+mod regions;
 mod retentions;
 mod search;
 mod server;
@@ -77,6 +78,8 @@ pub(crate) enum Verb {
     Retention(Group<retentions::Verb>),
     /// Tags that neither move nor go
     Immutable(Group<immutability::Verb>),
+    /// Other regions, which images are sent to
+    Region(Group<regions::Verb>),
     /// Copies of images in other regions
     Sync(Group<syncs::Verb>),
     /// Long work of the registry itself, for those who run it
@@ -156,6 +159,7 @@ impl Verb {
             Self::Cluster(group) => &group.options,
             Self::Retention(group) => &group.options,
             Self::Immutable(group) => &group.options,
+            Self::Region(group) => &group.options,
             Self::Sync(group) => &group.options,
             Self::Maintenance(group) => &group.options,
             Self::Key(group) => &group.options,
@@ -185,6 +189,7 @@ impl Verb {
             Self::Cluster(group) => clusters::run(&options.server()?, group.verb).await,
             Self::Retention(group) => retentions::run(&options.server()?, group.verb).await,
             Self::Immutable(group) => immutability::run(&options.server()?, group.verb).await,
+            Self::Region(group) => regions::run(&options.server()?, group.verb).await,
             Self::Sync(group) => syncs::run(&options.server()?, group.verb).await,
             Self::Maintenance(group) => maintenance::run(&options.server()?, group.verb).await,
             Self::Key(group) => keys::run(&options.server()?, group.verb).await,

@@ -28,6 +28,7 @@ mod shared_repositories;
 mod shares;
 mod statistics;
 mod sync;
+mod sync_copies;
 mod tags;
 mod triggers;
 mod versions;
@@ -56,6 +57,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(search::routes())
         .merge(secrets::routes())
         .merge(sync::routes())
+        .merge(sync_copies::routes())
         .merge(triggers::routes())
         .merge(webhooks::routes())
         .merge(retentions::routes())

@@ -12,6 +12,7 @@ mod matrix;
 mod oras;
 mod podman;
 mod refusals;
+mod regions;
 mod replicas;
 mod restart;
 mod sdk;

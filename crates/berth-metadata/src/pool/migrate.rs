@@ -56,6 +56,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0030_trigger_runs",
     "0031_webhooks",
     "0028_retention",
+    "0032_sync",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

@@ -35,6 +35,8 @@ pub(crate) fn region(account_id: &str, region_id: &str) -> Region {
         region_id: region_id.to_owned(),
         registry_url: "https://registry.example".to_owned(),
         login_encrypted: None,
+        certificate_authority: String::new(),
+        check: None,
         created_at: 5,
         updated_at: 5,
     }

@@ -81,12 +81,8 @@ impl<'a> Pushing<'a> {
             .session
             .clone()
             .filter(|session| self.is_usable(session));
-        let mut stand = match kept {
-            // Fresh from a mount that came to nothing.
-            Some(session) if session.offset == 0 => Stand::At(session),
-            Some(session) => Stand::Unsure(session),
-            None => Stand::Nowhere,
-        };
+        // One that nothing was sent to, as far as is known, may have taken bytes before its process ended.
+        let mut stand = kept.map_or(Stand::Nowhere, Stand::Unsure);
         loop {
             match self.advance(&stand).await {
                 Ok(None) => return Ok(()),

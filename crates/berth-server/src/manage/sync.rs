@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
 use berth_oci::Tag;
-use berth_registry::{Destination, Error, HistoryOrder, HistoryPage};
+use berth_registry::{Destination, Error, HistoryOrder, HistoryPage, SyncSwitches, SyncTags};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -40,6 +40,9 @@ struct CreateSyncRepo {
     /// Whether a tag that is there already is replaced.
     #[serde(default, rename = "override")]
     overwrite: bool,
+    /// Whether the tags that the image has now are sent, too. None of SWR's.
+    #[serde(default)]
+    sync_existing: bool,
 }
 
 /// Where the pushes of an image are to be sent no longer.
@@ -56,9 +59,12 @@ struct DeleteSyncRepo {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SyncImages {
-    /// 1 to 500 tags.
-    #[schema(min_items = 1, max_items = 500)]
+    /// 1 to 500 tags; none with `allTags`.
+    #[schema(max_items = 500)]
     image_tag: Vec<String>,
+    /// Whether all tags of the image are copied. None of SWR's.
+    #[serde(default)]
+    all_tags: bool,
     /// A registered region other than this one.
     remote_region_id: String,
     /// The organization there.
@@ -115,7 +121,7 @@ struct SyncJob {
 /// Send every push of an image to another region
 ///
 /// For administrators of the account that the image belongs to. Set again for the same destination, it replaces what was
-/// set before. This version of Berth keeps the rule and sends nothing yet.
+/// set before. What the image has already is sent only with `syncExisting`.
 #[utoipa::path(post, path = "/v2/manage/namespaces/{namespace}/repos/{repository}/sync_repo",
     operation_id = "create_image_sync_repo", tag = "sync", params(InRepository), request_body = CreateSyncRepo,
     responses((status = 200, body = Nothing), (status = 404, body = RefusalBody)))]
@@ -126,8 +132,13 @@ async fn create(
 ) -> Result<Json<Nothing>, Refused> {
     let (name, sent) = (place.name()?, call.json::<CreateSyncRepo>()?);
     let to = destination(sent.remote_region_id, &sent.remote_namespace)?;
+    let switches = SyncSwitches {
+        automatic: sent.sync_auto,
+        overwrite: sent.overwrite,
+        existing: sent.sync_existing,
+    };
     app.registry
-        .put_sync_rule(&call.caller, &name, &to, (sent.sync_auto, sent.overwrite))
+        .put_sync_rule(&call.caller, &name, &to, switches)
         .await
         .map_err(refused)?;
     Ok(Json(Nothing {}))
@@ -182,8 +193,7 @@ async fn delete(
 /// Copy tags of an image to another region
 ///
 /// For administrators of the account that the image belongs to. Each copy is queued, once while it waits, and answers to
-/// `show_sync_job`; the answer names the tags that the image does not have. This version of Berth queues copies and makes
-/// none yet: they stay `waiting`.
+/// `show_sync_job`; the answer names the tags that the image does not have. `list_sync_copies` tells how each goes.
 #[utoipa::path(post, path = "/v2/manage/namespaces/{namespace}/repos/{repository}/sync_images",
     operation_id = "create_manual_image_sync_repo", tag = "sync", params(InRepository), request_body = SyncImages,
     responses(
@@ -199,9 +209,19 @@ async fn copy(
     let to = destination(sent.remote_region_id, &sent.remote_namespace)?;
     let tags = sent.image_tag.iter().map(|tag| names::tag(tag));
     let tags = tags.collect::<Result<Vec<Tag>, _>>()?;
+    let wanted = match (sent.all_tags, tags.is_empty()) {
+        (true, true) => SyncTags::All,
+        (true, false) => {
+            return Err(Refused::invalid(
+                "4000014",
+                "imageTag is empty when allTags is true",
+            ));
+        }
+        (false, _) => SyncTags::Named(&tags),
+    };
     let queued = app
         .registry
-        .sync_tags(&call.caller, &name, &to, &tags, sent.overwrite);
+        .sync_tags(&call.caller, &name, &to, (wanted, sent.overwrite));
     Ok(Json(queued.await.map_err(refused)?))
 }
 

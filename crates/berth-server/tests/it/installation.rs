@@ -136,7 +136,8 @@ impl Installation {
         (target, body): (&str, &str),
     ) -> Answer {
         let keys = (access_key_id, secret_key);
-        let mut headers = signature_over(self.server.address, keys, signed, &method, (target, body));
+        let now = OffsetDateTime::now_utc();
+        let mut headers = signature_at(now, self.server.address, keys, (signed, &method), (target, body));
         for (name, value) in unsigned {
             headers.insert(*name, HeaderValue::from_str(value).unwrap());
         }
@@ -151,19 +152,36 @@ pub(crate) fn signature(
     method: &Method,
     at: (&str, &str),
 ) -> HeaderMap {
-    signature_over(address, keys, &[], method, at)
+    signature_ahead(std::time::Duration::ZERO, address, keys, method, at)
 }
 
-/// The same with more headers, which the signature covers.
-fn signature_over(
+/// The same by a clock that is so far ahead.
+pub(crate) fn signature_ahead(
+    ahead: std::time::Duration,
+    address: SocketAddr,
+    keys: (&str, &str),
+    method: &Method,
+    at: (&str, &str),
+) -> HeaderMap {
+    signature_at(
+        OffsetDateTime::now_utc() + ahead,
+        address,
+        keys,
+        (&[], method),
+        at,
+    )
+}
+
+/// The same at a time, with more headers, which the signature covers.
+fn signature_at(
+    now: OffsetDateTime,
     address: SocketAddr,
     (access_key_id, secret_key): (&str, &str),
-    more: &[Header<'_>],
-    method: &Method,
+    (more, method): (&[Header<'_>], &Method),
     (target, body): (&str, &str),
 ) -> HeaderMap {
     let format = format_description!("[year][month][day]T[hour][minute][second]Z");
-    let date = OffsetDateTime::now_utc().format(&format).unwrap();
+    let date = now.format(&format).unwrap();
     let mut headers = HeaderMap::new();
     let host = address.to_string();
     for (name, value) in [("x-sdk-date", date.as_str()), ("host", &host)]

@@ -25,6 +25,7 @@ mod restart;
 mod scaled;
 mod serve;
 mod stores;
+mod syncing;
 mod token;
 mod webhooks;
 mod world;

@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use crate::berth::{Place, Server};
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::installation::{ACCESS_KEY_ID, Answer, LOGIN_KEY, VARIABLES, basic, signature};
+use crate::installation::{ACCESS_KEY_ID, Answer, LOGIN_KEY, VARIABLES, basic, signature_ahead};
 use crate::stores::Stores;
 
 /// The account and its organization.
@@ -29,6 +29,8 @@ pub(crate) struct World {
     server: Option<Server>,
     flags: Vec<String>,
     clock: Option<Clock>,
+    /// Seconds that the clock is ahead.
+    ahead: std::sync::atomic::AtomicU64,
     pub(crate) place: Place,
     stores: Stores,
     /// The rows, for what no request makes yet.
@@ -90,6 +92,7 @@ impl World {
         Self {
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             clock,
+            ahead: std::sync::atomic::AtomicU64::new(0),
             server: Some(server),
             place,
             metadata: Metadata::open(&stores.database).await.unwrap(),
@@ -107,6 +110,12 @@ impl World {
     pub(crate) fn move_clock(&self, ahead: Duration) {
         let clock = self.clock.as_ref().expect("started with a clock");
         clock.set(ahead.as_secs());
+        self.ahead
+            .store(ahead.as_secs(), std::sync::atomic::Ordering::SeqCst);
+    }
+
+    fn ahead(&self) -> Duration {
+        Duration::from_secs(self.ahead.load(std::sync::atomic::Ordering::SeqCst))
     }
 
     /// Ends the server as an operator does, and starts it again; clients made before find it no more.
@@ -167,7 +176,7 @@ impl World {
         method: Method,
         (target, body): (&str, &str),
     ) -> Answer {
-        let headers = signature(self.address(), keys, &method, (target, body));
+        let headers = signature_ahead(self.ahead(), self.address(), keys, &method, (target, body));
         let request = self
             .admin
             .http

@@ -182,13 +182,14 @@ async fn triggers_and_clusters_are_deleted_in_that_order() {
 async fn an_image_is_sent_to_a_registered_region() {
     let (_world, desk) = desk_with_an_image().await;
     let region = [
-        "sync",
-        "add-region",
+        "region",
+        "add",
         "east-1",
-        "https://hub.east-1.example",
+        "http://127.0.0.1:1",
         "--user",
         "robot",
         "--secret-stdin",
+        "--unchecked",
     ];
     let added = desk.run_with(&region, &[], "hush hush");
     assert!(
@@ -196,7 +197,7 @@ async fn an_image_is_sent_to_a_registered_region() {
         "{}",
         added.err
     );
-    let regions = desk.json(&["sync", "regions"]);
+    let regions = desk.json(&["region", "list"]);
     assert!(
         regions
             .as_array()
@@ -218,11 +219,24 @@ async fn an_image_is_sent_to_a_registered_region() {
     );
     let jobs = desk.json(&["sync", "jobs", "team/app"]);
     assert_eq!((&jobs[0]["tag"], &jobs[0]["by"]), (&json!("v1"), &json!("admin")));
+    let copy = jobs[0]["id"].to_string();
+    let cancelled = desk.json(&["sync", "cancel", "team/app", &copy]);
+    assert_eq!(cancelled["status"], "cancel");
+    desk.fails(&["sync", "cancel", "team/app", &copy], 6);
+    desk.fails(&["sync", "show", "team/app", &copy, "--follow"], 1);
+    let again = desk.json(&["sync", "retry", "team/app", &copy]);
+    assert_eq!(again["id"], jobs[0]["id"]);
+    desk.fails(&["sync", "show", "team/app", "999999"], 5);
+    let status = desk.json(&["sync", "status", "team/app"]);
+    assert_eq!(
+        (&status[0]["region"], &status[0]["automatic"]),
+        (&json!("east-1"), &json!(true))
+    );
     desk.fails(&["sync", "create", "team/app", "nowhere", "team"], 7);
     desk.fails(&["sync", "delete", "team/app", "east-1", "team"], 1);
     desk.json(&["sync", "delete", "team/app", "east-1", "team", "--yes"]);
     assert_eq!(desk.json(&["sync", "list", "team/app"]), json!([]));
-    desk.json(&["sync", "remove-region", "east-1", "--yes"]);
+    desk.json(&["region", "delete", "east-1", "--yes"]);
     desk.misuses(&["sync", "run", "team/app", "east-1", "team"]);
     desk.misuses(&["sync", "create", "team/app", "east-1", "Team"]);
 }
@@ -282,4 +296,24 @@ async fn a_webhook_is_set_up_tested_and_asked_for_again() {
     desk.fails(&["webhook", "create", "team/app", "bad", "http://127.0.0.1/"], 7);
     let sent = desk.json(&["webhook", "ping", "team/app", "ci"]);
     assert_eq!(sent["delivered"], json!(false));
+}
+
+#[tokio::test]
+async fn a_region_is_looked_at_and_changed() {
+    let (_world, desk) = desk_with_an_image().await;
+    desk.json(&["region", "add", "east-1", "http://127.0.0.1:1", "--unchecked"]);
+    // This registry may not reach that address, and says so.
+    desk.fails(&["region", "check", "east-1"], 1);
+    let shown = desk.json(&["region", "show", "east-1"]);
+    assert_eq!(shown["usable"], json!(false));
+    let kept = desk.json(&[
+        "region",
+        "update",
+        "east-1",
+        "--url",
+        "http://127.0.0.1:1/",
+        "--unchecked",
+    ]);
+    assert_eq!(kept["region"], "east-1");
+    desk.fails(&["region", "add", "west", "http://127.0.0.1:1"], 7);
 }

@@ -164,7 +164,7 @@ async fn the_gates_tell_the_truth() {
         "enable_hss_service": false,
         "enable_image_scan": false,
         "enable_sm3": false,
-        "enable_image_sync": false,
+        "enable_image_sync": true,
         "enable_cci_service": false,
         "enable_image_label": false,
         "enable_pipeline": false,

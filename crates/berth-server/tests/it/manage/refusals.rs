@@ -50,7 +50,7 @@ fn missing(operation: &Operation) -> String {
             // Who may delete nothing there is not told whether it is there.
             ("delete_repo_tag", "namespace") => "group",
             ("delete_repo_tag", "repository") => "app",
-            (_, "retention_id" | "run_id" | "entry_id" | "rule_id" | "delivery_id") => "999999",
+            (_, "retention_id" | "run_id" | "entry_id" | "rule_id" | "delivery_id" | "copy_id") => "999999",
             (_, "user_id" | "group_id" | "domain_id" | "project_id" | "role_id") => NOBODY,
             _ => "missing",
         };

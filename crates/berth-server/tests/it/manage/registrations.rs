@@ -20,7 +20,10 @@ fn cluster(id: &str, name: &str) -> Value {
 }
 
 fn region(id: &str) -> Value {
-    json!({ "regionID": id, "registryURL": "https://east.example", "username": "mary", "password": "very-secret" })
+    json!({
+        "regionID": id, "registryURL": "https://east.example", "username": "mary", "password": "very-secret",
+        "unchecked": true,
+    })
 }
 
 fn mirror(name: &str) -> Value {
@@ -94,17 +97,27 @@ async fn a_cluster_is_registered_changed_and_forgotten() {
 async fn a_region_is_registered_changed_and_forgotten() {
     let team = Team::start().await;
     let created = team.does(Method::POST, REGIONS, &region("east"), 201).await;
-    let shown = json!({ "regionID": "east", "registryURL": "https://east.example", "has_login": true });
+    let shown = json!({
+        "regionID": "east", "registryURL": "https://east.example", "has_login": true, "certificate_authority": "",
+        "usable": null, "finding": null, "checked_at": null, "registry_id": "",
+    });
     assert_eq!(created, with_times_of(shown, &created));
     let one = format!("{REGIONS}/east");
-    assert_eq!(team.does(Method::GET, &one, &Value::Null, 200).await, created);
-    let no_login = json!({ "username": "", "password": "" });
+    let mut found = team.does(Method::GET, &one, &Value::Null, 200).await;
+    let nothing_sent = json!({
+        "waiting": 0, "running": 0, "failed": 0, "behindSeconds": null, "lastArrivalAt": null, "pausedUntil": null,
+        "pausedBecause": "",
+    });
+    assert_eq!(found["sync"].take(), nothing_sent);
+    found.as_object_mut().unwrap().remove("sync");
+    assert_eq!(found, created);
+    let no_login = json!({ "username": "", "password": "", "unchecked": true });
     let changed = team.does(Method::PATCH, &one, &no_login, 200).await;
     assert_eq!(
         (&changed["has_login"], &changed["registryURL"]),
         (&json!(false), &json!("https://east.example"))
     );
-    let moved = json!({ "registryURL": "https://other.example" });
+    let moved = json!({ "registryURL": "https://other.example", "unchecked": true });
     team.does(Method::PATCH, &one, &moved, 200).await;
     let sync_repo = format!("{IMAGE}/sync_repo");
     let rule = json!({ "remoteRegionId": "east", "remoteNamespace": "there" });

@@ -22,6 +22,8 @@ pub(super) struct World {
     retention: String,
     /// A rule of the image about immutable tags.
     rule: String,
+    /// A copy that was cancelled while another one of its tag waits.
+    copy: String,
     /// An entry of the bin whose tag names something else now.
     entry: String,
     /// The access key of a user who may use the console only.
@@ -49,6 +51,7 @@ impl World {
             key: String::new(),
             retention: String::new(),
             rule: String::new(),
+            copy: String::new(),
             entry: String::new(),
             robot: (String::new(), String::new()),
             sent: Cell::new(0),
@@ -78,6 +81,7 @@ impl World {
         ] {
             world.make(id).await;
         }
+        world.copy_twice().await;
         world.retention = world.make("create_retention").await["id"].to_string();
         world.rule = world.make("create_repo_immutability").await["id"].to_string();
         world.make("create_namespace_immutability").await;
@@ -134,6 +138,33 @@ impl World {
         self.entry = bin.json()["entries"][0]["id"].to_string();
     }
 
+    /// Cancels a copy, and queues the same again: it waits, because nothing may be sent to that region.
+    async fn copy_twice(&mut self) {
+        self.make("create_manual_image_sync_repo").await;
+        let image = "/v2/manage/namespaces/group/repos/app";
+        while self.region().await["sync"]["pausedUntil"].is_null() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        let copies = format!("{image}/sync_copies");
+        let listed = self.installation.signed(Method::GET, &copies, "").await.json();
+        self.copy = listed[0]["id"].to_string();
+        let cancel = format!("{image}/sync_copies/{}/cancel", self.copy);
+        self.post(&cancel, &Value::Null).await;
+        self.make("create_manual_image_sync_repo").await;
+    }
+
+    async fn region(&self) -> Value {
+        // A request that comes twice in a second is a replay.
+        self.sent.set(self.sent.get() + 1);
+        let number = self.sent.get().to_string();
+        let signed = [("x-number", number.as_str())];
+        let at = ("/v2/manage/regions/east", "");
+        let asked =
+            self.installation
+                .signed_beside(ACCESS_KEY_ID, SECRET_KEY, (&signed, &[]), Method::GET, at);
+        asked.await.json()
+    }
+
     async fn push(&self, tag: &str, manifest: &str) {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, INDEX_TYPE.parse().unwrap());
@@ -184,6 +215,7 @@ impl World {
             "trigger" => "roll-out",
             "retention_id" => &self.retention,
             "rule_id" => &self.rule,
+            "copy_id" => &self.copy,
             "entry_id" => &self.entry,
             "resource_type" => "store",
             "frequency" => "daily",
