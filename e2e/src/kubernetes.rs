@@ -101,7 +101,7 @@ impl Kubernetes {
     }
 
     fn await_ready(&mut self) {
-        let (curl, target) = (&self.curl, format!("{}/readyz", self.url()));
+        let (curl, target) = (&self.curl, format!("{}/api/v1/namespaces/default", self.url()));
         let header = format!("Authorization: Bearer {ADMIN_TOKEN}");
         self.server.wait_until(|| {
             curl.run(&["--insecure", "--fail", "-H", &header, &target])
