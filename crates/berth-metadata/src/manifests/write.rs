@@ -13,7 +13,7 @@ use crate::pool::Failure;
 use crate::references::{set_idle, set_used, unreference};
 use crate::repository_lock::{self, Counts};
 use crate::sql::{self, change, first};
-use crate::sync_jobs::follow;
+use crate::sync_jobs::follow::{self, Referring};
 use crate::tags;
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeSet, HashSet};
@@ -45,7 +45,14 @@ pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<Put
         counts.tags += i64::from(named.is_none());
     }
     if let (Some(subject), true, true) = (&put.subject, held.is_some(), touched.is_awaited) {
-        follow::queue_for_subject(tx, put, subject).await?;
+        let referring = Referring {
+            repository_id: put.repository_id,
+            subject,
+            user_id: put.user_id.as_deref(),
+            origin: &put.origin,
+            now: put.now,
+        };
+        follow::queue_for_subject(tx, &referring).await?;
     }
     counts.save(tx, put.repository_id).await?;
     byte_quotas::charge(tx, put.repository_id, Change::used(held.unwrap_or(0))).await?;

@@ -2,7 +2,6 @@
 //! those, in the transaction that stores it.
 
 use crate::jobs;
-use crate::manifests::PutManifest;
 use crate::pool::Failure;
 use crate::sql::{first, lists, made, markers};
 use crate::tag_events::sync_job;
@@ -14,12 +13,22 @@ const REACHED_MAX: usize = 64;
 /// Tags that are sent because of one manifest.
 const TAGS_MAX: usize = 100;
 
+/// A new manifest that refers to another.
+pub(crate) struct Referring<'a> {
+    /// The repository that both are in.
+    pub(crate) repository_id: i64,
+    /// The digest that it refers to.
+    pub(crate) subject: &'a str,
+    /// Who pushed it.
+    pub(crate) user_id: Option<&'a str>,
+    /// The ids of the registries that it came through, by commas.
+    pub(crate) origin: &'a str,
+    /// Milliseconds since the epoch.
+    pub(crate) now: i64,
+}
+
 /// Queues copies, by the repository's automatic rules, of the tags whose images a new manifest belongs to.
-pub(crate) async fn queue_for_subject(
-    tx: &mut AnyConnection,
-    put: &PutManifest,
-    subject: &str,
-) -> Result<(), Failure> {
+pub(crate) async fn queue_for_subject(tx: &mut AnyConnection, put: &Referring<'_>) -> Result<(), Failure> {
     const RULES: &str = "SELECT id FROM sync_rules WHERE repository_id = $1 AND automatic = 1";
     let rules = sqlx::query(RULES)
         .bind(put.repository_id)
@@ -28,7 +37,7 @@ pub(crate) async fn queue_for_subject(
     if rules.is_empty() {
         return Ok(());
     }
-    let reached = reached(tx, put.repository_id, subject).await?;
+    let reached = reached(tx, put.repository_id, put.subject).await?;
     for (tag, digest) in tags(tx, put.repository_id, &reached).await? {
         for rule in &rules {
             queue(tx, put, rule.try_get(0)?, (&tag, &digest)).await?;
@@ -81,7 +90,7 @@ async fn tags(
 
 async fn queue(
     tx: &mut AnyConnection,
-    put: &PutManifest,
+    put: &Referring<'_>,
     rule: i64,
     (tag, digest): (&str, &str),
 ) -> Result<(), Failure> {
@@ -99,10 +108,10 @@ async fn queue(
     let insert = sqlx::query(INSERT)
         .bind(rule)
         .bind(tag.to_owned())
-        .bind(put.user_id.clone())
+        .bind(put.user_id.map(str::to_owned))
         .bind(put.now)
         .bind(digest.to_owned())
-        .bind(put.origin.clone());
+        .bind(put.origin.to_owned());
     let Some(row) = first(tx, insert).await? else {
         return Ok(());
     };
