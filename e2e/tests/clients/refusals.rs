@@ -201,7 +201,7 @@ fn an_immutable_tag_stays_and_the_pusher_is_told_which_rule_keeps_it() {
             _ => "on organization 'team' ('*') protects it since".to_owned(),
         };
         peer.push(&other, &image).refused(&shown);
-        let new = server.image(&format!("team/sample:by-{}", peer.name()));
+        let new = server.image(&format!("team/by-{}:{TAG}", peer.name()));
         peer.push(&other, &new).ok();
     }
     assert_eq!(client.ok(&["digest", &image]), named);
