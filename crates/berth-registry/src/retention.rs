@@ -2,13 +2,14 @@
 //! them; `judge` says what goes, `run` deletes it.
 
 mod facts;
+mod fate;
 mod judge;
 mod organization;
 mod preview;
 mod rule;
 mod run;
 
-pub use judge::{Fate, KeptBecause};
+pub use fate::{Fate, KeptBecause};
 pub use organization::{OrganizationRetention, WantedOrganizationRetention};
 pub use preview::{
     FateWanted, ImagePreview, OrganizationPreview, PreviewPage, PreviewedTag, RetentionPreview, Totals,
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::jobs::JobKind;
+use crate::tag::Listed;
 use crate::tag_pattern::TagPattern;
 use crate::trigger::one_of;
 use crate::{Error, Registry};
@@ -195,6 +197,22 @@ impl Registry {
         let held = self.require_held(caller, Action::ReadRights, name).await?;
         let (lines, total) = self.metadata.retention_log(held.id, offset, limit).await?;
         Ok(RetentionLog { lines, total })
+    }
+
+    /// A page of what retentions deleted from an image, by key: the lines before the one of id `before`, for those with a right
+    /// on it.
+    pub async fn retention_deletions(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        (before, limit): (Option<i64>, u32),
+    ) -> Result<Listed<RetentionLogRow>, Error> {
+        let held = self.require_held(caller, Action::ReadRights, name).await?;
+        let lines = self
+            .metadata
+            .retention_log_before(held.id, before, i64::from(limit) + 1)
+            .await?;
+        Ok(Listed::cut(lines, limit))
     }
 
     async fn retention_of(&self, repository_id: i64, id: i64) -> Result<RetentionRow, Error> {

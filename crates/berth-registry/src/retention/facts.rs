@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use berth_metadata::{Guard, JudgedPlace, JudgedTag, RunningImage};
 use berth_oci::RepositoryName;
 
-use super::judge::{Facts, Fate, Running, judge};
+use super::fate::Fate;
+use super::judge::{Facts, Running, judge};
 use super::rule::{Rule, is_for_image};
 use crate::accessory;
 use crate::clock::now_ms;

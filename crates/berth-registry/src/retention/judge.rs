@@ -5,12 +5,11 @@ use std::collections::HashMap;
 
 use berth_metadata::{JudgedTag, ManifestLink};
 
+use super::fate::{Fate, KeptBecause, cut};
 use super::rule::{Keeps, Rule};
 use crate::accessory;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
-/// As long as a reason is.
-const REASON_CHARS_MAX: usize = 300;
 
 /// All that a judgement needs of an image.
 #[derive(Clone, Debug, Default)]
@@ -40,76 +39,6 @@ pub(crate) struct Running {
     pub(crate) digest: Option<String>,
     /// Where, for people.
     pub(crate) place: String,
-}
-
-/// Why a tag stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum KeptBecause {
-    /// No rule is for it.
-    NoRule,
-    /// A rule keeps it.
-    Rule,
-    /// It is exempt.
-    Exempt,
-    /// A workload runs it.
-    Running,
-    /// It is immutable.
-    Immutable,
-    /// An index that stays lists what it names.
-    Index,
-    /// A signature, or another artifact, refers to what it names.
-    Signature,
-    /// It is the signature, or another artifact, of a manifest that stays.
-    Subject,
-}
-
-impl KeptBecause {
-    /// Its name in the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NoRule => "no_rule",
-            Self::Rule => "rule",
-            Self::Exempt => "exempt",
-            Self::Running => "running",
-            Self::Immutable => "immutable",
-            Self::Index => "index",
-            Self::Signature => "signature",
-            Self::Subject => "subject",
-        }
-    }
-}
-
-/// What becomes of a tag.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It goes.
-    Goes {
-        /// The first of the rules that let it go.
-        rule: usize,
-        /// Why, for people.
-        reason: String,
-    },
-    /// It stays.
-    Kept {
-        /// Why.
-        because: KeptBecause,
-        /// More of that, for people.
-        reason: String,
-    },
-}
-
-impl Fate {
-    /// Whether the tag goes.
-    pub fn goes(&self) -> bool {
-        matches!(self, Self::Goes { .. })
-    }
-
-    fn kept(because: KeptBecause, mut reason: String) -> Self {
-        if let Some((end, _)) = reason.char_indices().nth(REASON_CHARS_MAX) {
-            reason.truncate(end);
-        }
-        Self::Kept { because, reason }
-    }
 }
 
 /// What becomes of each of the tags at a time, in their order.
@@ -404,11 +333,10 @@ fn conclude(says: Vec<Said>) -> Fate {
         return Fate::kept(KeptBecause::NoRule, String::new());
     }
     goes.dedup();
-    let mut reason = goes.join("; ");
-    if let Some((end, _)) = reason.char_indices().nth(REASON_CHARS_MAX) {
-        reason.truncate(end);
+    Fate::Goes {
+        rule,
+        reason: cut(goes.join("; ")),
     }
-    Fate::Goes { rule, reason }
 }
 
 impl Rule {

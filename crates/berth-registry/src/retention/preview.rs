@@ -7,7 +7,7 @@ use berth_metadata::{Deleted, JudgedPlace, JudgedTag};
 use berth_oci::{OrganizationName, RepositoryName};
 
 use super::facts::Ruling;
-use super::judge::{Fate, KeptBecause};
+use super::fate::{Fate, KeptBecause};
 use super::organization::WantedOrganizationRetention;
 use super::rule::Rule;
 use super::run::kept;

@@ -12,7 +12,7 @@ use berth_metadata::{
 use berth_oci::RepositoryName;
 
 use super::facts::{Judged, Ruling};
-use super::judge::{Fate, KeptBecause};
+use super::fate::{Fate, KeptBecause};
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::jobs::{JobEnd, JobKind};

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use berth_registry::{
-    AccessKeyPair, FirstStart, IdentitySettings, Limits, Opening, OutboundRules, S3Settings, Storage,
-    Upgrade, Upkeep,
+    AccessKeyPair, FirstStart, IdentitySettings, Limits, Opening, OutboundRules, RetentionLimits, S3Settings,
+    Storage, Upgrade, Upkeep,
 };
 
 use super::settings::{MissingReferences, Settings};
@@ -119,6 +119,11 @@ impl Settings {
             },
             image_hosts: self.image_hosts(),
             clusters_look_every: self.clusters.look_every.0,
+            retention: RetentionLimits {
+                every: self.retention.every.0,
+                keep_signed: self.retention.keep_signed,
+                log_ttl: self.retention.log_ttl,
+            },
             outbound: OutboundRules {
                 allow: self.outbound.allow.clone(),
                 deny: self.outbound.deny.clone(),

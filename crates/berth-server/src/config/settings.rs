@@ -41,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) backup: Backup,
     pub(crate) bin: Bin,
     pub(crate) clusters: Clusters,
+    pub(crate) retention: Retention,
     pub(crate) outbound: Outbound,
     pub(crate) log: Log,
 }
@@ -124,6 +125,14 @@ pub(crate) struct Bin {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Clusters {
     pub(crate) look_every: Period,
+}
+
+/// How images' retention goes about its work.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Retention {
+    pub(crate) every: Period,
+    pub(crate) keep_signed: bool,
+    pub(crate) log_ttl: Duration,
 }
 
 /// Which addresses are reached on behalf of users.

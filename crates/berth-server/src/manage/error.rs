@@ -50,6 +50,8 @@ pub(crate) enum Subject {
     Tag,
     /// A rule about immutable tags.
     Immutability,
+    /// A rule of an organisation about which tags are kept.
+    RetentionRule,
     /// An entry of the bin, or an organisation's bin.
     Bin,
     /// Anything else.

@@ -14,9 +14,10 @@ use super::error::{RefusalBody, Refused, Subject};
 use super::listing::{Marked, MarkedParameters};
 use super::names::{InOrganization, InRepository, InTag, Path, organization, repository, tag};
 use crate::state::AppState;
+pub(super) use documents::{FreedDocument, freed_document};
 use documents::{
-    FreedDocument, ImageLedger, ImageLedgers, LedgerDocument, StoreLedger, TagLedger, TagLedgers, WhatIf,
-    bytes, document, freed_document, store_document, tag_document,
+    ImageLedger, ImageLedgers, LedgerDocument, StoreLedger, TagLedger, TagLedgers, WhatIf, bytes, document,
+    store_document, tag_document,
 };
 
 /// Most images or tags of a page, because each is counted when it is asked for.

@@ -1,4 +1,8 @@
-//! Retention of an image's tags (operations 44 to 49).
+//! Retention of an image's tags (operations 44 to 49); below, what SWR does not have: previews, runs, and rules of
+//! organizations.
+
+mod organization;
+mod runs;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +30,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(list, create))
         .routes(routes!(histories))
         .routes(routes!(show, update, delete))
+        .merge(runs::routes())
+        .merge(organization::routes())
 }
 
 /// The path of a retention.
@@ -263,44 +269,54 @@ async fn histories(
 
 fn wanted(call: &Call) -> Result<WantedRetention, Refused> {
     let sent: RetentionBody = call.json()?;
-    let rule = |rule: RetentionRule| {
-        let named = [("days", rule.params.days), ("num", rule.params.num)];
-        let given = named
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        let selectors = rule.tag_selectors.into_iter().map(|selector| TagSelector {
-            kind: selector.kind,
-            pattern: selector.pattern,
-        });
-        WantedRetentionRule {
-            template: rule.template,
-            params: given.collect::<BTreeMap<_, _>>(),
-            tag_selectors: selectors.collect(),
-        }
-    };
     Ok(WantedRetention {
         algorithm: sent.algorithm,
-        rules: sent.rules.into_iter().map(rule).collect(),
+        rules: sent.rules.into_iter().map(wanted_rule).collect(),
     })
 }
 
-fn document(retention: &Retention) -> RetentionShown {
-    let value = |name: &str| (retention.parameter == name).then(|| retention.amount.to_string());
-    let selectors = retention.exempt.iter().map(|selector| RetentionSelector {
+fn wanted_rule(rule: RetentionRule) -> WantedRetentionRule {
+    let named = [("days", rule.params.days), ("num", rule.params.num)];
+    let given = named
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let selectors = rule.tag_selectors.into_iter().map(|selector| TagSelector {
+        kind: selector.kind,
+        pattern: selector.pattern,
+    });
+    WantedRetentionRule {
+        template: rule.template,
+        params: given.collect::<BTreeMap<_, _>>(),
+        tag_selectors: selectors.collect(),
+    }
+}
+
+/// A rule as it is shown.
+fn shown_rule(template: &str, (parameter, amount): (&str, i64), exempt: &[TagSelector]) -> RetentionRule {
+    let value = |name: &str| (parameter == name).then(|| amount.to_string());
+    let selectors = exempt.iter().map(|selector| RetentionSelector {
         kind: selector.kind.clone(),
         pattern: selector.pattern.clone(),
     });
+    RetentionRule {
+        template: template.to_owned(),
+        params: RetentionParams {
+            days: value("days"),
+            num: value("num"),
+        },
+        tag_selectors: selectors.collect(),
+    }
+}
+
+fn document(retention: &Retention) -> RetentionShown {
     RetentionShown {
         algorithm: "or",
         id: retention.id,
-        rules: [RetentionRule {
-            template: retention.template.to_owned(),
-            params: RetentionParams {
-                days: value("days"),
-                num: value("num"),
-            },
-            tag_selectors: selectors.collect(),
-        }],
+        rules: [shown_rule(
+            retention.template,
+            (retention.parameter, retention.amount),
+            &retention.exempt,
+        )],
         scope: "",
     }
 }

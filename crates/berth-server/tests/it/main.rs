@@ -22,6 +22,7 @@ mod postgres;
 mod regressions;
 mod replicas;
 mod restart;
+mod retention;
 mod scaled;
 mod serve;
 mod stores;

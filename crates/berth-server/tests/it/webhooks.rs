@@ -22,7 +22,7 @@ const DELIVERIES: &str = "/v2/manage/namespaces/team/repos/app/triggers/hook/del
 
 /// The administrator's request, which must be answered with this status. A token is asked for each time: it is good by the
 /// server's clock, which a signature made here is not.
-async fn does(world: &World, method: Method, target: &str, body: &Value, status: u16) -> Value {
+pub(crate) async fn does(world: &World, method: Method, target: &str, body: &Value, status: u16) -> Value {
     let user = json!({ "name": "admin", "password": PASSWORD, "domain": { "name": "berth" } });
     let identity = json!({ "methods": ["password"], "password": { "user": user } });
     let scope = json!({ "domain": { "name": "berth" } });

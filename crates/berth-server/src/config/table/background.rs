@@ -82,6 +82,27 @@ pub(super) const SETTINGS: &[Setting] = &[
         field: |s| &mut s.clusters.look_every,
     },
     Setting {
+        key: "retention.every",
+        default: "1h",
+        otherwise: NONE,
+        help: "Time between two runs of retention over each image. 0: only when a rule is set or changed, and when somebody asks.",
+        field: |s| &mut s.retention.every,
+    },
+    Setting {
+        key: "retention.keep_signed",
+        default: "true",
+        otherwise: NONE,
+        help: "Whether retention keeps tags of manifests that a signature or another artifact refers to. false: they go by the rules, and their signatures with them.",
+        field: |s| &mut s.retention.keep_signed,
+    },
+    Setting {
+        key: "retention.log_ttl",
+        default: "90d",
+        otherwise: NONE,
+        help: "How long the log of what retention deleted and the list of its runs are kept.",
+        field: |s| &mut s.retention.log_ttl,
+    },
+    Setting {
         key: "outbound.allow",
         default: NONE,
         otherwise: "webhooks reach public addresses only; registered clusters and regions private networks too",

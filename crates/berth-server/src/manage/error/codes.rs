@@ -56,6 +56,7 @@ fn denied(subject: Subject) -> &'static str {
         Subject::Repository => "4037018",
         Subject::Trigger
         | Subject::Retention
+        | Subject::RetentionRule
         | Subject::Immutability
         | Subject::Sync
         | Subject::RepositoryGrant
@@ -74,6 +75,7 @@ fn unknown(subject: Subject, what: &str) -> (StatusCode, &'static str) {
         Subject::Tag => (StatusCode::NOT_FOUND, "4040115"),
         Subject::Bin if in_organization => (StatusCode::NOT_FOUND, "4040140"),
         Subject::Immutability if in_organization => (StatusCode::NOT_FOUND, "4040133"),
+        Subject::RetentionRule if in_organization => (StatusCode::NOT_FOUND, "4040134"),
         Subject::Trigger => (StatusCode::NOT_FOUND, "4040126"),
         Subject::Registration if in_organization => (StatusCode::NOT_FOUND, "4040083"),
         Subject::NewShare | Subject::Account => (StatusCode::BAD_REQUEST, "4001041"),

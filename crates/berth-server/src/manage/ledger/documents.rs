@@ -156,7 +156,7 @@ pub(super) struct WhatIf {
 
 /// What a deletion would free.
 #[derive(Serialize, ToSchema)]
-pub(super) struct FreedDocument {
+pub(in crate::manage) struct FreedDocument {
     /// Bytes that leave the store.
     pub(super) freed_bytes: i64,
     /// Blobs that leave the store.
@@ -232,7 +232,8 @@ pub(super) fn store_document(figures: StoreFigures) -> StoreLedger {
     }
 }
 
-pub(super) fn freed_document(found: &WouldFree) -> FreedDocument {
+/// What would be freed, as it is shown.
+pub(in crate::manage) fn freed_document(found: &WouldFree) -> FreedDocument {
     FreedDocument {
         freed_bytes: found.freed.blob_bytes,
         freed_blobs: found.freed.blobs,

@@ -69,6 +69,69 @@ async fn a_retention_is_set_replaced_and_deleted() {
     }
 }
 
+#[tokio::test]
+async fn what_retention_does_is_previewed_run_and_listed() {
+    let (world, desk) = desk_with_an_image().await;
+    world.admin.push_image("team/app", "v2", b"second").await;
+    let previewed = desk.json(&["retention", "preview", "team/app", "--number", "1"]);
+    assert_eq!(
+        (&previewed[0]["tag"], &previewed[0]["fate"]),
+        (&json!("v1"), &json!("deleted"))
+    );
+    assert_eq!(
+        (&previewed[1]["tag"], &previewed[1]["because"]),
+        (&json!("v2"), &json!("rule"))
+    );
+    let goes = desk.json(&["retention", "preview", "team/app", "--number", "1", "--deleted"]);
+    assert_eq!(goes.as_array().unwrap().len(), 1);
+    let nothing = desk.json(&["retention", "preview", "team/app", "--deleted"]);
+    assert_eq!(nothing, json!([]));
+    desk.misuses(&["retention", "preview", "team/app", "--deleted", "--kept"]);
+
+    let added = desk.json(&[
+        "retention",
+        "rule",
+        "add",
+        "team",
+        "--number",
+        "5",
+        "--tags",
+        "dev-*",
+    ]);
+    assert_eq!(
+        (&added["number"], &added["tags"], &added["enabled"]),
+        (&json!("5"), &json!("dev-*"), &json!(true))
+    );
+    assert_eq!(desk.json(&["retention", "rule", "list", "team"]), json!([added]));
+    let of_team = desk.json(&["retention", "rule", "preview", "team", "--number", "1"]);
+    assert_eq!(
+        (&of_team[0]["image"], &of_team[0]["deleted"]),
+        (&json!("app"), &json!(1))
+    );
+    let id = added["id"].to_string();
+    desk.json(&["retention", "rule", "delete", "team", &id, "--yes"]);
+    assert_eq!(desk.json(&["retention", "rule", "list", "team"]), json!([]));
+    desk.misuses(&["retention", "rule", "add", "team"]);
+
+    desk.json(&["retention", "set", "team/app", "--number", "1"]);
+    let asked = desk.json(&["retention", "run", "team/app"]);
+    assert!(asked["id"].is_i64(), "{asked}");
+    let mut log = json!([]);
+    for _ in 0..600 {
+        log = desk.json(&["retention", "log", "team/app"]);
+        if log != json!([]) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!((&log[0]["tag"], log.as_array().unwrap().len()), (&json!("v1"), 1));
+    let runs = desk.json(&["retention", "runs", "team/app"]);
+    assert!(
+        runs.as_array().unwrap().iter().any(|run| run["deleted"] == 1),
+        "{runs}"
+    );
+}
+
 fn add_cluster(desk: &Desk) {
     let cluster = [
         "cluster",

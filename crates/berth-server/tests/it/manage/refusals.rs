@@ -50,7 +50,10 @@ fn missing(operation: &Operation) -> String {
             // Who may delete nothing there is not told whether it is there.
             ("delete_repo_tag", "namespace") => "group",
             ("delete_repo_tag", "repository") => "app",
-            (_, "retention_id" | "run_id" | "entry_id" | "rule_id" | "delivery_id" | "copy_id") => "999999",
+            (
+                _,
+                "retention_id" | "retention_rule_id" | "run_id" | "entry_id" | "rule_id" | "delivery_id" | "copy_id",
+            ) => "999999",
             (_, "user_id" | "group_id" | "domain_id" | "project_id" | "role_id") => NOBODY,
             _ => "missing",
         };
@@ -84,8 +87,8 @@ fn bad_requests(world: &World, operation: &Operation) -> Vec<Wrong> {
         if let "namespace" | "repository" = name {
             wrongs.push(at(name, "NOT-A-NAME"));
         }
-        if let "resource_type" | "frequency" | "retention_id" | "kind" | "run_id" | "entry_id" | "rule_id"
-        | "delivery_id" = name
+        if let "resource_type" | "frequency" | "retention_id" | "retention_rule_id" | "kind" | "run_id"
+        | "entry_id" | "rule_id" | "delivery_id" = name
         {
             wrongs.push(at(name, "nonsense"));
         }

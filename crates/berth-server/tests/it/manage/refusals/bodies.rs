@@ -63,6 +63,10 @@ impl Names {
                 "algorithm": "or",
                 "rules": [{ "template": "tag_rule", "params": { "num": "7" }, "tag_selectors": [] }],
             }),
+            "preview_retention" | "preview_namespace_retention" => json!({}),
+            "create_namespace_retention" | "update_namespace_retention" => {
+                json!({ "template": "tag_rule", "params": { "num": "1000" } })
+            }
             "create_session" => json!({ "account": "berth", "user": "script", "password": PASSWORD }),
             "start_maintenance" | "restore_bin_entry" => json!({}),
             "set_domain_quotas" => json!({ "tag": 100 }),

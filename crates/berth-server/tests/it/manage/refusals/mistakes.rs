@@ -48,6 +48,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("to", &["to=2026-01-02"]),
     ("result", &["result=nonsense"]),
     ("kind", &["kind=nonsense"]),
+    ("fate", &["fate=nonsense"]),
     ("q", &["q=", "q=%20", ""]),
     ("projectname", &["projectname=elsewhere"]),
     ("duration_seconds", &["duration_seconds=x", "duration_seconds=1"]),
@@ -68,6 +69,8 @@ pub(super) fn queries(operation: &Operation) -> Vec<String> {
                 "list_references",
                 "list_tag_references",
                 "list_namespace_ledger",
+                "preview_retention",
+                "preview_namespace_retention",
                 "list_repository_ledger",
             ]
             .contains(&id);

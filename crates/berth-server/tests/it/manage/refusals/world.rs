@@ -20,6 +20,8 @@ pub(super) struct World {
     pub(super) names: Names,
     key: String,
     retention: String,
+    /// A rule of the organization about which tags are kept.
+    retention_rule: String,
     /// A rule of the image about immutable tags.
     rule: String,
     /// A copy that was cancelled while another one of its tag waits.
@@ -50,6 +52,7 @@ impl World {
             names: Names::default(),
             key: String::new(),
             retention: String::new(),
+            retention_rule: String::new(),
             rule: String::new(),
             copy: String::new(),
             entry: String::new(),
@@ -83,6 +86,7 @@ impl World {
         }
         world.copy_twice().await;
         world.retention = world.make("create_retention").await["id"].to_string();
+        world.retention_rule = world.make("create_namespace_retention").await["id"].to_string();
         world.rule = world.make("create_repo_immutability").await["id"].to_string();
         world.make("create_namespace_immutability").await;
         let south = json!({ "cluster_id": "c2", "cluster_name": "south", "server": "https://c2:6443", "token": "abc" });
@@ -214,6 +218,7 @@ impl World {
             "mirror" => "hub",
             "trigger" => "roll-out",
             "retention_id" => &self.retention,
+            "retention_rule_id" => &self.retention_rule,
             "rule_id" => &self.rule,
             "copy_id" => &self.copy,
             "entry_id" => &self.entry,
