@@ -261,6 +261,7 @@ contract! {
     retentions::runs_are_queued_for_all_that_rules_are_for,
     retentions::partners_of_tags_are_found,
     retentions::logs_and_runs_are_forgotten,
+    retentions::a_hundred_thousand_tags_go,
     policies::a_rule_with_the_same_destination_is_replaced,
     policies::a_copy_that_waits_is_not_queued_twice,
     policies::a_deleted_repository_takes_its_policies_along,

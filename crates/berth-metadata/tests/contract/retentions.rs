@@ -465,3 +465,60 @@ pub(crate) async fn logs_and_runs_are_forgotten(world: World) {
     assert_eq!((lines[0].tag.as_str(), total), ("v3", 1));
     assert_eq!(metadata.retention_runs(id, None, 10).await.unwrap().len(), 1);
 }
+
+/// 100,000 tags of manifests with a layer of their own and one that all have.
+const MANY: &str = "
+    INSERT INTO blobs (digest, key, size, created_at) SELECT 'sha256:many' || n, 'many' || n, 10, 1
+        FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c) AS c;
+    INSERT INTO blob_links (repository_id, digest, idle_since)
+        SELECT r.id, 'sha256:many' || n, NULL FROM repositories r CROSS JOIN
+        (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c) AS c;
+    INSERT INTO manifests
+        (repository_id, digest, media_type, size, artifact_type, subject, annotations, created_at, bytes)
+        SELECT m.repository_id, 'sha256:manifest' || n, m.media_type, 1, NULL, NULL, '{}', 1, m.bytes FROM manifests m CROSS JOIN
+        (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c) AS c;
+    INSERT INTO manifest_facts (repository_id, digest, is_index, config_digest, image_bytes)
+        SELECT r.id, 'sha256:manifest' || n, 0, NULL, 10 FROM repositories r CROSS JOIN
+        (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c) AS c;
+    INSERT INTO manifest_references (repository_id, manifest, digest)
+        SELECT r.id, 'sha256:manifest' || n, 'sha256:many' || n FROM repositories r CROSS JOIN
+        (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c) AS c;
+    INSERT INTO manifest_references (repository_id, manifest, digest)
+        SELECT r.id, 'sha256:manifest' || n, 'sha256:all' FROM repositories r CROSS JOIN
+        (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c) AS c;
+    INSERT INTO tags (repository_id, tag, digest, updated_at, id, created_at)
+        SELECT r.id, 'v' || n, 'sha256:manifest' || n, n, n, n FROM repositories r CROSS JOIN
+        (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c) AS c;
+    UPDATE repositories SET tag_count = tag_count + 100000, size_bytes = size_bytes + 1000000;
+    ANALYZE;";
+
+pub(crate) async fn a_hundred_thousand_tags_go(world: World) {
+    let metadata = &world.metadata;
+    let id = world.repository().await.id;
+    world.push(id, &digest("all"), "all", 5).await;
+    let kept_one = tagged(manifest(id, "kept", &[&digest("all")]), &["kept"]);
+    metadata.put_manifest(kept_one).await.unwrap();
+    world.run(MANY).await;
+    let mut goes = Vec::new();
+    let mut last = String::new();
+    loop {
+        let page = metadata.judged_tags(id, &last, 5_000).await.unwrap();
+        let Some(end) = page.last() else { break };
+        last.clone_from(&end.tag);
+        goes.extend(page.iter().filter(|tag| tag.tag != "kept").map(condemned));
+    }
+    let run = metadata.begin_retention_run(id, 200_000).await.unwrap().unwrap();
+    let (mut deleted, mut blobs) = (0, 0);
+    for few in goes.chunks(500) {
+        let wanted = condemned_tags(id, run, few.to_vec(), kept(200_000, 1_000_000));
+        let done = metadata.delete_condemned_tags(wanted).await.unwrap();
+        assert_eq!(done.dealt_with, few.len());
+        deleted += done.deleted;
+        blobs += done.freed.blobs;
+    }
+    assert_eq!((deleted, blobs), (100_000, 100_000));
+    assert_eq!(metadata.list_tags(id, None, 10).await.unwrap(), ["kept"]);
+    assert_eq!(metadata.retention_log(id, 0, 1).await.unwrap().1, 100_000);
+    let runs = metadata.retention_runs(id, None, 1).await.unwrap();
+    assert_eq!((runs[0].deleted, runs[0].freed_bytes), (100_000, 1_000_000));
+}

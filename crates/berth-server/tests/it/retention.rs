@@ -194,7 +194,14 @@ async fn a_run_does_what_the_preview_said_and_keeps_what_others_need() {
 
     let cluster =
         json!({ "cluster_id": "c", "cluster_name": "prod", "server": "https://c.test:6443", "token": "abc" });
-    does(&world, Method::POST, "/v2/manage/clusters", &cluster, 201).await;
+    does(
+        &world,
+        Method::POST,
+        "/v2/manage/clusters?unchecked=true",
+        &cluster,
+        201,
+    )
+    .await;
     let account = world
         .metadata
         .organization(TEAM)
