@@ -223,6 +223,7 @@ impl Kubernetes {
         let authorization = format!("Authorization: Bearer {ADMIN_TOKEN}");
         let url = format!("{}{path}", self.url());
         let mut arguments = vec![
+            "--http1.1",
             "--insecure",
             "--fail-with-body",
             "-X",

@@ -1,4 +1,5 @@
-//! Whether the triggers of an account may act on clusters, which its administrators say once.
+//! What SWR calls an agency: an account's word that triggers may act on clusters. Kept because its clients ask for it; here
+//! the registered cluster is that word, and nothing is held back for want of this.
 
 use berth_metadata::Conflict;
 

@@ -19,3 +19,4 @@ mod sdk;
 mod sharing;
 mod skopeo;
 mod tls;
+mod triggers;

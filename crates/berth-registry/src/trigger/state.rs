@@ -18,6 +18,8 @@ pub(super) struct RunState {
     /// What was changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) set: Option<Set>,
+    /// How often the cluster refused it for want of rights.
+    pub(super) refusals: u32,
     /// Why what was changed is put back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) undoing: Option<Undoing>,

@@ -1,4 +1,4 @@
-//! Whether the triggers of an account may act on clusters (operations 56 and 57).
+//! Whether the triggers of an account may act on clusters, as SWR's clients ask (operations 56 and 57).
 
 use axum::Json;
 use axum::extract::State;
@@ -38,7 +38,8 @@ async fn check(State(app): State<AppState>, call: Call) -> Result<Json<AgencySta
 
 /// Let the triggers of the caller's account act on clusters
 ///
-/// For the account's administrators.
+/// Kept and answered for clients that ask before they set up triggers. What lets triggers act is the registered cluster:
+/// this changes nothing else. For the account's administrators.
 #[utoipa::path(post, path = "/v2/manage/agency", operation_id = "create_agency", tag = "triggers",
     responses((status = 204), (status = 409, body = RefusalBody)))]
 async fn create(State(app): State<AppState>, call: Call) -> Result<StatusCode, Refused> {

@@ -23,6 +23,7 @@ mod sync;
 mod tags;
 mod team;
 mod terraform;
+mod trigger_runs;
 mod triggers;
 
 use http::{Method, StatusCode};

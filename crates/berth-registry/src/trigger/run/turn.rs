@@ -18,6 +18,9 @@ use crate::trigger::state::{RunState, Set, Undoing};
 /// How long a step has the turn at a workload, by the database's clock; a step gives up before.
 const TURN_MS: i64 = 60_000;
 const STEP: Duration = Duration::from_secs(45);
+/// How often a refusal is not believed, and the time until the next try then.
+const REFUSALS_MAX: u32 = 3;
+const JUST_BACK: Duration = Duration::from_secs(3);
 /// Time until the next try when another step is at the workload.
 const BUSY: Duration = Duration::from_secs(1);
 /// Time between two looks at a rollout: short at first, when most of them end.
@@ -210,7 +213,7 @@ impl<'a> Turn<'a> {
         if let Some(undoing) = &self.state.undoing {
             said = format!("{}; undoing it: {said}", undoing.why);
         }
-        if !error.is_worth_another_try() || waited > TRIED_FOR_MS {
+        if !(error.is_worth_another_try() || self.is_just_back(error)) || waited > TRIED_FOR_MS {
             return self.end("failed", &said).await;
         }
         self.failures += 1;
@@ -219,10 +222,24 @@ impl<'a> Turn<'a> {
         }
         // What cannot be reached cannot be reached by the other runs either.
         let is_away = matches!(error, KubernetesError::Unreachable(_));
-        Halt::Ended(again(
-            pause_after(self.failures),
-            is_away.then(|| error.to_string()),
-        ))
+        let is_refusal = self.state.refusals > 0 && !is_away;
+        let pause = if is_refusal {
+            JUST_BACK
+        } else {
+            pause_after(self.failures)
+        };
+        Halt::Ended(again(pause, is_away.then(|| error.to_string())))
+    }
+
+    /// Whether the refusal may be that of a cluster which was away and has not read its own rules yet, though it answers: it
+    /// is believed when it is repeated.
+    fn is_just_back(&mut self, error: &KubernetesError) -> bool {
+        let is_refusal = matches!(error, KubernetesError::Forbidden(_) | KubernetesError::SignedOut);
+        if !is_refusal || self.state.refusals >= REFUSALS_MAX {
+            return false;
+        }
+        self.state.refusals += 1;
+        true
     }
 
     /// Waits for nobody: when another step of the trigger is at the workload this one comes later.

@@ -8,11 +8,11 @@ use super::team::{IMAGE, NO_IMAGE, Team, is_time};
 
 const IN_2100: i64 = 4_102_444_800_000;
 
-fn triggers() -> String {
+pub(super) fn triggers() -> String {
     format!("{IMAGE}/triggers")
 }
 
-fn trigger(name: &str) -> Value {
+pub(super) fn trigger(name: &str) -> Value {
     json!({
         "name": name, "trigger_type": "tag", "condition": "v1;v2", "action": "update", "enable": "true",
         "app_type": "deployments", "application": "web", "cluster_ns": "default", "cluster_id": "c1",
@@ -20,7 +20,7 @@ fn trigger(name: &str) -> Value {
     })
 }
 
-async fn team() -> Team {
+pub(super) async fn team() -> Team {
     let team = Team::start().await;
     let cluster =
         json!({ "cluster_id": "c1", "cluster_name": "west", "server": "https://c1:6443", "token": "abc" });
@@ -30,7 +30,7 @@ async fn team() -> Team {
 }
 
 /// `body` with another value for one field, or without it.
-fn with(mut body: Value, field: &str, value: Value) -> Value {
+pub(super) fn with(mut body: Value, field: &str, value: Value) -> Value {
     if value.is_null() {
         body.as_object_mut().unwrap().remove(field);
     } else {
