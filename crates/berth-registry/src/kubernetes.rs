@@ -110,3 +110,6 @@ where
         PAGES_MAX * PAGE as usize
     )))
 }
+
+#[cfg(test)]
+mod tests;

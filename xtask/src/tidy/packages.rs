@@ -28,8 +28,12 @@ const EDGES: [(&str, &[&str]); 8] = [
 ];
 
 /// What besides only the tests of a package may depend on: they put rows in place that no request makes, by the hundred
-/// thousand or broken.
-const TEST_EDGES: [(&str, &str); 2] = [("berth-server", "berth-metadata"), ("berth-server", "berth-blob")];
+/// thousand or broken, and start the servers that the package speaks to.
+const TEST_EDGES: [(&str, &str); 3] = [
+    ("berth-server", "berth-metadata"),
+    ("berth-server", "berth-blob"),
+    ("berth-registry", "e2e"),
+];
 
 /// What only one crate of the registry knows.
 const OWNED: [(&str, &[&str]); 5] = [
