@@ -157,8 +157,9 @@ impl Metadata {
     }
 }
 
-/// Notes that the rules in an organisation change, which orders this with other changes of them.
-async fn count_change(tx: &mut AnyConnection, organization_id: i64) -> Result<(), Failure> {
+/// Notes that the rules in an organisation change, of immutability or of retention, which orders this with other changes
+/// of them, and stops what goes by those that were read before.
+pub(crate) async fn count_change(tx: &mut AnyConnection, organization_id: i64) -> Result<(), Failure> {
     const COUNT: &str = "UPDATE organizations SET rules_version = rules_version + 1 WHERE id = $1";
     if change(tx, sqlx::query(COUNT).bind(organization_id)).await? == 0 {
         return Err(Conflict::OrganizationGone.into());

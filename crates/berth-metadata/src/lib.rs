@@ -111,9 +111,9 @@ pub use repositories::{
     RepositoryPage, RepositoryQuery, RepositorySet,
 };
 pub use retentions::{
-    CondemnedTag, CondemnedTags, DeletedTags, EndRetentionRun, JudgedPlace, JudgedTag, ManifestLink,
-    NewRetention, NewRetentionRule, RETENTION, RetentionLogRow, RetentionRow, RetentionRuleRow, RetentionRun,
-    RetentionWhy, WantRetentionRun,
+    CondemnedTag, CondemnedTags, DeletedTags, EndRetentionRun, JudgedPlace, JudgedTag, KnownLinks,
+    ManifestLink, NewRetention, NewRetentionRule, RETENTION, RetentionLogRow, RetentionRow, RetentionRuleRow,
+    RetentionRun, RetentionWhy, WantRetentionRun,
 };
 pub use running_images::{RunningImage, RunningWorkload};
 pub use scrub::{BlobsDue, ManifestBytes};

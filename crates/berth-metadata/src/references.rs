@@ -5,6 +5,7 @@ use crate::blobs::BLOB_SIZE;
 use crate::pool::Failure;
 use crate::sql::{self, Statement};
 use sqlx::{AnyConnection, Row};
+use std::collections::BTreeSet;
 
 /// The sum of the sizes that a statement over links answers, one for each.
 pub(crate) async fn sizes(tx: &mut AnyConnection, statement: Statement) -> Result<i64, Failure> {
@@ -13,6 +14,35 @@ pub(crate) async fn sizes(tx: &mut AnyConnection, statement: Statement) -> Resul
         bytes += row.try_get::<i64, _>(0)?;
     }
     Ok(bytes)
+}
+
+/// The live manifests that list any of these, themselves or through others.
+pub(crate) async fn listing(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    among: Vec<String>,
+) -> Result<BTreeSet<String>, Failure> {
+    let mut found = BTreeSet::new();
+    let mut level = among;
+    while !level.is_empty() {
+        let mut above = Vec::new();
+        for list in sql::lists(&level) {
+            let text = format!(
+                "SELECT DISTINCT r.manifest FROM manifest_references r WHERE r.repository_id = $1 AND r.digest IN ({})",
+                sql::markers(2, list.len())
+            );
+            let statement = sql::made(text).bind(repository_id);
+            let statement = list.into_iter().fold(statement, sqlx::query::Query::bind);
+            for row in statement.fetch_all(&mut *tx).await? {
+                let manifest: String = row.try_get(0)?;
+                if found.insert(manifest.clone()) {
+                    above.push(manifest);
+                }
+            }
+        }
+        level = above;
+    }
+    Ok(found)
 }
 
 /// Takes a manifest's references away and answers what they named.

@@ -7,7 +7,7 @@ mod log;
 mod rules;
 mod runs;
 
-pub use delete::{CondemnedTag, CondemnedTags, DeletedTags};
+pub use delete::{CondemnedTag, CondemnedTags, DeletedTags, KnownLinks};
 pub use judged::{JudgedPlace, JudgedTag, ManifestLink};
 pub use log::RetentionLogRow;
 pub use rules::{NewRetentionRule, RetentionRuleRow};
@@ -20,10 +20,11 @@ pub(crate) use log::LOG;
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
+use crate::immutability;
 use crate::pool::{Durability, Failure};
 use crate::sql::{Meaning, change, first};
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
 /// A repository's retention.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +81,7 @@ impl Metadata {
         self.pool
             .write("store a retention", Durability::Durable, new, |tx, new| {
                 Box::pin(async move {
+                    count_change(tx, new.repository_id).await?;
                     let insert = sqlx::query(INSERT)
                         .bind(new.repository_id)
                         .bind(new.kind.clone())
@@ -127,6 +129,7 @@ impl Metadata {
                         .bind(new.now);
                     let changed = change(tx, update).await? > 0;
                     if changed {
+                        count_change(tx, new.repository_id).await?;
                         runs::want(tx, &new.run()).await?;
                     }
                     Ok(changed)
@@ -138,12 +141,27 @@ impl Metadata {
     /// Deletes a repository's retention, not the log of what it deleted; false when it has none of that id.
     pub async fn delete_retention(&self, repository_id: i64, id: i64) -> Result<bool, Error> {
         const DELETE: &str = "DELETE FROM retentions WHERE repository_id = $1 AND id = $2";
-        let statement = move || sqlx::query(DELETE).bind(repository_id).bind(id);
-        Ok(self
-            .change("delete a retention", Durability::Durable, statement)
-            .await?
-            > 0)
+        self.pool
+            .write("delete a retention", Durability::Durable, (), move |tx, ()| {
+                Box::pin(async move {
+                    let delete = sqlx::query(DELETE).bind(repository_id).bind(id);
+                    let deleted = change(tx, delete).await? > 0;
+                    if deleted {
+                        count_change(tx, repository_id).await?;
+                    }
+                    Ok(deleted)
+                })
+            })
+            .await
     }
+}
+
+/// Notes that the rules for a repository change; [`Conflict::RepositoryGone`].
+async fn count_change(tx: &mut AnyConnection, repository_id: i64) -> Result<(), Failure> {
+    const PLACE: &str = "SELECT organization_id FROM repositories WHERE id = $1";
+    let place = first(tx, sqlx::query(PLACE).bind(repository_id)).await?;
+    let place = place.ok_or(Conflict::RepositoryGone)?;
+    immutability::count_change(tx, place.try_get(0)?).await
 }
 
 fn retention(row: &AnyRow) -> Result<RetentionRow, Failure> {

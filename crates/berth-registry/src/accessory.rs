@@ -123,6 +123,11 @@ pub(crate) fn tags_of(digest: &str) -> [String; 3] {
     SUFFIXES.map(|(suffix, _)| format!("{stem}{suffix}"))
 }
 
+/// How the tags of cosign's form end.
+pub(crate) fn endings() -> Vec<&'static str> {
+    SUFFIXES.map(|(suffix, _)| suffix).to_vec()
+}
+
 /// The digest that a tag of cosign's form (`sha256-<hex>.sig`) is about.
 pub(crate) fn named_by(tag: &str) -> Option<String> {
     let stem = SUFFIXES.iter().find_map(|(suffix, _)| tag.strip_suffix(suffix))?;

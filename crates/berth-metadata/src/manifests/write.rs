@@ -10,7 +10,7 @@ use crate::facts;
 use crate::immutability::Check;
 use crate::kept;
 use crate::pool::Failure;
-use crate::references::{set_idle, set_used, unreference};
+use crate::references::{listing, set_idle, set_used, unreference};
 use crate::repository_lock::{self, Counts};
 use crate::sql::{self, change, first};
 use crate::sync_jobs::follow::{self, Referring};
@@ -225,6 +225,7 @@ pub(super) async fn delete(
     };
     let by = &deletion.by;
     let check = Check::of(tx, repository_id, &deletion.guard).await?;
+    permit_above(tx, repository_id, digest, check).await?;
     let tags = tags::delete_naming(tx, repository_id, digest, (check, by)).await?;
     let taken = binning::take(tx, repository_id, digest, by.now).await?;
     let entry = Entry {
@@ -241,4 +242,31 @@ pub(super) async fn delete(
     };
     counts.touch(tx, repository_id, by.now).await?;
     Ok(true)
+}
+
+/// Lets a manifest be taken from the indexes that list it, unless an immutable tag names one of them;
+/// [`Conflict::TagImmutable`].
+async fn permit_above(
+    tx: &mut AnyConnection,
+    repository_id: i64,
+    digest: &str,
+    check: Check<'_>,
+) -> Result<(), Failure> {
+    if check.is_open()? {
+        return Ok(());
+    }
+    let above = listing(tx, repository_id, vec![digest.to_owned()]).await?;
+    let above: Vec<String> = above.into_iter().collect();
+    for list in sql::lists(&above) {
+        let text = format!(
+            "SELECT tag, digest FROM tags WHERE repository_id = $1 AND digest IN ({})",
+            sql::markers(2, list.len())
+        );
+        let statement = sql::made(text).bind(repository_id);
+        let statement = list.into_iter().fold(statement, sqlx::query::Query::bind);
+        for row in statement.fetch_all(&mut *tx).await? {
+            check.permit(&row.try_get::<String, _>(0)?, &row.try_get::<String, _>(1)?)?;
+        }
+    }
+    Ok(())
 }

@@ -1,5 +1,8 @@
 //! Tags that a retention condemned, deleted many at a time. What was judged is looked at once more by the transaction: a tag
-//! that names something else, or was pushed since, stays.
+//! that names something else, or was pushed since, stays; so does one whose manifest somebody signed, listed or began to run
+//! since.
+
+mod fresh;
 
 use crate::Metadata;
 use crate::binning::{self, Gone};
@@ -13,7 +16,7 @@ use crate::repository_lock::{self, Counts};
 use crate::sql::{self, change};
 use crate::tags;
 use sqlx::{AnyConnection, Row};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// References of the manifests that one transaction takes away, more or less.
@@ -43,12 +46,25 @@ pub struct CondemnedTags {
     pub run_id: i64,
     /// The repository's own retention, 0 for rules of its organisation.
     pub retention_id: i64,
+    /// What they were judged beside.
+    pub known: Arc<KnownLinks>,
     /// The tags, each once.
     pub tags: Vec<CondemnedTag>,
     /// How they are deleted.
     pub deletion: Deletion,
     /// Whose images count as holders when freed bytes are counted.
     pub view: LedgerView,
+}
+
+/// What was known of what refers to the tags' manifests when they were judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownLinks {
+    /// Manifests that list or refer to others.
+    pub manifests: HashSet<String>,
+    /// Tags whose names say which manifest they are about.
+    pub tags: HashSet<String>,
+    /// Such names, without what ends them: a digest with a dash for its colon and each of these.
+    pub endings: Vec<&'static str>,
 }
 
 /// What became of them.
@@ -82,7 +98,12 @@ async fn delete(tx: &mut AnyConnection, condemned: &CondemnedTags) -> Result<Del
     repository_lock::lock(tx, repository_id).await?;
     let few = few_enough(tx, repository_id, &condemned.tags).await?;
     let check = Check::of(tx, repository_id, &condemned.deletion.guard).await?;
-    let (found, lines) = unchanged(tx, repository_id, few, check).await?;
+    // Also when none of the tags is there any more: rules that are others now end the run.
+    check.is_open()?;
+    let needed = fresh::needed(tx, condemned, few).await?;
+    let (mut found, mut lines) = unchanged(tx, repository_id, few, check).await?;
+    found.retain(|gone| !needed.has(&gone.tag, &gone.digest));
+    lines.retain(|line| !needed.has(&line.tag, &line.digest));
     let mut done = DeletedTags {
         dealt_with: few.len(),
         ..DeletedTags::default()

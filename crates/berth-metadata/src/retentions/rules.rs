@@ -3,6 +3,7 @@
 use super::runs::queue_organization;
 use crate::Metadata;
 use crate::error::{Conflict, Error};
+use crate::immutability::count_change;
 use crate::pool::{Durability, Failure};
 use crate::sql::{Meaning, change, first};
 use sqlx::any::AnyRow;
@@ -105,6 +106,7 @@ impl Metadata {
                         let delete = sqlx::query(DELETE).bind(organization_id).bind(id);
                         let deleted = change(tx, delete).await? > 0;
                         if deleted {
+                            count_change(tx, organization_id).await?;
                             queue_organization(tx, organization_id, now).await?;
                         }
                         Ok(deleted)
@@ -116,15 +118,12 @@ impl Metadata {
 }
 
 async fn create(tx: &mut AnyConnection, new: &NewRetentionRule, most: i64) -> Result<i64, Failure> {
-    // Two at once wait for each other, so that neither goes beyond the bound.
-    const LOCK: &str = "UPDATE organizations SET name = name WHERE id = $1";
     const COUNT: &str = "SELECT COUNT(*) FROM retention_rules WHERE organization_id = $1";
     const INSERT: &str = "INSERT INTO retention_rules \
          (organization_id, kind, amount, images, tags, exempt, enabled, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING id";
-    if change(tx, sqlx::query(LOCK).bind(new.organization_id)).await? == 0 {
-        return Err(Conflict::OrganizationGone.into());
-    }
+    // Two at once wait for each other here, so that neither goes beyond the bound.
+    count_change(tx, new.organization_id).await?;
     let count = sqlx::query(COUNT).bind(new.organization_id);
     if count.fetch_one(&mut *tx).await?.try_get::<i64, _>(0)? >= most {
         return Err(Conflict::TooMany.into());
@@ -159,6 +158,7 @@ async fn update(tx: &mut AnyConnection, id: i64, new: &NewRetentionRule) -> Resu
         .bind(new.now);
     let changed = change(tx, update).await? > 0;
     if changed {
+        count_change(tx, new.organization_id).await?;
         queue_organization(tx, new.organization_id, new.now).await?;
     }
     Ok(changed)

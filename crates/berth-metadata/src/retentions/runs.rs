@@ -134,7 +134,7 @@ impl Metadata {
             .await
     }
 
-    /// Ends a run. Of regular runs in a row that did nothing the last one is kept.
+    /// Ends a run. Of regular runs in a row that did nothing, or that failed alike before they did, the last one is kept.
     pub async fn end_retention_run(&self, end: EndRetentionRun) -> Result<(), Error> {
         self.pool
             .write(
@@ -246,9 +246,10 @@ async fn begin(tx: &mut AnyConnection, repository_id: i64, now: i64) -> Result<O
 async fn end_run(tx: &mut AnyConnection, end: &EndRetentionRun) -> Result<(), Failure> {
     const END: &str = "UPDATE retention_runs SET ended_at = $2, tags = $3, kept = $4, failed = $5 \
          WHERE id = $1 RETURNING repository_id, deleted, why";
-    // Idle: regular, and nothing came of it. The one before, if it was so, too.
+    // Idle: regular, and nothing came of it. The one before, if it was so, too, or stopped for the same reason.
     const IDLE: &str = "DELETE FROM retention_runs WHERE id = (SELECT MAX(p.id) FROM retention_runs p \
-         WHERE p.repository_id = $1 AND p.id < $2) AND why = 'regular' AND deleted = 0 AND failed IS NULL";
+         WHERE p.repository_id = $1 AND p.id < $2) AND why = 'regular' AND deleted = 0 \
+         AND COALESCE(failed, '') = $3";
     const RUNS: &str = "DELETE FROM retention_runs WHERE repository_id = $1 AND ended_at IS NOT NULL AND id <= \
          (SELECT o.id FROM retention_runs o WHERE o.repository_id = $1 ORDER BY o.id DESC LIMIT 1 OFFSET $2)";
     const LINES: &str = "DELETE FROM retention_log WHERE repository_id = $1 AND id <= \
@@ -264,8 +265,9 @@ async fn end_run(tx: &mut AnyConnection, end: &EndRetentionRun) -> Result<(), Fa
     };
     let (repository_id, deleted): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     let is_regular = RetentionWhy::read(&row.try_get::<String, _>(2)?)? == RetentionWhy::Regular;
-    if is_regular && deleted == 0 && end.failed.is_none() {
-        change(tx, sqlx::query(IDLE).bind(repository_id).bind(end.id)).await?;
+    if is_regular && deleted == 0 {
+        let idle = sqlx::query(IDLE).bind(repository_id).bind(end.id);
+        change(tx, idle.bind(end.failed.clone().unwrap_or_default())).await?;
     }
     change(tx, sqlx::query(RUNS).bind(repository_id).bind(RUNS_KEPT)).await?;
     if deleted > 0 {

@@ -275,6 +275,37 @@ pub(crate) async fn an_immutable_tag_neither_moves_nor_goes(world: World) {
     );
 }
 
+pub(crate) async fn what_an_immutable_index_lists_stays(world: World) {
+    let metadata = &world.metadata;
+    let repository = protected(&world).await;
+    for (word, lists, tags) in [
+        ("inner", "two", &[] as &[&str]),
+        ("outer", "inner", &["v2"]),
+        ("free", "leaf", &["edge"]),
+    ] {
+        let leaf = manifest(repository.id, "leaf", &[]);
+        metadata.put_manifest(leaf).await.unwrap();
+        let mut index = push(&repository, word, tags, guard(1));
+        index.manifests = vec![digest(lists)];
+        metadata.put_manifest(index).await.unwrap();
+    }
+    for (word, refused) in [
+        ("two", true),
+        ("inner", true),
+        ("outer", true),
+        ("leaf", false),
+        ("free", false),
+    ] {
+        let deleted = metadata
+            .delete_manifest(repository.id, &digest(word), deletion(guard(1)))
+            .await;
+        match refused {
+            true => assert_eq!(conflict(deleted), immutable("v2", "outer"), "{word}"),
+            false => assert!(deleted.unwrap(), "{word}"),
+        }
+    }
+}
+
 pub(crate) async fn the_bin_gives_nothing_back_over_an_immutable_tag(world: World) {
     let metadata = &world.metadata;
     let repository = protected(&world).await;

@@ -2,9 +2,9 @@
 
 use crate::world::{World, conflict, digest, kept, manifest, tagged};
 use berth_metadata::{
-    CondemnedTag, CondemnedTags, Conflict, DeletedTags, Deletion, EndRetentionRun, JobClaim, JudgedTag,
-    LedgerView, ManifestLink, Metadata, NewRetention, NewRetentionRule, RETENTION, RetentionWhy, TagChange,
-    WantRetentionRun,
+    CondemnedTag, CondemnedTags, Conflict, DeletedTags, Deletion, EndRetentionRun, Guard, JobClaim,
+    JudgedTag, KnownLinks, LedgerView, ManifestLink, Metadata, NewRetention, NewRetentionRule, RETENTION,
+    RetentionWhy, TagChange, WantRetentionRun,
 };
 
 pub(crate) fn new_retention(repository_id: i64, amount: i64) -> NewRetention {
@@ -52,6 +52,10 @@ pub(crate) fn condemned_tags(
         repository_id,
         run_id,
         retention_id: 1,
+        known: std::sync::Arc::new(KnownLinks {
+            endings: vec![".sig"],
+            ..KnownLinks::default()
+        }),
         tags,
         deletion: Deletion {
             why: TagChange::Retention,
@@ -272,6 +276,90 @@ pub(crate) async fn what_changed_since_it_was_judged_stays(world: World) {
     assert_eq!(done.deleted, 0, "what is done twice is done once");
     let nowhere = metadata.delete_condemned_tags(condemned_tags(-1, run, goes, kept(51, 1000)));
     assert_eq!(conflict(nowhere.await), Conflict::RepositoryGone);
+}
+
+pub(crate) async fn what_is_needed_since_it_was_judged_stays(world: World) {
+    let metadata = &world.metadata;
+    let id = world.repository().await.id;
+    let names = ["listed", "old", "signed", "tagged"];
+    push(&world, id, &names).await;
+    let goes = judged(metadata, id, &names).await;
+    let of = |word: &str| digest(&format!("{word}{id}"));
+    let mut signature = manifest(id, "signature", &[]);
+    signature.subject = Some(of("signed"));
+    metadata.put_manifest(signature).await.unwrap();
+    let mut index = manifest(id, "index", &[]);
+    index.manifests = vec![of("listed")];
+    index.facts.is_index = true;
+    metadata.put_manifest(index).await.unwrap();
+    let about = format!("{}.sig", of("tagged").replacen(':', "-", 1));
+    let about = tagged(manifest(id, "about", &[]), &[&about]);
+    metadata.put_manifest(about).await.unwrap();
+    let run = metadata.begin_retention_run(id, 50).await.unwrap().unwrap();
+    let wanted = condemned_tags(id, run, goes.clone(), kept(50, 1000));
+    let done = metadata.delete_condemned_tags(wanted.clone()).await.unwrap();
+    assert_eq!((done.dealt_with, done.deleted), (4, 1), "all but old");
+    let known = KnownLinks {
+        manifests: ["signature", "index"].map(digest).into(),
+        tags: [format!("{}.sig", of("tagged").replacen(':', "-", 1))].into(),
+        endings: vec![".sig"],
+    };
+    let wanted = CondemnedTags {
+        known: std::sync::Arc::new(known),
+        ..wanted
+    };
+    let done = metadata.delete_condemned_tags(wanted).await.unwrap();
+    assert_eq!(done.deleted, 3, "the judgement knew of all that");
+}
+
+pub(crate) async fn a_changed_rule_stops_what_goes_by_the_old_one(world: World) {
+    let metadata = &world.metadata;
+    let repository = world.repository().await;
+    let (id, organization) = (repository.id, repository.organization_id);
+    let run = metadata.begin_retention_run(id, 50).await.unwrap().unwrap();
+    // Nothing is left of what was judged: that the rules are others is told all the same.
+    let goes_by = async |version| {
+        let deletion = Deletion {
+            guard: Guard::Rules {
+                version,
+                covers: None,
+            },
+            ..kept(50, 1000)
+        };
+        let wanted = condemned_tags(id, run, Vec::new(), deletion);
+        metadata.delete_condemned_tags(wanted).await
+    };
+    let version = async || metadata.judged_place(id).await.unwrap().unwrap().rules_version;
+    let mut known = version().await;
+    let own = metadata.create_retention(new_retention(id, 30)).await.unwrap();
+    for change in ["create", "update", "delete", "rule", "other rule", "no rule"] {
+        let rule = async || metadata.retention_rules(organization).await.unwrap()[0].id;
+        match change {
+            "update" => assert!(
+                metadata
+                    .update_retention(own, new_retention(id, 40))
+                    .await
+                    .unwrap()
+            ),
+            "delete" => assert!(metadata.delete_retention(id, own).await.unwrap()),
+            "rule" => {
+                let new = metadata.create_retention_rule(new_rule(organization, 5), 9);
+                new.await.unwrap();
+            }
+            "other rule" => {
+                let new = new_rule(organization, 6);
+                assert!(metadata.update_retention_rule(rule().await, new).await.unwrap());
+            }
+            "no rule" => {
+                let gone = metadata.delete_retention_rule(organization, rule().await, 7);
+                assert!(gone.await.unwrap());
+            }
+            _ => {}
+        }
+        assert_eq!(conflict(goes_by(known).await), Conflict::RulesChanged, "{change}");
+        known = version().await;
+        assert_eq!(goes_by(known).await.unwrap().deleted, 0, "{change}");
+    }
 }
 
 async fn want(metadata: &Metadata, repository_id: i64, now: i64) -> i64 {

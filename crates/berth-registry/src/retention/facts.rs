@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use berth_metadata::{Guard, JudgedPlace, JudgedTag, RunningImage};
+use berth_metadata::{
+    Guard, JudgedPlace, JudgedTag, KnownLinks, ManifestLink, RetentionRow, RetentionRuleRow, RunningImage,
+};
 use berth_oci::RepositoryName;
 
 use super::fate::Fate;
@@ -23,14 +25,31 @@ pub(crate) struct Ruling {
     pub(crate) own: Option<i64>,
 }
 
-impl Ruling {
-    /// Whether another one judges in the same way.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let texts = |ruling: &Self| -> Vec<_> {
-            let rules = ruling.rules.iter();
-            rules.map(|rule| (rule.source, rule.text.clone())).collect()
-        };
-        texts(self) == texts(other)
+/// Rules as they are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StoredRules {
+    /// The image's own retention.
+    Own(RetentionRow),
+    /// Those of its organization that are for it and in force.
+    OfOrganization(Vec<RetentionRuleRow>),
+}
+
+impl StoredRules {
+    /// As they judge, with their patterns.
+    pub(crate) fn ruling(&self) -> Result<Ruling, Error> {
+        match self {
+            Self::Own(row) => Ok(Ruling {
+                rules: vec![Rule::stored(row)?],
+                own: Some(row.id),
+            }),
+            Self::OfOrganization(rows) => Ok(Ruling {
+                rules: rows
+                    .iter()
+                    .map(Rule::stored_of_organization)
+                    .collect::<Result<_, _>>()?,
+                own: None,
+            }),
+        }
     }
 }
 
@@ -45,20 +64,23 @@ pub(crate) struct Judged {
 
 impl Registry {
     /// The rules that are in force for an image.
-    pub(crate) async fn ruling(&self, place: &JudgedPlace) -> Result<Ruling, Error> {
+    pub(crate) async fn stored_rules(&self, place: &JudgedPlace) -> Result<StoredRules, Error> {
         if let Some(row) = self.metadata.retention(place.repository_id).await? {
-            return Ok(Ruling {
-                rules: vec![Rule::stored(&row)?],
-                own: Some(row.id),
-            });
+            return Ok(StoredRules::Own(row));
         }
-        let mut rules = Vec::new();
-        for row in self.metadata.retention_rules(place.organization_id).await? {
-            if row.enabled && is_for_image(&row.images, &place.image)? {
-                rules.push(Rule::stored_of_organization(&row)?);
-            }
+        let mut rows = self.metadata.retention_rules(place.organization_id).await?;
+        let mut unread = None;
+        rows.retain(|row| {
+            row.enabled
+                && is_for_image(&row.images, &place.image).unwrap_or_else(|error| {
+                    unread = Some(error);
+                    false
+                })
+        });
+        match unread {
+            None => Ok(StoredRules::OfOrganization(rows)),
+            Some(error) => Err(error),
         }
-        Ok(Ruling { rules, own: None })
     }
 
     /// What these rules would do with an image's tags now.
@@ -103,6 +125,34 @@ impl Registry {
         }
     }
 
+    /// Adds which indexes list these manifests, and which list those: an index within another may have no tag of its own.
+    async fn list_upwards(
+        &self,
+        repository_id: i64,
+        named: Vec<String>,
+        tagged: &HashSet<&str>,
+        listed: &mut Vec<ManifestLink>,
+    ) -> Result<(), Error> {
+        let untagged = |links: &[ManifestLink]| -> Vec<String> {
+            let from = links.iter().map(|link| &link.from);
+            from.filter(|digest| !tagged.contains(digest.as_str()))
+                .cloned()
+                .collect()
+        };
+        let mut asked: HashSet<String> = HashSet::new();
+        let mut next = untagged(listed);
+        next.extend(named);
+        loop {
+            next.retain(|digest| asked.insert(digest.clone()));
+            if next.is_empty() {
+                return Ok(());
+            }
+            let above = self.metadata.listing_indexes(repository_id, &next).await?;
+            next = untagged(&above);
+            listed.extend(above);
+        }
+    }
+
     async fn retention_facts(&self, place: &JudgedPlace) -> Result<Facts, Error> {
         let id = place.repository_id;
         let tags = self.tags_to_judge(id).await?;
@@ -123,7 +173,7 @@ impl Registry {
             .filter_map(|running| running.digest.clone())
             .collect();
         let named: Vec<String> = named.into_iter().chain(untagged.iter().cloned()).collect();
-        listed.extend(self.metadata.listing_indexes(id, &named).await?);
+        self.list_upwards(id, named, &tagged, &mut listed).await?;
         // What is not there any more is nobody's partner.
         let gone: HashSet<&str> = referrers.iter().map(|link| link.to.as_str()).collect();
         let gone: HashSet<String> = gone
@@ -144,6 +194,22 @@ impl Registry {
             immutable: HashMap::new(),
             keeps_signed: self.limits.retention.keep_signed,
         })
+    }
+}
+
+impl Facts {
+    /// What the judgement knew of what refers to manifests.
+    pub(super) fn known(&self) -> KnownLinks {
+        let links = self.listed.iter().chain(&self.referrers);
+        let tags = self.tags.iter().map(|tag| &tag.tag);
+        KnownLinks {
+            manifests: links.map(|link| link.from.clone()).collect(),
+            tags: tags
+                .filter(|tag| accessory::named_by(tag).is_some())
+                .cloned()
+                .collect(),
+            endings: accessory::endings(),
+        }
     }
 }
 

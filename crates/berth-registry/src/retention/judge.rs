@@ -1,7 +1,9 @@
 //! Which tags go, and why the others stay: a pure function over what is known of them. `docs/reference/retention.md` says
 //! the same for people.
 
-use std::collections::HashMap;
+mod cause;
+
+use std::collections::{BTreeMap, HashMap};
 
 use berth_metadata::{JudgedTag, ManifestLink};
 
@@ -47,6 +49,7 @@ pub(crate) fn judge(rules: &[Rule], facts: &Facts, now: i64) -> Vec<Fate> {
     judgement.rule(rules, now);
     judgement.protect();
     judgement.keep_partners();
+    judgement.name_rules();
     judgement.fates
 }
 
@@ -158,6 +161,16 @@ impl<'a> Judgement<'a> {
         self.fates = fates.collect();
     }
 
+    /// Which indexes list each manifest.
+    fn above(&self) -> HashMap<Id, Vec<Id>> {
+        let mut above: HashMap<Id, Vec<Id>> = HashMap::new();
+        for link in &self.facts.listed {
+            let index = self.ids[link.from.as_str()];
+            above.entry(self.ids[link.to.as_str()]).or_default().push(index);
+        }
+        above
+    }
+
     fn names(&self) -> Vec<&'a str> {
         let mut names = vec![""; self.ids.len()];
         for (digest, id) in &self.ids {
@@ -169,7 +182,7 @@ impl<'a> Judgement<'a> {
     /// Keeps what workloads run, and what is immutable.
     fn protect(&mut self) {
         let mut by_tag: HashMap<&str, &str> = HashMap::new();
-        let mut by_digest: HashMap<Id, &str> = HashMap::new();
+        let mut by_digest: BTreeMap<Id, &str> = BTreeMap::new();
         for running in &self.facts.running {
             if let Some(tag) = &running.tag {
                 by_tag.insert(tag, &running.place);
@@ -183,9 +196,15 @@ impl<'a> Judgement<'a> {
             }
         }
         // Whatever runs of an index, the index is what was asked for.
-        for link in &self.facts.listed {
-            if let Some(place) = by_digest.get(&self.ids[link.to.as_str()]).copied() {
-                by_digest.entry(self.ids[link.from.as_str()]).or_insert(place);
+        let above = self.above();
+        let mut next: Vec<Id> = by_digest.keys().copied().collect();
+        while let Some(digest) = next.pop() {
+            let place = by_digest[&digest];
+            for index in above.get(&digest).into_iter().flatten() {
+                if !by_digest.contains_key(index) {
+                    by_digest.insert(*index, place);
+                    next.push(*index);
+                }
             }
         }
         for (tag, judged) in self.facts.tags.iter().enumerate() {

@@ -139,7 +139,7 @@ impl Registry {
         let place = self.metadata.judged_place(id).await?;
         let place = place.ok_or_else(|| Error::RepositoryUnknown(name.to_string()))?;
         let ruling = match wanted {
-            None => self.ruling(&place).await?,
+            None => self.stored_rules(&place).await?.ruling()?,
             Some(wanted) => Ruling {
                 rules: vec![Rule::of_image(None, &checked(wanted)?)?],
                 own: None,
@@ -243,7 +243,7 @@ impl Registry {
         place: &JudgedPlace,
         wanted: Option<&[super::organization::OrganizationRule]>,
     ) -> Result<Ruling, Error> {
-        let in_force = self.ruling(place).await?;
+        let in_force = self.stored_rules(place).await?.ruling()?;
         let Some(wanted) = wanted.filter(|_| in_force.own.is_none()) else {
             return Ok(in_force);
         };

@@ -27,8 +27,6 @@ const QUEUED_AT_ONCE: i64 = 500;
 const ALL: i64 = 0;
 /// Why a run stops in the middle.
 const CHANGED: &str = "the rules changed meanwhile: the next run goes by the new ones";
-/// When a run that did not work is tried again.
-const AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// How many tags stay, by why.
 pub(crate) fn kept(fates: &[Fate]) -> BTreeMap<KeptBecause, i64> {
@@ -150,18 +148,8 @@ impl Registry {
                 after: Duration::ZERO,
                 pause: None,
             }),
-            Err(error) => {
-                tracing::warn!(
-                    organization = place.organization,
-                    image = place.image,
-                    error = &error as &dyn std::error::Error,
-                    "a run of a retention failed and will be tried again"
-                );
-                Ok(JobEnd::Again {
-                    after: AGAIN_AFTER,
-                    pause: None,
-                })
-            }
+            // Logged, and tried again after pauses that grow.
+            Err(error) => Err(error),
         }
     }
 
@@ -171,7 +159,8 @@ impl Registry {
         place: &JudgedPlace,
         end: &mut EndRetentionRun,
     ) -> Result<Option<&'static str>, Error> {
-        let ruling = self.ruling(place).await?;
+        let stored = self.stored_rules(place).await?;
+        let ruling = stored.ruling()?;
         let judged = self.judged(place, &ruling).await?;
         end.tags = i64::try_from(judged.fates.len()).unwrap_or(i64::MAX);
         let kept: BTreeMap<&str, i64> = kept(&judged.fates)
@@ -181,9 +170,10 @@ impl Registry {
         end.kept =
             serde_json::to_string(&kept).map_err(|error| Error::internal("telling of a run", error))?;
         let guard = judged.guard.clone();
+        let known = Arc::new(judged.facts.known());
         let mut left = condemned(&ruling, judged);
         while !left.is_empty() {
-            if !self.ruling(place).await?.is_same(&ruling) {
+            if self.stored_rules(place).await? != stored {
                 return Ok(Some(CHANGED));
             }
             let few = left[..left.len().min(DELETED_AT_ONCE)].to_vec();
@@ -191,6 +181,7 @@ impl Registry {
                 repository_id: place.repository_id,
                 run_id: end.id,
                 retention_id: ruling.own.unwrap_or_default(),
+                known: known.clone(),
                 tags: few,
                 deletion: self.retention_deletion(guard.clone()),
                 // Runs are told to the account's people, who must not learn what strangers hold.

@@ -344,3 +344,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_runs_protects_indexes_however_deep_it_is_listed() {
+    let mut facts = facts("outer=O@50 other=X@50");
+    facts.listed = links("O>M M>I I>L");
+    facts.running = vec![Running {
+        tag: None,
+        digest: Some("L".to_owned()),
+        place: "Pod default/web in cluster prod".to_owned(),
+    }];
+    let fates = judge(&[days(7, &[])], &facts, NOW);
+    assert!(fates[0].goes(), "{fates:?}");
+    let kept = Fate::kept(KeptBecause::Running, facts.running[0].place.clone());
+    assert_eq!(fates[1], kept);
+}
+
+#[test]
+fn a_signature_goes_by_the_rule_of_what_it_is_about() {
+    let mut facts = facts("app=A@50 sig=S@1 sigsig=T@1");
+    facts.referrers = links("S>A T>S");
+    let rules = [only("tag_rule", 5, "x*"), days(7, &[])];
+    let fates = judge(&rules, &facts, NOW);
+    let why = "pushed 50 days ago, kept for 7 (the image's retention)";
+    for (tag, subject) in [(1, "A"), (2, "S")] {
+        let expected = Fate::Goes {
+            rule: 1,
+            reason: format!("it belongs to {subject}, which goes: {why}"),
+        };
+        // The rule's own reason comes once, however long the chain is.
+        assert_eq!(fates[tag], expected);
+    }
+}

@@ -164,6 +164,7 @@ async fn the_log_of_deletions_is_paged() {
             repository_id: team.image,
             run_id: run.unwrap(),
             retention_id: 7,
+            known: std::sync::Arc::default(),
             tags: vec![CondemnedTag {
                 tag: tag.tag,
                 digest: tag.digest,
