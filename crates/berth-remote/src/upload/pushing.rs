@@ -99,10 +99,10 @@ impl<'a> Pushing<'a> {
         }
     }
 
-    /// Whether a session of before can be one of this blob, at an address that the registry may name.
+    /// Whether a session of before can be one of this blob, which the registry can be asked about. What it kept elsewhere, or
+    /// at an address that was its own once, is of no use.
     fn is_usable(&self, session: &UploadSession) -> bool {
-        let is_address = self.repository.address(session).is_ok();
-        is_address && session.digest == *self.push.digest && session.offset <= self.push.size
+        self.is_asked(session) && session.digest == *self.push.digest && session.offset <= self.push.size
     }
 
     /// Sends the next request; where the push stands then, or none when the blob is there.
