@@ -135,6 +135,16 @@ impl Metadata {
         Ok(marked.await? > 0)
     }
 
+    /// Whether a repository has the blob or the manifest of that digest, damaged.
+    pub async fn is_damaged(&self, repository_id: i64, digest: &str) -> Result<bool, Error> {
+        const FIND: &str = "SELECT 1 FROM manifests WHERE repository_id = $1 AND digest = $2 AND damaged_at IS NOT NULL \
+             UNION ALL SELECT 1 FROM blob_links l JOIN blobs b ON b.digest = l.digest \
+             WHERE l.repository_id = $1 AND l.digest = $2 AND b.damaged_at IS NOT NULL";
+        let find = sqlx::query(FIND).bind(repository_id).bind(digest.to_owned());
+        let found = self.find("look whether something is damaged", find, |_| Ok(()));
+        Ok(found.await?.is_some())
+    }
+
     /// Takes back that a blob is damaged: the bytes under its key, and that is still its key, are right.
     pub async fn clear_damage(&self, digest: &str, key: &str, now: i64) -> Result<bool, Error> {
         let input = (digest.to_owned(), key.to_owned());

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::pool::Durability;
 use crate::sql::change;
 use sqlx::Row;
+use std::collections::BTreeSet;
 
 /// An upload in another region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,15 +28,25 @@ impl Metadata {
             .await
     }
 
-    /// The regions that have a blob, of whichever account, and the repositories there; at most ten.
+    /// The regions that have a blob, and the repositories there: of each account the one that got it last, those accounts
+    /// first that link the blob here; at most ten.
     pub async fn regions_with_blob(&self, digest: &str) -> Result<Vec<(i64, String)>, Error> {
-        const LIST: &str = "SELECT region, remote_repository FROM region_blobs WHERE region IN \
-             (SELECT id FROM regions) AND digest = $1 ORDER BY at DESC LIMIT 10";
+        const LIST: &str = "SELECT b.region, b.remote_repository, g.account_id, CASE WHEN EXISTS (SELECT 1 FROM blob_links l \
+             JOIN repositories r ON r.id = l.repository_id JOIN organizations o ON o.id = r.organization_id \
+             WHERE l.digest = b.digest AND o.account_id = g.account_id) THEN 0 ELSE 1 END AS distance \
+             FROM regions g JOIN region_blobs b ON b.region = g.id WHERE b.digest = $1 \
+             ORDER BY distance, b.at DESC LIMIT 1000";
         let list = sqlx::query(LIST).bind(digest.to_owned());
-        self.list("find regions that have a blob", list, |row| {
-            Ok((row.try_get(0)?, row.try_get(1)?))
-        })
-        .await
+        let found = self.list("find regions that have a blob", list, |row| {
+            Ok((row.try_get(0)?, row.try_get(1)?, row.try_get::<String, _>(2)?))
+        });
+        let mut accounts = BTreeSet::new();
+        let mut found: Vec<(i64, String, String)> = found.await?;
+        found.retain(|(_, _, account)| accounts.insert(account.clone()));
+        let places = found.into_iter().take(10);
+        Ok(places
+            .map(|(region, repository, _)| (region, repository))
+            .collect())
     }
 
     /// A repository that links a blob, if any does.

@@ -105,28 +105,16 @@ impl Metadata {
     }
 
     /// Puts `region` in the place of the row that was read with it and changed at `read_at`; [`Conflict::Changed`]
-    /// when it is gone or another request changed it since.
+    /// when it is gone or another request changed it since. What was known to be at another address is forgotten.
     pub async fn update_region(&self, region: Region, read_at: i64) -> Result<(), Error> {
-        const UPDATE: &str = "UPDATE regions SET registry_url = $3, login_encrypted = $4, updated_at = $5, \
-             certificate_authority = $6, checked_at = $7, finding = $8, usable = $9, registry_id = $10 \
-             WHERE id = $1 AND updated_at = $2";
-        let statement = move || {
-            let update = sqlx::query(UPDATE)
-                .bind(region.id)
-                .bind(read_at)
-                .bind(region.registry_url.clone())
-                .bind(region.login_encrypted.clone())
-                .bind(region.updated_at)
-                .bind(region.certificate_authority.clone());
-            checked(update, region.check.as_ref())
-        };
-        match self
-            .change("change a region", Durability::Durable, statement)
-            .await?
-        {
-            0 => Err(Conflict::Changed.into()),
-            _ => Ok(()),
-        }
+        self.pool
+            .write(
+                "change a region",
+                Durability::Durable,
+                region,
+                move |tx, region| Box::pin(update(tx, region, read_at)),
+            )
+            .await
     }
 
     /// Notes what was found about the region of that row, unless it was changed after `read_at`; false when it was.
@@ -165,6 +153,36 @@ const BY_ROW: &str = concat!(region_columns!(), "WHERE id = $1");
 pub(crate) async fn by_row(tx: &mut AnyConnection, id: i64) -> Result<Option<Region>, Failure> {
     let row = first(tx, sqlx::query(BY_ROW).bind(id)).await?;
     row.as_ref().map(read).transpose()
+}
+
+async fn update(tx: &mut AnyConnection, region: &Region, read_at: i64) -> Result<(), Failure> {
+    const MOVED: &str = "SELECT 1 FROM regions WHERE id = $1 AND registry_url <> $2";
+    const CONTENTS: [&str; 2] = [
+        "DELETE FROM region_uploads WHERE region = $1",
+        "DELETE FROM region_blobs WHERE region = $1",
+    ];
+    const UPDATE: &str = "UPDATE regions SET registry_url = $3, login_encrypted = $4, updated_at = $5, \
+         certificate_authority = $6, checked_at = $7, finding = $8, usable = $9, registry_id = $10 \
+         WHERE id = $1 AND updated_at = $2";
+    let moved = sqlx::query(MOVED)
+        .bind(region.id)
+        .bind(region.registry_url.clone());
+    if first(tx, moved).await?.is_some() {
+        for text in CONTENTS {
+            change(tx, sqlx::query(text).bind(region.id)).await?;
+        }
+    }
+    let update = sqlx::query(UPDATE)
+        .bind(region.id)
+        .bind(read_at)
+        .bind(region.registry_url.clone())
+        .bind(region.login_encrypted.clone())
+        .bind(region.updated_at)
+        .bind(region.certificate_authority.clone());
+    match change(tx, checked(update, region.check.as_ref())).await? {
+        0 => Err(Failure::Conflict(Conflict::Changed)),
+        _ => Ok(()),
+    }
 }
 
 fn checked(statement: Statement, check: Option<&RegionCheck>) -> Statement {

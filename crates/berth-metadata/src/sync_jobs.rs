@@ -142,7 +142,7 @@ macro_rules! job_columns {
 
 impl Metadata {
     /// Queues copies of tags and answers those of them that the repository does not hold; a copy that waits already is
-    /// not queued again. [`Conflict::RepositoryGone`] when it or the region is gone.
+    /// not queued again, and overwrites as its rule says when it waits because of a push. [`Conflict::RepositoryGone`] when it or the region is gone.
     pub async fn create_sync_jobs(&self, new: NewSyncJobs) -> Result<Vec<String>, Error> {
         self.pool
             .write("queue copies of tags", Durability::Durable, new, |tx, new| {
@@ -189,7 +189,9 @@ async fn create(tx: &mut AnyConnection, new: &NewSyncJobs) -> Result<Vec<String>
          overwrite, status, operator_id, operator_name, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, 'waiting', $7, $8, $9, $9) \
          ON CONFLICT (repository_id, tag, region, remote_organization) WHERE status = 'waiting' \
-         DO UPDATE SET overwrite = excluded.overwrite, origin = '' RETURNING id";
+         DO UPDATE SET origin = '', \
+         overwrite = CASE WHEN sync_jobs.pushed_at IS NULL THEN excluded.overwrite ELSE sync_jobs.overwrite END \
+         RETURNING id";
     let held = held(tx, new.repository_id, &new.tags).await?;
     let (held, missing): (Vec<_>, Vec<_>) = new.tags.iter().cloned().partition(|tag| held.contains(tag));
     for tag in held {

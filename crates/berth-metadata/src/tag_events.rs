@@ -177,7 +177,8 @@ async fn set_off(
 }
 
 async fn send(tx: &mut AnyConnection, event: &TagEvent, rule: i64, now: i64) -> Result<(), Failure> {
-    // A copy that waits already becomes the copy of what the tag names now.
+    // A copy that waits already becomes the copy of what the tag names now, by the rule. What came two ways is sent both:
+    // each may lack what came by the other.
     const INSERT: &str = "INSERT INTO sync_jobs (repository_id, tag, region, region_id, remote_organization, overwrite, \
          status, operator_id, operator_name, created_at, updated_at, digest, origin, pushed_at) \
          SELECT s.repository_id, CAST($2 AS TEXT), s.region, r.region_id, s.remote_organization, s.overwrite, 'waiting', \
@@ -185,7 +186,8 @@ async fn send(tx: &mut AnyConnection, event: &TagEvent, rule: i64, now: i64) -> 
          CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS BIGINT) FROM sync_rules s JOIN regions r ON r.id = s.region \
          LEFT JOIN users u ON u.id = $3 WHERE s.id = $1 \
          ON CONFLICT (repository_id, tag, region, remote_organization) WHERE status = 'waiting' \
-         DO UPDATE SET overwrite = excluded.overwrite, digest = excluded.digest, origin = excluded.origin, \
+         DO UPDATE SET overwrite = excluded.overwrite, digest = excluded.digest, \
+         origin = CASE WHEN excluded.origin = sync_jobs.origin THEN sync_jobs.origin ELSE '' END, \
          pushed_at = COALESCE(sync_jobs.pushed_at, excluded.pushed_at), updated_at = excluded.updated_at \
          RETURNING id, region";
     let insert = sqlx::query(INSERT)

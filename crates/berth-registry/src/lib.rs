@@ -38,6 +38,7 @@ mod migration;
 mod mirror;
 mod open;
 mod organization;
+mod origin;
 mod outbound;
 mod pace;
 mod password;

@@ -16,6 +16,7 @@ use crate::clock::now_ms;
 use crate::counting::Counting;
 use crate::error::Error;
 use crate::immutability::Rules;
+use crate::origin::checked_path;
 use crate::repository::Place;
 
 /// Missing blobs or manifests that a refusal names; a manifest can name tens of thousands.
@@ -33,7 +34,7 @@ pub struct PushedManifest<'a> {
     pub body: ByteStream,
     /// What each tag must name for the push to happen; without it the last push wins.
     pub condition: Option<Condition>,
-    /// The ids of the registries that it came through, by commas, when a registry pushes it.
+    /// The ids of the registries that it came through, by commas, when a registry says that it pushes it.
     pub origin: Option<&'a str>,
 }
 
@@ -115,7 +116,7 @@ impl Registry {
             tags: tags.clone(),
             expected: pushed.condition,
             missing: self.limits.missing_references,
-            origin: pushed.origin.unwrap_or_default().to_owned(),
+            origin: checked_path(pushed.origin),
             guard: rules.guard(),
             user_id: caller.user_id().map(str::to_owned),
             now: now_ms(),

@@ -3,8 +3,11 @@
 
 mod connection;
 
+use std::time::Duration;
+
 use berth_metadata::{PausedLane, Region, RegionCheck, SYNC, SyncStanding, region_lane};
 use berth_oci::excerpt::shown;
+use berth_remote::{Ping, Remote};
 
 use crate::access::Caller;
 use crate::account::check_name;
@@ -15,6 +18,8 @@ use crate::{Error, Registry};
 
 /// Regions of one account; a list of them is answered whole.
 const REGIONS_MAX: i64 = 100;
+/// How long a region may take to say what it is.
+const PING: Duration = Duration::from_secs(20);
 
 /// A region to register.
 #[derive(Clone)]
@@ -213,7 +218,7 @@ impl Registry {
 
     /// What is found when a region is looked at now.
     async fn look_at_region(&self, region: &Region) -> Result<RegionCheck, Error> {
-        Ok(match self.connect(region)?.ping().await {
+        Ok(match ping(&self.connect(region)?).await {
             Ok(ping) => self.region_found(ping.registry_id, region),
             Err(error) => unusable(&error, region),
         })
@@ -252,6 +257,17 @@ impl Registry {
         let found = self.metadata.region(account_id, region_id).await?;
         found.ok_or_else(|| unknown(region_id))
     }
+}
+
+/// Asks a region what it is, and waits no longer than somebody does at a desk.
+pub(crate) async fn ping(remote: &Remote) -> Result<Ping, berth_remote::Error> {
+    let pinged = tokio::time::timeout(PING, remote.ping()).await;
+    pinged.unwrap_or_else(|_| {
+        Err(berth_remote::Error::Unavailable {
+            reason: format!("the region did not say what it is within {} s", PING.as_secs()),
+            after: None,
+        })
+    })
 }
 
 /// What it means that a region did not answer as a registry does.

@@ -102,7 +102,8 @@ async fn queue(
          CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($4 AS BIGINT) FROM sync_rules s JOIN regions r ON r.id = s.region \
          LEFT JOIN users u ON u.id = $3 WHERE s.id = $1 \
          ON CONFLICT (repository_id, tag, region, remote_organization) WHERE status = 'waiting' \
-         DO UPDATE SET origin = CASE WHEN excluded.origin = '' THEN '' ELSE sync_jobs.origin END, \
+         DO UPDATE SET overwrite = excluded.overwrite, \
+         origin = CASE WHEN excluded.origin = sync_jobs.origin THEN sync_jobs.origin ELSE '' END, \
          pushed_at = COALESCE(sync_jobs.pushed_at, excluded.pushed_at), updated_at = excluded.updated_at \
          RETURNING id, region";
     let insert = sqlx::query(INSERT)

@@ -8,11 +8,13 @@ use crate::jobs;
 use crate::pool::{Durability, Failure};
 use crate::regions::{self, Region};
 use crate::sql::{Meaning, change, first};
-use crate::tag_events::sync_job;
+use crate::tag_events::{SYNC, sync_job};
 use sqlx::{AnyConnection, Row};
 
 /// Copies of one repository that are kept after their end.
 const KEPT: i64 = 1000;
+/// An attempt that comes so long after it was due ends a time in which nobody tried, in milliseconds.
+const UNTRIED_MS: i64 = 3600 * 1000;
 
 /// A copy to make.
 #[derive(Clone, Debug)]
@@ -35,7 +37,7 @@ pub struct SyncWork {
     pub overwrite: bool,
     /// The ids of the registries that the tag came through, by commas.
     pub origin: String,
-    /// When it was begun first, milliseconds since the epoch.
+    /// When it was begun first since its region was away or nobody tried, milliseconds since the epoch.
     pub started_at: i64,
     /// How often it was begun, this time included.
     pub attempts: i64,
@@ -67,6 +69,8 @@ pub struct SyncPause {
     pub next_attempt_at: i64,
     /// Whether the destination did not want it.
     pub refused: bool,
+    /// Whether the whole region is away: that time does not count as time in which it was tried.
+    pub is_away: bool,
     /// What was moved until now.
     pub figures: SyncFigures,
     /// Milliseconds since the epoch.
@@ -83,7 +87,8 @@ impl Metadata {
     }
 
     /// Begins a copy, or goes on with one whose process ended; none when there is nothing to do any more.
-    /// [`Conflict::Taken`] while another copy of the tag to the same destination runs.
+    /// [`Conflict::Taken`] while another copy of the tag to the same destination runs, or was cancelled and does not know it
+    /// yet.
     pub async fn begin_sync_job(&self, id: i64, now: i64) -> Result<Option<SyncWork>, Error> {
         self.pool
             .write("begin a copy", Durability::Relaxed, (), move |tx, ()| {
@@ -189,9 +194,15 @@ async fn begin(tx: &mut AnyConnection, id: i64, now: i64) -> Result<Option<SyncW
          j.origin, r.listed FROM sync_jobs j JOIN repositories r ON r.id = j.repository_id \
          WHERE j.id = $1 AND j.status IN ('waiting', 'running')";
     const BEGIN: &str = "UPDATE sync_jobs SET status = 'running', attempts = attempts + 1, next_attempt_at = NULL, \
-         started_at = COALESCE(started_at, $2), updated_at = $2 WHERE id = $1 RETURNING attempts, started_at, refusals, bytes_sent";
+         started_at = CASE WHEN next_attempt_at < $3 THEN $2 ELSE COALESCE(started_at, $2) END, updated_at = $2 \
+         WHERE id = $1 RETURNING attempts, started_at, refusals, bytes_sent";
     const GONE: &str = "UPDATE sync_jobs SET status = 'cancel', detail = 'the image or the region is gone', \
          ended_at = $2, updated_at = $2 WHERE id = $1";
+    // The attempt at a cancelled copy hears of it after a while, and may still put its tag until then.
+    const LEAVING: &str = "SELECT 1 FROM jobs h JOIN sync_jobs o ON o.id = h.subject JOIN sync_jobs j ON j.id = $1 \
+         WHERE h.kind = $2 AND h.holder IS NOT NULL AND o.id <> j.id AND o.status = 'cancel' \
+         AND o.repository_id = j.repository_id AND o.tag = j.tag AND o.region = j.region \
+         AND o.remote_organization = j.remote_organization LIMIT 1";
     let Some(row) = first(tx, sqlx::query(FIND).bind(id)).await? else {
         return Ok(None);
     };
@@ -203,9 +214,15 @@ async fn begin(tx: &mut AnyConnection, id: i64, now: i64) -> Result<Option<SyncW
         change(tx, sqlx::query(GONE).bind(id).bind(now)).await?;
         return Ok(None);
     };
-    let begun = first(tx, sqlx::query(BEGIN).bind(id).bind(now))
-        .await
-        .unique(Conflict::Taken)?;
+    let running = sqlx::query(BEGIN)
+        .bind(id)
+        .bind(now)
+        .bind(now.saturating_sub(UNTRIED_MS));
+    let begun = first(tx, running).await.unique(Conflict::Taken)?;
+    let leaving = sqlx::query(LEAVING).bind(id).bind(SYNC);
+    if first(tx, leaving).await?.is_some() {
+        return Err(Conflict::Taken.into());
+    }
     let begun = begun.ok_or_else(|| Failure::Broken("no row for a copy that begins".to_owned()))?;
     Ok(Some(SyncWork {
         id,
@@ -229,7 +246,8 @@ async fn finish(tx: &mut AnyConnection, id: i64, end: &SyncEnd) -> Result<bool, 
          bytes_done = $6, bytes_sent = $7, bytes_mounted = $8, bytes_existing = $9, detail = $10, ended_at = $11, \
          updated_at = $11 WHERE id = $1 AND status = 'running' RETURNING repository_id";
     const FORGET: &str = "DELETE FROM sync_jobs WHERE repository_id = $1 AND status NOT IN ('waiting', 'running') \
-         AND id <= (SELECT o.id FROM sync_jobs o WHERE o.repository_id = $1 ORDER BY o.id DESC LIMIT 1 OFFSET $2)";
+         AND id <= (SELECT o.id FROM sync_jobs o WHERE o.repository_id = $1 AND o.status NOT IN ('waiting', 'running') \
+         ORDER BY o.id DESC LIMIT 1 OFFSET $2)";
     let update = end.figures.bound(sqlx::query(END).bind(id).bind(end.status));
     let update = update.bind(end.detail.clone()).bind(end.now);
     let Some(row) = first(tx, update).await? else {
@@ -252,7 +270,8 @@ async fn postpone(tx: &mut AnyConnection, id: i64, pause: &SyncPause) -> Result<
          WHERE id = $1 AND status = 'running'";
     const POSTPONE: &str = "UPDATE sync_jobs SET status = 'waiting', blobs_total = $2, blobs_done = $3, bytes_total = $4, \
          bytes_done = $5, bytes_sent = $6, bytes_mounted = $7, bytes_existing = $8, detail = $9, next_attempt_at = $10, \
-         updated_at = $11, refusals = refusals + $12 WHERE id = $1 AND status = 'running'";
+         updated_at = $11, refusals = refusals + $12, started_at = CASE WHEN $13 = 1 THEN NULL ELSE started_at END \
+         WHERE id = $1 AND status = 'running'";
     if let Some(newer) = first(tx, sqlx::query(NEWER).bind(id)).await? {
         let newer: i64 = newer.try_get(0)?;
         let detail = format!("copy {newer} of what the tag named later took its place");
@@ -265,7 +284,8 @@ async fn postpone(tx: &mut AnyConnection, id: i64, pause: &SyncPause) -> Result<
         .bind(pause.detail.clone())
         .bind(pause.next_attempt_at)
         .bind(pause.now)
-        .bind(i64::from(pause.refused));
+        .bind(i64::from(pause.refused))
+        .bind(i64::from(pause.is_away));
     Ok(change(tx, update).await.unique(Conflict::Taken)? > 0)
 }
 

@@ -124,7 +124,8 @@ async fn begin(tx: &mut AnyConnection, step: &TriggerStep, clock: &str) -> Resul
 
 async fn forget_oldest(tx: &mut AnyConnection, trigger_id: i64) -> Result<(), Failure> {
     const FORGET: &str = "DELETE FROM trigger_history WHERE trigger_id = $1 AND status NOT IN ('waiting', 'running') \
-         AND id <= (SELECT id FROM trigger_history WHERE trigger_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)";
+         AND id <= (SELECT id FROM trigger_history WHERE trigger_id = $1 AND status NOT IN ('waiting', 'running') \
+         ORDER BY id DESC LIMIT 1 OFFSET $2)";
     change(tx, sqlx::query(FORGET).bind(trigger_id).bind(KEPT)).await?;
     Ok(())
 }

@@ -196,6 +196,8 @@ pub(crate) async fn a_damaged_manifest_is_nowhere_until_it_is_pushed_again(world
     assert!(!replaced.await.unwrap(), "it has other bytes by now");
     let marked = metadata.mark_manifest_damaged(repository.id, (&m, b"m"), 6);
     assert!(marked.await.unwrap());
+    assert!(metadata.is_damaged(repository.id, &m).await.unwrap());
+    assert!(!metadata.is_damaged(other, &m).await.unwrap());
     assert_eq!(metadata.manifest_by_tag(repository.id, "v1").await.unwrap(), None);
     assert_eq!(
         metadata.manifest_by_digest(repository.id, &m).await.unwrap(),

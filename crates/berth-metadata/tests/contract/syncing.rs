@@ -67,10 +67,13 @@ fn pause(now: i64) -> SyncPause {
         detail: "away".to_owned(),
         next_attempt_at: now + 7,
         refused: true,
+        is_away: false,
         figures: FIGURES,
         now,
     }
 }
+
+const DAY: i64 = 24 * 3600 * 1000;
 
 const FIGURES: SyncFigures = SyncFigures {
     blobs_total: 1,
@@ -162,6 +165,33 @@ pub(crate) async fn a_copy_runs_waits_goes_on_and_ends(world: World) {
     assert!(metadata.begin_sync_job(-1, 31).await.unwrap().is_none());
 }
 
+pub(crate) async fn a_copy_is_tried_only_while_its_region_is_there(world: World) {
+    let metadata = &world.metadata;
+    let place = place(&world).await;
+    tag(metadata, place.repository, "v1").await;
+    let id = place.queue(metadata, "v1", 5).await;
+    let begun = async |now| {
+        metadata
+            .begin_sync_job(id, now)
+            .await
+            .unwrap()
+            .unwrap()
+            .started_at
+    };
+    assert_eq!(begun(10).await, 10);
+    assert!(metadata.postpone_sync_job(id, pause(11)).await.unwrap());
+    assert_eq!(begun(20).await, 10);
+    let away = SyncPause {
+        is_away: true,
+        ..pause(21)
+    };
+    assert!(metadata.postpone_sync_job(id, away).await.unwrap());
+    assert_eq!(begun(30).await, 30);
+    // Another copy found out that the region is away, and this one did not even try.
+    assert!(metadata.postpone_sync_job(id, pause(31)).await.unwrap());
+    assert_eq!(begun(8 * DAY).await, 8 * DAY);
+}
+
 pub(crate) async fn copies_of_one_tag_to_one_place_follow_one_another(world: World) {
     let metadata = &world.metadata;
     let place = place(&world).await;
@@ -207,6 +237,20 @@ pub(crate) async fn a_copy_is_cancelled_and_tried_again_by_hand(world: World) {
             .unwrap()
     );
     let newer = place.queue(metadata, "v1", 11).await;
+    // Its attempt still runs.
+    world
+        .run(
+            "UPDATE jobs SET holder = 'somebody' WHERE kind = 'sync' AND subject IN \
+             (SELECT id FROM sync_jobs WHERE detail = 'by mary')",
+        )
+        .await;
+    assert_eq!(
+        conflict(metadata.begin_sync_job(newer, 12).await),
+        Conflict::Taken
+    );
+    world
+        .run("UPDATE jobs SET holder = NULL WHERE kind = 'sync' AND holder = 'somebody'")
+        .await;
     assert_eq!(conflict(retry(id, 12).await), Conflict::Taken);
     assert_eq!(retry(-1, 12).await.unwrap(), None);
     let elsewhere = metadata.cancel_sync_job(-1, newer, "", 12).await;
@@ -321,8 +365,80 @@ pub(crate) async fn what_is_signed_later_queues_its_tags(world: World) {
     // The same once more is nothing new; a signature of the list of contents is.
     put("sbom", &[], Some("image"), &[], "").await;
     assert_eq!(waiting().await, "v1 v2");
-    put("signature", &[], Some("sbom"), &[], "").await;
+    put("signature", &[], Some("sbom"), &[], "abc").await;
     assert_eq!(waiting().await, "v1 v1 v2 v2");
+    // What came from there and what came from elsewhere is sent to both.
+    put("note", &[], Some("sbom"), &[], "def").await;
+    assert_eq!(waiting().await, "v1 v1 v2 v2");
+    let newest = place.all(metadata).await[0].id;
+    let work = metadata.begin_sync_job(newest, 30).await.unwrap().unwrap();
+    assert_eq!(work.origin, "");
+}
+
+pub(crate) async fn a_copy_that_waits_is_that_of_its_newest_push(world: World) {
+    let metadata = &world.metadata;
+    let place = place(&world).await;
+    let rule = new_rule(place.repository, place.region, "group");
+    metadata.put_sync_rule(rule, 10).await.unwrap();
+    let rule = metadata.list_sync_rules(place.repository).await.unwrap()[0].id;
+    let push = async |word: &str, origin: &str| {
+        let mut put = tagged(manifest(place.repository, word, &[]), &["v1"]);
+        origin.clone_into(&mut put.origin);
+        metadata.put_manifest(put).await.unwrap();
+        let events = metadata.tag_events(1000).await.unwrap();
+        let event = events
+            .into_iter()
+            .find(|event| event.repository_id == place.repository);
+        let follows = EventFollows {
+            sync_rules: vec![rule],
+            ..EventFollows::default()
+        };
+        assert!(metadata.settle_event(event.unwrap(), follows, 300).await.unwrap());
+    };
+    let ask = async |overwrite| {
+        let jobs = NewSyncJobs {
+            region: place.region,
+            overwrite,
+            ..new_jobs(place.repository, &["v1"])
+        };
+        metadata.create_sync_jobs(jobs).await.unwrap();
+    };
+    let overwrites = async || place.all(metadata).await[0].overwrite;
+    tag(metadata, place.repository, "v1").await;
+    while let Some(event) = metadata
+        .tag_events(1000)
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|event| event.repository_id == place.repository)
+    {
+        let nothing = EventFollows::default();
+        metadata.settle_event(event, nothing, 20).await.unwrap();
+    }
+    // Who asks last decides, until something is pushed; then the rule does.
+    ask(false).await;
+    ask(true).await;
+    assert!(overwrites().await);
+    push("one", "abc").await;
+    assert!(!overwrites().await);
+    ask(true).await;
+    assert!(!overwrites().await);
+    let all = place.all(metadata).await;
+    assert_eq!(all.len(), 1);
+    let work = metadata.begin_sync_job(all[0].id, 30).await.unwrap().unwrap();
+    assert_eq!(work.origin, "");
+    metadata
+        .end_sync_job(all[0].id, end("success", 31))
+        .await
+        .unwrap();
+    for (before, then, expected) in [("abc", "abc", "abc"), ("abc", "def", ""), ("", "abc", "")] {
+        push(&format!("before {before} {then}"), before).await;
+        push(&format!("then {before} {then}"), then).await;
+        let id = place.all(metadata).await[0].id;
+        let work = metadata.begin_sync_job(id, 40).await.unwrap().unwrap();
+        assert_eq!(work.origin, expected, "{before} {then}");
+        metadata.end_sync_job(id, end("success", 41)).await.unwrap();
+    }
 }
 
 pub(crate) async fn a_thousand_ended_copies_are_kept(world: World) {
@@ -331,6 +447,7 @@ pub(crate) async fn a_thousand_ended_copies_are_kept(world: World) {
     tag(metadata, place.repository, "v1").await;
     tag(metadata, place.repository, "waits").await;
     let waits = place.queue(metadata, "waits", 5).await;
+    let early = place.queue(metadata, "v1", 5).await;
     let names: Vec<String> = (0..1005).map(|number| format!("thousand-{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let put = tagged(manifest(place.repository, "many", &[]), &names);
@@ -340,6 +457,10 @@ pub(crate) async fn a_thousand_ended_copies_are_kept(world: World) {
         ..new_jobs(place.repository, &names)
     };
     metadata.create_sync_jobs(jobs).await.unwrap();
+    // However many wait, what became of one is kept.
+    metadata.begin_sync_job(early, 6).await.unwrap().unwrap();
+    metadata.end_sync_job(early, end("failed", 6)).await.unwrap();
+    assert_eq!(place.status(metadata, early).await, "failed");
     world
         .run("UPDATE sync_jobs SET status = 'failed' WHERE tag LIKE 'thousand-%'")
         .await;
@@ -407,6 +528,31 @@ pub(crate) async fn what_is_in_a_region_is_remembered(world: World) {
     assert_eq!(metadata.region_blob(place.region, &word).await.unwrap(), None);
 }
 
+pub(crate) async fn a_blob_is_looked_for_at_its_owners_first(world: World) {
+    let metadata = &world.metadata;
+    let account = world.account().await;
+    let organization = world.organization(&world.user(&account).await).await;
+    let repository = world.repository_in(organization, "app").await;
+    let blob_digest = crate::world::name("sha256:");
+    world
+        .push(repository.id, &blob_digest, &crate::world::id(), 1)
+        .await;
+    let elsewhere = place(&world).await.region;
+    let mut own = Vec::new();
+    for name in ["east", "west"] {
+        own.push(region_row(metadata, &account, name).await);
+    }
+    for (region, now) in [(own[0], 5), (own[1], 6), (elsewhere, 7)] {
+        let note = metadata.note_region_blob(region, &blob_digest, "there/app", now);
+        note.await.unwrap();
+    }
+    let there = "there/app".to_owned();
+    assert_eq!(
+        metadata.regions_with_blob(&blob_digest).await.unwrap(),
+        [(own[1], there.clone()), (elsewhere, there)]
+    );
+}
+
 pub(crate) async fn what_was_found_about_a_region_goes_with_its_address(world: World) {
     let metadata = &world.metadata;
     let place = place(&world).await;
@@ -422,17 +568,46 @@ pub(crate) async fn what_was_found_about_a_region_goes_with_its_address(world: W
     assert!(note(found.updated_at).await.unwrap());
     let checked = metadata.region_by_row(place.region).await.unwrap().unwrap();
     assert_eq!(checked.check, Some(check.clone()));
+    let blob_digest = crate::world::name("sha256:");
+    let upload = RegionUpload {
+        region: place.region,
+        remote_repository: "there/app".to_owned(),
+        digest: blob_digest.clone(),
+    };
+    let known = async || {
+        let session = metadata.region_upload(&upload).await.unwrap();
+        let blob = metadata.region_blob(place.region, &blob_digest).await.unwrap();
+        (session.is_some(), blob.is_some())
+    };
+    metadata
+        .keep_region_upload(&upload, Some("one"), 5)
+        .await
+        .unwrap();
+    metadata
+        .note_region_blob(place.region, &blob_digest, "there/app", 5)
+        .await
+        .unwrap();
+    let renewed = berth_metadata::Region {
+        certificate_authority: "PEM".to_owned(),
+        updated_at: checked.updated_at + 1,
+        ..checked.clone()
+    };
+    let read_at = checked.updated_at;
+    metadata.update_region(renewed.clone(), read_at).await.unwrap();
+    assert_eq!(known().await, (true, true));
+    let checked = renewed;
     let changed = berth_metadata::Region {
         registry_url: "https://elsewhere.example".to_owned(),
         certificate_authority: "PEM".to_owned(),
         check: None,
-        updated_at: 10,
+        updated_at: checked.updated_at + 1,
         ..checked.clone()
     };
     metadata
         .update_region(changed.clone(), checked.updated_at)
         .await
         .unwrap();
+    assert_eq!(known().await, (false, false));
     // What was found at the old address says nothing about the new one.
     assert!(!note(checked.updated_at).await.unwrap());
     assert_eq!(metadata.region_by_row(place.region).await.unwrap(), Some(changed));

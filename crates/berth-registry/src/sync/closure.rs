@@ -40,6 +40,8 @@ pub(super) enum Role {
 pub(super) struct Part {
     pub(super) digest: Digest,
     pub(super) role: Role,
+    /// The manifest that it says it is about.
+    pub(super) subject: Option<Digest>,
     pub(super) blobs: Vec<Content>,
 }
 
@@ -50,6 +52,7 @@ pub(super) struct Closure {
     /// Manifests of indexes that are not here.
     pub(super) absent: usize,
     seen: BTreeSet<Digest>,
+    tagged: BTreeSet<(Digest, String)>,
 }
 
 enum Visit {
@@ -65,7 +68,7 @@ impl Registry {
             .await?;
         if closure.parts.is_empty() {
             return Err(Stop::failed(format!(
-                "the manifest {root} is damaged or gone here: push it again"
+                "the manifest {root} is gone here: push it again"
             )));
         }
         let mut looked_at = 0;
@@ -95,8 +98,12 @@ impl Registry {
                 Visit::Enter(digest, role) => (digest, role),
             };
             let is_new = closure.seen.insert(digest.clone());
-            // A tag is one more way to the same manifest.
-            if !is_new && !matches!(role, Role::Tagged(_)) {
+            // A tag is one more way to the same manifest, and each is gone once: it may name what it belongs to.
+            let is_way = match &role {
+                Role::Tagged(tag) => closure.tagged.insert((digest.clone(), tag.clone())),
+                _ => is_new,
+            };
+            if !is_way {
                 continue;
             }
             if closure.parts.len() + visits.len() > PARTS_MAX {
@@ -106,6 +113,9 @@ impl Registry {
             }
             let found = self.metadata.manifest_by_digest(repository_id, digest.as_str());
             let Some(row) = found.await? else {
+                if self.metadata.is_damaged(repository_id, digest.as_str()).await? {
+                    return Err(Stop::damaged(&format!("the manifest {digest}")));
+                }
                 closure.absent += 1;
                 continue;
             };
@@ -115,6 +125,7 @@ impl Registry {
             let mut part = Part {
                 digest,
                 role,
+                subject: manifest.subject.as_ref().map(|subject| subject.digest.clone()),
                 blobs: contents(&manifest),
             };
             let mut children = Vec::new();

@@ -2,13 +2,11 @@
 //! after its image, signatures and the like last. Everything can be done twice.
 
 mod blobs;
-
-use std::time::Duration;
+mod referrers;
 
 use berth_metadata::{SYNC, SyncWork, region_lane};
-use berth_oci::{Descriptor, Digest, Manifest, Reference, Tag};
+use berth_oci::{Digest, Reference, Tag};
 use berth_remote::{Error as RemoteError, Remote, Repository};
-use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::header::IF_NONE_MATCH;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -21,14 +19,12 @@ use super::progress::Progress;
 use crate::Registry;
 use crate::clock::now_ms;
 use crate::error::Error;
-use crate::region::unusable;
+use crate::region::{ping, unusable};
 
 /// Questions to one destination at once.
 const ASKED_AT_ONCE: usize = 8;
 /// Blobs of one copy that travel at once.
 const SENT_AT_ONCE: usize = 4;
-/// How long a region may take to say what it is.
-const PING: Duration = Duration::from_secs(20);
 /// The registries that a copy came through.
 const SYNC_PATH: HeaderName = HeaderName::from_static("berth-sync-path");
 
@@ -50,8 +46,7 @@ impl Registry {
         root: &Digest,
         progress: &Progress,
     ) -> Result<Stop, Stop> {
-        let remote = self.reached(work).await?;
-        let closure = self.closure(work.repository_id, root).await?;
+        let (remote, came_from_there) = self.reached(work).await?;
         let copy = Copy {
             registry: self,
             work,
@@ -67,37 +62,40 @@ impl Registry {
         };
         let tag = parsed(&work.tag)?;
         let named = copy.named(&Reference::Tag(tag)).await?;
+        // Whoever pushed says where it came from. It is believed when there is something.
+        if came_from_there && named.is_some() {
+            return Ok(Stop::ended(
+                Status::Existed,
+                "the tag came here from there, so it is not sent back",
+            ));
+        }
         let verdict = verdict(named.as_ref(), root, work.overwrite);
         if let Verdict::Kept(other) = &verdict {
             return Ok(kept(other));
         }
+        let closure = self.closure(work.repository_id, root).await?;
         let there = copy.there(&closure.parts, &verdict).await?;
-        let plan = plan(&closure.parts, &there, (&verdict, work.overwrite));
+        let mut plan = plan(&closure.parts, &there, (&verdict, work.overwrite));
         let all = all_blobs(&closure.parts);
         let existing = all.iter().filter(|blob| plan.blobs.binary_search(blob).is_err());
         progress.begin(all.iter(), existing);
         copy.send_blobs(&plan.blobs).await?;
-        if let Some(stop) = copy.put_manifests(&closure.parts, &plan, &verdict).await? {
+        if let Some(stop) = copy.put_manifests(&closure.parts, &mut plan, &verdict).await? {
             return Ok(stop);
         }
+        copy.list_referrers(&closure.parts, &plan, (&there, &verdict))
+            .await?;
         Ok(done(&plan, &verdict, closure.absent))
     }
 
-    /// The region's registry, if it takes part and the tag did not come from there.
-    async fn reached(&self, work: &SyncWork) -> Result<Remote, Stop> {
+    /// The region's registry, if it takes part, and whether the tag is said to have come from there.
+    async fn reached(&self, work: &SyncWork) -> Result<(Remote, bool), Stop> {
         let region = &work.region;
         let remote = self.connect(region).map_err(|error| match error {
             Error::Invalid(text) => Stop::failed(text),
             error => Stop::Broken(error),
         })?;
-        let pinged = tokio::time::timeout(PING, remote.ping()).await;
-        let pinged = pinged.unwrap_or_else(|_| {
-            Err(RemoteError::Unavailable {
-                reason: format!("the region did not say what it is within {} s", PING.as_secs()),
-                after: None,
-            })
-        });
-        let (check, failed) = match pinged {
+        let (check, failed) = match ping(&remote).await {
             Ok(ping) => (self.region_found(ping.registry_id, region), None),
             Err(error) => (unusable(&error, region), Some(error)),
         };
@@ -116,13 +114,8 @@ impl Registry {
             let failures = lane.map_or(0, |lane| lane.failures);
             return Err(of_region((&error, finding), failures));
         }
-        if !registry_id.is_empty() && work.origin.split(',').any(|id| id == registry_id) {
-            return Err(Stop::ended(
-                Status::Existed,
-                "the tag came here from there, so it is not sent back",
-            ));
-        }
-        Ok(remote)
+        let came_from_there = !registry_id.is_empty() && work.origin.split(',').any(|id| id == registry_id);
+        Ok((remote, came_from_there))
     }
 }
 
@@ -152,11 +145,12 @@ impl Copy<'_> {
         Ok(there)
     }
 
-    /// Puts the manifests of a plan in its order; a stop when the tag turned out to be taken meanwhile.
+    /// Puts the manifests of a plan in its order; a stop when the tag turned out to be taken meanwhile. Tags of accessories
+    /// that turned out to be taken are kept.
     async fn put_manifests(
         &self,
         parts: &[Part],
-        plan: &Plan,
+        plan: &mut Plan,
         verdict: &Verdict,
     ) -> Result<Option<Stop>, Stop> {
         for part in plan.manifests.iter().map(|at| &parts[*at]) {
@@ -167,14 +161,24 @@ impl Copy<'_> {
                 Role::Tagged(tag) => Reference::Tag(parsed(tag)?),
                 Role::Child | Role::Referrer => Reference::Digest(part.digest.clone()),
             };
-            if part.role == Role::Root && *verdict == Verdict::Create {
+            let is_created = match part.role {
+                Role::Root => *verdict == Verdict::Create,
+                Role::Tagged(_) => !self.work.overwrite,
+                Role::Child | Role::Referrer => false,
+            };
+            if is_created {
                 headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
             }
             match self.put(part, &reference, headers).await {
                 Ok(()) => {}
-                Err(RemoteError::Changed(_)) if part.role == Role::Root => {
-                    match self.named(&reference).await? {
-                        Some(other) if other != part.digest => return Ok(Some(kept(&other))),
+                Err(RemoteError::Changed(_)) if is_created => {
+                    match (self.named(&reference).await?, &part.role) {
+                        (Some(other), Role::Root) if other != part.digest => return Ok(Some(kept(&other))),
+                        (Some(other), Role::Tagged(tag)) => {
+                            if other != part.digest {
+                                plan.kept.push(tag.clone());
+                            }
+                        }
                         // Somebody put the same, or took away again what was in the way.
                         _ => return Err(self.again("another push to the tag there came between")),
                     }
@@ -183,34 +187,6 @@ impl Copy<'_> {
             }
         }
         Ok(None)
-    }
-
-    async fn put(&self, part: &Part, reference: &Reference, headers: HeaderMap) -> Result<(), RemoteError> {
-        let metadata = &self.registry.metadata;
-        let digest = part.digest.as_str();
-        let found = metadata.manifest_by_digest(self.work.repository_id, digest).await;
-        let source = |text: String| RemoteError::Source(std::io::Error::other(text));
-        let row = found.map_err(|error| source(error.to_string()))?;
-        let row = row.ok_or_else(|| source(format!("the manifest {digest} is gone")))?;
-        let manifest = Manifest::parse(&row.bytes, Some(&row.media_type));
-        let manifest = manifest.map_err(|error| source(error.to_string()))?;
-        let size = row.bytes.len() as u64;
-        let put = self
-            .there
-            .put_manifest(reference, &row.media_type, Bytes::from(row.bytes), headers)
-            .await?;
-        // Without a list of referrers there, clients look under a tag.
-        if let (Some(subject), None) = (&manifest.subject, &put.subject) {
-            let descriptor = Descriptor {
-                artifact_type: manifest.referrer_artifact_type().map(str::to_owned),
-                annotations: (!manifest.annotations.is_empty()).then(|| manifest.annotations.clone()),
-                ..Descriptor::new(row.media_type, part.digest.clone(), size)
-            };
-            self.there
-                .put_referrer_fallback(&subject.digest, &descriptor)
-                .await?;
-        }
-        Ok(())
     }
 
     /// What a tag names there, or whether a digest is there.

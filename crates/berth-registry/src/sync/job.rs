@@ -88,6 +88,10 @@ impl Registry {
             self.metadata
                 .keep_region_upload(&upload, Some(&text), now_ms())
                 .await?;
+            // It ended while this was written.
+            if progress.is_pushed(&digest) {
+                self.metadata.keep_region_upload(&upload, None, now_ms()).await?;
+            }
         }
         Ok(())
     }
@@ -127,6 +131,7 @@ impl Registry {
             detail: detail.clone(),
             next_attempt_at: now.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)),
             refused,
+            is_away: whole_region,
             figures: progress.figures(),
             now,
         };

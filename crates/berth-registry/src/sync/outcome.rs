@@ -15,6 +15,8 @@ const AWAY_MAX: Duration = Duration::from_mins(5);
 /// How often a copy is refused before that is final: what is missing there may be made just now.
 const REFUSALS_MAX: i64 = 3;
 const REFUSED: Duration = Duration::from_secs(20);
+/// When to look again whether what is damaged here was healed or pushed again.
+const DAMAGED: Duration = Duration::from_mins(10);
 /// After so long a copy that breaks off again and again, while its region answers, is given up.
 const GIVEN_UP_AFTER_MS: i64 = 7 * 24 * 3600 * 1000;
 
@@ -78,6 +80,16 @@ impl Stop {
         }
     }
 
+    /// Something that goes along is damaged here.
+    pub(super) fn damaged(what: &str) -> Self {
+        Self::Later {
+            detail: format!("{what} is damaged here: it goes on when that is healed or pushed again"),
+            after: DAMAGED,
+            whole_region: false,
+            refused: false,
+        }
+    }
+
     pub(super) fn failed(detail: impl Into<String>) -> Self {
         Self::ended(Status::Failed, detail)
     }
@@ -102,7 +114,7 @@ pub(super) struct Tried {
     pub(super) attempts: i64,
     /// How often the other side did not want it.
     pub(super) refusals: i64,
-    /// Milliseconds since it was begun first.
+    /// Milliseconds since it was begun first, those left out in which the region was away.
     pub(super) for_ms: i64,
 }
 

@@ -110,6 +110,7 @@ mod tests {
         Part {
             digest: digest(word),
             role,
+            subject: None,
             blobs: blobs.iter().map(content).collect(),
         }
     }

@@ -1,6 +1,6 @@
 //! How far a copy is: counted while it runs, and written down every second.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use berth_metadata::SyncFigures;
@@ -40,6 +40,8 @@ struct Counted {
     under_way: BTreeMap<Digest, u64>,
     /// Uploads whose state was not written down yet.
     sessions: BTreeMap<Digest, UploadSession>,
+    /// Blobs that were sent to the end.
+    pushed: BTreeSet<Digest>,
 }
 
 impl Progress {
@@ -95,11 +97,23 @@ impl Progress {
         self.with(|counted| std::mem::take(&mut counted.sessions))
     }
 
+    /// Hears that an upload ended: nobody can go on with it.
+    pub(super) fn pushed(&self, digest: &Digest) {
+        self.with(|counted| {
+            counted.sessions.remove(digest);
+            counted.pushed.insert(digest.clone());
+        });
+    }
+
+    /// Whether an upload ended.
+    pub(super) fn is_pushed(&self, digest: &Digest) -> bool {
+        self.with(|counted| counted.pushed.contains(digest))
+    }
+
     /// Counts a blob that is there now.
     pub(super) fn arrived(&self, content: &Content, fate: Fate) {
         self.with(|counted| {
             counted.under_way.remove(&content.digest);
-            counted.sessions.remove(&content.digest);
             let bytes = number(content.size);
             counted.done.blobs_done += 1;
             counted.done.bytes_done = counted.done.bytes_done.saturating_add(bytes);
@@ -145,6 +159,23 @@ fn number(bytes: u64) -> i64 {
 mod tests {
     use super::*;
     use berth_oci::Algorithm;
+
+    #[test]
+    fn an_upload_that_ended_is_not_written_down() {
+        let digest = Digest::of(Algorithm::Sha256, b"blob");
+        let session: UploadSession = serde_json::from_value(serde_json::json!({
+            "digest": digest.to_string(), "location": "http://there/1", "offset": 1, "chunk_bytes_min": 0,
+        }))
+        .unwrap();
+        let progress = Progress::default();
+        progress.begun(&digest, &session);
+        assert_eq!(progress.take_sessions().len(), 1);
+        assert!(!progress.is_pushed(&digest));
+        progress.begun(&digest, &session);
+        progress.pushed(&digest);
+        assert!(progress.is_pushed(&digest));
+        assert!(progress.take_sessions().is_empty());
+    }
 
     #[test]
     fn a_blob_that_is_sent_again_counts_once_as_done_and_twice_as_sent() {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::content::{CONFIG, bytes, descriptor, digest, image, index, written};
 use crate::world::World;
-use desk::{APP, FLAGS, copies, copy_now, does, ended, region, register, send_pushes, told};
+use desk::{APP, FLAGS, await_copies, copies, copy_now, does, ended, region, register, send_pushes, told};
 use proxy::Proxy;
 
 const SIZE: usize = 3 << 20;
@@ -141,6 +141,48 @@ async fn everything_that_belongs_to_a_tag_travels() {
         (&progress["blobsDone"], &copies[0]["digest"]),
         (&json!(6), &json!(signed.root))
     );
+}
+
+#[tokio::test]
+async fn a_signature_that_names_itself_travels_once() {
+    let pair = Pair::sending(false).await;
+    let admin = &pair.here.admin;
+    let own = digest(admin.push_image("team/app", "v1", b"layer").await);
+    ended(&pair.here, APP, 1).await;
+    let tag = format!("{}.sig", own.replacen(':', "-", 1));
+    admin.push_image("team/app", &tag, b"layer").await;
+    ended(&pair.here, APP, 2).await;
+    copy_now(&pair.here, APP, &["v1"], false).await;
+    let copies = ended(&pair.here, APP, 3).await;
+    assert_eq!(
+        told(&copies),
+        [
+            "v1 success".to_owned(),
+            format!("{tag} success"),
+            "v1 existed".to_owned()
+        ]
+    );
+    assert_eq!(named(&pair.there, &tag).await, own);
+}
+
+#[tokio::test]
+async fn a_region_is_nowhere_that_the_operator_did_not_allow() {
+    let (here, there) = (World::start().await, World::start().await);
+    let asked = region("there", there.address());
+    let refused = does(&here, Method::POST, "/v2/manage/regions", &asked, 400).await;
+    let said = refused["errorMessage"].as_str().unwrap();
+    assert!(said.contains("outbound"), "{refused}");
+    // Kept all the same, it is still not reached.
+    let mut unchecked = asked.clone();
+    unchecked["unchecked"] = json!(true);
+    does(&here, Method::POST, "/v2/manage/regions", &unchecked, 201).await;
+    here.admin.push_image("team/app", "v1", b"layer").await;
+    copy_now(&here, APP, &["v1"], false).await;
+    let waits = |copy: &Value| copy["nextAttemptAt"].is_string();
+    let waiting = await_copies(&here, APP, 1, waits).await;
+    let detail = waiting[0]["detail"].as_str().unwrap();
+    assert!(detail.contains("outbound"), "{}", waiting[0]);
+    assert_eq!(named(&there, "v1").await, "");
 }
 
 #[tokio::test]

@@ -54,8 +54,14 @@ impl Copy<'_> {
             .linked_blob(self.work.repository_id, digest.as_str())
             .await?;
         let Some(linked) = linked else {
+            if metadata
+                .is_damaged(self.work.repository_id, digest.as_str())
+                .await?
+            {
+                return Err(Stop::damaged(&format!("the blob {digest}")));
+            }
             return Err(Stop::failed(format!(
-                "the blob {digest} is damaged or gone here: push the image again, then retry"
+                "the blob {digest} is gone here: push the image again, then retry"
             )));
         };
         let upload = RegionUpload {
@@ -73,6 +79,8 @@ impl Copy<'_> {
             }
         }
         self.push(digest, linked, session).await?;
+        // First: what is still to be written down of it is not written any more, or taken back.
+        self.progress.pushed(digest);
         metadata.keep_region_upload(&upload, None, now_ms()).await?;
         Ok(Fate::Sent)
     }

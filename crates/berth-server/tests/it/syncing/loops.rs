@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use super::desk::{APP, FLAGS, copies, ended, register, send_pushes, told};
-use super::named;
-use crate::content::digest;
+use berth_oci::media_type;
+use http::Method;
+use serde_json::Value;
+
+use super::desk::{APP, FLAGS, copies, does, ended, register, send_pushes, told};
+use super::{Pair, named};
+use crate::content::{CONFIG, digest, image, written};
 use crate::world::World;
 
 /// Registries, each of which sends pushes of `team/app` to the next one, the last to the first.
@@ -59,14 +63,53 @@ async fn two_registries_that_send_to_each_other_come_to_rest() {
         worlds[1].admin.push_image("team/app", "v2", b"two"),
     );
     let all = rest(&worlds).await;
-    for (world, copies) in worlds.iter().zip(&all) {
-        let of_both = copies.iter().filter(|copy| copy["tag"] == "v2").count();
-        assert!(of_both <= 3, "{copies:#?}");
-        // Whatever arrived last is there, and the other is there by its digest.
-        let [one, two] = [&one, &two].map(digest);
-        let named = named(world, "v2").await;
-        assert!(named == one || named == two, "{named}");
+    let [one, two] = [&one, &two].map(digest);
+    for ((world, other), copies) in worlds.iter().zip(worlds.iter().rev()).zip(&all) {
+        let of_both: Vec<_> = copies.iter().filter(|copy| copy["tag"] == "v2").collect();
+        assert!(of_both.len() <= 3, "{copies:#?}");
+        let tag = named(world, "v2").await;
+        assert!(tag == one || tag == two, "{tag}");
+        // Whatever was sent is there, by its digest when something else arrived later.
+        let sent = of_both.iter().filter(|copy| copy["status"] == "success");
+        for copy in sent {
+            let sent = copy["digest"].as_str().unwrap();
+            assert_eq!(named(other, sent).await, sent, "{copies:#?}");
+        }
     }
+    let mut tags = Vec::new();
+    for world in &worlds {
+        tags.push(named(world, "v2").await);
+    }
+    // Each has what the other sent last, so where they differ both have both.
+    for world in &worlds {
+        for digest in &tags {
+            assert_eq!(&named(world, digest).await, digest, "{tags:?} {all:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_lies_about_where_a_tag_came_from_keeps_it_from_nobody() {
+    let pair = Pair::sending(false).await;
+    let one = "/v2/manage/regions/there";
+    let region = does(&pair.here, Method::GET, one, &Value::Null, 200).await;
+    let id = region["registry_id"].as_str().unwrap();
+    let admin = &pair.here.admin;
+    let push = async |tag: &str, path: &str| {
+        let manifest = written(&image(&[b"layer"]));
+        for blob in [CONFIG, b"layer"] {
+            admin.push_blob("team/app", blob).await;
+        }
+        let line = format!("PUT /v2/team/app/manifests/{tag}");
+        let put = admin.ask(line).header("content-type", media_type::OCI_MANIFEST);
+        put.header("berth-sync-path", path).body(manifest).await.is(201);
+    };
+    push("v1", id).await;
+    push("v2", &[id; 17].join(",")).await;
+    let copies = ended(&pair.here, APP, 2).await;
+    let mut told = told(&copies);
+    told.sort_unstable();
+    assert_eq!(told, ["v1 success", "v2 success"]);
 }
 
 #[tokio::test]
