@@ -157,8 +157,8 @@ impl Metadata {
     pub async fn resume_lane(&self, kind: &'static str, lane: &str) -> Result<(), Error> {
         const RESUME: &str =
             "UPDATE job_lanes SET failures = 0, paused_until = 0, reason = '' WHERE kind = $1 AND lane = $2";
-        const DUE: &str =
-            "UPDATE jobs SET due_at = 0 WHERE kind = $1 AND lane = $2 AND due_at > 0 AND holder IS NULL";
+        // What is under way and fails is due at once too.
+        const DUE: &str = "UPDATE jobs SET due_at = 0, wanted = wanted + 1 WHERE kind = $1 AND lane = $2";
         self.pool
             .write(
                 "resume a lane of jobs",
@@ -194,6 +194,27 @@ impl Metadata {
         .await
     }
 
+    /// Forgets lanes that nothing waits in and whose turn was before that time, at most `limit` of them; answers how many
+    /// it found. Lanes are named by what users say, so there is no end to them.
+    pub async fn forget_lanes(&self, before: i64, limit: i64) -> Result<usize, Error> {
+        const IDLE: &str = "SELECT kind, lane FROM job_lanes l WHERE claimed_at < $1 AND paused_until < $1 \
+             AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = l.kind AND j.lane = l.lane) LIMIT $2";
+        let idle = sqlx::query(IDLE).bind(before).bind(limit);
+        let idle = self.list("list idle lanes of jobs", idle, |row| {
+            Ok((row.try_get::<String, _>(0)?, row.try_get::<String, _>(1)?))
+        });
+        let idle = idle.await?;
+        let found = idle.len();
+        for lane in idle {
+            self.pool
+                .write("forget a lane of jobs", Durability::Relaxed, lane, |tx, lane| {
+                    Box::pin(forget(tx, lane))
+                })
+                .await?;
+        }
+        Ok(found)
+    }
+
     async fn lane_with_work(&self, claim: &JobClaim, clock: &str) -> Result<Option<String>, Error> {
         let find = made(due_lane(clock))
             .bind(claim.kind)
@@ -205,8 +226,9 @@ impl Metadata {
 
 /// Queues a job in the transaction that makes its subject.
 pub(crate) async fn queue(tx: &mut AnyConnection, job: &NewJob) -> Result<(), Failure> {
-    const LANE: &str =
-        "INSERT INTO job_lanes (kind, lane) VALUES ($1, $2) ON CONFLICT (kind, lane) DO NOTHING";
+    // The update locks the lane, so that it is not forgotten before its job is there.
+    const LANE: &str = "INSERT INTO job_lanes (kind, lane) VALUES ($1, $2) \
+         ON CONFLICT (kind, lane) DO UPDATE SET lane = excluded.lane";
     const JOB: &str = "INSERT INTO jobs (kind, subject, lane, due_at) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (kind, subject) DO UPDATE SET lane = excluded.lane, wanted = jobs.wanted + 1, \
          due_at = CASE WHEN jobs.due_at < excluded.due_at THEN jobs.due_at ELSE excluded.due_at END";
@@ -218,6 +240,18 @@ pub(crate) async fn queue(tx: &mut AnyConnection, job: &NewJob) -> Result<(), Fa
         .bind(job.lane.clone())
         .bind(job.due_at);
     change(tx, insert).await?;
+    Ok(())
+}
+
+/// Forgets a lane if nothing waits in it. What is queued at the same time waits for the lock, and the second statement sees
+/// what was queued before it.
+async fn forget(tx: &mut AnyConnection, (kind, lane): &(String, String)) -> Result<(), Failure> {
+    const LOCK: &str = "UPDATE job_lanes SET lane = lane WHERE kind = $1 AND lane = $2";
+    const FORGET: &str = "DELETE FROM job_lanes WHERE kind = $1 AND lane = $2 \
+         AND NOT EXISTS (SELECT 1 FROM jobs WHERE kind = $1 AND lane = $2)";
+    for statement in [LOCK, FORGET] {
+        change(tx, sqlx::query(statement).bind(kind.clone()).bind(lane.clone())).await?;
+    }
     Ok(())
 }
 
@@ -291,14 +325,16 @@ async fn postpone(
     (job, holder): (&Job, &str),
     again: &JobAgain,
 ) -> Result<(), Failure> {
-    const AGAIN: &str =
-        "UPDATE jobs SET holder = NULL, held_until = NULL, due_at = $3 WHERE id = $1 AND holder = $2";
+    // One that was asked for again meanwhile keeps the time that it was asked for.
+    const AGAIN: &str = "UPDATE jobs SET holder = NULL, held_until = NULL, \
+         due_at = CASE WHEN wanted = $4 THEN $3 ELSE due_at END WHERE id = $1 AND holder = $2";
     const PAUSE: &str = "UPDATE job_lanes SET failures = failures + 1, paused_until = $3, reason = $4 \
          WHERE kind = $1 AND lane = $2 AND paused_until < $3";
     let postponed = sqlx::query(AGAIN)
         .bind(job.id)
         .bind(holder.to_owned())
-        .bind(again.due_at);
+        .bind(again.due_at)
+        .bind(job.wanted);
     change(tx, postponed).await?;
     if let Some((until, reason)) = &again.pause {
         let pause = sqlx::query(PAUSE)

@@ -22,6 +22,8 @@ const LOOKED_FOR_EVERY: Duration = Duration::from_secs(2);
 /// How long a job is held without a word of its process.
 const HELD_MS: i64 = 60_000;
 const RENEWED_EVERY: Duration = Duration::from_secs(20);
+/// How long a turn may take: after it another job of its kind may have the place, whatever the outside does with its time.
+const TURN_MAX: Duration = Duration::from_mins(10);
 /// The first pause after a failure; each further one doubles it.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 const AGAIN_AFTER_MAX: Duration = Duration::from_mins(10);
@@ -55,9 +57,9 @@ impl JobKind {
     /// Jobs that one process does at once, and how many of them for one place outside.
     fn at_once(self) -> (usize, i64) {
         match self {
-            Self::Trigger => (32, 16),
+            Self::Trigger => (64, 8),
             Self::Webhook => (64, 4),
-            Self::Sync => (8, 4),
+            Self::Sync => (16, 4),
             Self::Retention => (4, 2),
         }
     }
@@ -182,8 +184,13 @@ impl Registry {
                 tracing::warn!(kind = kind.as_str(), job = job.id, "lost a job, which another process will do");
                 return;
             }
-            ended = self.do_job(kind, &job) => ended,
+            ended = tokio::time::timeout(TURN_MAX, self.do_job(kind, &job)) => ended,
         };
+        // What it did so far is kept, as after a crash.
+        let ended = ended.unwrap_or(Ok(JobEnd::Again {
+            after: Duration::ZERO,
+            pause: None,
+        }));
         let kept = match ended {
             Ok(JobEnd::Done) => self.metadata.end_job(kind.as_str(), &job, &self.process).await,
             Ok(JobEnd::Again { after, pause }) => self.postpone(kind, &job, (after, pause)).await,

@@ -28,6 +28,8 @@ const LINKS_IN_A_ROUND: u64 = 100_000;
 const ENDED_LOGINS_KEPT_MS: i64 = 30 * 24 * 3600 * 1000;
 /// How long it is remembered where a blob was put in another region. A region forgets unfinished uploads sooner.
 const REGION_CONTENTS_KEPT_MS: i64 = 90 * 24 * 3600 * 1000;
+/// How long a place outside keeps its turn among others after its last job.
+const IDLE_LANES_KEPT_MS: i64 = 24 * 3600 * 1000;
 /// Time between two looks whether somebody asked for maintenance.
 const WANTED_LOOKED_FOR_EVERY: Duration = Duration::from_secs(5);
 /// The lease of the rounds.
@@ -207,6 +209,9 @@ impl Registry {
         while self.metadata.delete_expired_sessions(ended, STEP).await? > 0 {}
         let attempts = (FORGOTTEN_AFTER_MS, SIGNATURES_REMEMBERED_MS);
         while self.metadata.forget_attempts(attempts, STEP).await? > 0 {}
+        self.metadata
+            .forget_lanes(now.saturating_sub(IDLE_LANES_KEPT_MS), STEP)
+            .await?;
         let forgotten = now.saturating_sub(REGION_CONTENTS_KEPT_MS);
         while self.metadata.forget_region_contents(forgotten, STEP).await? > 0 {}
         self.metadata.forget_commits().await?;

@@ -247,3 +247,50 @@ pub(crate) async fn a_push_that_is_sent_elsewhere_replaces_the_one_that_waits(wo
         (jobs[0].id, berth_metadata::region_lane(region))
     );
 }
+
+pub(crate) async fn a_lane_is_forgotten_only_when_nothing_waits_in_it(world: World) {
+    let metadata = &world.metadata;
+    for (subject, lane) in [(1, "done"), (2, "waits")] {
+        queue(metadata, subject, lane, 5).await;
+    }
+    let job = claimed(metadata, "p", 5).await.unwrap();
+    metadata.end_job(KIND, &job, "p").await.unwrap();
+    assert_eq!(metadata.forget_lanes(5, 10).await.unwrap(), 0);
+    assert_eq!(metadata.forget_lanes(6, 10).await.unwrap(), 1);
+    assert_eq!(metadata.forget_lanes(6, 10).await.unwrap(), 0);
+    queue(metadata, 3, "done", 5).await;
+    let mut order = Vec::new();
+    while let Some(job) = claimed(metadata, "p", 6).await {
+        order.push(job.subject);
+    }
+    order.sort_unstable();
+    assert_eq!(order, [2, 3]);
+}
+
+pub(crate) async fn what_is_queued_while_its_lane_is_forgotten_is_not_lost(world: World) {
+    for round in 0..20 {
+        let metadata = world.metadata.clone();
+        let forgetting = tokio::spawn(async move { metadata.forget_lanes(100, 10).await.unwrap() });
+        queue(&world.metadata, round, "a", 5).await;
+        forgetting.await.unwrap();
+        let job = claimed(&world.metadata, "p", 6).await.unwrap();
+        assert_eq!(job.subject, round);
+        world.metadata.end_job(KIND, &job, "p").await.unwrap();
+    }
+}
+
+pub(crate) async fn a_job_that_was_asked_for_while_it_fails_does_not_wait(world: World) {
+    let metadata = &world.metadata;
+    let again = |due_at| JobAgain { due_at, pause: None };
+    queue(metadata, 1, "a", 5).await;
+    let job = claimed(metadata, "p", 5).await.unwrap();
+    queue(metadata, 1, "a", 7).await;
+    metadata.postpone_job(KIND, &job, "p", again(100)).await.unwrap();
+    let job = claimed(metadata, "p", 7).await.unwrap();
+    metadata.postpone_job(KIND, &job, "p", again(100)).await.unwrap();
+    assert_eq!(claimed(metadata, "p", 7).await, None);
+    let job = claimed(metadata, "p", 100).await.unwrap();
+    metadata.resume_lane(KIND, "a").await.unwrap();
+    metadata.postpone_job(KIND, &job, "p", again(1000)).await.unwrap();
+    assert!(claimed(metadata, "p", 100).await.is_some());
+}

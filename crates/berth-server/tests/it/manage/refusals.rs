@@ -52,7 +52,8 @@ fn missing(operation: &Operation) -> String {
             ("delete_repo_tag", "repository") => "app",
             (
                 _,
-                "retention_id" | "retention_rule_id" | "run_id" | "entry_id" | "rule_id" | "delivery_id" | "copy_id",
+                "retention_id" | "retention_rule_id" | "run_id" | "entry_id" | "rule_id" | "delivery_id"
+                | "copy_id",
             ) => "999999",
             (_, "user_id" | "group_id" | "domain_id" | "project_id" | "role_id") => NOBODY,
             _ => "missing",
