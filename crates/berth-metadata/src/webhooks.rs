@@ -12,6 +12,9 @@ use sqlx::{AnyConnection, Row};
 
 pub use deliveries::{DeliveriesPage, Delivery, DeliveryPlace, Redelivery};
 
+/// Deliveries of a webhook that are kept, the newest.
+const KEPT: i64 = 1000;
+
 /// The kind of the jobs that make deliveries.
 pub const WEBHOOK: &str = "webhook";
 
@@ -206,6 +209,9 @@ async fn note(tx: &mut AnyConnection, attempt: &DeliveryAttempt) -> Result<(), F
          started_at = COALESCE(started_at, $6) WHERE id = $1";
     const SWITCH_OFF: &str = "UPDATE triggers SET enabled = 0 \
          WHERE id = (SELECT trigger_id FROM trigger_history WHERE id = $1)";
+    const FORGET: &str = "DELETE FROM trigger_history WHERE trigger_id = (SELECT trigger_id FROM trigger_history \
+         WHERE id = $1) AND status NOT IN ('waiting', 'running') AND id <= (SELECT o.id FROM trigger_history o \
+         WHERE o.trigger_id = (SELECT trigger_id FROM trigger_history WHERE id = $1) ORDER BY o.id DESC LIMIT 1 OFFSET $2)";
     let (status, run_status, due_at) = match attempt.follows {
         AttemptFollows::Delivered => ("delivered", "success", None),
         AttemptFollows::Again(due_at) => ("waiting", "waiting", Some(due_at)),
@@ -228,6 +234,10 @@ async fn note(tx: &mut AnyConnection, attempt: &DeliveryAttempt) -> Result<(), F
         .bind((run_status != "waiting").then_some(attempt.now))
         .bind(attempt.now);
     change(tx, run).await?;
+    if run_status != "waiting" {
+        let forget = sqlx::query(FORGET).bind(attempt.run_id).bind(KEPT);
+        change(tx, forget).await?;
+    }
     if attempt.switches_off {
         change(tx, sqlx::query(SWITCH_OFF).bind(attempt.run_id)).await?;
     }

@@ -75,6 +75,8 @@ mod trigger_runs;
 mod turns;
 #[path = "contract/uploads.rs"]
 mod uploads;
+#[path = "contract/webhooks.rs"]
+mod webhooks;
 #[path = "contract/world.rs"]
 mod world;
 
@@ -136,6 +138,10 @@ contract! {
     jobs::a_job_that_was_asked_for_while_it_fails_does_not_wait,
     jobs::a_tag_that_moves_is_an_event_where_somebody_waits,
     jobs::a_push_that_is_sent_elsewhere_replaces_the_one_that_waits,
+    webhooks::a_webhook_keeps_its_secret_and_the_one_before,
+    webhooks::a_delivery_keeps_what_it_sends,
+    webhooks::what_is_dead_is_listed_and_asked_for_again,
+    webhooks::the_newest_deliveries_are_kept,
     maintenance::a_lease_has_one_holder_until_it_ends,
     maintenance::of_many_who_want_a_lease_one_gets_it,
     maintenance::one_run_of_a_kind_is_open,
