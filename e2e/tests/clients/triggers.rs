@@ -79,13 +79,13 @@ impl World {
     /// Makes an image of this content and pushes it; its digest.
     fn push(&self, tag: &str, content: &str) -> String {
         let image = self.server.image(&format!("team/app:{tag}"));
-        let context = self.docker.home().folder("context");
+        let folder = self.docker.home().folder("folder");
         self.docker
             .home()
-            .write("context/Dockerfile", "FROM scratch\nCOPY content /content\n");
-        self.docker.home().write("context/content", content);
+            .write("folder/Dockerfile", "FROM scratch\nCOPY content /content\n");
+        self.docker.home().write("folder/content", content);
         self.docker
-            .ok(&["build", "-q", "-t", &image, &context.to_string_lossy()]);
+            .ok(&["build", "-q", "-t", &image, &folder.to_string_lossy()]);
         self.docker.push(&image)
     }
 

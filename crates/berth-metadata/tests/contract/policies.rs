@@ -78,6 +78,42 @@ pub(crate) async fn tag(metadata: &Metadata, repository_id: i64, tag: &str) {
         .unwrap();
 }
 
+/// All of it but its name and who made it.
+async fn a_trigger_is_replaced(metadata: &Metadata, repository: i64, trigger: i64) {
+    let replaced = NewTrigger {
+        condition: "v*".to_owned(),
+        workload: "api".to_owned(),
+        update_by: "tag".to_owned(),
+        undo_on_failure: true,
+        rollout_seconds: 30,
+        ..new_trigger(repository, "ignored")
+    };
+    assert!(metadata.replace_trigger(trigger, replaced.clone()).await.unwrap());
+    assert!(!metadata.replace_trigger(-1, replaced.clone()).await.unwrap());
+    let nowhere = NewTrigger {
+        cluster: Some(-1),
+        ..replaced
+    };
+    assert_eq!(
+        conflict(metadata.replace_trigger(trigger, nowhere).await),
+        Conflict::Changed
+    );
+    let found = metadata.trigger(repository, "roll").await.unwrap().unwrap();
+    assert_eq!(
+        (
+            found.condition.as_str(),
+            found.workload.as_str(),
+            found.update_by.as_str(),
+            found.undo_on_failure
+        ),
+        ("v*", "api", "tag", true)
+    );
+    assert_eq!(
+        (found.enabled, found.rollout_seconds, found.creator_name.as_str()),
+        (true, 30, "mary")
+    );
+}
+
 pub(crate) async fn triggers_are_kept_with_their_history(world: World) {
     let metadata = &world.metadata;
     let (repository, other) = (world.repository().await, world.repository().await);
@@ -129,39 +165,7 @@ pub(crate) async fn triggers_are_kept_with_their_history(world: World) {
     );
     assert!(!metadata.set_trigger_enabled(-1, false).await.unwrap());
 
-    let replaced = NewTrigger {
-        condition: "v*".to_owned(),
-        workload: "api".to_owned(),
-        update_by: "tag".to_owned(),
-        undo_on_failure: true,
-        rollout_seconds: 30,
-        ..new_trigger(repository.id, "ignored")
-    };
-    assert!(metadata.replace_trigger(roll.id, replaced.clone()).await.unwrap());
-    assert!(!metadata.replace_trigger(-1, replaced.clone()).await.unwrap());
-    let nowhere = NewTrigger {
-        cluster: Some(-1),
-        ..replaced
-    };
-    assert_eq!(
-        conflict(metadata.replace_trigger(roll.id, nowhere).await),
-        Conflict::Changed
-    );
-    let found = metadata.trigger(repository.id, "roll").await.unwrap().unwrap();
-    assert_eq!(
-        (
-            found.condition.as_str(),
-            found.workload.as_str(),
-            found.update_by.as_str(),
-            found.undo_on_failure
-        ),
-        ("v*", "api", "tag", true)
-    );
-    assert_eq!(
-        (found.enabled, found.rollout_seconds, found.creator_name.as_str()),
-        (true, 30, "mary")
-    );
-
+    a_trigger_is_replaced(metadata, repository.id, roll.id).await;
     metadata
         .want_trigger_run(wanted_run(roll.id, "v1"))
         .await

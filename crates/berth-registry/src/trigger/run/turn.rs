@@ -79,29 +79,26 @@ impl<'a> Turn<'a> {
     /// Sets the image, or puts back what another run changed.
     async fn act(&mut self, cluster: &Kubernetes) -> Result<(), Halt> {
         let run = self.name();
-        let change = match self.state.puts_back.clone() {
-            Some(back) => {
-                self.take_turn().await?;
-                let undone = in_time(cluster.undo(&back.change, back.instead.as_deref(), &run)).await?;
-                match undone {
-                    Undone::Done(change) => change,
-                    Undone::Overtaken(how) => {
-                        let said = format!("somebody else has changed the workload since: {how}");
-                        return Err(self.end("failed", &said).await);
-                    }
-                    Undone::Impossible(why) => return Err(self.end("failed", &why).await),
+        let change = if let Some(back) = self.state.puts_back.clone() {
+            self.take_turn().await?;
+            let undone = in_time(cluster.undo(&back.change, back.instead.as_deref(), &run)).await?;
+            match undone {
+                Undone::Done(change) => change,
+                Undone::Overtaken(how) => {
+                    let said = format!("somebody else has changed the workload since: {how}");
+                    return Err(self.end("failed", &said).await);
                 }
+                Undone::Impossible(why) => return Err(self.end("failed", &why).await),
             }
-            None => {
-                let wanted = self.pushed().wanted(&self.task.trigger, run);
-                let Some((wanted, target)) = wanted.zip(target(&self.task.trigger)) else {
-                    return Err(self.end("failed", NO_HOST).await);
-                };
-                self.take_turn().await?;
-                let change = in_time(cluster.set_image(&target, &wanted)).await?;
-                self.state.image = Some(wanted.image);
-                change
-            }
+        } else {
+            let wanted = self.pushed().wanted(&self.task.trigger, run);
+            let Some((wanted, target)) = wanted.zip(target(&self.task.trigger)) else {
+                return Err(self.end("failed", NO_HOST).await);
+            };
+            self.take_turn().await?;
+            let change = in_time(cluster.set_image(&target, &wanted)).await?;
+            self.state.image = Some(wanted.image);
+            change
         };
         self.state.set = Some(set(change));
         self.failures = 0;
