@@ -1,7 +1,7 @@
 //! What lists show of a manifest without reading its bytes. The caller holds the repository's lock.
 
 use crate::pool::Failure;
-use crate::sql::change;
+use crate::sql::{self, change};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -31,13 +31,6 @@ impl ManifestFacts {
 /// Sizes are what the pusher wrote, so they are bounded: the sum of an index is a number all the same.
 const IMAGE_BYTES_MAX: i64 = 32 << 40;
 
-const SUM_UP: &str = "UPDATE manifest_facts SET image_bytes = COALESCE((\
-     SELECT CAST(SUM(f.image_bytes) AS BIGINT) FROM manifest_references r \
-     JOIN manifest_facts f ON f.repository_id = r.repository_id AND f.digest = r.digest \
-     WHERE r.repository_id = manifest_facts.repository_id AND r.manifest = manifest_facts.digest AND f.is_index = 0), 0) \
-     WHERE repository_id = $1 AND is_index = 1 AND digest IN (SELECT CAST($2 AS TEXT) \
-     UNION ALL SELECT manifest FROM manifest_references WHERE repository_id = $1 AND digest = $2)";
-
 /// Notes the facts of a manifest whose references are stored.
 pub(crate) async fn note(
     tx: &mut AnyConnection,
@@ -61,7 +54,23 @@ pub(crate) async fn note(
 /// Counts anew the size of a manifest, if it is an index, and of the indexes that list it: its own facts have changed,
 /// or went with its row.
 pub(crate) async fn sum_up(tx: &mut AnyConnection, repository_id: i64, digest: &str) -> Result<(), Failure> {
-    let sum_up = sqlx::query(SUM_UP).bind(repository_id).bind(digest.to_owned());
-    change(tx, sum_up).await?;
+    const LISTED_BY: &str =
+        "SELECT manifest FROM manifest_references WHERE repository_id = $1 AND digest = $2";
+    const SUM_UP: &str = "UPDATE manifest_facts SET image_bytes = COALESCE((\
+         SELECT CAST(SUM(f.image_bytes) AS BIGINT) FROM manifest_references r \
+         JOIN manifest_facts f ON f.repository_id = r.repository_id AND f.digest = r.digest \
+         WHERE r.repository_id = manifest_facts.repository_id AND r.manifest = manifest_facts.digest AND f.is_index = 0), 0) \
+         WHERE repository_id = $1 AND is_index = 1 AND digest IN";
+    let listed_by = sqlx::query(LISTED_BY).bind(repository_id).bind(digest.to_owned());
+    let mut digests = vec![digest.to_owned()];
+    for row in listed_by.fetch_all(&mut *tx).await? {
+        digests.push(row.try_get(0)?);
+    }
+    // By their values: where they are a query's, PostgreSQL reads all facts of the repository.
+    for list in sql::lists(&digests) {
+        let text = format!("{SUM_UP} ({})", sql::markers(2, list.len()));
+        let sum_up = sql::made(text).bind(repository_id);
+        change(tx, list.into_iter().fold(sum_up, sqlx::query::Query::bind)).await?;
+    }
     Ok(())
 }
