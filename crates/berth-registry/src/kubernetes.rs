@@ -25,11 +25,9 @@ pub(crate) use change::{Change, ContainerChange, Undone, Wanted};
 pub(crate) use check::{Checked, MissingRight};
 pub(crate) use connection::{Credential, Place};
 pub(crate) use error::KubernetesError;
-pub(crate) use image::ImageName;
 pub(crate) use kubeconfig::Kubeconfig;
 pub(crate) use manifest::manifest;
-pub(crate) use rollout::{Outcome, Rollout};
-pub(crate) use running::Running;
+pub(crate) use rollout::Rollout;
 pub(crate) use workload::{Target, WorkloadKind};
 
 /// Objects of one answer to a list, so that an answer stays small.

@@ -22,11 +22,6 @@ mod image;
 mod immutability;
 mod jobs;
 mod key;
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "triggers and the registration of clusters are built on it next"
-)]
 mod kubernetes;
 mod lease;
 mod ledger;

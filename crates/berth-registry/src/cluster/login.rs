@@ -64,7 +64,7 @@ impl ClusterLogin {
 
     pub(super) fn changes(&self) -> Result<Changes, Error> {
         if let Some(text) = &self.kubeconfig {
-            return self.from_kubeconfig(text);
+            return self.of_kubeconfig(text);
         }
         if self.context.is_some() {
             return Err(Error::Invalid("context goes with kubeconfig".to_owned()));
@@ -82,7 +82,7 @@ impl ClusterLogin {
         })
     }
 
-    fn from_kubeconfig(&self, text: &str) -> Result<Changes, Error> {
+    fn of_kubeconfig(&self, text: &str) -> Result<Changes, Error> {
         if self.server.is_some() || self.certificate_authority.is_some() || self.token.is_some() {
             return Err(Error::Invalid(
                 "kubeconfig stands in the place of server, certificate_authority and token".to_owned(),

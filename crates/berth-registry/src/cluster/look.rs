@@ -65,14 +65,11 @@ impl Registry {
             after = last.id;
             for cluster in page {
                 let key = (cluster.id, cluster.updated_at);
-                match looks.get(&key).filter(|at| at.elapsed() < every) {
-                    Some(at) => {
-                        known.insert(key, *at);
-                    }
-                    None => {
-                        known.insert(key, Instant::now());
-                        due.push(cluster);
-                    }
+                if let Some(at) = looks.get(&key).filter(|at| at.elapsed() < every) {
+                    known.insert(key, *at);
+                } else {
+                    known.insert(key, Instant::now());
+                    due.push(cluster);
                 }
             }
         }

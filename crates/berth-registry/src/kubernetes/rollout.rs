@@ -1,8 +1,6 @@
 //! Rollouts watched to their end, by the rules of `kubectl rollout status`, with what the pods say about the reason.
 //! Nothing is remembered between two looks, so that any process can go on watching.
 
-use std::time::Duration;
-
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use kube::api::DynamicObject;
 use serde::de::DeserializeOwned;
@@ -12,8 +10,6 @@ use super::change::{Change, overtaken};
 use super::error::KubernetesError;
 use super::workload::{WorkloadKind, contained};
 
-/// Time between two looks at a rollout.
-const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 const DEADLINE_EXCEEDED: &str = "ProgressDeadlineExceeded";
 
 /// How far a change has come.
@@ -27,19 +23,6 @@ pub(crate) enum Rollout {
     Failed(String),
     /// Somebody else changed the workload since; says how.
     Overtaken(String),
-}
-
-/// How a change ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// See [`Rollout::Done`].
-    Done(String),
-    /// See [`Rollout::Failed`].
-    Failed(String),
-    /// See [`Rollout::Overtaken`].
-    Overtaken(String),
-    /// The time was over before the rollout was; says what it still waits for.
-    TimedOut(String),
 }
 
 impl Kubernetes {
@@ -64,34 +47,6 @@ impl Kubernetes {
             Rollout::Failed(what) => Rollout::Failed(format!("{what}; {why}")),
             ended => ended,
         })
-    }
-
-    /// Watches a change to its end, for `limit` at most. A cluster that cannot be reached meanwhile is asked again until
-    /// then.
-    pub(crate) async fn watch_rollout(
-        &self,
-        change: &Change,
-        limit: Duration,
-    ) -> Result<Outcome, KubernetesError> {
-        let end = tokio::time::Instant::now() + limit;
-        loop {
-            let waits = match self.rollout(change).await {
-                Ok(Rollout::Done(what)) => return Ok(Outcome::Done(what)),
-                Ok(Rollout::Failed(why)) => return Ok(Outcome::Failed(why)),
-                Ok(Rollout::Overtaken(how)) => return Ok(Outcome::Overtaken(how)),
-                Ok(Rollout::Running(what)) => what,
-                Err(error) if error.is_worth_another_try() => error.to_string(),
-                Err(error) => return Err(error),
-            };
-            let next = tokio::time::Instant::now() + LOOKED_AT_EVERY;
-            if next > end {
-                return Ok(Outcome::TimedOut(format!(
-                    "not rolled out within {} s: {waits}",
-                    limit.as_secs()
-                )));
-            }
-            tokio::time::sleep_until(next).await;
-        }
     }
 }
 
