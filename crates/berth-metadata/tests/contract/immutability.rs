@@ -198,6 +198,7 @@ fn deletion(guard: Guard) -> Deletion {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "the story reads best in one piece")]
 pub(crate) async fn an_immutable_tag_neither_moves_nor_goes(world: World) {
     let metadata = &world.metadata;
     let repository = protected(&world).await;

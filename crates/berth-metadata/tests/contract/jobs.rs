@@ -221,7 +221,7 @@ pub(crate) async fn a_push_that_is_sent_elsewhere_replaces_the_one_that_waits(wo
     let rule = metadata.list_sync_rules(repository).await.unwrap()[0].id;
     for content in ["first", "second"] {
         let mut put = tagged(manifest(repository, content, &[]), &["v1"]);
-        put.origin = "elsewhere".to_owned();
+        "elsewhere".clone_into(&mut put.origin);
         metadata.put_manifest(put).await.unwrap();
         for event in metadata.tag_events(10).await.unwrap() {
             assert_eq!(event.origin, "elsewhere");

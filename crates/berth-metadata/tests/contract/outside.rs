@@ -51,6 +51,7 @@ pub(crate) async fn region_row(metadata: &Metadata, account_id: &str, region_id:
     metadata.region(account_id, region_id).await.unwrap().unwrap().id
 }
 
+#[expect(clippy::too_many_lines, reason = "the story reads best in one piece")]
 pub(crate) async fn clusters_belong_to_one_account(world: World) {
     let metadata = &world.metadata;
     let (mine, other) = (world.account().await, world.account().await);

@@ -85,6 +85,7 @@ const FIGURES: SyncFigures = SyncFigures {
     bytes_existing: 7,
 };
 
+#[expect(clippy::too_many_lines, reason = "the story reads best in one piece")]
 pub(crate) async fn a_copy_runs_waits_goes_on_and_ends(world: World) {
     let metadata = &world.metadata;
     let place = place(&world).await;
@@ -478,30 +479,33 @@ pub(crate) async fn what_is_in_a_region_is_remembered(world: World) {
     let metadata = &world.metadata;
     let place = place(&world).await;
     let elsewhere = self::place(&world).await;
-    let word = crate::world::name("sha256:");
+    let digest = crate::world::name("sha256:");
     let upload = RegionUpload {
         region: place.region,
         remote_repository: "there/app".to_owned(),
-        digest: word.clone(),
+        digest: digest.clone(),
     };
-    assert_eq!(metadata.region_blob(place.region, &word).await.unwrap(), None);
+    assert_eq!(metadata.region_blob(place.region, &digest).await.unwrap(), None);
     for (repository, now) in [("there/app", 5), ("there/other", 6)] {
-        let note = metadata.note_region_blob(place.region, &word, repository, now);
+        let note = metadata.note_region_blob(place.region, &digest, repository, now);
         note.await.unwrap();
     }
     // A region that is gone is no reason to fail.
-    metadata.note_region_blob(-1, &word, "x", 5).await.unwrap();
+    metadata.note_region_blob(-1, &digest, "x", 5).await.unwrap();
     assert_eq!(
         metadata
-            .region_blob(place.region, &word)
+            .region_blob(place.region, &digest)
             .await
             .unwrap()
             .as_deref(),
         Some("there/other")
     );
-    assert_eq!(metadata.region_blob(elsewhere.region, &word).await.unwrap(), None);
     assert_eq!(
-        metadata.regions_with_blob(&word).await.unwrap(),
+        metadata.region_blob(elsewhere.region, &digest).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        metadata.regions_with_blob(&digest).await.unwrap(),
         [(place.region, "there/other".to_owned())]
     );
     assert_eq!(metadata.region_upload(&upload).await.unwrap(), None);
@@ -523,9 +527,15 @@ pub(crate) async fn what_is_in_a_region_is_remembered(world: World) {
         .unwrap();
     while metadata.forget_region_contents(6, 1).await.unwrap() > 0 {}
     assert_eq!(metadata.region_upload(&upload).await.unwrap(), None);
-    assert!(metadata.region_blob(place.region, &word).await.unwrap().is_some());
+    assert!(
+        metadata
+            .region_blob(place.region, &digest)
+            .await
+            .unwrap()
+            .is_some()
+    );
     while metadata.forget_region_contents(7, 1).await.unwrap() > 0 {}
-    assert_eq!(metadata.region_blob(place.region, &word).await.unwrap(), None);
+    assert_eq!(metadata.region_blob(place.region, &digest).await.unwrap(), None);
 }
 
 pub(crate) async fn a_blob_is_looked_for_at_its_owners_first(world: World) {

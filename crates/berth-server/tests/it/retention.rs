@@ -77,6 +77,7 @@ async fn run_that(world: &World, place: &str, is_so: impl Fn(&Value) -> bool) ->
     panic!("the newest run stays {last}");
 }
 
+#[expect(clippy::too_many_lines, reason = "the story reads best in one piece")]
 #[tokio::test]
 async fn days_pass_and_what_is_too_old_goes_and_comes_back() {
     let world = World::start_with_clock(&["--bin-ttl", "90d"]).await;
@@ -161,6 +162,7 @@ async fn days_pass_and_what_is_too_old_goes_and_comes_back() {
 }
 
 /// What protects a tag, beside what only its age or number does.
+#[expect(clippy::too_many_lines, reason = "the story reads best in one piece")]
 #[tokio::test]
 async fn a_run_does_what_the_preview_said_and_keeps_what_others_need() {
     let world = World::start().await;

@@ -37,7 +37,8 @@ impl Pair {
 
     /// The same with a rule for an image that is there already.
     pub(super) async fn sending(overwrite: bool) -> Self {
-        let pair = Self::start().await;
+        // Two worlds are large.
+        let pair = Box::pin(Self::start()).await;
         pair.here.admin.push_image("team/app", "before", b"before").await;
         send_pushes(&pair.here, APP, "there", overwrite).await;
         pair

@@ -117,17 +117,17 @@ async fn a_push_is_told_once_and_says_what_was_pushed() {
     let secret = hooked(&world, &receiver).await;
     assert!(secret.starts_with("whsec_"), "{secret}");
     let first = pushes(&world.admin, "v1", b"one").await;
-    let received = receiver.hears(1).await;
+    let heard = receiver.hears(1).await;
     // The same push again, a tag that nobody waits for, and the same digest under another such tag.
     for tag in ["v1", "v1", "latest"] {
         pushes(&world.admin, tag, b"one").await;
     }
     let second = pushes(&world.admin, "v1", b"two").await;
-    let received_after = receiver.hears(2).await;
-    let event = received[0].event();
-    let id = received[0].header("webhook-id").to_owned();
+    let heard_after = receiver.hears(2).await;
+    let event = heard[0].event();
+    let id = heard[0].header("webhook-id").to_owned();
     let size = digest_size(&world, "v1").await;
-    assert_eq!(received[0].header("content-type"), "application/cloudevents+json");
+    assert_eq!(heard[0].header("content-type"), "application/cloudevents+json");
     let at = event["time"].clone();
     assert_eq!(
         event,
@@ -142,7 +142,7 @@ async fn a_push_is_told_once_and_says_what_was_pushed() {
             },
         })
     );
-    let event = received_after[1].event();
+    let event = heard_after[1].event();
     assert_eq!(event["data"]["digest"], json!(second));
     assert_eq!(event["data"]["previous_digest"], json!(first));
     assert_ne!(event["id"], json!(id));
@@ -183,14 +183,14 @@ async fn a_receiver_that_fails_is_told_again_with_the_same_id() {
     let delivered = ends(&world, "delivered").await;
     assert_eq!(delivered["attempts"], 4);
     assert_eq!(delivered["error"], "");
-    let received = receiver.received();
-    assert_eq!(received.len(), 4);
-    for again in &received[1..] {
-        assert_eq!(again.header("webhook-id"), received[0].header("webhook-id"));
-        assert_eq!(again.body, received[0].body);
+    let heard = receiver.received();
+    assert_eq!(heard.len(), 4);
+    for again in &heard[1..] {
+        assert_eq!(again.header("webhook-id"), heard[0].header("webhook-id"));
+        assert_eq!(again.body, heard[0].body);
         assert_ne!(
             again.header("webhook-signature"),
-            received[0].header("webhook-signature")
+            heard[0].header("webhook-signature")
         );
     }
 }
@@ -223,11 +223,8 @@ async fn a_receiver_that_never_answers_well_is_dead_until_somebody_asks_again() 
     );
     let once_more = format!("{HOOK}/deliveries/{}/redeliver", dead["id"]);
     posts(&world, &once_more, 202).await;
-    let received = receiver.hears(13).await;
-    assert_eq!(
-        received[12].header("webhook-id"),
-        received[0].header("webhook-id")
-    );
+    let heard = receiver.hears(13).await;
+    assert_eq!(heard[12].header("webhook-id"), heard[0].header("webhook-id"));
     let listed = gets(&world, "/v2/manage/webhooks/dead").await;
     assert_eq!(listed["deliveries"], json!([]));
     posts(&world, &format!("{HOOK}/deliveries/999/redeliver"), 404).await;
@@ -282,9 +279,9 @@ async fn a_delivery_survives_that_the_server_is_killed() {
     // The hold of the process that died ends.
     world.move_clock(Duration::from_mins(2));
     let delivered = ends(&world, "delivered").await;
-    let received = receiver.received();
-    assert_eq!(received.len(), 2);
-    assert_eq!(received[1].header("webhook-id"), received[0].header("webhook-id"));
+    let heard = receiver.received();
+    assert_eq!(heard.len(), 2);
+    assert_eq!(heard[1].header("webhook-id"), heard[0].header("webhook-id"));
     assert_eq!(delivered["attempts"], 1);
 }
 
@@ -300,8 +297,8 @@ async fn a_test_delivery_is_told_at_once() {
         (&json!(true), &json!(200))
     );
     assert!(well["duration_ms"].is_u64(), "{well}");
-    let received = receiver.received();
-    assert_eq!(well["event"], received[0].event());
+    let heard = receiver.received();
+    assert_eq!(well["event"], heard[0].event());
     assert_eq!(well["event"]["type"], "io.berth.ping.v1");
     let badly = posts(&world, &ping, 200).await;
     assert_eq!(

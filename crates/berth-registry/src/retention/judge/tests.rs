@@ -1,3 +1,5 @@
+//! What is judged of tables of tags, and properties that hold of any.
+
 use berth_metadata::{JudgedTag, ManifestLink};
 use proptest::prelude::*;
 

@@ -148,6 +148,7 @@ async fn every_mistake_in_a_retention_is_told() {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "the story reads best in one piece")]
 #[tokio::test]
 async fn the_log_of_deletions_is_paged() {
     let team = Team::start().await;

@@ -92,10 +92,10 @@ pub(crate) async fn await_copies(
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(copies) => copies,
-        Err(_) => panic!("{:#?}", copies(world, image).await),
+    if let Ok(copies) = tokio::time::timeout(PATIENCE, asked).await {
+        return copies;
     }
+    panic!("{:#?}", copies(world, image).await)
 }
 
 /// The copies once so many have ended.

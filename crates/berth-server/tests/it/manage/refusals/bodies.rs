@@ -51,24 +51,26 @@ impl Names {
                 "remoteRegionId": "east", "remoteNamespace": "copies", "imageTag": ["v1"], "syncAuto": true,
             }),
             "run_trigger" => json!({ "tag": "v1" }),
-            "try_trigger" => json!({}),
             "try_new_trigger" => json!({ "trigger": self.body("create_trigger", status) }),
             "create_trigger" | "replace_trigger" => json!({
                 "name": "roll-out", "trigger_type": "all", "condition": ".*", "action": "update", "enable": "true",
                 "app_type": "deployments", "application": "app", "cluster_ns": "default", "cluster_id": "c1",
             }),
-            "replace_webhook_secret" => json!({}),
             "update_trigger" => json!({ "enable": "false" }),
             "create_retention" | "update_retention" => json!({
                 "algorithm": "or",
                 "rules": [{ "template": "tag_rule", "params": { "num": "7" }, "tag_selectors": [] }],
             }),
-            "preview_retention" | "preview_namespace_retention" => json!({}),
             "create_namespace_retention" | "update_namespace_retention" => {
                 json!({ "template": "tag_rule", "params": { "num": "1000" } })
             }
             "create_session" => json!({ "account": "berth", "user": "script", "password": PASSWORD }),
-            "start_maintenance" | "restore_bin_entry" => json!({}),
+            "try_trigger"
+            | "replace_webhook_secret"
+            | "preview_retention"
+            | "preview_namespace_retention"
+            | "start_maintenance"
+            | "restore_bin_entry" => json!({}),
             "set_domain_quotas" => json!({ "tag": 100 }),
             "count_freed_bytes" => {
                 let image = if status == "404" { "missing" } else { "app" };
