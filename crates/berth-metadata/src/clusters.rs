@@ -183,6 +183,15 @@ impl Metadata {
         self.list("list all clusters", statement, read).await
     }
 
+    /// The first of an account's clusters by name whose whole was not seen since `seen_since`.
+    pub async fn unseen_cluster(&self, account_id: &str, seen_since: i64) -> Result<Option<String>, Error> {
+        const FIND: &str = "SELECT name FROM clusters WHERE account_id = $1 \
+             AND (looked_at IS NULL OR looked_at < $2) ORDER BY name LIMIT 1";
+        let find = sqlx::query(FIND).bind(account_id.to_owned()).bind(seen_since);
+        self.find("find a cluster that is not seen", find, |row| Ok(row.try_get(0)?))
+            .await
+    }
+
     /// Deletes a cluster, false when the account has none of that id; [`Conflict::InUse`] while a trigger names it.
     pub async fn delete_cluster(&self, account_id: &str, cluster_id: &str) -> Result<bool, Error> {
         const DELETE: &str = "DELETE FROM clusters WHERE account_id = $1 AND cluster_id = $2";

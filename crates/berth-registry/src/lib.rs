@@ -167,6 +167,7 @@ pub struct Registry {
     outbound: Outbound,
     jobs: jobs::Jobs,
     sync_turns: sync::Turns,
+    retention_turns: retention::Turns,
     /// What tells this registry from all others, whichever process answers.
     id: String,
     compiled_rules: immutability::CompiledRules,
@@ -200,6 +201,7 @@ impl Registry {
             jobs: jobs::Jobs::default(),
             compiled_rules: immutability::CompiledRules::default(),
             sync_turns: sync::Turns::default(),
+            retention_turns: retention::Turns::default(),
             process: account::new_id(),
         })
     }

@@ -64,6 +64,8 @@ pub struct RetentionLimits {
     pub every: Duration,
     /// Whether tags stay because a signature, or another artifact, refers to what they name; else these go with them.
     pub keep_signed: bool,
+    /// Whether tags go although nobody knows what runs in a registered cluster.
+    pub without_clusters: bool,
     /// How long the log of deletions and the list of runs are kept.
     pub log_ttl: Duration,
 }
@@ -80,6 +82,7 @@ impl Default for RetentionLimits {
         Self {
             every: Duration::from_hours(1),
             keep_signed: true,
+            without_clusters: false,
             log_ttl: Duration::from_hours(90 * 24),
         }
     }

@@ -9,6 +9,7 @@ mod preview;
 mod rule;
 mod run;
 
+pub(crate) use facts::Turns;
 pub use fate::{Fate, KeptBecause};
 pub use organization::{OrganizationRetention, WantedOrganizationRetention};
 pub use preview::{
@@ -32,6 +33,8 @@ use crate::{Error, Registry};
 
 /// Selectors of one rule.
 const SELECTORS_MAX: usize = 100;
+/// Selectors of all rules of an organization.
+const SELECTORS_TOGETHER_MAX: usize = 200;
 /// Each template with its parameter and that parameter's largest value.
 const TEMPLATES: [(&str, &str, i64); 2] = [("date_rule", "days", 365), ("tag_rule", "num", 1000)];
 const SELECTOR_KINDS: [&str; 2] = ["label", "regexp"];
@@ -234,7 +237,7 @@ impl TagSelector {
             return exact
                 .map_err(|error| Error::Invalid(format!("a tag_selector of kind label is a tag: {error}")));
         }
-        TagPattern::expression(&self.pattern)
+        TagPattern::small_expression(&self.pattern)
     }
 }
 

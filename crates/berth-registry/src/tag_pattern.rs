@@ -11,6 +11,8 @@ use crate::Error;
 const PATTERN_CHARS_MAX: usize = 256;
 /// Bytes that a compiled expression may take; counted repetitions of counted repetitions take more.
 const COMPILED_BYTES_MAX: usize = 1 << 20;
+/// The same where many are held at a time.
+const SMALL_BYTES_MAX: usize = 1 << 18;
 /// No tag has these, and a glob gives them no meaning.
 const ONLY_IN_EXPRESSIONS: [char; 9] = ['^', '$', '(', ')', '|', '+', '\\', '[', ']'];
 
@@ -43,8 +45,17 @@ impl TagPattern {
 
     /// A regular expression.
     pub(crate) fn expression(pattern: &str) -> Result<Self, Error> {
+        Self::within(pattern, COMPILED_BYTES_MAX)
+    }
+
+    /// A regular expression that is one of many.
+    pub(crate) fn small_expression(pattern: &str) -> Result<Self, Error> {
+        Self::within(pattern, SMALL_BYTES_MAX)
+    }
+
+    fn within(pattern: &str, bytes_max: usize) -> Result<Self, Error> {
         check_length(pattern)?;
-        let compiled = RegexBuilder::new(pattern).size_limit(COMPILED_BYTES_MAX).build();
+        let compiled = RegexBuilder::new(pattern).size_limit(bytes_max).build();
         compiled.map(Self::Expression).map_err(|error| {
             let why = match error {
                 regex::Error::CompiledTooBig(_) => "it is too large; use smaller counts".to_owned(),
@@ -136,6 +147,20 @@ mod tests {
                 expected,
                 "{pattern}"
             );
+        }
+    }
+
+    #[test]
+    fn an_expression_of_many_is_small_but_not_too_small() {
+        for (pattern, is_small) in [
+            (r"^v\d+\.\d+\.\d+$", true),
+            (r"^\w+-\d{8}-[0-9a-f]{7,40}$", true),
+            (r"^\w+\.\w+-\w+$", true),
+            (r"^release-.*-(rc|beta)\.\d+$", true),
+            (r"(a{100}){10}{10}", false),
+        ] {
+            let small = TagPattern::small_expression(pattern);
+            assert_eq!(small.is_ok(), is_small, "{pattern}: {small:?}");
         }
     }
 

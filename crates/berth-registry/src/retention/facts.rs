@@ -7,6 +7,8 @@ use berth_metadata::{
 };
 use berth_oci::RepositoryName;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use super::fate::Fate;
 use super::judge::{Facts, Running, judge};
 use super::rule::{Rule, is_for_image};
@@ -14,6 +16,28 @@ use crate::accessory;
 use crate::clock::now_ms;
 use crate::{Error, Registry};
 
+/// Images that are judged at a time, each with all its tags and patterns in memory.
+const JUDGED_AT_ONCE: usize = 2;
+
+/// Whose turn it is to judge an image.
+#[derive(Debug)]
+pub(crate) struct Turns(Semaphore);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Semaphore::new(JUDGED_AT_ONCE))
+    }
+}
+
+impl Turns {
+    /// Waits for a turn, which lasts as long as what is answered.
+    pub(super) async fn take(&self) -> SemaphorePermit<'_> {
+        self.0.acquire().await.expect("nobody closes it")
+    }
+}
+
+/// Looks at a cluster that may be missed until what runs there counts as unknown.
+const LOOKS_MISSED_MAX: i64 = 3;
 /// Tags, or manifests, that are read at once.
 const READ_AT_ONCE: i64 = 5_000;
 
@@ -112,6 +136,25 @@ impl Registry {
             .await
             .map_err(|error| Error::internal("judging tags", error))?;
         Ok(Judged { facts, fates, guard })
+    }
+
+    /// Why nothing may be deleted now: it is not known what runs in a cluster of the account. Where nobody looks at clusters,
+    /// nobody waits for that either.
+    pub(super) async fn unseen_cluster(&self, place: &JudgedPlace) -> Result<Option<String>, Error> {
+        let every = self.limits.clusters_look_every;
+        if every.is_zero() || self.limits.retention.without_clusters {
+            return Ok(None);
+        }
+        let known_for = i64::try_from(every.as_millis())
+            .unwrap_or(i64::MAX)
+            .saturating_mul(LOOKS_MISSED_MAX);
+        let since = now_ms().saturating_sub(known_for);
+        let unseen = self.metadata.unseen_cluster(&place.account_id, since).await?;
+        Ok(unseen.map(|name| {
+            format!(
+                "it is not known what runs in cluster {name}: nothing is deleted before it is (retention.without_clusters)"
+            )
+        }))
     }
 
     async fn tags_to_judge(&self, repository_id: i64) -> Result<Vec<JudgedTag>, Error> {

@@ -5,7 +5,7 @@ use berth_oci::OrganizationName;
 use globset::GlobMatcher;
 
 use super::rule::{Rule, images};
-use super::{Checked, TagSelector, WantedRetentionRule, checked_rule, described};
+use super::{Checked, SELECTORS_TOGETHER_MAX, TagSelector, WantedRetentionRule, checked_rule, described};
 use crate::access::Caller;
 use crate::clock::now_ms;
 use crate::jobs::JobKind;
@@ -72,6 +72,7 @@ pub(super) fn rules(wanted: &[WantedOrganizationRetention]) -> Result<Vec<Organi
     if i64::try_from(wanted.len()).unwrap_or(i64::MAX) > RULES_MAX {
         return Err(too_many());
     }
+    few_selectors(wanted.iter().map(|wanted| wanted.rule.tag_selectors.len()).sum())?;
     let mut rules = Vec::new();
     for wanted in wanted {
         let checked = check(wanted)?;
@@ -97,6 +98,7 @@ impl Registry {
     ) -> Result<i64, Error> {
         let organization = self.managed_organization(caller, name).await?;
         let new = new_row(organization.id, wanted)?;
+        self.room_for_selectors(organization.id, None, wanted).await?;
         let id = self.metadata.create_retention_rule(new, RULES_MAX).await;
         let id = id.map_err(|error| match error {
             berth_metadata::Error::Conflict(Conflict::TooMany) => too_many(),
@@ -142,9 +144,26 @@ impl Registry {
     ) -> Result<(), Error> {
         let organization = self.managed_organization(caller, name).await?;
         let new = new_row(organization.id, wanted)?;
+        self.room_for_selectors(organization.id, Some(id), wanted).await?;
         let done = self.metadata.update_retention_rule(id, new).await?;
         self.jobs.queued(JobKind::Retention);
         done.then_some(()).ok_or_else(|| unknown(id))
+    }
+
+    /// Whether a rule beside the others of its organization, or in one's place, has not too many selectors.
+    async fn room_for_selectors(
+        &self,
+        organization_id: i64,
+        instead_of: Option<i64>,
+        wanted: &WantedOrganizationRetention,
+    ) -> Result<(), Error> {
+        let mut selectors = wanted.rule.tag_selectors.len();
+        for row in self.metadata.retention_rules(organization_id).await? {
+            if Some(row.id) != instead_of {
+                selectors += view(row)?.exempt.len();
+            }
+        }
+        few_selectors(selectors)
     }
 
     /// Deletes a rule and queues runs of those that are left, for those who manage the organization.
@@ -162,6 +181,16 @@ impl Registry {
         self.jobs.queued(JobKind::Retention);
         done.then_some(()).ok_or_else(|| unknown(id))
     }
+}
+
+/// Every selector of an organization's rules is held while one of its images is judged.
+fn few_selectors(selectors: usize) -> Result<(), Error> {
+    if selectors <= SELECTORS_TOGETHER_MAX {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "the retention rules of an organization have at most {SELECTORS_TOGETHER_MAX} tag_selectors together"
+    )))
 }
 
 fn check(wanted: &WantedOrganizationRetention) -> Result<Checked, Error> {

@@ -138,6 +138,7 @@ impl Registry {
         let (id, view) = self.ledger_image(caller, name).await?;
         let place = self.metadata.judged_place(id).await?;
         let place = place.ok_or_else(|| Error::RepositoryUnknown(name.to_string()))?;
+        let _turn = self.retention_turns.take().await;
         let ruling = match wanted {
             None => self.stored_rules(&place).await?.ruling()?,
             Some(wanted) => Ruling {
@@ -189,6 +190,7 @@ impl Registry {
         (last, limit): (Option<&str>, u32),
     ) -> Result<OrganizationPreview, Error> {
         let (id, view) = self.ledger_organization(caller, name).await?;
+        let _turn = self.retention_turns.take().await;
         let wanted = wanted.map(super::organization::rules).transpose()?;
         let limit = limit.min(IMAGES_MAX);
         let page = self

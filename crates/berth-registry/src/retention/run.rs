@@ -27,6 +27,8 @@ const QUEUED_AT_ONCE: i64 = 500;
 const ALL: i64 = 0;
 /// Why a run stops in the middle.
 const CHANGED: &str = "the rules changed meanwhile: the next run goes by the new ones";
+/// When a run that waits for a look at a cluster is tried again.
+const UNSEEN_AFTER: Duration = Duration::from_mins(5);
 
 /// How many tags stay, by why.
 pub(crate) fn kept(fates: &[Fate]) -> BTreeMap<KeptBecause, i64> {
@@ -136,16 +138,20 @@ impl Registry {
             ..EndRetentionRun::default()
         };
         let done = self.delete_by_rules(&place, &mut end).await;
-        end.failed = done
-            .as_ref()
-            .map_or_else(|error| Some(told(error)), |stopped| *stopped)
-            .map(str::to_owned);
+        end.failed = match &done {
+            Ok(stopped) => stopped.clone(),
+            Err(error) => Some(told(error).to_owned()),
+        };
         end.now = now_ms();
         self.metadata.end_retention_run(end).await?;
         match done {
             Ok(None) => Ok(JobEnd::Done),
-            Ok(Some(_)) => Ok(JobEnd::Again {
-                after: Duration::ZERO,
+            Ok(Some(stopped)) => Ok(JobEnd::Again {
+                after: if stopped == CHANGED {
+                    Duration::ZERO
+                } else {
+                    UNSEEN_AFTER
+                },
                 pause: None,
             }),
             // Logged, and tried again after pauses that grow.
@@ -158,8 +164,9 @@ impl Registry {
         &self,
         place: &JudgedPlace,
         end: &mut EndRetentionRun,
-    ) -> Result<Option<&'static str>, Error> {
+    ) -> Result<Option<String>, Error> {
         let stored = self.stored_rules(place).await?;
+        let turn = self.retention_turns.take().await;
         let ruling = stored.ruling()?;
         let judged = self.judged(place, &ruling).await?;
         end.tags = i64::try_from(judged.fates.len()).unwrap_or(i64::MAX);
@@ -172,9 +179,15 @@ impl Registry {
         let guard = judged.guard.clone();
         let known = Arc::new(judged.facts.known());
         let mut left = condemned(&ruling, judged);
+        drop(turn);
+        if !left.is_empty()
+            && let Some(unseen) = self.unseen_cluster(place).await?
+        {
+            return Ok(Some(unseen));
+        }
         while !left.is_empty() {
             if self.stored_rules(place).await? != stored {
-                return Ok(Some(CHANGED));
+                return Ok(Some(CHANGED.to_owned()));
             }
             let few = left[..left.len().min(DELETED_AT_ONCE)].to_vec();
             let done = self.metadata.delete_condemned_tags(CondemnedTags {
@@ -188,7 +201,9 @@ impl Registry {
                 view: LedgerView::Account(place.account_id.clone()),
             });
             match done.await {
-                Err(berth_metadata::Error::Conflict(Conflict::RulesChanged)) => return Ok(Some(CHANGED)),
+                Err(berth_metadata::Error::Conflict(Conflict::RulesChanged)) => {
+                    return Ok(Some(CHANGED.to_owned()));
+                }
                 done => left.drain(..done?.dealt_with),
             };
         }

@@ -122,6 +122,7 @@ impl Settings {
             retention: RetentionLimits {
                 every: self.retention.every.0,
                 keep_signed: self.retention.keep_signed,
+                without_clusters: self.retention.without_clusters,
                 log_ttl: self.retention.log_ttl,
             },
             outbound: OutboundRules {

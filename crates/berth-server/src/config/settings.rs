@@ -132,6 +132,7 @@ pub(crate) struct Clusters {
 pub(crate) struct Retention {
     pub(crate) every: Period,
     pub(crate) keep_signed: bool,
+    pub(crate) without_clusters: bool,
     pub(crate) log_ttl: Duration,
 }
 

@@ -221,9 +221,10 @@ async fn a_run_does_what_the_preview_said_and_keeps_what_others_need() {
         workload: "shop".to_owned(),
         container: "app".to_owned(),
     };
+    let far_ahead = 4_102_444_800_000;
     let noted = world
         .metadata
-        .replace_running_images(cluster, [runs].into(), 1)
+        .replace_running_images(cluster, [runs].into(), far_ahead)
         .await;
     assert!(noted.unwrap());
     let immutable = json!({ "pattern": "release-*" });

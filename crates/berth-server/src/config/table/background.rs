@@ -96,6 +96,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         field: |s| &mut s.retention.keep_signed,
     },
     Setting {
+        key: "retention.without_clusters",
+        default: "false",
+        otherwise: NONE,
+        help: "Whether retention deletes although a registered cluster of the account was never looked at with success, or not for three times clusters.look_every. false: it waits until what runs there is known.",
+        field: |s| &mut s.retention.without_clusters,
+    },
+    Setting {
         key: "retention.log_ttl",
         default: "90d",
         otherwise: NONE,
