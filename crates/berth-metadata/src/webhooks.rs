@@ -211,7 +211,8 @@ async fn note(tx: &mut AnyConnection, attempt: &DeliveryAttempt) -> Result<(), F
          WHERE id = (SELECT trigger_id FROM trigger_history WHERE id = $1)";
     const FORGET: &str = "DELETE FROM trigger_history WHERE trigger_id = (SELECT trigger_id FROM trigger_history \
          WHERE id = $1) AND status NOT IN ('waiting', 'running') AND id <= (SELECT o.id FROM trigger_history o \
-         WHERE o.trigger_id = (SELECT trigger_id FROM trigger_history WHERE id = $1) ORDER BY o.id DESC LIMIT 1 OFFSET $2)";
+         WHERE o.trigger_id = (SELECT trigger_id FROM trigger_history WHERE id = $1) \
+         AND o.status NOT IN ('waiting', 'running') ORDER BY o.id DESC LIMIT 1 OFFSET $2)";
     let (status, run_status, due_at) = match attempt.follows {
         AttemptFollows::Delivered => ("delivered", "success", None),
         AttemptFollows::Again(due_at) => ("waiting", "waiting", Some(due_at)),
