@@ -3,12 +3,13 @@
 use crate::retentions::{condemned, condemned_tags};
 use crate::world::{World, at, digest, erase, kept, manifest, name, tagged};
 use berth_metadata::{
-    BinEntry, BinKind, BinPage, BinRestore, BinViewer, CondemnedTag, Conflict, Error, MoveTag, PutManifest,
-    ReferrersPage, TagChange, TagSource, User,
+    BinEntry, BinKind, BinPage, BinRestore, BinViewer, CondemnedTag, Conflict, Error, KnownLinks, MoveTag,
+    PutManifest, ReferrersPage, TagChange, TagSource, User,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tokio::runtime::Handle;
 
 const TAGS: usize = 3;
@@ -322,7 +323,12 @@ impl<'a> Run<'a> {
         let goes = judged.iter().filter(|tag| is_wanted(&tag.tag)).map(condemned);
         let goes: Vec<CondemnedTag> = goes.collect();
         let run_id = self.world.metadata.begin_retention_run(self.id, self.now).await;
-        let wanted = condemned_tags(self.id, run_id.unwrap().unwrap(), goes, kept(self.now, KEPT));
+        let mut wanted = condemned_tags(self.id, run_id.unwrap().unwrap(), goes, kept(self.now, KEPT));
+        // The judgement knew all that lists or refers to what goes.
+        wanted.known = Arc::new(KnownLinks {
+            manifests: (0..MANIFESTS).map(|manifest| self.manifest(manifest)).collect(),
+            ..KnownLinks::default()
+        });
         let deleted = self.world.metadata.delete_condemned_tags(wanted).await.unwrap();
         let model = &mut self.model;
         let named: Vec<(usize, usize)> = tags
