@@ -178,17 +178,33 @@ impl Metadata {
     }
 
     /// Makes a trigger what `new` says, but for its name, who made it and when, and the secret of its webhook; false when there is none of that id,
-    /// [`Conflict::Changed`] when the cluster is gone.
+    /// [`Conflict::Changed`] when the cluster is gone. Runs that have not ended are superseded when it acts elsewhere now.
     pub async fn replace_trigger(&self, id: i64, new: NewTrigger) -> Result<bool, Error> {
         const REPLACE: &str = "UPDATE triggers SET kind = $2, condition = $3, enabled = $4, mode = $5, cluster = $6, \
              namespace = $7, workload_kind = $8, workload = $9, container = $10, update_by = $11, \
              undo_on_failure = $12, rollout_seconds = $13 WHERE id = $1 RETURNING id";
+        const ELSEWHERE: &str = "SELECT 1 FROM triggers WHERE id = $1 AND (COALESCE(cluster, 0) <> CAST($2 AS BIGINT) \
+             OR namespace <> $3 OR workload_kind <> $4 OR workload <> $5 OR container <> $6)";
+        const SUPERSEDE: &str = "UPDATE trigger_history SET status = 'superseded', \
+             detail = 'the trigger was made to act elsewhere before this ended', ended_at = $2 \
+             WHERE trigger_id = $1 AND status IN ('waiting', 'running')";
         const WEBHOOK: &str = "UPDATE webhooks SET url = $2 WHERE trigger_id = $1";
         self.pool
             .write("replace a trigger", Durability::Durable, new, move |tx, new| {
                 Box::pin(async move {
+                    let elsewhere = sqlx::query(ELSEWHERE)
+                        .bind(id)
+                        .bind(new.cluster.unwrap_or_default())
+                        .bind(new.namespace.clone())
+                        .bind(new.workload_kind.clone())
+                        .bind(new.workload.clone())
+                        .bind(new.container.clone());
+                    let is_elsewhere = first(tx, elsewhere).await?.is_some();
                     let replace = bind_terms(sqlx::query(REPLACE).bind(id), new);
                     let replaced = first(tx, replace).await.reference(Conflict::Changed)?;
+                    if is_elsewhere && new.webhook.is_none() {
+                        change(tx, sqlx::query(SUPERSEDE).bind(id).bind(new.now)).await?;
+                    }
                     if let Some(webhook) = &new.webhook {
                         change(tx, sqlx::query(WEBHOOK).bind(id).bind(webhook.url.clone())).await?;
                     }

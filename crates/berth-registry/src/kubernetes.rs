@@ -31,9 +31,9 @@ pub(crate) use rollout::Rollout;
 pub(crate) use workload::{Target, WorkloadKind};
 
 /// Objects of one answer to a list, so that an answer stays small.
-const PAGE: u32 = 250;
+const PAGE: u32 = 100;
 /// Pages of one list; a cluster with more is read no further, and that is said.
-const PAGES_MAX: usize = 400;
+const PAGES_MAX: usize = 1000;
 
 /// A cluster that is spoken to. Cheap to clone, nothing is sent before the first question.
 #[derive(Clone)]
@@ -88,19 +88,22 @@ impl Kubernetes {
     }
 }
 
-/// Everything that a list answers, page by page.
-async fn all<T>(api: &Api<T>, wanted: &ListParams) -> Result<Vec<T>, KubernetesError>
+/// Hands everything that a list answers to `each`, page by page, so that no more than one page is in memory.
+async fn each_of<T>(
+    api: &Api<T>,
+    wanted: &ListParams,
+    mut each: impl FnMut(T) -> Result<(), KubernetesError>,
+) -> Result<(), KubernetesError>
 where
     T: Clone + DeserializeOwned + Debug,
 {
-    let mut found = Vec::new();
     let mut asking = wanted.clone().limit(PAGE);
     for _ in 0..PAGES_MAX {
         let page: ObjectList<T> = api.list(&asking).await?;
-        found.extend(page.items);
+        page.items.into_iter().try_for_each(&mut each)?;
         match page.metadata.continue_.filter(|rest| !rest.is_empty()) {
             Some(rest) => asking = asking.continue_token(&rest),
-            None => return Ok(found),
+            None => return Ok(()),
         }
     }
     Err(KubernetesError::Refused(format!(

@@ -18,6 +18,7 @@ use crate::clock::now_ms;
 use crate::{Error, Registry, webhook};
 
 pub use by_hand::TriggerRunView;
+use cluster::namespace_refusal;
 pub use condition::TriggerCondition;
 pub use dry_run::TriggerPreview;
 pub use state::ImageChange;
@@ -236,7 +237,7 @@ impl Registry {
         let found = registered.into_iter().find(|cluster| {
             (id.is_empty() || cluster.cluster_id == id) && (name.is_empty() || cluster.name == name)
         });
-        found.map(Some).ok_or_else(|| {
+        let found = found.ok_or_else(|| {
             let shown = |text: &str| text.chars().take(64).collect::<String>().escape_debug().to_string();
             Error::Invalid(format!(
                 "no cluster with id '{}' and name '{}' is registered in this account: one of its administrators can \
@@ -244,7 +245,11 @@ impl Registry {
                 shown(id),
                 shown(name)
             ))
-        })
+        })?;
+        match namespace_refusal(&found, &wanted.cluster_ns) {
+            None => Ok(Some(found)),
+            Some(refusal) => Err(Error::Invalid(refusal)),
+        }
     }
 }
 

@@ -88,7 +88,21 @@ async fn a_trigger_is_replaced(metadata: &Metadata, repository: i64, trigger: i6
         rollout_seconds: 30,
         ..new_trigger(repository, "ignored")
     };
+    let open = metadata
+        .want_trigger_run(wanted_run(trigger, "open"))
+        .await
+        .unwrap();
     assert!(metadata.replace_trigger(trigger, replaced.clone()).await.unwrap());
+    let ended = metadata.trigger_run(trigger, open).await.unwrap().unwrap();
+    assert_eq!(ended.status, "superseded", "it would act elsewhere");
+    // The same again: what waits goes on waiting.
+    let open = metadata
+        .want_trigger_run(wanted_run(trigger, "open"))
+        .await
+        .unwrap();
+    assert!(metadata.replace_trigger(trigger, replaced.clone()).await.unwrap());
+    let waits = metadata.trigger_run(trigger, open).await.unwrap().unwrap();
+    assert!(waits.is_open(), "{waits:?}");
     assert!(!metadata.replace_trigger(-1, replaced.clone()).await.unwrap());
     let nowhere = NewTrigger {
         cluster: Some(-1),
@@ -170,7 +184,7 @@ pub(crate) async fn triggers_are_kept_with_their_history(world: World) {
         .want_trigger_run(wanted_run(roll.id, "v1"))
         .await
         .unwrap();
-    assert_eq!(metadata.trigger_runs(roll.id, None, 2).await.unwrap().len(), 1);
+    assert_eq!(metadata.trigger_runs(roll.id, None, 9).await.unwrap().len(), 3);
     assert!(metadata.delete_trigger(roll.id).await.unwrap());
     assert!(!metadata.delete_trigger(roll.id).await.unwrap());
     assert_eq!(metadata.trigger_runs(roll.id, None, 2).await.unwrap(), []);

@@ -15,6 +15,8 @@ const FIELD_MANAGER: &str = "berth";
 const CHANGED: &str = "berth.registry/changed";
 /// The annotation of a pod template that restarts its pods.
 const RUN: &str = "berth.registry/run";
+/// Bytes that a change may take, as it is noted in the workload.
+const CHANGE_BYTES_MAX: usize = 64 << 10;
 /// How often a change is tried anew because others changed the workload.
 const ATTEMPTS: usize = 6;
 
@@ -57,6 +59,41 @@ pub(crate) struct ContainerChange {
     pub(crate) before: String,
     /// The image that was set.
     pub(crate) after: String,
+    /// The image that undoing it sets, where that is not the one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) back: Option<String>,
+}
+
+impl ContainerChange {
+    fn is_of(&self, other: &Self) -> bool {
+        self.name == other.name && self.is_init == other.is_init
+    }
+
+    /// The image that undoing it sets; `instead` where the names before and after are the same.
+    fn image_back<'a>(&'a self, instead: Option<&'a str>) -> Option<&'a str> {
+        let before = if self.before == self.after {
+            instead
+        } else {
+            Some(self.before.as_str())
+        };
+        self.back.as_deref().or(before).filter(|image| !image.is_empty())
+    }
+}
+
+impl Change {
+    /// Lets undoing this go back beyond an earlier change that this one followed: to what undoing that one would have set.
+    pub(crate) fn go_back_beyond(&mut self, earlier: &Self, instead: Option<&str>) {
+        if earlier.target != self.target {
+            return;
+        }
+        for one in &mut self.containers {
+            let same = |other: &&ContainerChange| other.is_of(one) && other.after == one.before;
+            let further = earlier.containers.iter().find(same);
+            one.back = further
+                .and_then(|other| other.image_back(instead))
+                .map(str::to_owned);
+        }
+    }
 }
 
 /// What came of setting it back.
@@ -108,12 +145,7 @@ impl Kubernetes {
     ) -> Result<Undone, KubernetesError> {
         let mut back = Vec::new();
         for one in &change.containers {
-            let image = if one.before == one.after {
-                instead
-            } else {
-                Some(one.before.as_str())
-            };
-            let Some(image) = image.filter(|image| !image.is_empty()) else {
+            let Some(image) = one.image_back(instead) else {
                 return Ok(Undone::Impossible(format!(
                     "container {} ran {} before, too, and nobody knows which image that was",
                     one.name, one.before
@@ -122,13 +154,15 @@ impl Kubernetes {
             back.push(ContainerChange {
                 before: one.after.clone(),
                 after: image.to_owned(),
+                back: None,
                 ..one.clone()
             });
         }
         let target = &change.target;
         let planned = |object: &DynamicObject| {
             let now = contained(&target.kind.template(object)?);
-            Ok(match overtaken(&change.containers, &now) {
+            let how = overtaken(&change.containers, &now);
+            Ok(match how.or_else(|| unaccounted(change, object)) {
                 Some(how) => Plan::Stop(how),
                 None => Plan::Set(back.clone()),
             })
@@ -166,6 +200,12 @@ impl Kubernetes {
                 run: wanted.run.clone(),
                 containers,
             };
+            let size: usize = note.containers.iter().map(written_bytes).sum();
+            if size > CHANGE_BYTES_MAX {
+                return Err(KubernetesError::Refused(format!(
+                    "{target} has more, or longer, containers than can be noted"
+                )));
+            }
             let is_there = note.containers.iter().all(|one| one.before == one.after);
             if is_there && !wanted.restart {
                 return Ok(Ended::Changed(note.change(target, false)));
@@ -217,10 +257,44 @@ impl Noted {
 
 /// What a run changed in a workload, when it was the last that did.
 fn noted(object: &DynamicObject, run: &str) -> Option<Noted> {
+    last_noted(object).filter(|noted| noted.run == run)
+}
+
+/// What was changed last in a workload.
+fn last_noted(object: &DynamicObject) -> Option<Noted> {
     let text = object.metadata.annotations.as_ref()?.get(CHANGED)?;
     // What people write into the annotation is no reason to fail.
-    let noted: Noted = serde_json::from_str(text).ok()?;
-    (noted.run == run).then_some(noted)
+    serde_json::from_str(text)
+        .ok()
+        .filter(|_| text.len() <= 2 * CHANGE_BYTES_MAX)
+}
+
+fn written_bytes(one: &ContainerChange) -> usize {
+    one.name.len() + one.before.len() + one.after.len()
+}
+
+/// Where the name of an image did not change, only the workload's note says whose rollout it is: how it is not this
+/// change's, or nobody knows.
+fn unaccounted(change: &Change, object: &DynamicObject) -> Option<String> {
+    let is_same = |one: &ContainerChange| one.before == one.after;
+    if !change.is_sent || !change.containers.iter().any(is_same) || noted(object, &change.run).is_some() {
+        return None;
+    }
+    Some("it was rolled out again under the same name".to_owned())
+}
+
+/// How another run rolled the same containers out again under the same name.
+pub(super) fn renewed(change: &Change, object: &DynamicObject) -> Option<String> {
+    let last = last_noted(object)?;
+    let is_again = |one: &ContainerChange| {
+        one.before == one.after && last.containers.iter().any(|other| other.is_of(one))
+    };
+    change
+        .containers
+        .iter()
+        .any(is_again)
+        .then(|| unaccounted(change, object))
+        .flatten()
 }
 
 fn changed(container: Contained, image: &str) -> ContainerChange {
@@ -229,6 +303,7 @@ fn changed(container: Contained, image: &str) -> ContainerChange {
         is_init: container.is_init,
         before: container.image,
         after: image.to_owned(),
+        back: None,
     }
 }
 

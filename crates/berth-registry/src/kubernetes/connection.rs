@@ -3,6 +3,8 @@
 
 use std::error::Error as _;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,8 +23,10 @@ use crate::outbound::OutboundRefusal;
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Most time for one question and its answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// Largest answer; a page of pods has some megabytes.
-const ANSWER_BYTES_MAX: usize = 32 << 20;
+/// Largest answer; a page of pods has a megabyte or two.
+const ANSWER_BYTES_MAX: usize = 8 << 20;
+/// Bytes of all answers to one connection, which is made anew for each look and each step.
+const ALL_BYTES_MAX: usize = 256 << 20;
 
 /// Who Berth is in a cluster; wiped from memory when dropped.
 #[derive(Clone, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
@@ -64,6 +68,8 @@ struct Connection {
     http: reqwest::Client,
     server: String,
     authorization: Option<HeaderValue>,
+    /// Bytes of the answers so far.
+    answered: Arc<AtomicUsize>,
 }
 
 pub(super) fn client(http: reqwest::ClientBuilder, place: &Place) -> Result<Client, KubernetesError> {
@@ -102,6 +108,7 @@ pub(super) fn client(http: reqwest::ClientBuilder, place: &Place) -> Result<Clie
         })?,
         server: place.server.clone(),
         authorization,
+        answered: Arc::default(),
     };
     Ok(ClientBuilder::new(connection, "default").build())
 }
@@ -146,6 +153,12 @@ impl Connection {
             if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
                 return Err(KubernetesError::Refused(format!(
                     "the cluster answers with more than {ANSWER_BYTES_MAX} bytes"
+                )));
+            }
+            let all = self.answered.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len();
+            if all > ALL_BYTES_MAX {
+                return Err(KubernetesError::Refused(format!(
+                    "the cluster answers with more than {ALL_BYTES_MAX} bytes in all"
                 )));
             }
             bytes.extend_from_slice(&chunk);

@@ -67,6 +67,11 @@ fn answered(code: u16, message: &str) -> KubernetesError {
     }
 }
 
+/// A name that a cluster told, without control characters and of that many characters at most.
+pub(super) fn bounded(text: &str, max: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(max).collect()
+}
+
 /// What a cluster said, in one line that is not too long.
 pub(super) fn said(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();

@@ -6,7 +6,7 @@ use kube::api::DynamicObject;
 use serde::de::DeserializeOwned;
 
 use super::Kubernetes;
-use super::change::{Change, overtaken};
+use super::change::{Change, overtaken, renewed};
 use super::error::KubernetesError;
 use super::workload::{WorkloadKind, contained};
 
@@ -31,7 +31,8 @@ impl Kubernetes {
         let target = &change.target;
         let api = self.workloads(target.kind, Some(&target.namespace)).await?;
         let object = api.get(&target.name).await?;
-        if let Some(how) = overtaken(&change.containers, &contained(&target.kind.template(&object)?)) {
+        let how = overtaken(&change.containers, &contained(&target.kind.template(&object)?));
+        if let Some(how) = how.or_else(|| renewed(change, &object)) {
             return Ok(Rollout::Overtaken(how));
         }
         let judged = judged(target.kind, &object)?;

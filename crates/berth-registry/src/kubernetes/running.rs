@@ -8,10 +8,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{DynamicObject, ListParams};
 
-use super::error::KubernetesError;
+use super::error::{KubernetesError, bounded};
 use super::image::ImageName;
 use super::workload::{WorkloadKind, contained};
-use super::{Kubernetes, all};
+use super::{Kubernetes, each_of};
+
+/// Different images, workloads and containers of one cluster.
+const RUNNING_MAX: usize = 20_000;
+/// Bytes of their names.
+const RUNNING_BYTES_MAX: usize = 16 << 20;
+/// No name of anything in Kubernetes is longer.
+const NAME_LENGTH_MAX: usize = 253;
 
 /// An image that a container runs, or is to run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +39,14 @@ pub(crate) struct Running {
     pub(crate) digest: String,
 }
 
+impl Running {
+    fn bytes(&self) -> usize {
+        let names = [&self.namespace, &self.kind, &self.workload, &self.container];
+        let image = [&self.path, &self.tag, &self.digest];
+        names.into_iter().chain(image).map(String::len).sum()
+    }
+}
+
 impl Kubernetes {
     /// Every image of these hosts in the pods and pod templates of the namespaces, of all when there are none.
     pub(crate) async fn running(
@@ -39,10 +54,7 @@ impl Kubernetes {
         namespaces: &[String],
         hosts: &[String],
     ) -> Result<BTreeSet<Running>, KubernetesError> {
-        let mut found = Gathered {
-            hosts,
-            found: BTreeSet::new(),
-        };
+        let mut found = Gathered::new(hosts);
         if namespaces.is_empty() {
             self.gather(None, &mut found).await?;
         }
@@ -56,38 +68,35 @@ impl Kubernetes {
         let everything = ListParams::default();
         for kind in WorkloadKind::ALL {
             let api = self.workloads(kind, namespace).await?;
-            for object in all::<DynamicObject>(&api, &everything).await? {
+            each_of(&api, &everything, |object: DynamicObject| {
                 for one in contained(&kind.template(&object)?) {
-                    found.add(
-                        Owner::of(kind.name(), &object.metadata),
-                        &one.name,
-                        &one.image,
-                        "",
-                    );
+                    let owner = Owner::of(kind.name(), &object.metadata);
+                    found.add(owner, &one.name, &one.image, "")?;
                 }
-            }
+                Ok(())
+            })
+            .await?;
         }
         let jobs: Api<Job> = match namespace {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         };
-        let jobs = all(&jobs, &everything).await?;
-        for job in jobs.iter().filter(|job| !has_ended(job)) {
-            let template = job.spec.as_ref().map(|spec| &spec.template);
-            for one in template.into_iter().flat_map(contained) {
-                found.add(Owner::of("Job", &job.metadata), &one.name, &one.image, "");
+        each_of(&jobs, &everything, |job: Job| {
+            if has_ended(&job) {
+                return Ok(());
             }
-        }
+            let template = job.spec.as_ref().map(|spec| &spec.template);
+            let mut all = template.into_iter().flat_map(contained);
+            all.try_for_each(|one| found.add(Owner::of("Job", &job.metadata), &one.name, &one.image, ""))
+        })
+        .await?;
         let pods: Api<Pod> = match namespace {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         };
         // Those that have ended run nothing, and there may be thousands.
         let unended = everything.fields("status.phase!=Succeeded,status.phase!=Failed");
-        for pod in all(&pods, &unended).await? {
-            found.pod(&pod);
-        }
-        Ok(())
+        each_of(&pods, &unended, |pod: Pod| found.pod(&pod)).await
     }
 }
 
@@ -138,13 +147,29 @@ impl<'a> Owner<'a> {
 struct Gathered<'a> {
     hosts: &'a [String],
     found: BTreeSet<Running>,
+    bytes: usize,
 }
 
-impl Gathered<'_> {
-    fn add(&mut self, owner: Owner<'_>, container: &str, image: &str, runs: &str) {
+impl<'a> Gathered<'a> {
+    fn new(hosts: &'a [String]) -> Self {
+        Self {
+            hosts,
+            found: BTreeSet::new(),
+            bytes: 0,
+        }
+    }
+
+    /// `Refused` when there are too many.
+    fn add(
+        &mut self,
+        owner: Owner<'_>,
+        container: &str,
+        image: &str,
+        runs: &str,
+    ) -> Result<(), KubernetesError> {
         let name = ImageName::parse(image);
         let Some(path) = name.path_below(self.hosts) else {
-            return;
+            return Ok(());
         };
         let digest = if name.digest.is_empty() { runs } else { name.digest };
         // A reference without either means this tag.
@@ -152,20 +177,32 @@ impl Gathered<'_> {
             ("", "") => "latest",
             (tag, _) => tag,
         };
-        self.found.insert(Running {
-            namespace: owner.namespace.to_owned(),
-            kind: owner.kind.to_owned(),
-            workload: owner.name.to_owned(),
-            container: container.to_owned(),
-            path: path.to_owned(),
-            tag: tag.to_owned(),
-            digest: digest.to_owned(),
-        });
+        let name = |text: &str| bounded(text, NAME_LENGTH_MAX);
+        let running = Running {
+            namespace: name(owner.namespace),
+            kind: name(owner.kind),
+            workload: name(owner.name),
+            container: name(container),
+            path: bounded(path, 2 * NAME_LENGTH_MAX),
+            tag: name(tag),
+            digest: name(digest),
+        };
+        let bytes = running.bytes();
+        if !self.found.insert(running) {
+            return Ok(());
+        }
+        self.bytes += bytes;
+        if self.found.len() > RUNNING_MAX || self.bytes > RUNNING_BYTES_MAX {
+            return Err(KubernetesError::Refused(format!(
+                "more than {RUNNING_MAX} containers run images of this registry"
+            )));
+        }
+        Ok(())
     }
 
-    fn pod(&mut self, pod: &Pod) {
+    fn pod(&mut self, pod: &Pod) -> Result<(), KubernetesError> {
         let (Some(spec), status) = (&pod.spec, pod.status.as_ref()) else {
-            return;
+            return Ok(());
         };
         let statuses = |status: &[k8s_openapi::api::core::v1::ContainerStatus], name: &str| {
             let found = status.iter().find(|one| one.name == name);
@@ -188,8 +225,9 @@ impl Gathered<'_> {
         for (container, said) in containers.chain(inits) {
             let image = container.image.as_deref().unwrap_or_default();
             let runs = statuses(said, &container.name);
-            self.add(Owner::of_pod(&pod.metadata), &container.name, image, &runs);
+            self.add(Owner::of_pod(&pod.metadata), &container.name, image, &runs)?;
         }
+        Ok(())
     }
 }
 
@@ -227,6 +265,28 @@ mod tests {
         }
     }
 
+    fn owner(name: &str) -> Owner<'_> {
+        Owner {
+            namespace: "shop",
+            kind: "Pod",
+            name,
+        }
+    }
+
+    #[test]
+    fn a_cluster_that_tells_too_much_is_stopped() {
+        let hosts = ["reg".to_owned()];
+        let mut found = Gathered::new(&hosts);
+        let long = format!("a\0\n{}", "b".repeat(1 << 20));
+        found.add(owner(&long), "web", "reg/shop/web", "").unwrap();
+        let kept = &found.found.first().unwrap().workload;
+        assert_eq!((kept.len(), kept.starts_with("ab")), (NAME_LENGTH_MAX, true));
+        let refused = (0..=RUNNING_MAX)
+            .map(|number| found.add(owner(&number.to_string()), "web", "reg/shop/web", ""))
+            .position(|added| added.is_err());
+        assert_eq!(refused, Some(RUNNING_MAX - 1));
+    }
+
     #[test]
     fn only_images_of_this_registry_are_found() {
         let pod: Pod = serde_json::from_value(serde_json::json!({
@@ -241,11 +301,8 @@ mod tests {
         }))
         .unwrap();
         let hosts = ["reg:5000".to_owned()];
-        let mut found = Gathered {
-            hosts: &hosts,
-            found: BTreeSet::new(),
-        };
-        found.pod(&pod);
+        let mut found = Gathered::new(&hosts);
+        found.pod(&pod).unwrap();
         let found: Vec<_> = found
             .found
             .iter()

@@ -149,6 +149,29 @@ async fn every_kind_of_workload_gets_its_image_once_and_back() {
     }
 }
 
+/// Rolls out again under the same name, and answers that change: the one before is no longer undone.
+async fn a_later_rollout_is_not_undone(
+    kubernetes: &Kubernetes,
+    web: &Target,
+    (moved, digest): (Change, &str),
+) -> Change {
+    let later = Wanted {
+        restart: true,
+        ..wanted(":hotfix", "run-3")
+    };
+    let later = kubernetes.set_image(web, &later).await.unwrap();
+    let undone = kubernetes.undo(&moved, Some(digest), "undo-2").await.unwrap();
+    assert!(
+        matches!(&undone, Undone::Overtaken(how) if how.contains("same name")),
+        "{undone:?}"
+    );
+    let found = kubernetes.rollout(&moved).await.unwrap();
+    assert!(matches!(found, Rollout::Overtaken(_)), "{found:?}");
+    let found = kubernetes.rollout(&later).await.unwrap();
+    assert!(matches!(found, Rollout::Running(_)), "{found:?}");
+    later
+}
+
 #[tokio::test]
 async fn what_others_changed_is_not_overwritten() {
     let cluster = start().await;
@@ -185,6 +208,7 @@ async fn what_others_changed_is_not_overwritten() {
     let undone = kubernetes.undo(&moved, None, "undo-2").await.unwrap();
     assert!(matches!(undone, Undone::Impossible(_)), "{undone:?}");
     let digest = format!("{APP}@sha256:{}", "0".repeat(64));
+    let moved = a_later_rollout_is_not_undone(&kubernetes, &web, (moved, &digest)).await;
     kubernetes.undo(&moved, Some(&digest), "undo-2").await.unwrap();
     assert_eq!(image(&cluster, kind, "web").await, digest);
 
@@ -328,6 +352,37 @@ async fn a_rollout_is_watched_to_its_end() {
     assert!(
         matches!(&failed, Rollout::Failed(said) if told(said)),
         "{failed:?}"
+    );
+}
+
+#[tokio::test]
+async fn undoing_goes_back_beyond_what_nobody_saw_work() {
+    let cluster = start().await;
+    let kubernetes = there(&cluster, ADMIN_TOKEN);
+    beside(&cluster, |cluster| {
+        cluster.make_workload("deployments", "web", &format!("{APP}:good"));
+    })
+    .await;
+    let web = target(WorkloadKind::Deployment, "web");
+    let broken = kubernetes
+        .set_image(&web, &wanted(":broken", "run-1"))
+        .await
+        .unwrap();
+    let mut next = kubernetes
+        .set_image(&web, &wanted(":next", "run-2"))
+        .await
+        .unwrap();
+    next.go_back_beyond(&broken, None);
+    assert_eq!(next.containers[0].before, format!("{APP}:broken"), "as it was");
+    let mut last = kubernetes
+        .set_image(&web, &wanted(":last", "run-3"))
+        .await
+        .unwrap();
+    last.go_back_beyond(&next, None);
+    kubernetes.undo(&last, None, "undo").await.unwrap();
+    assert_eq!(
+        image(&cluster, WorkloadKind::Deployment, "web").await,
+        format!("{APP}:good")
     );
 }
 

@@ -6,8 +6,12 @@ use k8s_openapi::api::core::v1::{Container, PodTemplateSpec};
 use kube::api::{ApiResource, DynamicObject};
 use serde::{Deserialize, Serialize};
 
-use super::error::KubernetesError;
+use super::error::{KubernetesError, bounded};
 use super::image::ImageName;
+
+/// The longest name of a container is shorter, and so is every image that can be pulled.
+const NAME_LENGTH_MAX: usize = 253;
+const IMAGE_LENGTH_MAX: usize = 1024;
 
 /// A kind of workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -132,9 +136,9 @@ pub(super) fn contained(template: &PodTemplateSpec) -> Vec<Contained> {
     };
     let read = |containers: &[Container], is_init| {
         let read = containers.iter().map(move |container| Contained {
-            name: container.name.clone(),
+            name: bounded(&container.name, NAME_LENGTH_MAX),
             is_init,
-            image: container.image.clone().unwrap_or_default(),
+            image: bounded(container.image.as_deref().unwrap_or_default(), IMAGE_LENGTH_MAX),
         });
         read.collect::<Vec<_>>()
     };

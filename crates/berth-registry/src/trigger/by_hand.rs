@@ -87,9 +87,13 @@ impl Registry {
         if undone.status == "undone" {
             return Err(Error::Invalid(format!("run {run} was undone when it failed")));
         }
-        let set = RunState::read(&undone.state)?
-            .set
-            .filter(|set| set.change.is_sent);
+        let state = RunState::read(&undone.state)?;
+        if state.cluster.is_some() && state.cluster != row.cluster {
+            return Err(Error::Invalid(format!(
+                "run {run} changed a workload of another cluster than the trigger has now"
+            )));
+        }
+        let set = state.set.filter(|set| set.change.is_sent);
         let Some(set) = set else {
             return Err(Error::Invalid(format!(
                 "run {run} changed nothing that could be undone"
@@ -107,6 +111,7 @@ impl Registry {
                 change: set.change,
                 instead: previous.and_then(|digest| pushed.by_digest(digest)),
             }),
+            cluster: state.cluster,
             ..RunState::default()
         };
         let mut wanted = wanted(caller, &row, (undone.tag, undone.digest.unwrap_or_default()));

@@ -134,7 +134,9 @@ impl Registry {
             (Some(_), None) => preview.problem = Some(super::NO_CLUSTER.to_owned()),
             (Some((mut wanted, target)), Some(_)) => {
                 wanted.dry_run = true;
-                let cluster = self.kubernetes_of(&held.account_id, &trigger.cluster_id).await?;
+                let cluster = self
+                    .kubernetes_of(&held.account_id, &trigger.cluster_id, &trigger.namespace)
+                    .await?;
                 let tried = async { cluster?.set_image(&target, &wanted).await };
                 match tried.await {
                     Ok(change) => {

@@ -62,7 +62,17 @@ impl Registry {
         };
         match halted {
             Halt::Ended(end) => Ok(end),
-            Halt::Broken(error) => Err(error),
+            Halt::Broken(error) => match turn.broken().await {
+                Some(Halt::Ended(end)) => {
+                    tracing::error!(
+                        run = job.subject,
+                        error = &error as &dyn std::error::Error,
+                        "a run of a trigger was given up"
+                    );
+                    Ok(end)
+                }
+                _ => Err(error),
+            },
             Halt::Cluster(error) => match turn.not_done(&error).await {
                 Halt::Ended(end) => Ok(end),
                 Halt::Broken(error) => Err(error),

@@ -15,6 +15,9 @@ pub(super) struct RunState {
     /// The change of another run that this one puts back, instead of setting an image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) puts_back: Option<PutBack>,
+    /// The row of the cluster whose workload was changed, or is to be put back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cluster: Option<i64>,
     /// What was changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) set: Option<Set>,
@@ -75,6 +78,12 @@ impl RunState {
             Some(undoing) => undoing.set.as_ref(),
             None => self.set.as_ref(),
         }
+    }
+
+    /// The change that was made, or is to be put back.
+    pub(super) fn change(&self) -> Option<&Change> {
+        let set = self.set.as_ref().map(|set| &set.change);
+        set.or(self.puts_back.as_ref().map(|back| &back.change))
     }
 
     /// The images that the containers had, and were given.

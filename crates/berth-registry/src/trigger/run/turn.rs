@@ -26,6 +26,11 @@ const BUSY: Duration = Duration::from_secs(1);
 /// Time between two looks at a rollout: short at first, when most of them end.
 const LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
 const LOOKED_AT_EVERY_MAX: Duration = Duration::from_secs(5);
+/// Characters of what is said of a run.
+const DETAIL_LENGTH_MAX: usize = 2000;
+/// Runs that are looked at for one that something newer ended.
+const EARLIER_MAX: i64 = 20;
+const ELSEWHERE: &str = "the trigger acts on another cluster since";
 const SWITCHED_OFF: &str = "the trigger was switched off before it began";
 
 /// A run, for as long as a process goes on with it.
@@ -62,10 +67,15 @@ impl<'a> Turn<'a> {
         if self.task.trigger.cluster.is_none() {
             return Err(self.end("failed", NO_CLUSTER).await);
         }
-        let cluster_id = &self.task.trigger.cluster_id;
+        if self.state.cluster.is_some() && self.state.cluster != self.task.trigger.cluster {
+            return Err(self.end("failed", ELSEWHERE).await);
+        }
+        let trigger = &self.task.trigger;
+        let changed = self.state.change().map(|change| change.target.namespace.as_str());
+        let namespace = changed.unwrap_or(&trigger.namespace);
         let cluster = self
             .registry
-            .kubernetes_of(&self.task.account_id, cluster_id)
+            .kubernetes_of(&self.task.account_id, &trigger.cluster_id, namespace)
             .await??;
         if let Some(set) = self.state.watched().cloned() {
             return self.look(&cluster, &set).await;
@@ -96,13 +106,35 @@ impl<'a> Turn<'a> {
                 return Err(self.end("failed", NO_HOST).await);
             };
             self.take_turn().await?;
-            let change = in_time(cluster.set_image(&target, &wanted)).await?;
+            let mut change = in_time(cluster.set_image(&target, &wanted)).await?;
+            self.go_back_further(&mut change).await?;
             self.state.image = Some(wanted.image);
             change
         };
+        self.state.cluster = self.task.trigger.cluster;
         self.state.set = Some(set(change));
         self.failures = 0;
         self.save("the image is set").await
+    }
+
+    /// Undoing this change is to skip the images of a run that it superseded: nobody saw those work.
+    async fn go_back_further(&self, change: &mut Change) -> Result<(), Halt> {
+        let run = &self.task.run;
+        let metadata = &self.registry.metadata;
+        let earlier = metadata
+            .trigger_runs(self.task.trigger.id, Some(run.id), EARLIER_MAX)
+            .await?;
+        for earlier in earlier.into_iter().take_while(|run| run.status == "superseded") {
+            let state = RunState::read(&earlier.state)?;
+            let Some(set) = state.set else { continue };
+            if state.cluster == self.task.trigger.cluster {
+                let previous = earlier.previous.as_deref();
+                let instead = previous.and_then(|digest| self.pushed().by_digest(digest));
+                change.go_back_beyond(&set.change, instead.as_deref());
+            }
+            break;
+        }
+        Ok(())
     }
 
     /// Puts the images from before a rollout that failed back.
@@ -203,6 +235,16 @@ impl<'a> Turn<'a> {
         Halt::Ended(again(pause, None))
     }
 
+    /// The end of a run that something here breaks again and again; none while it is worth another try.
+    pub(super) async fn broken(&mut self) -> Option<Halt> {
+        let waited = now_ms().saturating_sub(self.task.run.at);
+        if waited <= TRIED_FOR_MS {
+            return None;
+        }
+        let said = "something is broken in this registry: its log says what";
+        Some(self.end("failed", said).await)
+    }
+
     /// What becomes of a step that the cluster did not do: another try later, or the end.
     pub(super) async fn not_done(&mut self, error: &KubernetesError) -> Halt {
         let waited = now_ms().saturating_sub(self.task.run.at);
@@ -297,16 +339,19 @@ impl<'a> Turn<'a> {
     }
 
     async fn store(&mut self, status: &'static str, detail: &str, ended_at: Option<i64>) -> Result<(), Halt> {
+        // A cluster's own words are part of it.
+        let plain = detail.chars().filter(|c| !c.is_control());
+        let detail: String = plain.take(DETAIL_LENGTH_MAX).collect();
         let save = SaveTriggerRun {
             id: self.task.run.id,
             holder: self.holder.take(),
             status,
-            detail: detail.to_owned(),
+            detail: detail.clone(),
             state: self.state.written(),
             failures: self.failures,
             ended_at,
         };
-        detail.clone_into(&mut self.task.run.detail);
+        self.task.run.detail = detail;
         if self.registry.metadata.save_trigger_run(save).await? {
             return Ok(());
         }

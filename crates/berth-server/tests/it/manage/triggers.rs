@@ -336,6 +336,34 @@ async fn every_mistake_in_a_trigger_is_told() {
 }
 
 #[tokio::test]
+async fn a_trigger_acts_in_the_namespaces_of_its_cluster() {
+    let team = team().await;
+    let bounded = json!({ "cluster_id": "c2", "cluster_name": "bounded", "server": "https://c2:6443", "token": "abc",
+        "namespaces": ["shop", "blog"] });
+    team.does(Method::POST, "/v2/manage/clusters?unchecked=true", &bounded, 201)
+        .await;
+    let of = |namespace: &str| {
+        let body = with(trigger("bounded"), "cluster_id", json!("c2"));
+        let body = with(body, "cluster_name", Value::Null);
+        with(body, "cluster_ns", json!(namespace))
+    };
+    let refused = team
+        .ask(&team.admin, Method::POST, &triggers(), &of("kube-system"))
+        .await;
+    assert_eq!(super::code(&refused), "SVCSTG.SWR.4000014");
+    let said = refused.json()["error_msg"].to_string();
+    assert!(said.contains("shop, blog"), "{said}");
+    team.does(Method::POST, &triggers(), &of("blog"), 201).await;
+    let one = format!("{}/bounded", triggers());
+    team.refuses(Method::PUT, &one, &of("kube-system"), (400, "4000014"))
+        .await;
+    let tried = json!({ "trigger": of("kube-system") });
+    let dry_run = format!("{IMAGE}/trigger-dry-runs");
+    team.refuses(Method::POST, &dry_run, &tried, (400, "4000014"))
+        .await;
+}
+
+#[tokio::test]
 async fn an_image_has_a_hundred_triggers_at_most() {
     let team = team().await;
     for number in 0..100 {
