@@ -52,12 +52,16 @@ pub struct FollowJob {
 }
 
 impl Metadata {
-    /// The oldest events.
-    pub async fn tag_events(&self, limit: i64) -> Result<Vec<TagEvent>, Error> {
+    /// The oldest events after that of id `after`.
+    pub async fn tag_events(&self, after: i64, limit: i64) -> Result<Vec<TagEvent>, Error> {
         const LIST: &str = "SELECT id, repository_id, tag, digest, previous, why, user_id, origin, at FROM tag_events \
-             ORDER BY id LIMIT $1";
-        self.list("list events of tags", sqlx::query(LIST).bind(limit), read)
-            .await
+             WHERE id > $1 ORDER BY id LIMIT $2";
+        self.list(
+            "list events of tags",
+            sqlx::query(LIST).bind(after).bind(limit),
+            read,
+        )
+        .await
     }
 
     /// Queues what follows from an event and forgets it, all or nothing; false when another process did already.

@@ -30,25 +30,40 @@ impl Registry {
 
     /// Queues what follows from all events that there are.
     pub(crate) async fn follow_events(&self) -> Result<(), Error> {
+        let mut after = 0;
         loop {
-            let events = self.metadata.tag_events(AT_ONCE).await?;
-            if events.is_empty() {
+            let events = self.metadata.tag_events(after, AT_ONCE).await?;
+            let Some(last) = events.last() else {
                 return Ok(());
-            }
+            };
+            after = last.id;
             for event in events {
-                let follows = self.what_follows(&event).await?;
-                let of = |kind: JobKind| follows.triggers.iter().any(|(_, job)| job.kind == kind.as_str());
-                let kinds = [
-                    (JobKind::Trigger, of(JobKind::Trigger)),
-                    (JobKind::Webhook, of(JobKind::Webhook)),
-                    (JobKind::Sync, !follows.sync_rules.is_empty()),
-                ];
-                self.metadata.settle_event(event, follows, now_ms()).await?;
-                for (kind, _) in kinds.into_iter().filter(|(_, is_queued)| *is_queued) {
-                    self.jobs.queued(kind);
+                let id = event.id;
+                // One that nothing can follow from keeps no other waiting; when the database is away the next page says so.
+                if let Err(error) = self.follow_event(event).await {
+                    tracing::warn!(
+                        event = id,
+                        error = &error as &dyn std::error::Error,
+                        "what follows from a push could not be queued and will be later"
+                    );
                 }
             }
         }
+    }
+
+    async fn follow_event(&self, event: TagEvent) -> Result<(), Error> {
+        let follows = self.what_follows(&event).await?;
+        let of = |kind: JobKind| follows.triggers.iter().any(|(_, job)| job.kind == kind.as_str());
+        let kinds = [
+            (JobKind::Trigger, of(JobKind::Trigger)),
+            (JobKind::Webhook, of(JobKind::Webhook)),
+            (JobKind::Sync, !follows.sync_rules.is_empty()),
+        ];
+        self.metadata.settle_event(event, follows, now_ms()).await?;
+        for (kind, _) in kinds.into_iter().filter(|(_, is_queued)| *is_queued) {
+            self.jobs.queued(kind);
+        }
+        Ok(())
     }
 
     async fn what_follows(&self, event: &TagEvent) -> Result<EventFollows, Error> {

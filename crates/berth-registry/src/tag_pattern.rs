@@ -37,8 +37,16 @@ impl TagPattern {
     /// expression where the pattern can only be one: it holds a character that is in no tag and in no glob, or it begins
     /// with a dot, as no tag does.
     pub(crate) fn glob_or_expression(pattern: &str) -> Result<Self, Error> {
-        if pattern.starts_with('.') || pattern.contains(ONLY_IN_EXPRESSIONS) {
+        if is_expression(pattern) {
             return Self::expression(pattern);
+        }
+        Ok(Self::Glob(glob(pattern)?))
+    }
+
+    /// The same as one of many.
+    pub(crate) fn small_glob_or_expression(pattern: &str) -> Result<Self, Error> {
+        if is_expression(pattern) {
+            return Self::small_expression(pattern);
         }
         Ok(Self::Glob(glob(pattern)?))
     }
@@ -76,6 +84,11 @@ impl TagPattern {
             Self::Expression(expression) => expression.is_match(tag.as_str()),
         }
     }
+}
+
+/// Whether a pattern can only be a regular expression.
+fn is_expression(pattern: &str) -> bool {
+    pattern.starts_with('.') || pattern.contains(ONLY_IN_EXPRESSIONS)
 }
 
 /// A glob: of tags, or of names of images, where `*` and `?` mean no `/`.

@@ -149,17 +149,17 @@ pub(crate) async fn a_tag_that_moves_is_an_event_where_somebody_waits(world: Wor
         metadata.put_manifest(put).await.unwrap();
     };
     push("first", "v1").await;
-    assert_eq!(metadata.tag_events(10).await.unwrap(), []);
+    assert_eq!(metadata.tag_events(0, 10).await.unwrap(), []);
 
     metadata
         .create_trigger(new_trigger(repository, "t"), 10)
         .await
         .unwrap();
     push("first", "v1").await;
-    assert_eq!(metadata.tag_events(10).await.unwrap(), []);
+    assert_eq!(metadata.tag_events(0, 10).await.unwrap(), []);
     push("second", "v1").await;
     push("second", "v1").await;
-    let events = metadata.tag_events(10).await.unwrap();
+    let events = metadata.tag_events(0, 10).await.unwrap();
     let [event] = events.as_slice() else {
         panic!("{events:?}")
     };
@@ -197,7 +197,7 @@ pub(crate) async fn a_tag_that_moves_is_an_event_where_somebody_waits(world: Wor
     };
     assert!(settle().await);
     assert!(!settle().await);
-    assert_eq!(metadata.tag_events(10).await.unwrap(), []);
+    assert_eq!(metadata.tag_events(0, 10).await.unwrap(), []);
     assert_eq!(
         metadata.trigger_runs(trigger.id, None, 10).await.unwrap().len(),
         1
@@ -223,7 +223,7 @@ pub(crate) async fn a_push_that_is_sent_elsewhere_replaces_the_one_that_waits(wo
         let mut put = tagged(manifest(repository, content, &[]), &["v1"]);
         "elsewhere".clone_into(&mut put.origin);
         metadata.put_manifest(put).await.unwrap();
-        for event in metadata.tag_events(10).await.unwrap() {
+        for event in metadata.tag_events(0, 10).await.unwrap() {
             assert_eq!(event.origin, "elsewhere");
             let follows = EventFollows {
                 triggers: Vec::new(),

@@ -288,7 +288,7 @@ pub(crate) async fn a_destination_is_behind_since_its_oldest_push(world: World) 
         put.now = now;
         metadata.put_manifest(put).await.unwrap();
     }
-    let events = metadata.tag_events(1000).await.unwrap();
+    let events = metadata.tag_events(0, 1000).await.unwrap();
     let mine = events
         .into_iter()
         .filter(|event| event.repository_id == place.repository);
@@ -386,7 +386,7 @@ pub(crate) async fn a_copy_that_waits_is_that_of_its_newest_push(world: World) {
         let mut put = tagged(manifest(place.repository, word, &[]), &["v1"]);
         origin.clone_into(&mut put.origin);
         metadata.put_manifest(put).await.unwrap();
-        let events = metadata.tag_events(1000).await.unwrap();
+        let events = metadata.tag_events(0, 1000).await.unwrap();
         let event = events
             .into_iter()
             .find(|event| event.repository_id == place.repository);
@@ -407,7 +407,7 @@ pub(crate) async fn a_copy_that_waits_is_that_of_its_newest_push(world: World) {
     let overwrites = async || place.all(metadata).await[0].overwrite;
     tag(metadata, place.repository, "v1").await;
     while let Some(event) = metadata
-        .tag_events(1000)
+        .tag_events(0, 1000)
         .await
         .unwrap()
         .into_iter()

@@ -94,7 +94,7 @@ pub(crate) async fn runs_are_listed_with_who_asked(world: World) {
     assert_eq!(metadata.trigger_run(-1, first.id).await.unwrap(), None);
     assert!(metadata.trigger_task(-1).await.unwrap().is_none());
     // The number that was drawn for its place is no event.
-    assert_eq!(metadata.tag_events(10).await.unwrap(), []);
+    assert_eq!(metadata.tag_events(0, 10).await.unwrap(), []);
     let nowhere = metadata.want_trigger_run(wanted_run(-1, "v1")).await;
     assert_eq!(conflict(nowhere), Conflict::Changed);
 }

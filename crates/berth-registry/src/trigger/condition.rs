@@ -45,8 +45,8 @@ impl TriggerCondition {
                         "the condition of trigger_type tag is tags joined by ';': {error}"
                     ))
                 })?,
-            "regexp" => vec![TagPattern::expression(condition)?],
-            _ => vec![TagPattern::glob_or_expression(condition)?],
+            "regexp" => vec![TagPattern::small_expression(condition)?],
+            _ => vec![TagPattern::small_glob_or_expression(condition)?],
         };
         Ok(Self { patterns })
     }

@@ -34,16 +34,26 @@ impl Registry {
         repository_id: i64,
         tag: &Tag,
     ) -> Result<Vec<(i64, FollowJob)>, Error> {
-        let mut found = Vec::new();
-        for row in self.metadata.list_triggers(repository_id).await? {
-            let waits = |condition: TriggerCondition| condition.matches(tag);
-            if row.enabled && TriggerCondition::parse(&row.kind, &row.condition).is_ok_and(waits) {
-                let (kind, lane) = job(&row);
-                let kind = kind.as_str();
-                found.push((row.id, FollowJob { kind, lane }));
-            }
+        let mut rows = self.metadata.list_triggers(repository_id).await?;
+        rows.retain(|row| row.enabled);
+        if rows.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(found)
+        let tag = tag.clone();
+        // A hundred large expressions take a while to be read.
+        let matched = tokio::task::spawn_blocking(move || {
+            let waits = |condition: TriggerCondition| condition.matches(&tag);
+            rows.retain(|row| TriggerCondition::parse(&row.kind, &row.condition).is_ok_and(waits));
+            rows
+        });
+        let matched = matched.await;
+        let rows = matched.map_err(|error| Error::internal("matching the conditions of triggers", error))?;
+        let follow = |row: &TriggerRow| {
+            let (kind, lane) = job(row);
+            let kind = kind.as_str();
+            (row.id, FollowJob { kind, lane })
+        };
+        Ok(rows.iter().map(follow).collect())
     }
 
     /// Goes on with a run, as far as it goes at the moment.
