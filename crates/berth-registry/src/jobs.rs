@@ -140,7 +140,11 @@ impl Registry {
                     let registry = Arc::clone(self);
                     running.spawn(async move { registry.turn(kind, job).await });
                 }
-                Ok(None) => self.jobs.some_queued(kind).await,
+                // A lane that is full has room again when one of its jobs ends.
+                Ok(None) => tokio::select! {
+                    Some(_) = running.join_next() => {}
+                    () = self.jobs.some_queued(kind) => {}
+                },
                 Err(error) => {
                     tracing::warn!(
                         kind = kind.as_str(),

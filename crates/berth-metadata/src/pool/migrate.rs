@@ -51,12 +51,12 @@ pub(super) const STEPS: &[Step] = steps![
     "0025_upkeep_indexes",
     "0026_listing",
     "0027_jobs",
+    "0028_retention",
     "0029_clusters",
-    "0033_immutability",
     "0030_trigger_runs",
     "0031_webhooks",
-    "0028_retention",
     "0032_sync",
+    "0033_immutability",
 ];
 
 /// What may be done to a database whose schema is older than this program's.
