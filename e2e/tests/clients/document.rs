@@ -51,23 +51,25 @@ fn token(server: &Server) -> String {
 
 fn furnish(server: &Server) {
     let key = server.administrator_key();
-    let post = |path: &str, body: serde_json::Value| {
+    let post_with = |path: &str, query: &str, body: serde_json::Value| {
         let body = body.to_string();
         let request = Request {
             method: "POST",
             path,
+            query,
             body: &body,
-            ..Request::default()
         };
         server.manage(&key, &request);
     };
+    let post = |path: &str, body| post_with(path, "", body);
     post("/v2/manage/namespaces", json!({ "namespace": "group" }));
     post(
         "/v2/manage/regions",
-        json!({ "regionID": "east", "registryURL": "https://east.example" }),
+        // Nothing answers there.
+        json!({ "regionID": "east", "registryURL": "https://east.example", "unchecked": true }),
     );
     let cluster = json!({ "cluster_id": "c1", "cluster_name": "west", "server": "https://c1.example:6443", "token": "abc" });
-    post("/v2/manage/clusters", cluster);
+    post_with("/v2/manage/clusters", "unchecked=true", cluster);
     let client = crane();
     log_in(&client, &server.address(), &server.long_term_login()).ok();
     let layout = sample::small_image();
