@@ -206,7 +206,8 @@ class Story:
         there = {"remote_region_id": "east", "remote_namespace": "copies"}
         self.admin.refused("create_image_sync_repo", 400, CODE + "4000014", body=there, **self.image)
         equal([row.region_id for row in rows(self.admin.call("list_sync_regions", 200))], ["local"])
-        region = {"regionID": "east", "registryURL": "https://east.example"}
+        # Nothing answers there, so it must be kept without a look.
+        region = {"regionID": "east", "registryURL": "https://east.example", "unchecked": True}
         equal(self.admin.extension("POST", "/v2/manage/regions", region)[0], 201)
         equal(sorted(row.region_id for row in rows(self.admin.call("list_sync_regions", 200))), ["east", "local"])
         self.admin.call("create_image_sync_repo", 200, body={**there, "sync_auto": True, "override": False}, **self.image)
@@ -220,7 +221,8 @@ class Story:
                                body={**there, "image_tag": ["1.0", "missing"], "override": True})
         equal(rows(sent), ["missing"])
         job = full(rows(self.admin.call("show_sync_job", 200, filter="limit::10|offset::0", **self.image))[0])
-        equal((job.tag, job.status, job.remote_region_id, job.sync_operator_name), ("1.0", "waiting", "east", "admin"))
+        equal((job.tag, job.remote_region_id, job.sync_operator_name), ("1.0", "east", "admin"))
+        assert job.status in ("waiting", "running"), job.status
         self.admin.refused("show_sync_job", 400, CODE + "4001036", filter="limit::10", **self.image)
         self.admin.call("delete_image_sync_repo", 200, body=there, **self.image)
         self.admin.refused("delete_image_sync_repo", 400, CODE + "4001158", body=there, **self.image)
@@ -231,7 +233,8 @@ class Story:
                    "cluster_id": "c1", "cluster_name": "west", "container": "main", "trigger_mode": "cce"}
         self.admin.refused("create_trigger", 400, CODE + "4000014", body=trigger, **self.image)
         cluster = {"cluster_id": "c1", "cluster_name": "west", "server": "https://c1.example:6443", "token": "abc"}
-        equal(self.admin.extension("POST", "/v2/manage/clusters", cluster)[0], 201)
+        kept = self.admin.extension("POST", "/v2/manage/clusters", cluster, query=[("unchecked", "true")])
+        equal(kept[0], 201)
         self.admin.call("create_trigger", 201, body=trigger, **self.image)
         self.admin.refused("create_trigger", 409, CODE + "4090006", body=trigger, **self.image)
         place = {**self.image, "trigger": "roll-out"}

@@ -84,10 +84,10 @@ class Person:
             return error.error_msg
         raise AssertionError(f"{operation} was not refused with {code}")
 
-    def extension(self, method, path, body=None):
+    def extension(self, method, path, body=None, query=()):
         """Calls what the SDK has no method for, signed by the SDK all the same; returns status and JSON."""
         response = self.client.do_http_request(
-            method, path, path_params={}, query_params=[], header_params={"Content-Type": "application/json"},
+            method, path, path_params={}, query_params=list(query), header_params={"Content-Type": "application/json"},
             body=body, post_params={}, response_type="CreateAgencyResponse", response_headers=[], collection_formats={},
             request_type="Extension",
         )
