@@ -141,7 +141,7 @@ impl Kept {
 
 /// What a rule would make immutable of what is there.
 #[derive(Serialize, ToSchema)]
-struct PreviewDocument {
+struct CoveredDocument {
     /// The first hundred.
     tags: Vec<PreviewTag>,
     /// How many were found.
@@ -221,12 +221,12 @@ async fn delete(
 #[utoipa::path(post, path = "/v2/manage/namespaces/{namespace}/immutability/preview",
     operation_id = "preview_namespace_immutability", tag = "immutability",
     extensions(("x-berth-extension" = json!(true))), params(InOrganization), request_body = RuleBody,
-    responses((status = 200, body = PreviewDocument), (status = 404, body = RefusalBody)))]
+    responses((status = 200, body = CoveredDocument), (status = 404, body = RefusalBody)))]
 async fn preview(
     State(app): State<AppState>,
     Path(place): Path<InOrganization>,
     call: Call,
-) -> Result<Json<PreviewDocument>, Refused> {
+) -> Result<Json<CoveredDocument>, Refused> {
     let (name, wanted) = (place.name()?, call.json::<RuleBody>()?.wanted());
     let place = ImmutabilityPlace::Organization(&name);
     previewed(&app, &call, place, &wanted).await
@@ -299,12 +299,12 @@ async fn delete_of_image(
 #[utoipa::path(post, path = "/v2/manage/namespaces/{namespace}/repos/{repository}/immutability/preview",
     operation_id = "preview_repo_immutability", tag = "immutability",
     extensions(("x-berth-extension" = json!(true))), params(InRepository), request_body = ImageRuleBody,
-    responses((status = 200, body = PreviewDocument), (status = 404, body = RefusalBody)))]
+    responses((status = 200, body = CoveredDocument), (status = 404, body = RefusalBody)))]
 async fn preview_of_image(
     State(app): State<AppState>,
     Path(place): Path<InRepository>,
     call: Call,
-) -> Result<Json<PreviewDocument>, Refused> {
+) -> Result<Json<CoveredDocument>, Refused> {
     let (name, wanted) = (place.name()?, call.json::<ImageRuleBody>()?.wanted());
     previewed(&app, &call, ImmutabilityPlace::Image(&name), &wanted).await
 }
@@ -314,14 +314,14 @@ async fn previewed(
     call: &Call,
     place: ImmutabilityPlace<'_>,
     wanted: &WantedImmutability,
-) -> Result<Json<PreviewDocument>, Refused> {
+) -> Result<Json<CoveredDocument>, Refused> {
     let found = app
         .registry
         .preview_immutability(&call.caller, place, wanted)
         .await;
     let found = found.map_err(refused)?;
     let tags = found.tags.into_iter();
-    Ok(Json(PreviewDocument {
+    Ok(Json(CoveredDocument {
         tags: tags
             .map(|(repository, tag)| PreviewTag { repository, tag })
             .collect(),
