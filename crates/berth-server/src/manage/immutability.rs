@@ -51,7 +51,7 @@ struct InImageRule {
 /// How a pattern is read.
 #[derive(Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+enum PatternKind {
     /// `*` any characters, `?` one, `{a,b}` either; over the whole tag. What can only be a regular expression is one.
     #[default]
     Glob,
@@ -68,7 +68,7 @@ struct ImageRuleBody {
     pattern: String,
     /// How the pattern is read; `glob` when absent.
     #[serde(default)]
-    kind: Kind,
+    kind: PatternKind,
     /// Tags that are left out, read as `glob` is.
     #[serde(default)]
     #[schema(max_length = 256, example = "{latest,dev-*}")]
@@ -78,13 +78,13 @@ struct ImageRuleBody {
 /// Which tags in an organization are to be immutable.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct RuleBody {
+struct ImmutabilityRuleBody {
     /// Which tags.
     #[schema(max_length = 256, example = "v*")]
     pattern: String,
     /// How the pattern is read; `glob` when absent.
     #[serde(default)]
-    kind: Kind,
+    kind: PatternKind,
     /// Tags that are left out, read as `glob` is.
     #[serde(default)]
     #[schema(max_length = 256, example = "{latest,dev-*}")]
@@ -180,7 +180,7 @@ async fn list(
 /// image, by whomever, until the rule is deleted; new tags can be pushed, and what a tag names already can be pushed
 /// again. For who manages the organization, which has at most 50 rules.
 #[utoipa::path(post, path = "/v2/manage/namespaces/{namespace}/immutability", operation_id = "create_namespace_immutability",
-    tag = "immutability", extensions(("x-berth-extension" = json!(true))), params(InOrganization), request_body = RuleBody,
+    tag = "immutability", extensions(("x-berth-extension" = json!(true))), params(InOrganization), request_body = ImmutabilityRuleBody,
     responses((status = 201, body = ImmutabilityDocument), (status = 404, body = RefusalBody),
         (status = 409, body = RefusalBody)))]
 async fn create(
@@ -188,7 +188,7 @@ async fn create(
     Path(place): Path<InOrganization>,
     call: Call,
 ) -> Result<(StatusCode, Json<ImmutabilityDocument>), Refused> {
-    let (name, wanted) = (place.name()?, call.json::<RuleBody>()?.wanted());
+    let (name, wanted) = (place.name()?, call.json::<ImmutabilityRuleBody>()?.wanted());
     let place = ImmutabilityPlace::Organization(&name);
     let made = app.registry.add_immutability(&call.caller, place, &wanted).await;
     Ok((StatusCode::CREATED, Json(document(made.map_err(refused)?))))
@@ -220,14 +220,14 @@ async fn delete(
 /// Nothing is changed. For who manages the organization.
 #[utoipa::path(post, path = "/v2/manage/namespaces/{namespace}/immutability/preview",
     operation_id = "preview_namespace_immutability", tag = "immutability",
-    extensions(("x-berth-extension" = json!(true))), params(InOrganization), request_body = RuleBody,
+    extensions(("x-berth-extension" = json!(true))), params(InOrganization), request_body = ImmutabilityRuleBody,
     responses((status = 200, body = CoveredDocument), (status = 404, body = RefusalBody)))]
 async fn preview(
     State(app): State<AppState>,
     Path(place): Path<InOrganization>,
     call: Call,
 ) -> Result<Json<CoveredDocument>, Refused> {
-    let (name, wanted) = (place.name()?, call.json::<RuleBody>()?.wanted());
+    let (name, wanted) = (place.name()?, call.json::<ImmutabilityRuleBody>()?.wanted());
     let place = ImmutabilityPlace::Organization(&name);
     previewed(&app, &call, place, &wanted).await
 }
@@ -330,7 +330,7 @@ async fn previewed(
     }))
 }
 
-impl RuleBody {
+impl ImmutabilityRuleBody {
     fn wanted(self) -> WantedImmutability {
         WantedImmutability {
             kind: self.kind.text(),
@@ -352,7 +352,7 @@ impl ImageRuleBody {
     }
 }
 
-impl Kind {
+impl PatternKind {
     fn text(self) -> String {
         match self {
             Self::Glob => "glob",

@@ -77,7 +77,7 @@ fn yes() -> bool {
 /// Rules that are only thought of; an empty object for those that are in force.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct PreviewBody {
+struct OrganizationPreviewBody {
     /// In the place of all rules of the organization.
     #[serde(default)]
     #[schema(max_items = 50)]
@@ -220,7 +220,7 @@ async fn delete(
 /// before they are saved.
 #[utoipa::path(post, path = "/v2/manage/namespaces/{namespace}/retentions/preview",
     operation_id = "preview_namespace_retention", tag = "retention", params(InOrganization, MarkedParameters),
-    request_body = PreviewBody, extensions(("x-berth-extension" = json!(true))),
+    request_body = OrganizationPreviewBody, extensions(("x-berth-extension" = json!(true))),
     responses((status = 200, body = OrganizationPreviewDocument), (status = 404, body = RefusalBody)))]
 async fn preview(
     State(app): State<AppState>,
@@ -228,7 +228,7 @@ async fn preview(
     call: Call,
 ) -> Result<Json<OrganizationPreviewDocument>, Refused> {
     let (name, page) = (place.name()?, Marked::<String>::of(&call)?);
-    let sent: PreviewBody = call.json()?;
+    let sent: OrganizationPreviewBody = call.json()?;
     let rules: Option<Vec<_>> = sent.rules.map(|rules| rules.into_iter().map(wanted).collect());
     let page = (
         page.marker.as_deref(),
