@@ -96,8 +96,9 @@ async fn a_cable_that_falls_silent_is_left() {
     let ((pushed, _), ()) = tokio::join!(push(&repository, &bytes, None), silent);
     pushed.unwrap();
     let sent = wire.sent();
+    // What lies in buffers when it falls silent is sent again; to begin anew would be half of all.
     assert!(
-        sent <= SIZE_BYTES + LOST_PER_CUT,
+        sent <= SIZE_BYTES + SIZE_BYTES / 8,
         "{sent} of {SIZE} bytes were sent"
     );
     assert_eq!(pull(&repository, &digest_of(&bytes)).await.unwrap(), SIZE_BYTES);
