@@ -9,12 +9,16 @@ help: ## List the targets
 run: build ## Build, and start a registry on http://localhost:5000 with its data in ./data
 	target/release/berth serve
 
-build: ## Build target/release/berth
-	cargo build --release --locked --package berth-server --bin berth
+build: ## Build target/release/berth, with the console in it
+	BERTH_CONSOLE=require cargo build --release --locked --package berth-server --bin berth
 
-test: ## Run every test, the real clients included (scripts/install-test-tools gets them)
+test: export BERTH_CONSOLE = require
+test: ## Run every test, real clients and a browser included (scripts/install-test-tools gets them)
+	cargo nextest run --workspace --locked --no-run
+	scripts/test-console
 	cargo nextest run --workspace --locked
 
+check: export BERTH_CONSOLE = require
 check: ## Check format, lints, documentation and the rules of the house
 	cargo xtask check
 

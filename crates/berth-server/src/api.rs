@@ -18,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::audit::{self, Operations};
 use crate::authenticate::SESSION_COOKIE;
+use crate::manage::Direction;
 use crate::manage::error;
 use crate::origin::Origin;
 use crate::state::AppState;
@@ -40,6 +41,8 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         contact(name = "The operator of this registry")
     ),
+    // Named by parameters only, from where nothing is gathered.
+    components(schemas(Direction)),
     tags(
         (name = "versions", description = "Versions of the API"),
         (name = "organizations", description = "Organizations, which the API calls namespaces"),
@@ -84,6 +87,13 @@ pub(crate) fn routes(app: &AppState) -> Router<AppState> {
             get(move |origin: Origin| async move { answer(&document, origin) }),
         )
         .route(PAGE_PATH, get(move || async move { show(&page) }))
+}
+
+/// The document of all documented APIs, as text, without the address of a server.
+pub(crate) fn document() -> String {
+    let (_, document) = operations();
+    let text = document.to_pretty_json();
+    text.expect("the document is made of texts and numbers") + "\n"
 }
 
 /// The operations of all documented APIs with their document.

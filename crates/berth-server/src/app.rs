@@ -6,15 +6,16 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::extract::Request;
+use http::Uri;
+use http::uri::PathAndQuery;
 use tokio::net::TcpListener;
 
 use berth_registry::{Registry, Upgrade};
 
-use crate::config::Settings;
+use crate::config::{BasePath, Settings};
 use crate::serve::{Certificate, Phases, Server, Timeouts, TlsError};
 use crate::state::AppState;
-use crate::unknown_path::not_found;
 use crate::{api, console, distribution, first_start, health, token};
 
 /// Why the server cannot run.
@@ -100,10 +101,12 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
     let connections_max = limits
         .connections_max
         .expect("the table of settings has a default for it");
+    let base = settings.base_path.clone();
     let router = router(AppState {
         registry: Arc::clone(&registry),
         settings: Arc::new(settings),
     });
+    let router = beneath(base, router);
     let upkeep = {
         let registry = Arc::clone(&registry);
         tokio::spawn(async move { registry.maintain().await })
@@ -153,13 +156,38 @@ pub(crate) fn router(state: AppState) -> Router {
         }
     };
     Router::new()
-        .route("/welcome.css", get(console::style))
         .merge(health::routes(ready))
         .merge(token::routes(&state))
         .merge(api::routes(&state))
         .merge(distribution::routes())
-        .fallback(not_found)
+        .merge(console::routes())
         .with_state(state)
+}
+
+/// The routes for a proxy that leaves the console's path in front of them; without it they are where they are, too.
+fn beneath(base: BasePath, router: Router) -> Router {
+    if base.0.is_empty() {
+        return router;
+    }
+    let strip = move |mut request: Request| {
+        let rest = request
+            .uri()
+            .path_and_query()
+            .and_then(|whole| whole.as_str().strip_prefix(&base.0));
+        // `/berth` alone is its root; `/berthing` is something else.
+        let stripped = rest.and_then(|rest| match rest.as_bytes().first() {
+            Some(b'/') => rest.parse::<PathAndQuery>().ok(),
+            None | Some(b'?') => format!("/{rest}").parse().ok(),
+            Some(_) => None,
+        });
+        if let Some(path) = stripped {
+            let mut parts = request.uri().clone().into_parts();
+            parts.path_and_query = Some(path);
+            *request.uri_mut() = Uri::from_parts(parts).expect("a part was replaced by one of its kind");
+        }
+        request
+    };
+    Router::new().fallback_service(tower::util::MapRequest::new(router, strip))
 }
 
 /// An error with its causes: at a start, the operator reads it in place of a log.

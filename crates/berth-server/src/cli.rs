@@ -68,6 +68,8 @@ enum Verb {
     /// Where the bytes are: what holds them, what a deletion frees, and whether rows and store agree
     #[command(subcommand)]
     Ledger(LedgerVerb),
+    /// Print the document of the management API (`OpenAPI` 3.1), as a server answers it at /openapi.json
+    Openapi,
     /// Print the version
     Version,
     /// Print what makes a shell complete the commands
@@ -225,6 +227,7 @@ pub(crate) fn run() -> ExitCode {
         }
         Verb::Client(verb) => return verb.run(),
         Verb::Completions { shell } => print(&completions(shell)),
+        Verb::Openapi => print(&crate::api::document()),
         Verb::Version => print(concat!("berth ", env!("CARGO_PKG_VERSION"), "\n")),
     };
     match done {

@@ -18,6 +18,7 @@ pub(crate) use document::{effective, reference, sample};
 use setting::Setting;
 pub(crate) use settings::{Log, LogFormat, Settings};
 pub(crate) use table::SETTINGS;
+pub(crate) use value::BasePath;
 use value::Redirect;
 pub(crate) use value::bytes;
 

@@ -1,73 +1,111 @@
-//! The page that a browser gets at `/`: what this is and how to begin. No script, nothing from elsewhere.
+//! The console for browsers: its page at every address that is none of the APIs', and its files. What they hold is
+//! berth-console's affair.
 
+use axum::Router;
+use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
 use http::header::{
-    ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 
 use crate::origin::Origin;
 use crate::state::AppState;
+use crate::unknown_path;
 
-/// Everything is forbidden but the page's own style sheet.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// What a page may load: nothing from elsewhere, no inline script, and no style element without the nonce.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; \
+    font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
+    frame-ancestors 'none'";
+/// What is shown in its place by a program that was built without it.
+const ABSENT: &str = include_str!("console/absent.html");
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// Whether who asks for `/` is a browser.
+/// The files of the console; its page is answered where nothing else is.
+pub(crate) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/assets/{*file}", get(hashed))
+        .route("/theme-boot.js", get(named))
+        .route("/favicon.svg", get(named))
+        .fallback(elsewhere)
+}
+
+/// Whether who asks is a browser that wants a page.
 pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
-/// `GET /` for browsers; `?lang=` chooses the language.
-pub(crate) fn welcome(app: &AppState, parts: &Parts) -> Response {
+/// The console's page, with a nonce of its own.
+pub(crate) fn page(app: &AppState, parts: &Parts) -> Response {
     let origin = Origin::of(parts, &app.settings);
-    let query = parts.uri.query().unwrap_or_default();
-    let choice = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "lang");
-    let choice = choice.as_ref().map(|(_, language)| language.as_ref());
-    let page = if is_chinese(choice, &parts.headers) {
-        include_str!("console/welcome.zh.html")
-    } else {
-        include_str!("console/welcome.en.html")
-    };
-    let filled = page
-        .replace("{host}", origin.host())
-        .replace("{region}", &app.settings.region.0)
-        .replace("{version}", env!("CARGO_PKG_VERSION"));
-    let headers = [
-        (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
-        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        (VARY, HeaderValue::from_static("accept, accept-language")),
-    ];
-    (headers, Html(filled)).into_response()
-}
-
-/// `GET /welcome.css`.
-pub(crate) async fn style() -> Response {
+    let nonce = uuid::Uuid::new_v4().simple().to_string();
+    let policy = POLICY.replace("{nonce}", &nonce);
     let headers = [
         (
-            http::header::CONTENT_TYPE,
-            HeaderValue::from_static("text/css; charset=utf-8"),
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::try_from(policy).expect("a nonce is of hexadecimal digits"),
         ),
+        (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        (OPENER_POLICY, HeaderValue::from_static("same-origin")),
+        // The nonce is good once, and the page names the files of this version.
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (VARY, HeaderValue::from_static("accept")),
     ];
-    (headers, include_str!("console/welcome.css")).into_response()
+    let page = berth_console::page(&origin.base, &nonce).unwrap_or_else(|| ABSENT.to_owned());
+    (headers, Html(page)).into_response()
 }
 
-/// The reader's choice, else the first language the browser asks for.
-fn is_chinese(choice: Option<&str>, headers: &HeaderMap) -> bool {
-    let asked = headers
-        .get(ACCEPT_LANGUAGE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    choice
-        .unwrap_or(asked)
-        .trim_start()
-        .to_ascii_lowercase()
-        .starts_with("zh")
+/// Addresses that lead nowhere else: pages of the console for browsers, 404 for everybody else.
+async fn elsewhere(State(app): State<AppState>, method: Method, uri: Uri, parts: Parts) -> Response {
+    if matches!(method, Method::GET | Method::HEAD) && is_wanted(&parts.headers) {
+        return page(&app, &parts);
+    }
+    unknown_path::not_found(uri).await
+}
+
+async fn hashed(Path(file): Path<String>, headers: HeaderMap, uri: Uri) -> Response {
+    file_at(&format!("assets/{file}"), &headers, uri).await
+}
+
+async fn named(headers: HeaderMap, uri: Uri) -> Response {
+    let path = uri.path().trim_start_matches('/').to_owned();
+    file_at(&path, &headers, uri).await
+}
+
+async fn file_at(path: &str, asked: &HeaderMap, uri: Uri) -> Response {
+    let text = |name| {
+        asked
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    let Some(asset) = berth_console::asset(path, text(ACCEPT_ENCODING).unwrap_or_default()) else {
+        return unknown_path::not_found(uri).await;
+    };
+    let caching = if asset.immutable {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    let known = text(IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == asset.etag));
+    let mut headers = HeaderMap::new();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    headers.insert(
+        ETAG,
+        HeaderValue::try_from(asset.etag).expect("a tag is of hexadecimal digits"),
+    );
+    if known {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
+    if let Some(encoding) = asset.encoding {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    (headers, asset.bytes.into_owned()).into_response()
 }

@@ -38,6 +38,7 @@ mod workloads;
 
 use axum::Router;
 use axum::routing::any;
+pub(crate) use listing::Direction;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::AppState;

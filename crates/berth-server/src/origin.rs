@@ -8,7 +8,7 @@ use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
-use crate::config::Settings;
+use crate::config::{BasePath, Settings};
 use crate::serve::Peer;
 use crate::state::AppState;
 
@@ -19,6 +19,8 @@ pub(crate) struct Origin {
     pub(crate) client: IpAddr,
     /// This server's address as the client sees it, such as `https://registry.example.com`; without a slash at its end.
     pub(crate) url: String,
+    /// The path under which a proxy serves the console, such as `/berth`; empty at the root of the host.
+    pub(crate) base: String,
 }
 
 impl Origin {
@@ -37,13 +39,16 @@ impl Origin {
         } else {
             address
         };
-        if let Some(url) = &settings.external_url.0 {
-            return Self {
-                client,
-                url: url.clone(),
-            };
-        }
         let from_proxy = |name| trusted.then(|| first(&parts.headers, name)).flatten();
+        let forwarded = || from_proxy("x-forwarded-prefix").and_then(BasePath::parse);
+        let base = match &settings.base_path {
+            BasePath(path) if path.is_empty() => forwarded().map(|path| path.0).unwrap_or_default(),
+            BasePath(path) => path.clone(),
+        };
+        if let Some(url) = &settings.external_url.0 {
+            let url = url.clone();
+            return Self { client, url, base };
+        }
         let own_scheme = if peer.is_some_and(|peer| peer.secure) {
             "https"
         } else {
@@ -57,7 +62,7 @@ impl Origin {
         let host = host.filter(|host| is_plain_host(host));
         let listen = settings.listen.0.to_string();
         let url = format!("{}://{}", scheme.unwrap_or(own_scheme), host.unwrap_or(&listen));
-        Self { client, url }
+        Self { client, url, base }
     }
 }
 

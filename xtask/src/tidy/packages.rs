@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::source::Source;
 
 /// The packages of the workspace, and which others of it each may depend on.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 9] = [
     ("berth-oci", &[]),
     ("berth-blob", &["berth-oci"]),
     ("berth-metadata", &["berth-oci"]),
@@ -22,7 +22,8 @@ const EDGES: [(&str, &[&str]); 8] = [
         "berth-registry",
         &["berth-oci", "berth-blob", "berth-metadata", "berth-remote"],
     ),
-    ("berth-server", &["berth-oci", "berth-registry"]),
+    ("berth-console", &[]),
+    ("berth-server", &["berth-oci", "berth-registry", "berth-console"]),
     ("e2e", &["berth-oci", "berth-remote"]),
     ("xtask", &[]),
 ];

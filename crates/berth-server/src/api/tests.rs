@@ -240,3 +240,26 @@ fn every_code_is_published_and_every_published_code_is_used() {
     let published = crate::manage::error::published::CODES.map(|(code, _)| code.to_owned());
     assert_eq!(found, published.into_iter().collect());
 }
+
+/// Generators of clients stop at the first name that leads nowhere.
+#[test]
+fn every_reference_of_the_document_leads_somewhere() {
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str));
+                fields.values().for_each(|value| references(value, found));
+            }
+            Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let document = serde_json::to_value(operations().1).unwrap();
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    let lost: Vec<&str> = found
+        .into_iter()
+        .filter(|reference| document.pointer(&reference[1..]).is_none())
+        .collect();
+    assert_eq!(lost, Vec::<&str>::new());
+}

@@ -8,8 +8,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::value::{
-    Database, Endpoint, ImageHosts, Listen, LogFilter, Origin, Period, PlainName, Redirect, Secret, Size,
-    StoragePlace, choice,
+    BasePath, Database, Endpoint, ImageHosts, Listen, LogFilter, Origin, Period, PlainName, Redirect, Secret,
+    Size, StoragePlace, choice,
 };
 
 /// Every setting of a server, checked.
@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     pub(crate) database: Database,
     pub(crate) storage: StoragePlace,
     pub(crate) external_url: Origin,
+    pub(crate) base_path: BasePath,
     pub(crate) image_hosts: ImageHosts,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) region: PlainName,

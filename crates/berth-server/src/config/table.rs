@@ -70,6 +70,13 @@ const SERVING: &[Setting] = &[
         field: |s| &mut s.external_url,
     },
     Setting {
+        key: "base_path",
+        default: NONE,
+        otherwise: "X-Forwarded-Prefix of a trusted proxy, else the root of the host",
+        help: "Path under which a proxy serves the console and the management API, whether it takes the path away or not. /v2/ and /token are at the root of the host all the same: clients of a registry look for them there.",
+        field: |s| &mut s.base_path,
+    },
+    Setting {
         key: "image_hosts",
         default: NONE,
         otherwise: "the host of external_url",

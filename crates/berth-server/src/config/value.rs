@@ -2,6 +2,7 @@
 //! Knows no setting by name.
 
 mod address;
+mod base_path;
 mod quantity;
 mod storage;
 
@@ -9,6 +10,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 pub(crate) use address::{Database, ImageHosts, Listen, Origin};
+pub(crate) use base_path::BasePath;
 pub(crate) use quantity::{Period, Size, bytes};
 pub(crate) use storage::{Endpoint, Redirect, StoragePlace};
 

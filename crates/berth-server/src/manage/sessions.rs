@@ -134,8 +134,10 @@ fn cookie(secret: &str, seconds: i64, origin: &Origin) -> [(http::HeaderName, He
     } else {
         ""
     };
-    let text =
-        format!("{SESSION_COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
+    let base = &origin.base;
+    let text = format!(
+        "{SESSION_COOKIE}={secret}; Path={base}/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}"
+    );
     let value = HeaderValue::try_from(text).expect("a secret is of hexadecimal digits");
     [
         (SET_COOKIE, value),

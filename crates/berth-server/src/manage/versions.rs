@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::Uri;
 use http::request::Parts;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -67,7 +66,7 @@ const VERSIONS: [(&str, &str); 2] = [("v2", "SUPPORTED"), ("v3", "CURRENT")];
     responses((status = 200, body = Versions)))]
 async fn list(State(app): State<AppState>, parts: Parts) -> Response {
     if console::is_wanted(&parts.headers) {
-        return console::welcome(&app, &parts);
+        return console::page(&app, &parts);
     }
     let origin = Origin::of(&parts, &app.settings);
     let versions = VERSIONS.iter().map(|known| document(*known, &origin)).collect();
@@ -79,13 +78,20 @@ async fn list(State(app): State<AppState>, parts: Parts) -> Response {
     params(("api_version" = String, Path, description = "`v2` or `v3`")),
     responses((status = 200, body = OneVersion),
         (status = 400, body = RefusalBody, description = "The path holds what is no text"), (status = 404, body = RefusalBody)))]
-async fn show(Path(wanted): Path<String>, origin: Origin, uri: Uri) -> Response {
+async fn show(
+    State(app): State<AppState>,
+    Path(wanted): Path<String>,
+    origin: Origin,
+    parts: Parts,
+) -> Response {
     match VERSIONS.iter().find(|(id, _)| *id == wanted) {
         Some(known) => Json(OneVersion {
             version: document(*known, &origin),
         })
         .into_response(),
-        None => error::unknown_path(uri).await,
+        // Pages of the console have one word as well.
+        None if console::is_wanted(&parts.headers) => console::page(&app, &parts),
+        None => error::unknown_path(parts.uri).await,
     }
 }
 

@@ -12,6 +12,7 @@ mod client;
 mod clock;
 mod command_line;
 mod commands;
+mod console;
 mod content;
 mod distribution;
 mod iam;

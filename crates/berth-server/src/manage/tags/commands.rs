@@ -61,6 +61,7 @@ mod tests {
     fn commands(url: &str) -> PullCommands {
         let origin = Origin {
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            base: String::new(),
             url: url.to_owned(),
         };
         PullCommands::of(&origin, "hub.test/team/app:v1")

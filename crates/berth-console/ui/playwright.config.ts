@@ -1,0 +1,16 @@
+import { existsSync } from 'node:fs';
+import { defineConfig, devices } from '@playwright/test';
+
+/** Debian's browser, or the one that CHROMIUM names; a build of Playwright's own is never fetched. */
+const places = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const executablePath = places.find((place) => place !== undefined && existsSync(place));
+if (executablePath === undefined) throw new Error('no Chromium: install the package chromium, or name one in CHROMIUM');
+
+export default defineConfig({
+  testDir: 'e2e',
+  fullyParallel: true,
+  forbidOnly: true,
+  reporter: [['list']],
+  timeout: 60_000,
+  use: { ...devices['Desktop Chrome'], launchOptions: { executablePath, args: ['--no-sandbox'] }, trace: 'retain-on-failure' },
+});

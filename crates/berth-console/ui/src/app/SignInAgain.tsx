@@ -1,0 +1,43 @@
+import { Modal, Text } from '@mantine/core';
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { onSessionLost } from '../api/client';
+import { ApiError } from '../api/errors';
+import { SignInForm } from '../features/sign-in/SignInForm';
+import { frameTexts } from './texts.frame';
+
+interface Waiting {
+  resolve: () => void;
+  reject: (error: Error) => void;
+}
+
+/** The sign-in over the page whose session ended; what waited for it goes on afterwards. */
+export function SignInAgain() {
+  const t = frameTexts.use();
+  const [opened, setOpened] = useState(false);
+  const waiting = useRef<Waiting[]>([]);
+  const settle = useCallback((each: (one: Waiting) => void) => {
+    const all = waiting.current;
+    waiting.current = [];
+    setOpened(false);
+    all.forEach(each);
+  }, []);
+  useEffect(() => {
+    onSessionLost(
+      () =>
+        new Promise((resolve, reject) => {
+          waiting.current.push({ resolve, reject });
+          setOpened(true);
+        }),
+    );
+    return () => onSessionLost(null);
+  }, []);
+  const give = () => settle((one) => one.reject(new ApiError(401, '', t.session.ended, '')));
+  return (
+    <Modal opened={opened} onClose={give} title={t.session.ended} closeButtonProps={{ 'aria-label': t.close }}>
+      <Text size="sm" c="dimmed" mb="md">
+        {t.session.endedHelp}
+      </Text>
+      <SignInForm onDone={() => settle((one) => one.resolve())} />
+    </Modal>
+  );
+}

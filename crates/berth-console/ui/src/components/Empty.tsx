@@ -1,0 +1,19 @@
+import { Stack, Text, Title } from '@mantine/core';
+import type { LucideIcon } from 'lucide-react';
+import type { ReactNode } from 'react';
+
+/** A place where nothing is yet: one sentence, and the one thing to do about it. */
+export function Empty({ icon: Icon, title, children, action }: { icon: LucideIcon; title: string; children?: ReactNode; action?: ReactNode }) {
+  return (
+    <Stack align="center" gap="xs" py={48} px="md" ta="center">
+      <Icon size={36} strokeWidth={1.5} aria-hidden style={{ opacity: 0.6 }} />
+      <Title order={2}>{title}</Title>
+      {children !== undefined && (
+        <Text c="dimmed" maw={480}>
+          {children}
+        </Text>
+      )}
+      {action}
+    </Stack>
+  );
+}

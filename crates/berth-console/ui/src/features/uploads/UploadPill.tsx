@@ -1,0 +1,4 @@
+/** Running uploads in the top bar; not built yet. */
+export function UploadPill() {
+  return null;
+}
