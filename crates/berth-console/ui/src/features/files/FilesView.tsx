@@ -1,0 +1,6 @@
+import type { ComponentType } from 'react';
+import { NotFound } from '../../components/NotFound';
+import type { ContentViewProps } from '../image/panel';
+
+/** Not built yet. */
+export const FilesView: ComponentType<ContentViewProps> = () => <NotFound />;

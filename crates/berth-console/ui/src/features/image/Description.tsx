@@ -1,0 +1,6 @@
+import type { ComponentType } from 'react';
+import { NotFound } from '../../components/NotFound';
+import type { ImagePanelProps } from './panel';
+
+/** Not built yet. */
+export const Description: ComponentType<ImagePanelProps> = () => <NotFound />;

@@ -1,0 +1,6 @@
+import type { ComponentType } from 'react';
+import { NotFound } from '../../components/NotFound';
+import type { ImagePanelProps } from '../image/panel';
+
+/** Not built yet. */
+export const SyncPanel: ComponentType<ImagePanelProps> = () => <NotFound />;
