@@ -6,6 +6,7 @@ import { lazy, Suspense, useState } from 'react';
 import { Mark } from '../components/Mark';
 import { Offline } from '../components/Offline';
 import { PageSkeleton } from '../components/PageSkeleton';
+import { failed } from '../components/notify';
 import { setLanguage, useLanguage } from './language';
 import { navigation } from './navigation';
 import { useMaybeSession, useSignOut } from './session';
@@ -22,7 +23,10 @@ export function Shell() {
   const [opened, menu] = useDisclosure(false);
   const [palette, setPalette] = useState(false);
   const path = useRouterState({ select: (state) => state.location.pathname });
-  useHotkeys([['mod+K', () => setPalette(true)]], []);
+  useHotkeys([
+    ['mod+K', () => setPalette(true)],
+    ['/', () => document.querySelector<HTMLInputElement>('input[data-filter]')?.focus()],
+  ]);
   return (
     <AppShell
       header={{ height: 56 }}
@@ -208,10 +212,7 @@ function Account() {
       </Button>
     );
   }
-  const leave = async () => {
-    await signOut();
-    await router.navigate({ to: '/sign-in' });
-  };
+  const leave = () => signOut(() => router.navigate({ to: '/sign-in' })).catch(failed);
   return (
     <Menu>
       <Menu.Target>
@@ -226,7 +227,7 @@ function Account() {
         <Menu.Item component={Link} to="/account" leftSection={<User size={16} aria-hidden />}>
           {t.account.own}
         </Menu.Item>
-        <Menu.Item leftSection={<LogOut size={16} aria-hidden />} onClick={() => void leave()}>
+        <Menu.Item leftSection={<LogOut size={16} aria-hidden />} onClick={leave}>
           {t.account.signOut}
         </Menu.Item>
       </Menu.Dropdown>

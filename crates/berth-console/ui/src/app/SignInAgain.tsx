@@ -3,6 +3,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { onSessionLost } from '../api/client';
 import { ApiError } from '../api/errors';
 import { SignInForm } from '../features/sign-in/SignInForm';
+import { type Session, useMaybeSession } from './session';
 import { frameTexts } from './texts.frame';
 
 interface Waiting {
@@ -15,6 +16,11 @@ export function SignInAgain() {
   const t = frameTexts.use();
   const [opened, setOpened] = useState(false);
   const waiting = useRef<Waiting[]>([]);
+  const session = useMaybeSession();
+  const before = useRef<string | null>(null);
+  useEffect(() => {
+    if (!opened) before.current = session?.user_id ?? null;
+  }, [opened, session]);
   const settle = useCallback((each: (one: Waiting) => void) => {
     const all = waiting.current;
     waiting.current = [];
@@ -32,12 +38,17 @@ export function SignInAgain() {
     return () => onSessionLost(null);
   }, []);
   const give = () => settle((one) => one.reject(new ApiError(401, '', t.session.ended, '')));
+  const goOn = (session: Session) => {
+    // Somebody else sees other things: nothing of what is on the page may stay.
+    if (before.current !== null && before.current !== session.user_id) location.reload();
+    else settle((one) => one.resolve());
+  };
   return (
     <Modal opened={opened} onClose={give} title={t.session.ended} closeButtonProps={{ 'aria-label': t.close }}>
       <Text size="sm" c="dimmed" mb="md">
         {t.session.endedHelp}
       </Text>
-      <SignInForm onDone={() => settle((one) => one.resolve())} />
+      <SignInForm onDone={goOn} />
     </Modal>
   );
 }

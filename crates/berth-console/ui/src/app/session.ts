@@ -55,15 +55,16 @@ export function useSignIn(): (credentials: Credentials) => Promise<Session> {
   };
 }
 
-/** Signs out here and on the server; nothing that was read stays. */
-export function useSignOut(): () => Promise<void> {
+/** Signs out here and on the server. `leave` goes to a page that needs nobody; then nothing that was read stays. */
+export function useSignOut(): (leave: () => Promise<void>) => Promise<void> {
   const queries = useQueryClient();
-  return async () => {
+  return async (leave) => {
     await api.DELETE('/v2/manage/sessions').catch((error: unknown) => {
       // A session that ended already is signed out.
       if (!(error instanceof ApiError) || error.status === 0) throw error;
     });
     rememberProof(null);
+    await leave();
     queries.clear();
     queries.setQueryData(sessionQuery.queryKey, null);
   };

@@ -1,12 +1,12 @@
 import { Button, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
-import { type Credentials, useSignIn } from '../../app/session';
+import { type Credentials, type Session, useSignIn } from '../../app/session';
 import { frameTexts } from '../../app/texts.frame';
 import { Problem } from '../../components/Problem';
 
 /** Account, name and password, and what the server said to them. */
-export function SignInForm({ onDone }: { onDone: () => void }) {
+export function SignInForm({ onDone }: { onDone: (session: Session) => void }) {
   const t = frameTexts.use();
   const signIn = useSignIn();
   const required = (text: string) => (text === '' ? t.signIn.required : null);
