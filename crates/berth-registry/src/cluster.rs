@@ -6,6 +6,7 @@ mod look;
 
 use berth_metadata::{Cluster, ClusterCheck, RunningImage};
 use berth_oci::RepositoryName;
+use berth_oci::excerpt::shown;
 
 use crate::access::{Action, Caller};
 use crate::account::{check_name, new_id};
@@ -224,6 +225,5 @@ fn check_namespaces(namespaces: &[String]) -> Result<(), Error> {
 }
 
 fn unknown(cluster_id: &str) -> Error {
-    let shown: String = cluster_id.chars().take(64).collect();
-    Error::Unknown(format!("cluster '{}'", shown.escape_debug()))
+    Error::Unknown(format!("cluster '{}'", shown(cluster_id)))
 }

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use berth_metadata::{
     Account, Conflict, HistoryOrder, NewSyncJobs, Region, SyncRule, TagEvent, WantedSyncRule,
 };
+use berth_oci::excerpt::shown;
 use berth_oci::{OrganizationName, RepositoryName, Tag};
 
 use crate::access::{Action, Caller, Held};
@@ -155,10 +156,9 @@ impl Registry {
         if deleted {
             return Ok(());
         }
-        let region: String = destination.region.chars().take(64).collect();
         Err(Error::Unknown(format!(
             "a rule that sends '{name}' to organization '{organization}' of region '{}'",
-            region.escape_debug()
+            shown(&destination.region)
         )))
     }
 

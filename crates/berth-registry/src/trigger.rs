@@ -12,6 +12,7 @@ mod wanted;
 
 use berth_metadata::{Cluster, Conflict, NewTrigger, NewWebhook, TriggerRow, TriggerRun};
 use berth_oci::RepositoryName;
+use berth_oci::excerpt::shown;
 
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
@@ -238,7 +239,6 @@ impl Registry {
             (id.is_empty() || cluster.cluster_id == id) && (name.is_empty() || cluster.name == name)
         });
         let found = found.ok_or_else(|| {
-            let shown = |text: &str| text.chars().take(64).collect::<String>().escape_debug().to_string();
             Error::Invalid(format!(
                 "no cluster with id '{}' and name '{}' is registered in this account: one of its administrators can \
                  register it",

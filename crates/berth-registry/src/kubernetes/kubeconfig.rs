@@ -3,6 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use berth_oci::excerpt::shown;
 use kube::config::{AuthInfo, Cluster, Kubeconfig as Parsed};
 use secrecy::ExposeSecret as _;
 use zeroize::Zeroize as _;
@@ -34,9 +35,13 @@ impl Kubeconfig {
             .ok_or_else(|| refused("it has no current-context: say which of its contexts is meant"))?;
         let named = parsed.contexts.iter().find(|found| found.name == wanted);
         let context = named.and_then(|found| found.context.as_ref()).ok_or_else(|| {
-            let all: Vec<String> = parsed.contexts.iter().map(|found| shown(&found.name)).collect();
+            let all: Vec<String> = parsed
+                .contexts
+                .iter()
+                .map(|found| format!("'{}'", shown(&found.name)))
+                .collect();
             refused(&format!(
-                "it has no context {}: it has {}",
+                "it has no context '{}': it has {}",
                 shown(wanted),
                 all.join(", ")
             ))
@@ -44,11 +49,11 @@ impl Kubeconfig {
         let clusters = parsed.clusters.iter().find(|found| found.name == context.cluster);
         let cluster = clusters.and_then(|found| found.cluster.as_ref());
         let cluster =
-            cluster.ok_or_else(|| refused(&format!("it has no cluster {}", shown(&context.cluster))))?;
+            cluster.ok_or_else(|| refused(&format!("it has no cluster '{}'", shown(&context.cluster))))?;
         let user = context.user.as_deref().unwrap_or_default();
         let users = parsed.auth_infos.iter().find(|found| found.name == user);
         let login = users.and_then(|found| found.auth_info.as_ref());
-        let login = login.ok_or_else(|| refused(&format!("it has no user {}", shown(user))))?;
+        let login = login.ok_or_else(|| refused(&format!("it has no user '{}'", shown(user))))?;
         Ok(Self {
             place: Place {
                 server: cluster.server.clone().unwrap_or_default(),
@@ -142,11 +147,6 @@ fn a_path(field: &str) -> KubernetesError {
         "{field} is a path, and files of this server are not read: `kubectl config view --flatten --minify --raw` writes \
          what is in them instead"
     ))
-}
-
-fn shown(name: &str) -> String {
-    let short: String = name.chars().take(64).collect();
-    format!("'{}'", short.escape_debug())
 }
 
 fn refused(why: &str) -> KubernetesError {

@@ -18,8 +18,7 @@ use turn::Turn;
 
 /// How long what fails for now is tried again: workloads of a cluster that is away for a night get what was pushed last.
 const TRIED_FOR_MS: i64 = 24 * 3600 * 1000;
-/// The first pause after a failure; each further one doubles it.
-const AGAIN_AFTER: Duration = Duration::from_secs(2);
+/// The longest pause between two tries: who waits for a rollout looks at it.
 const AGAIN_AFTER_MAX: Duration = Duration::from_mins(1);
 
 /// Why somebody's run runs.
@@ -128,10 +127,4 @@ impl From<berth_metadata::Error> for Halt {
     fn from(error: berth_metadata::Error) -> Self {
         Self::Broken(error.into())
     }
-}
-
-/// How long to wait after that many failures in a row.
-fn pause_after(failures: i64) -> Duration {
-    let doublings = u32::try_from(failures.clamp(1, 10) - 1).expect("a small number");
-    AGAIN_AFTER.saturating_mul(1 << doublings).min(AGAIN_AFTER_MAX)
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use berth_metadata::{SaveTriggerRun, TriggerStep, TriggerTask, TriggerTurn};
 
-use super::{BY_HAND, Halt, TRIED_FOR_MS, UNDO, pause_after};
+use super::{AGAIN_AFTER_MAX, BY_HAND, Halt, TRIED_FOR_MS, UNDO};
 use crate::Registry;
 use crate::account::new_id;
 use crate::clock::now_ms;
 use crate::error::Error;
 use crate::jobs::JobEnd;
+use crate::jobs::pause_after;
 use crate::kubernetes::{Change, Kubernetes, KubernetesError, Rollout, Undone};
 use crate::trigger::NO_CLUSTER;
 use crate::trigger::image::{NO_HOST, Pushed, target};
@@ -265,7 +266,7 @@ impl<'a> Turn<'a> {
         let pause = if is_refusal {
             JUST_BACK
         } else {
-            pause_after(self.failures)
+            pause_after(self.failures).min(AGAIN_AFTER_MAX)
         };
         Halt::Ended(again(pause, is_away.then(|| error.to_string())))
     }
