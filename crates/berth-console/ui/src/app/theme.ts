@@ -31,6 +31,7 @@ export const theme = createTheme({
     Drawer: { defaultProps: { attributes: { header: { role: 'presentation' } } } },
     Anchor: { defaultProps: { underline: 'always' } },
     Tooltip: { defaultProps: { withArrow: true, multiline: true, maw: 320, events: { hover: true, focus: true, touch: true } } },
+    Badge: { defaultProps: { tt: 'none', fw: 600 } },
     Button: { defaultProps: { size: 'sm' } },
     TextInput: { defaultProps: { size: 'sm' } },
     Select: { defaultProps: { size: 'sm' } },
@@ -41,13 +42,18 @@ export const theme = createTheme({
 
 /** The neutrals with a blue cast, for both schemes. */
 export const variables: CSSVariablesResolver = () => ({
-  variables: {},
+  // Mantine's own have too little contrast with white text.
+  variables: { '--mantine-color-red-filled': '#c92a2a', '--mantine-color-red-filled-hover': '#b02525' },
   light: {
     '--mantine-color-body': '#ffffff',
     '--mantine-color-text': '#17212a',
     '--mantine-color-dimmed': '#566672',
     '--mantine-color-default-border': '#d5dde3',
     '--mantine-color-anchor': '#0c647c',
+    '--mantine-color-error': '#c22525',
+    '--mantine-color-red-light-color': '#b02525',
+    '--mantine-color-teal-light-color': '#0b664a',
+    '--mantine-color-yellow-light-color': '#7a4d00',
     '--berth-page': '#f4f7f8',
     '--berth-surface': '#ffffff',
     '--berth-hover': '#edf3f5',
@@ -61,6 +67,7 @@ export const variables: CSSVariablesResolver = () => ({
     '--mantine-color-default': '#16212a',
     '--mantine-color-default-hover': '#1c2933',
     '--mantine-color-anchor': '#4fc3d8',
+    '--mantine-color-error': '#ff8787',
     '--berth-page': '#0d151b',
     '--berth-surface': '#111a21',
     '--berth-hover': '#17222b',

@@ -69,15 +69,19 @@ export function useOffsetRows<T>({
 export function useMarkerRows<T>({
   key,
   read,
+  again,
 }: {
   key: readonly unknown[];
   read: (marker: string | undefined) => Promise<{ rows: T[]; next: string | null | undefined }>;
+  /** After how many milliseconds they are read again, such as while something of them is under way; never without it. */
+  again?: (rows: T[]) => number | false;
 }): RowSource<T> {
   const query = useInfiniteQuery({
     queryKey: key,
     queryFn: ({ pageParam }) => read(pageParam),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next ?? undefined,
+    refetchInterval: (state) => again?.(state.state.data?.pages.flatMap((page) => page.rows) ?? []) ?? false,
     placeholderData: keepPreviousData,
   });
   const loaded = query.data?.pages.flatMap((page) => page.rows);
