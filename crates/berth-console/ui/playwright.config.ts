@@ -12,5 +12,10 @@ export default defineConfig({
   forbidOnly: true,
   reporter: [['list']],
   timeout: 60_000,
-  use: { ...devices['Desktop Chrome'], launchOptions: { executablePath, args: ['--no-sandbox'] }, trace: 'retain-on-failure' },
+  use: { launchOptions: { executablePath, args: ['--no-sandbox'] }, trace: 'retain-on-failure', screenshot: 'only-on-failure' },
+  projects: [
+    { name: 'en-light', use: { ...devices['Desktop Chrome'], locale: 'en-GB', colorScheme: 'light' } },
+    { name: 'zh-dark', use: { ...devices['Desktop Chrome'], locale: 'zh-CN', colorScheme: 'dark' } },
+    { name: 'phone', use: { ...devices['Pixel 7'], locale: 'en-GB', colorScheme: 'light' } },
+  ],
 });

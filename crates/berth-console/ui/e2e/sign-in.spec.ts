@@ -1,0 +1,40 @@
+import { ADMIN, expect, expectAccessible, test } from './test';
+
+test('a wrong password is told, the right one leads to where one wanted to go', async ({ page, isMobile }) => {
+  await page.goto('/organizations');
+  await expect(page).toHaveURL(/\/sign-in\?next=/);
+  await expectAccessible(page);
+  const [account, user, password] = [page.locator('input[autocomplete=organization]'), page.locator('input[autocomplete=username]'), page.locator('input[autocomplete=current-password]')];
+  const submit = page.locator('button[type=submit]');
+  await submit.click();
+  await expect(user).toHaveAttribute('aria-invalid', 'true');
+  await user.fill(ADMIN.user);
+  await password.fill('not the password');
+  await submit.click();
+  await expect(page.getByRole('alert')).toBeVisible();
+  await expectAccessible(page);
+  await account.fill(ADMIN.account);
+  await password.fill(ADMIN.password);
+  await submit.click();
+  await expect(page).toHaveURL(/\/organizations$/);
+  if (!isMobile) await expect(page.getByRole('navigation').first()).toBeVisible();
+});
+
+test('a link cannot lead elsewhere after the sign-in', async ({ page, server }) => {
+  await page.goto('/sign-in?next=//evil.example/x');
+  await page.locator('input[autocomplete=username]').fill(ADMIN.user);
+  await page.locator('input[autocomplete=current-password]').fill(ADMIN.password);
+  await page.locator('button[type=submit]').click();
+  await expect(page).not.toHaveURL(/sign-in/);
+  expect(new URL(page.url()).origin).toBe(server.url);
+});
+
+test('signing out leaves nothing behind', async ({ page, signIn }) => {
+  await signIn();
+  await page.goto('/');
+  await page.getByRole('button', { name: /admin/ }).click();
+  await page.getByRole('menuitem', { name: /Sign out|退出登录/ }).click();
+  await expect(page).toHaveURL(/\/sign-in/);
+  await page.goBack();
+  await expect(page).toHaveURL(/\/sign-in/);
+});
