@@ -40,7 +40,8 @@ export function defineTexts<T extends object>(
     use() {
       const wanted = useLanguage();
       if (wanted === 'en') return english;
-      return loaded ?? use(load());
+      // Also once they are there: React wants `use` to be called again by who suspended in it.
+      return use(load());
     },
     now: () => of(language()),
   };
