@@ -1,7 +1,7 @@
 import { CloseButton, TextInput } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
+import { useDebouncedCallback, useHotkeys } from '@mantine/hooks';
 import { Search } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { frameTexts } from '../app/texts.frame';
 
 /** A filter as one types; `onChange` hears of it when one pauses. `/` leads to it from anywhere on the page. */
@@ -10,6 +10,8 @@ export function FilterInput({ value, onChange, label }: { value: string; onChang
   const [text, setText] = useState(value);
   const tell = useDebouncedCallback(onChange, 200);
   useEffect(() => setText(value), [value]);
+  const field = useRef<HTMLInputElement>(null);
+  useHotkeys([['/', () => field.current?.focus()]]);
   const change = (next: string) => {
     setText(next);
     tell(next);
@@ -19,7 +21,7 @@ export function FilterInput({ value, onChange, label }: { value: string; onChang
       type="search"
       aria-label={label ?? t.filter}
       placeholder={label ?? t.filter}
-      data-filter
+      ref={field}
       value={text}
       onChange={(event) => change(event.currentTarget.value)}
       leftSection={<Search size={15} aria-hidden />}

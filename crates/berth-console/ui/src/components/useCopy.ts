@@ -9,12 +9,16 @@ export function useCopy(): { copied: boolean; copy: (text: string, near: HTMLEle
     setCopied(true);
     start();
   };
-  const copy = (text: string, near: HTMLElement) => {
-    // Browsers keep the clipboard from pages on plain http addresses other than this machine's.
-    if (globalThis.isSecureContext) void navigator.clipboard.writeText(text).then(told);
-    else if (copySelected(text, near)) told();
-  };
+  const copy = (text: string, near: HTMLElement) => void copyText(text, near).then((copied) => copied && told());
   return { copied, copy };
+}
+
+/** Copies a text; answers whether that went well. */
+export async function copyText(text: string, near: HTMLElement): Promise<boolean> {
+  // Browsers keep the clipboard from pages on plain http addresses other than this machine's.
+  if (!globalThis.isSecureContext) return copySelected(text, near);
+  await navigator.clipboard.writeText(text);
+  return true;
 }
 
 /** The old way, by a selection; beside the button, because a dialog keeps the focus inside itself. */

@@ -1,0 +1,57 @@
+/** The programs that pull images. */
+export const CLIENTS = ['docker', 'podman', 'nerdctl', 'ctr', 'crictl', 'skopeo'] as const;
+export type Client = (typeof CLIENTS)[number];
+
+/** What stands for a login in commands. */
+const LOGIN = "'<user>:<password>'";
+
+/** An image as clients name it: by tag, or by digest. */
+export function imageReference(path: string, reference: string): string {
+  return reference.includes(':') ? `${path}@${reference}` : `${path}:${reference}`;
+}
+
+/** The command by which a client pulls. `plain`: the registry is reached without TLS, which most insist on unless told. */
+export function pullCommand(client: Client, reference: string, plain: boolean = location.protocol === 'http:'): string {
+  const option = (text: string) => (plain ? `${text} ` : '');
+  switch (client) {
+    case 'docker':
+      return `docker pull ${reference}`;
+    case 'podman':
+      return `podman pull ${option('--tls-verify=false')}${reference}`;
+    case 'nerdctl':
+      return `nerdctl pull ${option('--insecure-registry')}${reference}`;
+    case 'ctr':
+      return `ctr images pull ${option('--plain-http')}--user ${LOGIN} ${reference}`;
+    case 'crictl':
+      return `crictl pull --creds ${LOGIN} ${reference}`;
+    case 'skopeo':
+      return `skopeo copy ${option('--src-tls-verify=false')}--src-creds ${LOGIN} docker://${reference} oci-archive:${file(reference)}.tar`;
+  }
+}
+
+/** A pod that runs an image, with the secret that it is pulled with. */
+export function podManifest(reference: string): string {
+  const name = file(reference).toLowerCase().replaceAll(/[^a-z0-9-]/g, '-').slice(0, 50);
+  return `apiVersion: v1
+kind: Pod
+metadata:
+  name: ${name}
+spec:
+  imagePullSecrets:
+    - name: berth-pull
+  containers:
+    - name: ${name}
+      image: ${reference}
+`;
+}
+
+/** The command that makes the secret which the pod names. */
+export function secretCommand(host: string): string {
+  return `kubectl create secret docker-registry berth-pull --docker-server=${host} --docker-username='<user>' --docker-password='<password>'`;
+}
+
+/** The last part of the image's name. */
+function file(reference: string): string {
+  const last = reference.slice(reference.lastIndexOf('/') + 1);
+  return last.split(/[:@]/)[0] ?? last;
+}
