@@ -1,0 +1,69 @@
+import { Alert, Anchor, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { frameTexts } from '../../app/texts.frame';
+import { CommandBox } from '../../components/CommandBox';
+import { allows, useOrganizationNames } from './list';
+import { imagesTexts } from './texts';
+
+/** How to push with a client, with commands to paste. */
+export function PushDialog({ onClose, org, image }: { onClose: () => void; org?: string; image?: string }) {
+  const t = imagesTexts.use();
+  const frame = frameTexts.use();
+  const organizations = useOrganizationNames();
+  const writable = organizations.data?.filter((one) => allows(one.right, 'write')).map((one) => one.name) ?? [];
+  const [chosen, setChosen] = useState<string | null>(org ?? null);
+  const [name, setName] = useState(image ?? 'app');
+  const [tag, setTag] = useState('v1');
+  const place = `${location.host}/${chosen ?? writable[0] ?? '<organization>'}/${name}:${tag}`;
+  const local = `${name.split('/').at(-1) ?? name}:${tag}`;
+  return (
+    <Modal opened onClose={onClose} title={t.push.title} size="lg" closeButtonProps={{ 'aria-label': frame.close }}>
+      <Stack gap="md">
+        <Text size="sm" c="dimmed">
+          {t.push.intro}
+        </Text>
+        {organizations.data !== undefined && writable.length === 0 && image === undefined && <Alert color="yellow">{t.push.noOrganization}</Alert>}
+        {image === undefined && (
+          <Group grow align="flex-start" preventGrowOverflow={false}>
+            <Select
+              label={t.push.organization}
+              data={writable}
+              value={chosen ?? writable[0] ?? null}
+              onChange={setChosen}
+              searchable
+              allowDeselect={false}
+              miw={150}
+            />
+            <TextInput label={t.push.image} value={name} onChange={(event) => setName(event.currentTarget.value)} miw={150} />
+            <TextInput label={t.push.tag} value={tag} onChange={(event) => setTag(event.currentTarget.value)} miw={100} />
+          </Group>
+        )}
+        <section>
+          <Text fw={600}>{t.push.login}</Text>
+          <Text size="sm">
+            {t.push.loginHelp}{' '}
+            <Anchor component={Link} to="/access/logins" size="sm">
+              {t.push.loginLink}
+            </Anchor>
+          </Text>
+        </section>
+        <section>
+          <Text fw={600} mb={4}>
+            {t.push.tagStep}
+          </Text>
+          <CommandBox command={`docker tag ${local} ${place}`} what={t.push.command('docker tag')} />
+        </section>
+        <section>
+          <Text fw={600} mb={4}>
+            {t.push.pushStep}
+          </Text>
+          <CommandBox command={`docker push ${place}`} what={t.push.command('docker push')} />
+        </section>
+        <Text size="xs" c="dimmed">
+          {t.push.limits} {t.push.history}
+        </Text>
+      </Stack>
+    </Modal>
+  );
+}
