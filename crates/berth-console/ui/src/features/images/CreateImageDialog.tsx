@@ -7,7 +7,7 @@ import { isImageName } from '../../app/names';
 import { FormDialog } from '../../components/FormDialog';
 import * as notify from '../../components/notify';
 import { descriptionError, type Says, SaysFields } from '../image/SaysFields';
-import { allows, type Category, useOrganizationNames } from './list';
+import { may, type Category, useOrganizationNames } from './list';
 import { imagesTexts } from './texts';
 
 interface Wanted extends Says {
@@ -21,7 +21,7 @@ export function CreateImageDialog({ onClose, org }: { onClose: () => void; org?:
   const queries = useQueryClient();
   const navigate = useNavigate();
   const organizations = useOrganizationNames();
-  const writable = organizations.data?.filter((one) => allows(one.right, 'write')).map((one) => one.name) ?? [];
+  const writable = organizations.data?.filter((one) => may(one.right, 'write')).map((one) => one.name) ?? [];
   const form = useForm<Wanted>({
     initialValues: { org: org ?? null, name: '', isPublic: false, category: null, description: '' },
     validateInputOnChange: ['name'],

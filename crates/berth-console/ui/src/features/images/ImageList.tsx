@@ -9,7 +9,7 @@ import { FilterInput } from '../../components/FilterInput';
 import { Panel } from '../../components/Panel';
 import { useOffsetRows } from '../../components/rows';
 import { fullName, ImagesTable } from './ImagesTable';
-import { allows, CATEGORIES, type ListedImage, readImages, useOrganizationNames } from './list';
+import { may, CATEGORIES, type ListedImage, readImages, useOrganizationNames } from './list';
 import { imagesTexts } from './texts';
 import { useImagesSearch } from './useImagesSearch';
 
@@ -72,7 +72,7 @@ export function ImageList({ org, empty }: { org?: string; empty: ReactNode }) {
 function Bulk({ chosen, onClear, onChange, onDelete }: { chosen: ListedImage[]; onClear: () => void; onChange: () => void; onDelete: () => void }) {
   const t = imagesTexts.use();
   const frame = frameTexts.use();
-  const lacks = (right: 'write' | 'manage') => (chosen.every((image) => allows(image.right, right)) ? undefined : frame.needs[right]);
+  const lacks = (right: 'write' | 'manage') => (chosen.every((image) => may(image.right, right)) ? undefined : frame.needs[right]);
   return (
     <Group gap="xs" role="toolbar" aria-label={frame.selected(chosen.length)} mih={36}>
       <Text fw={600}>{frame.selected(chosen.length)}</Text>
@@ -107,7 +107,7 @@ function Filters({ search, inside, total }: { search: ReturnType<typeof useImage
           searchable
           clearable
           clearButtonProps={{ 'aria-label': t.allOrganizations }}
-          w={{ base: '100%', xs: 190 }}
+          w={{ base: '100%', xs: 168 }}
         />
       )}
       <Select
@@ -118,7 +118,7 @@ function Filters({ search, inside, total }: { search: ReturnType<typeof useImage
         onChange={(category) => change({ category: category ?? undefined })}
         clearable
         clearButtonProps={{ 'aria-label': t.allCategories }}
-        w={{ base: '100%', xs: 190 }}
+        w={{ base: '100%', xs: 168 }}
       />
       <Select
         aria-label={t.visibility}
@@ -131,9 +131,9 @@ function Filters({ search, inside, total }: { search: ReturnType<typeof useImage
         onChange={(type) => change({ type: type ?? undefined })}
         clearable
         clearButtonProps={{ 'aria-label': t.allVisibilities }}
-        w={{ base: '100%', xs: 160 }}
+        w={{ base: '100%', xs: 150 }}
       />
-      {!inside && <Checkbox label={t.onlyShared} checked={shared} onChange={(event) => change({ shared: event.currentTarget.checked })} />}
+      {!inside && <Checkbox size="xs" label={t.onlyShared} checked={shared} onChange={(event) => change({ shared: event.currentTarget.checked })} />}
       {total !== undefined && total > 0 && (
         <Text size="sm" c="dimmed" ml="auto" role="status">
           {t.images(count(total), total)}

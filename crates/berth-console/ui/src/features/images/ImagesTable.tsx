@@ -10,7 +10,7 @@ import { Moment } from '../../components/Moment';
 import * as notify from '../../components/notify';
 import type { RowSource } from '../../components/rows';
 import { CategoryName, Visibility } from './Labels';
-import { allows, type ListedImage } from './list';
+import { may, type ListedImage } from './list';
 import { type ImagesWords, imagesTexts } from './texts';
 
 /** What can be asked for of an image in the list. */
@@ -52,7 +52,7 @@ export function ImagesTable({
       order={order}
       onOrder={onOrder}
       {...(selection === undefined ? {} : { selection })}
-      keys={{ c: (image) => void copyPull(image), e: (image) => allows(image.right, 'write') && actions.edit(image) }}
+      keys={{ c: (image) => void copyPull(image), e: (image) => may(image.right, 'write') && actions.edit(image) }}
       empty={empty}
     />
   );
@@ -66,7 +66,7 @@ function columns(t: ImagesWords, actions: RowActions): Column<ListedImage>[] {
       label: t.columns.organization,
       sort: 'namespace',
       cell: (image) => (
-        <Link to="/organizations/$org" params={{ org: image.namespace }} className="row-link" style={{ fontWeight: 400 }}>
+        <Link to="/organizations/$org" params={{ org: image.namespace }} className="row-link" style={{ fontWeight: 400, overflowWrap: 'break-word' }}>
           {image.namespace}
         </Link>
       ),
@@ -112,10 +112,14 @@ export function Tags({ image }: { image: ListedImage }) {
   if (image.num_images === 0) return <Text span c="dimmed">{t.noTags}</Text>;
   return (
     <Group gap={6} wrap="nowrap" display="inline-flex">
-      {image.newest !== undefined && <code>{image.newest}</code>}
+      {image.newest !== undefined && (
+        <code title={image.newest} style={{ maxWidth: 140, overflow: 'hidden', textOverflow: 'ellipsis', whiteSpace: 'nowrap' }}>
+          {image.newest}
+        </code>
+      )}
       {image.newest === undefined && count(image.num_images)}
       {image.newest !== undefined && image.num_images > 1 && (
-        <Text span size="xs" c="dimmed">
+        <Text span size="xs" c="dimmed" style={{ whiteSpace: 'nowrap' }}>
           {t.moreTags(count(image.num_images - 1))}
         </Text>
       )}
@@ -144,12 +148,12 @@ function Actions({ image, actions }: { image: ListedImage; actions: RowActions }
         >
           {t.copyPull}
         </Menu.Item>
-        {allows(image.right, 'write') && (
+        {may(image.right, 'write') && (
           <Menu.Item leftSection={<Pencil size={15} aria-hidden />} onClick={() => actions.edit(image)}>
             {frame.edit}
           </Menu.Item>
         )}
-        {allows(image.right, 'manage') && (
+        {may(image.right, 'manage') && (
           <Menu.Item leftSection={<Trash2 size={15} aria-hidden />} color="red" onClick={() => actions.remove(image)}>
             {frame.delete}
           </Menu.Item>

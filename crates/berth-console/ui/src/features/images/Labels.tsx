@@ -20,5 +20,5 @@ export function CategoryName({ category }: { category: string }) {
   const t = imagesTexts.use();
   const known = CATEGORIES.find((one): one is Category => one === category);
   if (known === undefined) return <Text span c="dimmed">–</Text>;
-  return <span>{t.categories[known]}</span>;
+  return <span style={{ overflowWrap: 'break-word', wordBreak: 'keep-all' }}>{t.categories[known]}</span>;
 }

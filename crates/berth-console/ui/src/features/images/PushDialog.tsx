@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { frameTexts } from '../../app/texts.frame';
 import { CommandBox } from '../../components/CommandBox';
-import { allows, useOrganizationNames } from './list';
+import { may, useOrganizationNames } from './list';
 import { imagesTexts } from './texts';
 
 /** How to push with a client, with commands to paste. */
@@ -11,7 +11,7 @@ export function PushDialog({ onClose, org, image }: { onClose: () => void; org?:
   const t = imagesTexts.use();
   const frame = frameTexts.use();
   const organizations = useOrganizationNames();
-  const writable = organizations.data?.filter((one) => allows(one.right, 'write')).map((one) => one.name) ?? [];
+  const writable = organizations.data?.filter((one) => may(one.right, 'write')).map((one) => one.name) ?? [];
   const [chosen, setChosen] = useState<string | null>(org ?? null);
   const [name, setName] = useState(image ?? 'app');
   const [tag, setTag] = useState('v1');

@@ -2,15 +2,13 @@ import { useQuery } from '@tanstack/react-query';
 import { api, data } from '../../api/client';
 import type { components } from '../../api/schema';
 import type { Part } from '../../components/rows';
+import { allows, type Right } from '../image/panel';
 
 /** What an image is filed under. */
 export type Category = components['schemas']['Category'];
 
 /** All that an image can be filed under, in SWR's order. */
 export const CATEGORIES: Category[] = ['app_server', 'linux', 'windows', 'arm', 'framework_app', 'database', 'lang', 'other'];
-
-/** What somebody may do with a thing; each includes the ones before it. */
-export type Right = 'read' | 'write' | 'manage';
 
 /** An image in a list. */
 export interface ListedImage {
@@ -87,9 +85,7 @@ export function rightOf(auth: number): Right {
   return auth >= 7 ? 'manage' : auth >= 3 ? 'write' : 'read';
 }
 
-const STRENGTH: Record<Right, number> = { read: 1, write: 2, manage: 3 };
-
-/** Whether a right allows what needs another. */
-export function allows(right: Right | undefined, needed: Right): boolean {
-  return right !== undefined && STRENGTH[right] >= STRENGTH[needed];
+/** Whether a right, if there is one, allows what needs another. */
+export function may(right: Right | undefined, needed: Right): boolean {
+  return right !== undefined && allows(right, needed);
 }

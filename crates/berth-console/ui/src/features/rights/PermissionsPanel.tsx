@@ -1,6 +1,7 @@
-import type { ComponentType } from 'react';
-import { NotFound } from '../../components/NotFound';
 import type { ImagePanelProps } from '../image/panel';
+import { RightsMatrix } from './RightsMatrix';
 
-/** Not built yet. */
-export const PermissionsPanel: ComponentType<ImagePanelProps> = () => <NotFound />;
+/** Who has which right on an image, on itself or by its organization. */
+export function PermissionsPanel({ org, image, right }: ImagePanelProps) {
+  return <RightsMatrix place={{ org, image }} right={right} />;
+}

@@ -1,0 +1,62 @@
+import type { Translated } from '../../app/texts';
+import type { RightsWords } from './texts';
+
+const zh: Translated<RightsWords> = {
+  title: '权限管理',
+  add: '添加权限',
+  own: (right) => `您在此处的权限：${right}。`,
+  ownHelp: {
+    read: '您可以查看和下载镜像。拥有管理权限的用户或账号管理员可以授予您更多权限。',
+    write: '您可以下载、推送和编辑镜像。拥有管理权限的用户或账号管理员可以授予您更多权限。',
+    manage: '您可以执行所有操作。',
+  },
+  managers: (names) => `可以授权的用户：${names}。`,
+  imageNote: '拥有镜像编辑权限的用户可以向该镜像推送版本，但不能在组织中创建新镜像，也不能通过页面上传；这些操作需要组织的编辑权限。',
+  administrators: '账号管理员拥有账号下所有资源的管理权限，不在此列出。',
+  columns: { user: '用户', source: '来源', actions: '' },
+  means: {
+    read: '查看和下载',
+    write: '还可以推送、编辑和添加触发器',
+    manage: '还可以删除、共享、设置老化规则和授权',
+  },
+  you: '您',
+  rightOf: (user) => `${user} 的权限`,
+  fromOrganization: (org) => `组织 ${org}`,
+  fromImage: '当前镜像',
+  fromHere: '当前组织',
+  stronger: '组织权限更高，以组织权限为准。',
+  modify: '修改',
+  modifyOf: (user) => `修改 ${user} 的权限`,
+  deleteOf: (user) => `删除 ${user} 的权限`,
+  saveOf: (user) => `保存 ${user} 的权限`,
+  saved: (user, right) => `${user} 现在拥有${right}权限`,
+  filter: '用户名',
+  none: '没有其他用户拥有权限',
+  noneHelp: '账号管理员仍可执行所有操作。',
+  dialog: {
+    title: '添加权限',
+    users: '用户',
+    usersPlaceholder: '请输入用户名',
+    usersHelp: '您账号下还没有此处权限的用户',
+    nobody: '没有该用户，或该用户已拥有权限',
+    groups: '添加用户组的成员',
+    groupsHelp: '权限授予用户本人，之后加入用户组的成员不会自动获得权限。',
+    ids: '用户 ID',
+    idsHelp: '仅账号管理员可以查看用户列表。请向对方索取“我的凭证”中的用户 ID（32 个字符），多个 ID 以空格分隔。',
+    idsWrong: '用户 ID 为 32 个字符，由数字和字母 a-f 组成。',
+    right: '权限',
+    submit: '添加',
+    added: (n) => `已为 ${n} 个用户添加权限`,
+  },
+  remove: {
+    title: (user) => `删除 ${user} 的权限`,
+    goes: (right, place) => `对${place}的${right}权限，立即失效`,
+    staysUser: (user) => `用户 ${user}`,
+    staysOrganization: (right, org) => `对组织 ${org} 的${right}权限`,
+    confirm: '删除权限',
+    done: (user) => `${user} 在此处不再拥有权限`,
+    self: '您正在删除自己的权限。',
+  },
+};
+
+export default zh;
