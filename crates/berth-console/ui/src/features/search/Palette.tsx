@@ -1,11 +1,11 @@
 import '@mantine/spotlight/styles.layer.css';
 import './Palette.css';
 import { useDebouncedValue } from '@mantine/hooks';
-import { createSpotlight, Spotlight, spotlightActions } from '@mantine/spotlight';
+import { createSpotlight, Spotlight } from '@mantine/spotlight';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
 import { ArrowRight, Building2, Fingerprint, Layers, type LucideIcon, Search, Tag } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { type KeyboardEvent, useEffect, useState } from 'react';
 import { basePath } from '../../api/base';
 import { api, data } from '../../api/client';
 import type { components } from '../../api/schema';
@@ -51,10 +51,6 @@ export function Palette({ onClose }: { onClose: () => void }) {
     placeholderData: keepPreviousData,
   });
   useEffect(() => actions.open(), []);
-  // Enter follows the best hit, also of an answer that came after the text.
-  useEffect(() => {
-    if (settled !== '') spotlightActions.selectAction(0, store);
-  }, [found.data, settled]);
   const pages = navigation(frame, session)
     .flatMap((entry): { label: string; to?: string }[] => entry.children ?? [entry])
     .flatMap(({ label, to }): Hit[] => (to === undefined ? [] : [{ id: to, label, to }]))
@@ -76,7 +72,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
       aria-label={frame.search}
       attributes={{ content: { 'aria-label': frame.search } }}
     >
-      <Spotlight.Search placeholder={t.label} aria-label={t.label} leftSection={<Search size={18} aria-hidden />} />
+      <Spotlight.Search placeholder={t.label} aria-label={t.label} leftSection={<Search size={18} aria-hidden />} onKeyDown={followFirst} />
       <Spotlight.ActionsList aria-label={t.label}>
         {groups.map((group) => (
           <Spotlight.ActionsGroup key={group.label} label={group.label}>
@@ -100,6 +96,13 @@ export function Palette({ onClose }: { onClose: () => void }) {
       </Spotlight.Footer>
     </Spotlight.Root>
   );
+}
+
+/** Enter follows the first hit, also of an answer that came after the text and in which nothing is chosen yet. */
+function followFirst(event: KeyboardEvent<HTMLInputElement>): void {
+  const all = event.currentTarget.closest('[role="dialog"]');
+  if (event.key !== 'Enter' || all === null || all.querySelector('[data-selected]') !== null) return;
+  all.querySelector<HTMLElement>('[data-action]')?.click();
 }
 
 /** The address of an image's page; names with `/` are one part of it. */
