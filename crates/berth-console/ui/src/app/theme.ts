@@ -5,11 +5,16 @@ const tide: MantineColorsTuple = [
   '#ecfbfd', '#d5f2f7', '#a9e5ef', '#79d7e6', '#4fc3d8', '#22a5bf', '#0e7490', '#0c647c', '#0a5266', '#073d4d',
 ];
 
+/** The neutrals of the dark scheme, from text to page; Mantine's own are brown beside tide. */
+const slate: MantineColorsTuple = [
+  '#dbe4ea', '#b9c6cf', '#93a4b0', '#66757f', '#3a4852', '#2b3842', '#16212a', '#111a21', '#0d151b', '#0a1116',
+];
+
 /** Berth's look: see `styles/global.css` for what is no component's. */
 export const theme = createTheme({
   primaryColor: 'tide',
   primaryShade: { light: 6, dark: 6 },
-  colors: { tide },
+  colors: { tide, dark: slate },
   fontFamily:
     '"Inter Variable", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", system-ui, sans-serif',
   fontFamilyMonospace: 'ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace',

@@ -1,4 +1,4 @@
-import { Checkbox, Skeleton } from '@mantine/core';
+import { Checkbox, Skeleton, VisuallyHidden } from '@mantine/core';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp, ArrowUpDown } from 'lucide-react';
 import { type KeyboardEvent, type ReactNode, useEffect, useLayoutEffect, useRef, useState } from 'react';
@@ -114,7 +114,7 @@ function Head<T>({ columns, order, onOrder, selection, source, rowKey }: HeadPro
           return (
             <th key={column.key} role="columnheader" style={{ width: column.width }} className={column.align === 'end' ? 'end' : undefined} aria-sort={direction}>
               {sort === undefined || onOrder === undefined ? (
-                column.label
+                column.label || <VisuallyHidden>{t.more}</VisuallyHidden>
               ) : (
                 <button
                   type="button"
