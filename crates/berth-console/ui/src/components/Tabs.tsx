@@ -10,14 +10,19 @@ export interface Tab {
   content: ReactNode;
 }
 
-/** Tabs whose choice is part of the address (`?tab=`), so that it can be linked, and survives a reload. */
-export function Tabs({ label, tabs }: { label: string; tabs: Tab[] }) {
+/**
+ * Tabs whose choice is part of the address (`?tab=`), so that it can be linked, and survives a reload. What else stands there
+ * belongs to the tab that is left, but for what is to be kept.
+ */
+export function Tabs({ label, tabs, name = 'tab', keep }: { label: string; tabs: Tab[]; name?: string; keep?: string[] }) {
   const navigate = useNavigate();
-  const search = useSearch({ strict: false }) as { tab?: string };
+  const search = useSearch({ strict: false });
   const first = tabs[0]?.key ?? '';
-  const chosen = tabs.some((tab) => tab.key === search.tab) ? (search.tab ?? first) : first;
-  const choose = (next: string | null) =>
-    void navigate({ to: '.', search: next === null || next === first ? {} : { tab: next }, replace: true });
+  const chosen = tabs.find((tab) => tab.key === search[name])?.key ?? first;
+  const choose = (next: string | null) => {
+    const kept = Object.fromEntries((keep ?? []).map((key) => [key, search[key]]));
+    void navigate({ to: '.', search: next === null || next === first ? kept : { ...kept, [name]: next }, replace: true });
+  };
   return (
     <MantineTabs value={chosen} onChange={choose} keepMounted={false}>
       <div className="scroll-x">
