@@ -3,6 +3,7 @@ import '@mantine/core/styles/ThemeIcon.layer.css';
 import { Link } from '@tanstack/react-router';
 import { Building2, Check, KeyRound, type LucideIcon, Upload } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { LoginCommandButton } from '../access/LoginCommandButton';
 import { useOrganizationNames } from './list';
 import { imagesTexts } from './texts';
 
@@ -31,9 +32,7 @@ export function FirstSteps({ onPush }: { onPush: () => void }) {
           )}
         </Step>
         <Step icon={KeyRound} title={t.empty.steps.login} help={t.empty.steps.loginHelp}>
-          <Button component={Link} to="/access/logins" size="xs" variant={first === undefined ? 'default' : 'filled'}>
-            {t.empty.steps.loginAction}
-          </Button>
+          <LoginCommandButton size="xs" variant={first === undefined ? 'default' : 'filled'} />
         </Step>
         <Step icon={Upload} title={t.empty.steps.push} help={t.empty.steps.pushHelp}>
           <Group gap="xs">

@@ -1,8 +1,8 @@
-import { Alert, Anchor, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
-import { Link } from '@tanstack/react-router';
+import { Alert, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { frameTexts } from '../../app/texts.frame';
 import { CommandBox } from '../../components/CommandBox';
+import { LoginCommandButton } from '../access/LoginCommandButton';
 import { may, useOrganizationNames } from './list';
 import { imagesTexts } from './texts';
 
@@ -41,12 +41,10 @@ export function PushDialog({ onClose, org, image }: { onClose: () => void; org?:
         )}
         <section>
           <Text fw={600}>{t.push.login}</Text>
-          <Text size="sm">
-            {t.push.loginHelp}{' '}
-            <Anchor component={Link} to="/access/logins" size="sm">
-              {t.push.loginLink}
-            </Anchor>
+          <Text size="sm" mb={6}>
+            {t.push.loginHelp}
           </Text>
+          <LoginCommandButton size="xs" image={place.slice(location.host.length + 1)} />
         </section>
         <section>
           <Text fw={600} mb={4}>

@@ -28,6 +28,10 @@ export interface ListedImage {
   newest: string | undefined;
   /** Whether a share is valid, in lists of these. */
   valid: boolean;
+  /** The last day of the share with the reader's account; nothing when it has none. */
+  deadline: string | null | undefined;
+  /** What its owner wrote to the share. */
+  shareNote: string;
   /** With how many accounts it is shared now, where the list tells. */
   shares: number | undefined;
   /** What the reader may do; nothing where the list does not tell. */
@@ -41,6 +45,8 @@ export interface ImagesWanted {
   org: string;
   category: string;
   visibility: string;
+  /** `valid` or `ended`, of shares. */
+  state: string;
   column: string;
   descending: boolean;
 }
@@ -52,6 +58,7 @@ export async function readImages(wanted: ImagesWanted, offset: number, limit: nu
     wanted.text !== '' && `name::${wanted.text}`,
     wanted.category !== '' && wanted.set === 'own' && `category::${wanted.category}`,
     wanted.visibility !== '' && wanted.set === 'own' && `is_public::${wanted.visibility === 'public'}`,
+    wanted.state !== '' && wanted.set !== 'own' && `status::${wanted.state === 'valid'}`,
     `offset::${offset}`,
     `limit::${limit}`,
     `order_column::${wanted.column}`,
@@ -66,7 +73,7 @@ export async function readImages(wanted: ImagesWanted, offset: number, limit: nu
             params: { query: { ...query, center: wanted.set === 'shared_by_me' ? 'selfaccount' : 'thirdparty' } },
           }),
         );
-  return { rows: rows.map((row) => ({ ...row, newest: row.tags[0], valid: row.status, shares: undefined, right: undefined })), total: rows[0]?.total_range ?? 0 };
+  return { rows: rows.map((row) => ({ ...row, newest: row.tags[0], valid: row.status, deadline: undefined, shareNote: '', shares: undefined, right: undefined })), total: rows[0]?.total_range ?? 0 };
 }
 
 /** The names of the reader's organizations, with what they may do there. */

@@ -30,6 +30,7 @@ export function useImagesSearch(fixed?: { org: string }) {
     org: fixed?.org ?? String(search.org ?? ''),
     category: search.category ?? '',
     visibility: search.type ?? '',
+    state: '',
     column: search.sort ?? 'name',
     descending: search.desc === true,
   };

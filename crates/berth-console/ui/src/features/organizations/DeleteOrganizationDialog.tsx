@@ -18,7 +18,7 @@ export function DeleteOrganizationDialog({ org, onClose, onDone }: { org: string
   const queries = useQueryClient();
   const images = useQuery({
     queryKey: ['images', 'of', org],
-    queryFn: () => readImages({ set: 'own', text: '', org, category: '', visibility: '', column: 'name', descending: false }, 0, SHOWN),
+    queryFn: () => readImages({ set: 'own', text: '', org, category: '', visibility: '', state: '', column: 'name', descending: false }, 0, SHOWN),
     placeholderData: undefined,
     staleTime: 0,
   });
