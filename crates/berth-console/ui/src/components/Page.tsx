@@ -45,7 +45,7 @@ export function Page({
         </Breadcrumbs>
       )}
       <Group justify="space-between" align="flex-start" gap="md">
-        <div style={{ minWidth: 0 }}>
+        <div style={{ minWidth: 0, flex: '1 1 320px' }}>
           <Title order={1} style={{ overflowWrap: 'anywhere' }}>
             {title}
           </Title>

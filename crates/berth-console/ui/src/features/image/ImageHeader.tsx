@@ -28,6 +28,7 @@ export interface HeaderProps {
 /** What an image is, in a line under its name. */
 export function ImageFacts({ image, right }: HeaderProps) {
   const t = imageTexts.use();
+  const own = imagesTexts.use();
   const frame = frameTexts.use();
   const Sign = image.is_public ? Globe2 : Lock;
   return (
@@ -50,7 +51,7 @@ export function ImageFacts({ image, right }: HeaderProps) {
       <span>
         {t.updated} <Moment time={image.updated_at} />
       </span>
-      <span>{frame.rights[right]}</span>
+      <span>{own.yourRight(frame.rights[right])}</span>
     </Group>
   );
 }

@@ -47,6 +47,7 @@ const english = {
   moreTags: (n: string) => `+${n}`,
   sharedWith: (n: number) => (n === 1 ? 'Shared with 1 account' : `Shared with ${n} accounts`),
   actionsOf: (name: string) => `Actions for ${name}`,
+  yourRight: (right: string) => `Your right: ${right}`,
   copyPull: 'Copy pull command',
   pullOf: (name: string) => `the pull command of ${name}`,
   pathOf: (name: string) => `the address of ${name}`,

@@ -48,6 +48,7 @@ const zh: Translated<ImagesWords> = {
   moreTags: (n) => `+${n}`,
   sharedWith: (n) => `已共享给 ${n} 个账号`,
   actionsOf: (name) => `${name} 的操作`,
+  yourRight: (right) => `您的权限：${right}`,
   copyPull: '复制下载指令',
   pullOf: (name) => ` ${name} 的下载指令`,
   pathOf: (name) => ` ${name} 的地址`,
