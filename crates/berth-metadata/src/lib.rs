@@ -98,7 +98,9 @@ pub use manifests::{
     ManifestDescriptor, ManifestRow, MissingReferences, PutManifest, PutOutcome, Referrer, ReferrersPage,
 };
 pub use mirrors::Mirror;
-pub use organizations::{ListedOrganization, NewOrganization, Organization, OrganizationsPage};
+pub use organizations::{
+    ListedOrganization, NewOrganization, Organization, OrganizationOrder, OrganizationsPage, SeenOrganization, SeenQuery,
+};
 pub use people::{GroupUpdate, PeopleChange, UserUpdate};
 pub use quotas::Quotas;
 pub use reclaim::{ReclaimQueue, ReclaimRow};
@@ -107,7 +109,7 @@ pub use recover::RecoveredTag;
 pub use region_contents::RegionUpload;
 pub use regions::{Region, RegionCheck};
 pub use repositories::{
-    NewRepository, Repository, RepositoryDetails, RepositoryEdit, RepositoryFilter, RepositoryOrder,
+    ImageRow, NewRepository, NewestTag, ReceivedShare, Repository, RepositoryDetails, RepositoryEdit, RepositoryFilter, RepositoryOrder,
     RepositoryPage, RepositoryQuery, RepositorySet,
 };
 pub use retentions::{

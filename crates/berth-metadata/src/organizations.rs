@@ -1,5 +1,9 @@
 //! Organisations: what an account's repositories are grouped in, named uniquely across all accounts.
 
+pub(crate) mod seen;
+
+pub use seen::{OrganizationOrder, SeenOrganization, SeenQuery};
+
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::grants::Permission;
@@ -73,6 +77,7 @@ macro_rules! organization_columns {
         "o.id, o.name, o.account_id, a.name AS account_name, o.creator_id, o.creator_name, o.created_at"
     };
 }
+use organization_columns;
 
 impl Metadata {
     /// Creates an organisation in its creator's account and lets the creator manage it;

@@ -32,7 +32,7 @@ const ROWS: &str = "
     INSERT INTO manifests
         (repository_id, digest, media_type, size, artifact_type, subject, annotations, created_at, bytes) SELECT 7, 'sha256:' || n, 'type', 1, NULL, 'sha256:0', '{}', 1, NO_BYTES
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
-    INSERT INTO manifest_facts SELECT 7, 'sha256:' || n, 0, NULL, 1
+    INSERT INTO manifest_facts (repository_id, digest, is_index, config_digest, image_bytes) SELECT 7, 'sha256:' || n, 0, NULL, 1
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;
     INSERT INTO tags SELECT 7, 'tag' || n, 'sha256:' || (n % 1000 + 1), n, n, n
         FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) SELECT n FROM c) AS c;

@@ -1,9 +1,12 @@
 //! Repositories: what manifests, tags and links to blobs belong to.
 
 pub(crate) mod details;
+mod found;
+pub(crate) mod images;
 pub(crate) mod listing;
 
 pub use details::RepositoryDetails;
+pub use images::{ImageRow, NewestTag, ReceivedShare};
 pub use listing::{RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet};
 
 use crate::Metadata;

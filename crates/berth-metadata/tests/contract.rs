@@ -198,6 +198,8 @@ contract! {
     ledger::any_deletion_frees_what_was_foretold,
     lists::a_list_holds_what_the_user_has_a_right_on,
     lists::a_list_is_filtered,
+    lists::an_organisation_shows_what_is_in_it_as_far_as_one_may_know,
+    lists::images_are_found_by_the_platform_of_their_newest_tag,
     lists::a_list_is_ordered_and_paged,
     lists::lists_of_shared_repositories_say_what_is_valid,
     lists::a_page_holds_no_more_descriptions_than_memory_bears,

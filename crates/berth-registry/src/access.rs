@@ -2,8 +2,11 @@
 //! Nothing else in Berth decides about rights; every registry method opens with [`Registry::require`].
 
 mod held;
+mod rights;
 
 pub(crate) use held::Held;
+pub(crate) use rights::Grounds;
+pub use rights::{RightFrom, Rights};
 
 use berth_metadata::{Permission, Standing};
 use berth_oci::{RepositoryName, Resource, Scope, ScopeAction};

@@ -77,7 +77,7 @@ use std::sync::Arc;
 use berth_blob::BlobStore;
 use berth_metadata::Metadata;
 
-pub use access::{Action, Caller, Credential, NO_PERMISSION, Refusal, UserCaller, decide};
+pub use access::{Action, Caller, Credential, NO_PERMISSION, Refusal, RightFrom, Rights, UserCaller, decide};
 pub use accessory::{AccessoryKind, AccessoryView, AccessoryViews};
 pub use agency::Agency;
 pub use audit::{Actor, AuditMarker, AuditPage, Deed};
@@ -85,7 +85,7 @@ pub use berth_blob::S3Settings;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
     ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, Grant, Group, HistoryOrder,
-    ImmutabilityRule, ListedOrganization, MaintenanceRun, Mirror, Opening, Organization, OrganizationUsage,
+    ImageRow, ImmutabilityRule, ListedOrganization, MaintenanceRun, Mirror, Opening, Organization, OrganizationUsage,
     Permission, QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter, RepositoryHit,
     RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun, RunningImage, SyncJob, SyncRule,
     TextMatch, TriggerRow, TriggerRun, Upgrade, User,
@@ -116,7 +116,10 @@ pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};
 pub use migration::{Migration, MigrationProgress, MigrationReport, migrate};
 pub use mirror::{MirrorChange, WantedMirror};
 pub use open::{Settings, Storage};
-pub use organization::{ListedFor, OrganizationView};
+pub use organization::{
+    ListedFor, OrganizationOrder, OrganizationSeen, OrganizationView, OrganizationsSeen, OrganizationsWanted,
+    SeenOrganization,
+};
 pub use outbound::{Outbound, OutboundClass, OutboundRefusal};
 pub use people::PersonChange;
 pub use project::Project;
@@ -126,7 +129,7 @@ pub use region::{RegionChange, RegionView, Regions, WantedRegion};
 pub use remote::{LoginChange, RemoteLogin};
 pub use replay::Replayed;
 pub use repository::{
-    CATEGORIES, DESCRIPTION_CHARS_MAX, RepositoriesFound, RepositoriesWanted, Visibility, WantedRepository,
+    CATEGORIES, DESCRIPTION_CHARS_MAX, ImageView, ImagesFound, RepositoriesFound, RepositoriesWanted, Visibility, WantedRepository,
 };
 pub use restore::{RestoreFrom, RestoreReport, restore};
 pub use retention::{

@@ -1,5 +1,9 @@
 //! Organisations: the tenants' name spaces. Anybody with an account makes them, up to a quota; who manages one deletes it.
 
+mod seen;
+
+pub use seen::{OrganizationOrder, OrganizationSeen, OrganizationsSeen, OrganizationsWanted, SeenOrganization};
+
 use berth_metadata::{
     Conflict, ListedOrganization, NewOrganization, Organization, OrganizationFacts, OrganizationsPage,
     Permission, Standing,

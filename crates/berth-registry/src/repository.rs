@@ -1,8 +1,10 @@
 //! Repositories: made by their first push, listed for those who may see them.
 
+mod images;
 mod list;
 mod settings;
 
+pub use images::{ImageView, ImagesFound};
 pub use list::{RepositoriesFound, RepositoriesWanted};
 pub use settings::{CATEGORIES, DESCRIPTION_CHARS_MAX, WantedRepository};
 

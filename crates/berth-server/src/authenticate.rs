@@ -127,6 +127,13 @@ pub(crate) async fn management_caller(app: &AppState, parts: &Parts, body: &Byte
     app.registry.authenticate_session(secret, proof).await
 }
 
+/// Whether a management request says who sends it, rightly or not.
+pub(crate) fn shows_credentials(headers: &HeaderMap) -> bool {
+    headers.contains_key(AUTHORIZATION)
+        || headers.contains_key(TOKEN_HEADER)
+        || session_secret(headers).is_some()
+}
+
 /// The secret of the console's session, from its cookie.
 pub(crate) fn session_secret(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers

@@ -7,9 +7,11 @@ mod audit;
 mod bin;
 pub(crate) mod call;
 mod clusters;
+mod console_settings;
 pub(crate) mod error;
 mod features;
 mod grants;
+mod images;
 mod immutability;
 mod ledger;
 mod listing;
@@ -49,6 +51,8 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(versions::routes())
         .merge(organizations::routes())
         .merge(repositories::routes())
+        .merge(images::routes())
+        .merge(console_settings::routes())
         .merge(grants::routes())
         .merge(shares::routes())
         .merge(shared_repositories::routes())

@@ -2,9 +2,9 @@
 //! may look at nothing beyond. And searches, which go through the names of repositories in their order.
 
 use super::with_values;
-use crate::repositories::listing;
-use crate::search;
-use crate::{RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet, TextMatch};
+use crate::repositories::{images, listing};
+use crate::{organizations, search};
+use crate::{OrganizationOrder, RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet, SeenQuery, TextMatch};
 
 /// Every kind of list, with and without filters.
 pub(super) fn statements() -> Vec<String> {
@@ -21,6 +21,8 @@ pub(super) fn statements() -> Vec<String> {
         organization: Some(TextMatch::Holding("org".to_owned())),
         image: Some(TextMatch::Holding("image".to_owned())),
         is_public: Some(true),
+        text: Some("org".to_owned()),
+        architecture: Some("arm64".to_owned()),
         ..RepositoryFilter::default()
     };
     let mut statements = Vec::new();
@@ -28,6 +30,7 @@ pub(super) fn statements() -> Vec<String> {
         RepositorySet::Own,
         RepositorySet::SharedByAccount,
         RepositorySet::SharedWithAccount,
+        RepositorySet::Public,
     ] {
         for query in [
             query(set, RepositoryFilter::default()),
@@ -42,11 +45,26 @@ pub(super) fn statements() -> Vec<String> {
                     limit: 100,
                 };
                 statements.push(listing::page_statement(&query, page, 100).explained());
+                statements.push(images::images_statement(&query, page).explained());
             }
             let page = RepositoryPage::After { id: 500, limit: 100 };
             statements.push(listing::page_statement(&query, page, 0).explained());
         }
     }
+    for name in [None, Some(TextMatch::Exact("org10".to_owned()))] {
+        let seen = SeenQuery {
+            user_id: "user".to_owned(),
+            account_id: "account".to_owned(),
+            administrator: false,
+            name,
+            order: OrganizationOrder::Bytes,
+            descending: true,
+            offset: 0,
+            limit: 100,
+        };
+        statements.push(organizations::seen::page_statement(&seen).explained());
+    }
+    statements.push(images::image_statement("org5/image4", ("user", "account"), 1).explained());
     statements
 }
 

@@ -57,6 +57,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0031_webhooks",
     "0032_sync",
     "0033_immutability",
+    "0037_console",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

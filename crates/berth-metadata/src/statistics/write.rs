@@ -90,7 +90,8 @@ impl Metadata {
 }
 
 async fn add(tx: &mut AnyConnection, day: i64, counted: &[RepositoryCounts]) -> Result<(), Failure> {
-    const PULL: &str = "UPDATE repositories SET pull_count = pull_count + $2 WHERE id = $1";
+    const PULL: &str = "UPDATE repositories SET pull_count = pull_count + $2, \
+         pulled_at = CASE WHEN pulled_at >= $3 THEN pulled_at ELSE COALESCE($3, pulled_at) END WHERE id = $1";
     // In the order of their ids everywhere, so that two replicas never wait for one another in a circle.
     let mut organizations: BTreeMap<i64, Counts> = BTreeMap::new();
     let mut accounts: BTreeMap<&str, Counts> = BTreeMap::new();
@@ -104,11 +105,9 @@ async fn add(tx: &mut AnyConnection, day: i64, counted: &[RepositoryCounts]) -> 
             .add(counts);
         accounts.entry(&counted.account_id).or_default().add(counts);
         if counts.pulls > 0 {
-            change(
-                tx,
-                sqlx::query(PULL).bind(counted.repository_id).bind(counts.pulls),
-            )
-            .await?;
+            let last = counted.pulled.iter().map(|manifest| manifest.at).max();
+            let pull = sqlx::query(PULL).bind(counted.repository_id);
+            change(tx, pull.bind(counts.pulls).bind(last)).await?;
         }
         let repository = sqlx::query(ADD_TO_REPOSITORY).bind(counted.repository_id);
         add_to_day(tx, repository, day, counts).await?;

@@ -2,8 +2,8 @@
 
 use crate::world::{World, conflict, digest, manifest, name as fresh, new_repository, tagged};
 use berth_metadata::{
-    Conflict, GrantTarget, NewRepository, Permission, PutManifest, Repository, RepositoryDetails,
-    RepositoryEdit, RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet,
+    Conflict, GrantTarget, NewRepository, OrganizationOrder, Permission, PutManifest, Repository, RepositoryDetails,
+    RepositoryEdit, RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet, SeenQuery,
     TextMatch, User,
 };
 
@@ -369,4 +369,71 @@ pub(crate) async fn all_is_told_of_a_repository(world: World) {
         ..listed[0].clone()
     };
     assert_eq!(listed, told);
+}
+
+/// What a user sees of the scene's organisation, as images, tags and members.
+async fn seen(scene: &Scene, administrator: bool) -> Option<(i64, i64, i64, Option<Permission>)> {
+    let query = SeenQuery {
+        user_id: scene.user.id.clone(),
+        account_id: scene.user.account_id.clone(),
+        administrator,
+        name: Some(TextMatch::Exact(scene.organization_name.clone())),
+        order: OrganizationOrder::Images,
+        descending: true,
+        offset: 0,
+        limit: 10,
+    };
+    let metadata = &scene.world.metadata;
+    let found = metadata.seen_organizations(&query).await.unwrap();
+    let count = metadata.count_seen_organizations(&query).await.unwrap();
+    assert_eq!(count, i64::try_from(found.len()).unwrap());
+    let row = found.into_iter().next()?;
+    Some((row.images, row.tags, row.members, row.permission))
+}
+
+pub(crate) async fn an_organisation_shows_what_is_in_it_as_far_as_one_may_know(world: World) {
+    let scene = Scene::new(world).await;
+    let metadata = &scene.world.metadata;
+    let put = tagged(manifest(scene.images[0], &fresh("m"), &[]), &["v1"]);
+    metadata.put_manifest(put).await.unwrap();
+    assert_eq!(seen(&scene, true).await, Some((3, 1, 1, None)));
+    assert_eq!(seen(&scene, false).await, None);
+    let image = GrantTarget::Repository(scene.images[1]);
+    metadata
+        .add_grants(image, &[(scene.user.id.clone(), Permission::Write)])
+        .await
+        .unwrap();
+    assert_eq!(seen(&scene, false).await, Some((1, 0, 1, None)));
+    let whole = GrantTarget::Organization(scene.organization);
+    metadata
+        .add_grants(whole, &[(scene.user.id.clone(), Permission::Manage)])
+        .await
+        .unwrap();
+    assert_eq!(seen(&scene, false).await, Some((3, 1, 2, Some(Permission::Manage))));
+    let managers = metadata.managers(scene.organization, Some(scene.images[1])).await.unwrap();
+    assert_eq!(managers.len(), 2, "{managers:?}");
+}
+
+pub(crate) async fn images_are_found_by_the_platform_of_their_newest_tag(world: World) {
+    let scene = Scene::new(world).await;
+    let metadata = &scene.world.metadata;
+    let put = tagged(manifest(scene.images[2], &fresh("m"), &[]), &["v1"]);
+    metadata.put_manifest(put).await.unwrap();
+    let found = |architecture: &str| RepositoryQuery {
+        filter: RepositoryFilter {
+            architecture: Some(architecture.to_owned()),
+            text: Some(scene.organization_name.clone()),
+            ..RepositoryFilter::default()
+        },
+        ..scene.query(RepositorySet::Public)
+    };
+    assert_eq!(scene.all(&found("arm64")).await, [""; 0], "nobody looked yet");
+    let all = RepositoryQuery {
+        filter: RepositoryFilter::default(),
+        ..found("")
+    };
+    let row = metadata.list_images(&all, first(100)).await.unwrap();
+    let row = row.iter().find(|row| row.details.repository.id == scene.images[2]).unwrap();
+    assert_eq!(row.newest.as_ref().unwrap().tag, "v1");
+    assert_eq!(row.newest.as_ref().unwrap().platforms, None);
 }

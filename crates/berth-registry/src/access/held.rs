@@ -7,6 +7,9 @@ use super::{Action, Caller, Refusal, decide, held, in_scope, refuse};
 use crate::Registry;
 use crate::error::Error;
 
+/// Said to who did not log in where the operator wants it.
+const LOGIN_WANTED: &str = "this registry shows public images to people who log in only (setting anonymous_pulls)";
+
 /// A repository that is there, and what the caller holds on it.
 pub(crate) struct Held {
     /// The repository's id.
@@ -33,6 +36,7 @@ impl Registry {
         let standing = self
             .standing(caller, name.organization().as_str(), Some(name.image().as_str()))
             .await?;
+        self.require_visit(caller)?;
         let decision = decide(caller, action, &standing);
         let (Some(organization), Some(repository)) = (&standing.organization, standing.repository) else {
             return Err(match decision {
@@ -48,7 +52,8 @@ impl Registry {
         .map_err(|refusal| refuse(refusal, caller, name.organization().as_str(), Some(name)))?;
         let permission = match caller {
             Caller::User(user) => held(user, action, &standing),
-            Caller::Anonymous | Caller::System => Some(Permission::Manage),
+            Caller::System => Some(Permission::Manage),
+            Caller::Anonymous => None,
         };
         Ok(Held {
             id: repository.id,
@@ -57,5 +62,15 @@ impl Registry {
             standing,
             permission: permission.unwrap_or(Permission::Read),
         })
+    }
+
+    /// Lets everybody pass who logged in, and the others where public images need no login.
+    pub(crate) fn require_visit(&self, caller: &Caller) -> Result<(), Error> {
+        if matches!(caller, Caller::Anonymous) && !self.limits.anonymous_pulls {
+            return Err(Error::BadCredentials {
+                explanation: Some(LOGIN_WANTED.to_owned()),
+            });
+        }
+        Ok(())
     }
 }

@@ -81,7 +81,7 @@ impl Registry {
 
 /// What a caller is told of an image. A share that is over leaves no more than the name and when the image was made: what
 /// happened to it since is not for the other account.
-fn told(set: RepositorySet, row: RepositoryDetails) -> RepositoryDetails {
+pub(super) fn told(set: RepositorySet, row: RepositoryDetails) -> RepositoryDetails {
     if set != RepositorySet::SharedWithAccount || row.share_valid || row.repository.is_public {
         return row;
     }
@@ -100,12 +100,20 @@ fn told(set: RepositorySet, row: RepositoryDetails) -> RepositoryDetails {
     }
 }
 
-fn query(caller: &Caller, set: RepositorySet, filter: RepositoryFilter) -> Result<RepositoryQuery, Error> {
-    let user = caller.require_user()?;
+/// What is looked for, and on whose behalf: what is public is for everybody, all else for users.
+pub(super) fn query(
+    caller: &Caller,
+    set: RepositorySet,
+    filter: RepositoryFilter,
+) -> Result<RepositoryQuery, Error> {
+    let user = match (caller, set) {
+        (Caller::Anonymous, RepositorySet::Public) => None,
+        _ => Some(caller.require_user()?),
+    };
     Ok(RepositoryQuery {
-        user_id: user.user_id.clone(),
-        account_id: user.account_id.clone(),
-        administrator: user.administrator,
+        user_id: user.map_or_else(String::new, |user| user.user_id.clone()),
+        account_id: user.map_or_else(String::new, |user| user.account_id.clone()),
+        administrator: user.is_some_and(|user| user.administrator),
         set,
         filter,
         now: now_ms(),

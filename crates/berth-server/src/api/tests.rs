@@ -67,9 +67,11 @@ async fn server() -> (Router, tempfile::TempDir) {
 
 /// A path with something in the place of each parameter.
 fn filled(path: &str) -> String {
-    let parts = path
-        .split('/')
-        .map(|part| if part.starts_with('{') { "1" } else { part });
+    let parts = path.split('/').map(|part| match part {
+        "{namespace}" | "{repository}" | "{tag}" => "a",
+        part if part.starts_with('{') => "1",
+        part => part,
+    });
     parts.collect::<Vec<_>>().join("/")
 }
 

@@ -36,6 +36,26 @@ pub(crate) struct Open {
     body: Bytes,
 }
 
+/// A request of somebody who need not log in: without a word of who they are they are nobody, and whoever says it proves it.
+pub(crate) struct Visit(pub(crate) Call);
+
+impl FromRequest<AppState> for Visit {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, app: &AppState) -> Result<Self, Refused> {
+        if authenticate::shows_credentials(request.headers()) {
+            return Call::from_request(request, app).await.map(Self);
+        }
+        let Open { origin, parts, body } = Open::from_request(request, app).await?;
+        Ok(Self(Call {
+            caller: Caller::Anonymous,
+            origin,
+            parts,
+            body,
+        }))
+    }
+}
+
 impl FromRequest<AppState> for Open {
     type Rejection = Refused;
 

@@ -16,7 +16,7 @@ const LIMIT_DEFAULT: i64 = 100;
 /// More rows than any list has.
 const OFFSET_MAX: i64 = 1 << 32;
 /// The longest page.
-const LIMIT_MAX: i64 = 1000;
+pub(super) const LIMIT_MAX: i64 = 1000;
 /// Filters are short; what is longer is no search for a name.
 const FILTER_LENGTH_MAX: usize = 2048;
 /// What every v2 list takes besides its own keys; `center::self` and the like come from old clients.
@@ -41,6 +41,19 @@ pub(crate) struct ListingParameters {
     /// All of the above and the list's own parameters in one, as `key::value|key::value`; wins over them. Names then
     /// match in part.
     filter: Option<String>,
+}
+
+/// The parameters of a page that tells how many rows there are on all pages.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents what Listing::of reads")]
+pub(crate) struct PageParameters {
+    /// Rows to skip.
+    #[param(minimum = 0)]
+    offset: Option<u32>,
+    /// Rows to answer at most, 100 when nobody says.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
 }
 
 /// The parameters of a v3 list, as the document names them.

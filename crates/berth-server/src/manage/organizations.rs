@@ -1,5 +1,7 @@
 //! Organisations, which this API calls namespaces (operations 1 to 4).
 
+mod pages;
+
 use axum::Json;
 use axum::extract::State;
 use berth_registry::{ListedFor, OrganizationView};
@@ -21,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(create, list))
         .routes(routes!(show, delete))
+        .merge(pages::routes())
 }
 
 /// An organization to create.

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::call::Call;
+use super::call::{Call, Visit};
 use super::error::{RefusalBody, Refused, Subject};
 use super::names::{InOrganization, InRepository, repository};
 use super::wire::{Nothing, Time};
@@ -140,11 +140,12 @@ async fn create(
 /// Show an image
 #[utoipa::path(get, path = "/v2/manage/namespaces/{namespace}/repos/{repository}", operation_id = "show_repository",
     tag = "repositories", params(InRepository),
+    security((), ("signature" = []), ("token" = []), ("session" = [])),
     responses((status = 200, body = Repo), (status = 404, body = RefusalBody)))]
 async fn show(
     State(app): State<AppState>,
     Path(place): Path<InRepository>,
-    call: Call,
+    Visit(call): Visit,
 ) -> Result<Json<Repo>, Refused> {
     let found = app.registry.repository(&call.caller, &place.name()?).await;
     Ok(Json(document(found.map_err(refused)?, &call.origin)))

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::call::Call;
+use super::call::{Call, Visit};
 use super::error::{RefusalBody, Refused, Subject};
 use super::immutability::Kept;
 use super::listing::{Direction, Listing, ListingParameters, Marked, MarkedParameters, Matching};
@@ -198,11 +198,12 @@ async fn list(
         ("order_column" = Option<String>, Query, description = "`updated_at` or `tag`; goes with `order_type`"),
         ("order_type" = Option<Direction>, Query, description = "`asc` or `desc`; goes with `order_column`"),
         ("with_manifest" = Option<bool>, Query, description = "Whether to answer the manifests")),
+    security((), ("signature" = []), ("token" = []), ("session" = [])),
     responses((status = 200, body = TagsPage), (status = 404, body = RefusalBody)))]
 async fn list_v3(
     State(app): State<AppState>,
     Path(place): Path<InRepository>,
-    call: Call,
+    Visit(call): Visit,
 ) -> Result<Json<TagsPage>, Refused> {
     let repository = place.name()?;
     let listing = Listing::of(&call, &["tag"], &COLUMNS)?;
@@ -237,11 +238,12 @@ async fn list_v3(
 /// Show a tag
 #[utoipa::path(get, path = "/v2/manage/namespaces/{namespace}/repos/{repository}/tags/{tag}",
     operation_id = "show_repo_tag", tag = "tags", params(InTag),
+    security((), ("signature" = []), ("token" = []), ("session" = [])),
     responses((status = 200, body = TagDocument), (status = 404, body = RefusalBody)))]
 async fn show(
     State(app): State<AppState>,
     Path(place): Path<InTag>,
-    call: Call,
+    Visit(call): Visit,
 ) -> Result<Json<TagDocument>, Refused> {
     let (repository, tag) = place.names()?;
     let (place, view) = app

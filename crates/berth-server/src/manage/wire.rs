@@ -1,6 +1,6 @@
 //! Values of the wire that many operations share.
 
-use berth_registry::{Permission, time_text};
+use berth_registry::{Permission, RightFrom, Rights, time_text};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -29,6 +29,54 @@ pub(crate) struct Auth(pub(crate) Permission);
 impl Serialize for Auth {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_i64(self.0.bits())
+    }
+}
+
+/// What the caller may do with something, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct SelfRights {
+    permission: PermissionName,
+    source: RightSource,
+}
+
+/// What a right allows; each includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum PermissionName {
+    Read,
+    Write,
+    Manage,
+}
+
+/// What a right comes from: the account's administration, a grant on the organization or on the image, a share with the
+/// caller's account, or that everybody may pull.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum RightSource {
+    Administrator,
+    Organization,
+    Image,
+    Share,
+    Public,
+}
+
+impl SelfRights {
+    /// The right on the wire.
+    pub(crate) fn of(rights: Rights) -> Self {
+        Self {
+            permission: match rights.permission {
+                Permission::Read => PermissionName::Read,
+                Permission::Write => PermissionName::Write,
+                Permission::Manage => PermissionName::Manage,
+            },
+            source: match rights.from {
+                RightFrom::Administrator => RightSource::Administrator,
+                RightFrom::Organization => RightSource::Organization,
+                RightFrom::Image => RightSource::Image,
+                RightFrom::Share => RightSource::Share,
+                RightFrom::Public => RightSource::Public,
+            },
+        }
     }
 }
 

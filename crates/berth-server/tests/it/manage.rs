@@ -4,6 +4,7 @@ mod audit;
 mod bin;
 mod byte_quotas;
 mod document;
+mod images;
 mod immutability;
 mod ledger;
 mod maintenance;

@@ -225,6 +225,7 @@ pub(in crate::manage) fn filter(listing: &Listing) -> Result<RepositoryFilter, R
             .value("status")
             .map(|text| truth("4001025", "status", text))
             .transpose()?,
+        ..RepositoryFilter::default()
     })
 }
 

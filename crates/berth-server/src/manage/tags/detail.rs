@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::commands::PullCommands;
 use super::{image_id, refused};
-use crate::manage::call::Call;
+use crate::manage::call::Visit;
 use crate::manage::error::{RefusalBody, Refused};
 use crate::manage::names::InTag;
 use crate::manage::names::Path;
@@ -146,11 +146,12 @@ struct HistoryDocument {
     operation_id = "show_tag_detail", tag = "tags", extensions(("x-berth-extension" = json!(true))),
     params(InTag,
         ("platform" = Option<String>, Query, description = "`os/architecture` or `os/architecture/variant`", example = "linux/arm64")),
+    security((), ("signature" = []), ("token" = []), ("session" = [])),
     responses((status = 200, body = TagDetail), (status = 404, body = RefusalBody)))]
 async fn show(
     State(app): State<AppState>,
     Path(place): Path<InTag>,
-    call: Call,
+    Visit(call): Visit,
 ) -> Result<Json<TagDetail>, Refused> {
     let (repository, tag) = place.names()?;
     let platform = call.query("platform");

@@ -18,6 +18,8 @@ const TEXTS: &[&str] = &[
     "category",
     "nocatalog",
     "platform",
+    "text",
+    "architecture",
 ];
 
 /// A parameter, and queries in which it is wrong.
@@ -37,6 +39,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("center", &["center=nonsense", "center="]),
     ("shared_by", &["shared_by=nonsense", ""]),
     ("status", &["status=nonsense"]),
+    ("set", &["set=nonsense"]),
     ("is_public", &["is_public=nonsense"]),
     ("enabled", &["enabled=nonsense"]),
     ("with_manifest", &["with_manifest=nonsense"]),
