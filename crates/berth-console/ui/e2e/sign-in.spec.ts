@@ -38,3 +38,21 @@ test('signing out leaves nothing behind', async ({ page, signIn }) => {
   await page.goBack();
   await expect(page).toHaveURL(/\/sign-in/);
 });
+
+test('a session that ended asks for the password over the page and goes on', async ({ page, signIn, context }) => {
+  await signIn();
+  await page.goto('/organizations');
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  await context.clearCookies();
+  // What is typed here is sent when the person is back.
+  await page.getByRole('button', { name: /Create organization|创建组织/ }).first().click();
+  const form = page.getByRole('dialog');
+  await form.getByRole('textbox').first().fill('after-the-break');
+  await form.locator('button[type=submit]').click();
+  const again = page.getByRole('dialog', { name: /session has ended|会话已结束/ });
+  await expectAccessible(page);
+  await again.locator('input[autocomplete=username]').fill(ADMIN.user);
+  await again.locator('input[autocomplete=current-password]').fill(ADMIN.password);
+  await again.locator('button[type=submit]').click();
+  await expect(page.getByText('after-the-break').first()).toBeVisible();
+});

@@ -44,7 +44,8 @@ export function SignInAgain() {
     else settle((one) => one.resolve());
   };
   return (
-    <Modal opened={opened} onClose={give} title={t.session.ended} closeButtonProps={{ 'aria-label': t.close }}>
+    // Over whatever dialog was open when the session ended.
+    <Modal opened={opened} onClose={give} zIndex={1000} title={t.session.ended} closeButtonProps={{ 'aria-label': t.close }}>
       <Text size="sm" c="dimmed" mb="md">
         {t.session.endedHelp}
       </Text>

@@ -69,7 +69,6 @@ export function Palette({ onClose }: { onClose: () => void }) {
       centered={false}
       scrollable
       maxHeight="min(60vh, 520px)"
-      aria-label={frame.search}
       attributes={{ content: { 'aria-label': frame.search } }}
     >
       <Spotlight.Search placeholder={t.label} aria-label={t.label} leftSection={<Search size={18} aria-hidden />} onKeyDown={followFirst} />
