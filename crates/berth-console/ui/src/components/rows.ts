@@ -28,12 +28,15 @@ export function useOffsetRows<T>({
   key,
   size = 100,
   read,
+  again,
 }: {
   /** The query's key: with everything that changes what is listed (filter, order, ...). */
   key: readonly unknown[];
   /** Rows of a part. */
   size?: number;
   read: (offset: number, limit: number) => Promise<Part<T>>;
+  /** After how many milliseconds a part is read again, such as while something in it is under way; never without it. */
+  again?: (rows: T[]) => number | false;
 }): RowSource<T> {
   const [parts, setParts] = useState([0, 0]);
   const [from, to] = [parts[0] ?? 0, parts[1] ?? 0];
@@ -45,6 +48,7 @@ export function useOffsetRows<T>({
       queryKey: [...key, 'part', part, size],
       queryFn: () => read(part * size, size),
       placeholderData: keepPreviousData,
+      refetchInterval: (state: { state: { data?: Part<T> | undefined } }) => again?.(state.state.data?.rows ?? []) ?? false,
     })),
   });
   const byPart = new Map(places.map((part, index) => [part, answers[index]?.data]));

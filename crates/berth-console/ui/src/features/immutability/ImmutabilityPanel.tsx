@@ -1,6 +1,7 @@
-import type { ComponentType } from 'react';
-import { NotFound } from '../../components/NotFound';
-import type { ImagePanelProps } from '../image/panel';
+import { allows, type ImagePanelProps } from '../image/panel';
+import { RuleTable } from './RuleTable';
 
-/** Not built yet. */
-export const ImmutabilityPanel: ComponentType<ImagePanelProps> = () => <NotFound />;
+/** Which tags of an image neither move nor go. */
+export function ImmutabilityPanel({ org, image, right }: ImagePanelProps) {
+  return <RuleTable of={{ org, image }} mayManage={allows(right, 'manage')} />;
+}
