@@ -7,6 +7,7 @@ describe('steps of a build as lines of a Dockerfile', () => {
     ['/bin/sh -c #(nop) ADD file:4b1be1de1a1e5aa608c688cad2824587262081866180d7368feb79d33ca05953 in / ', 'ADD', '4b1be1de1a1e… /'],
     ['/bin/sh -c apt-get update && apt-get install -y curl', 'RUN', 'apt-get update \\\n    && apt-get install -y curl'],
     ['/bin/sh -c set -eux; \tapt-get update; \trm -rf /tmp', 'RUN', 'set -eux; \\\n    apt-get update; \\\n    rm -rf /tmp'],
+    ['/bin/sh -c set -eux; \tapt-get install -y \t\tcurl \t\tnetbase \t; \trm -rf /tmp', 'RUN', 'set -eux; \\\n    apt-get install -y curl netbase ; \\\n    rm -rf /tmp'],
     ['RUN /bin/sh -c corepack enable # buildkit', 'RUN', 'corepack enable'],
     ['RUN |2 VERSION=1.2 OS=linux /bin/sh -c make install # buildkit', 'RUN', 'make install'],
     ['RUN |1 A=b /bin/bash -o pipefail -c true # buildkit', 'RUN', 'true'],

@@ -44,7 +44,10 @@ function tidied(keyword: string, text: string): string {
 function broken(command: string): string {
   return command
     .trim()
-    .replaceAll(/\s*(?:\\\n|\t)\s*/g, '\n')
+    .replaceAll(/\s*\\\n\s*/g, '\n')
+    // The classic builder keeps the tabs of lines that it joined; only where a command ends they help a reader.
+    .replaceAll(/;\s*\t\s*/g, ';\n')
+    .replaceAll(/\s*\t\s*/g, ' ')
     .replaceAll(/\s+&&\s+/g, '\n&& ')
     .split('\n')
     .filter((line) => line.trim() !== '')
