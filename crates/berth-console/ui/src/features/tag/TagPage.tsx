@@ -7,7 +7,7 @@ import { bytes } from '../../app/format';
 import { Digest } from '../../components/Digest';
 import { Moment } from '../../components/Moment';
 import { NotFound } from '../../components/NotFound';
-import { Page } from '../../components/Page';
+import { type Crumb, Page } from '../../components/Page';
 import { type Tab, Tabs } from '../../components/Tabs';
 import type { ContentViewProps } from '../image/panel';
 import { imageTexts } from '../image/texts';
@@ -41,6 +41,7 @@ export function TagPage() {
 
 function There({ place, detail }: { place: TagPlace; detail: TagDetail }) {
   const t = tagPageTexts.use();
+  const crumbs = useCrumbs(place);
   const { org, image, tag } = place;
   const { right } = useImage(org, image);
   const listed = useSuspenseQuery(tagQuery(place)).data;
@@ -52,7 +53,7 @@ function There({ place, detail }: { place: TagPlace; detail: TagDetail }) {
   return (
     <Page
       title={tag}
-      crumbs={crumbs(place)}
+      crumbs={crumbs}
       intro={<Intro detail={detail} immutable={listed?.immutable ?? false} />}
       actions={<TagActions place={place} path={path} right={right} digest={detail.digest} size={detail.size} updated={detail.updated} immutable={listed?.immutable ?? false} />}
     >
@@ -62,9 +63,11 @@ function There({ place, detail }: { place: TagPlace; detail: TagDetail }) {
   );
 }
 
-function crumbs({ org, image, tag }: TagPlace) {
+/** The way to a tag. */
+function useCrumbs({ org, image, tag }: TagPlace): Crumb[] {
+  const t = imageTexts.use();
   return [
-    { label: imageTexts.now().crumb, to: '/images' },
+    { label: t.crumb, to: '/images' },
     { label: org, to: `/organizations/${org}` },
     { label: image, to: `/images/${org}/${encodeURIComponent(image)}` },
     { label: tag },
@@ -143,6 +146,7 @@ function Platform({ detail, platform }: { detail: TagDetail; platform: string | 
 /** A tag that is gone, but not its history. */
 function DeletedTag({ place }: { place: TagPlace }) {
   const t = tagPageTexts.use();
+  const crumbs = useCrumbs(place);
   const { right } = useImage(place.org, place.image);
   const known = useSuspenseQuery({
     queryKey: ['tag', place.org, place.image, place.tag, 'history', 'known'],
@@ -150,7 +154,7 @@ function DeletedTag({ place }: { place: TagPlace }) {
   }).data;
   if (!known) return <NotFound />;
   return (
-    <Page title={place.tag} crumbs={crumbs(place)}>
+    <Page title={place.tag} crumbs={crumbs}>
       <Alert variant="light" color="yellow" icon={<Archive size={18} aria-hidden />} title={t.deleted.title}>
         <Text size="sm">{t.deleted.help}</Text>
       </Alert>
