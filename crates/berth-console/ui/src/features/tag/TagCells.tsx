@@ -40,7 +40,7 @@ export function TagCell({ org, image, row, same }: { org: string; image: string;
         </Text>
         {same.length > 0 && (
           <Text size="xs" c="dimmed" component="span">
-            {t.sameAs(named(same, t.andMore))}
+            {t.sameAs(same.slice(0, SHOWN).map(shortened).join(', '), Math.max(same.length - SHOWN, 0))}
           </Text>
         )}
       </Group>
@@ -51,11 +51,6 @@ export function TagCell({ org, image, row, same }: { org: string; image: string;
 /** Tags that signatures have by convention are a whole digest; its beginning is enough. */
 function shortened(tag: string): string {
   return tag.replace(/^(sha\d+-[0-9a-f]{12})[0-9a-f]{20,}/, '$1…');
-}
-
-function named(tags: string[], more: (n: number) => string): string {
-  const shown = tags.slice(0, SHOWN).map(shortened).join(', ');
-  return tags.length > SHOWN ? `${shown} ${more(tags.length - SHOWN)}` : shown;
 }
 
 /** Platforms, the first of them by name. */

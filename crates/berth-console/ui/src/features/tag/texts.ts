@@ -6,8 +6,7 @@ const english = {
   column: { tag: 'Tag', platforms: 'Platforms', layers: 'Layers', size: 'Size', updated: 'Pushed', pulled: 'Last pull' },
   by: (name: string) => `by ${name}`,
   never: 'Never',
-  sameAs: (tags: string) => `same image as ${tags}`,
-  andMore: (n: number) => `and ${n} more`,
+  sameAs: (tags: string, more: number) => `same image as ${tags}${more > 0 ? ` and ${more} more` : ''}`,
   layersOf: (tag: string, n: number, size: string, own: string) =>
     `${tag}: ${n} ${n === 1 ? 'layer' : 'layers'}, ${size}; ${own} of it in no other tag shown here`,
   legend: 'Pale layers are also in other tags of the list, full ones only in this one.',

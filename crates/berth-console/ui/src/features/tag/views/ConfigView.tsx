@@ -89,7 +89,7 @@ export function Pairs({ title, pairs }: { title: string; pairs: [string, string]
   if (pairs.length === 0) return null;
   return (
     <Panel title={title}>
-      <dl className="properties" style={{ gridTemplateColumns: undefined }}>
+      <dl className="properties">
         {pairs.map(([name, value], index) => (
           <Fragment key={`${name}-${index}`}>
             <dt>

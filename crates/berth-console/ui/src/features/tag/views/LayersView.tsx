@@ -40,7 +40,8 @@ export function LayersView({ place, detail, content }: ViewProps) {
         <Figures place={place} detail={detail} content={content} />
         {layers.length > 0 && <Strip {...rest} />}
       </Panel>
-      {detail.remarks.length > 0 && <Remarks remarks={detail.remarks} />}
+      {/* That an artifact has no configuration of a container goes without saying. */}
+      {detail.remarks.length > 0 && content.config != null && <Remarks remarks={detail.remarks} />}
       {layers.length === 0 && <Empty icon={PackageOpen} title={t.layers.nothing} />}
       {content.config == null ? <Contents {...rest} /> : <Build content={content} {...rest} />}
     </Pointed>
@@ -82,7 +83,7 @@ function Figures({ place, detail, content }: Pick<ViewProps, 'place' | 'detail'>
   const facts: Fact[] = [
     { label: detail.tag_type === 1 ? t.facts.platformSize : t.facts.size, value: bytes(content.size) },
     { label: config == null ? t.facts.files : t.facts.layers, value: count(layers.length) },
-    { label: t.facts.largest, value: bytes(largest) },
+    { label: config == null ? t.facts.largestFile : t.facts.largest, value: bytes(largest) },
   ];
   if (config == null) facts.push({ label: t.facts.type, value: artifactName(content.artifact_type ?? content.config_media_type ?? undefined, words) });
   else if (config?.created != null) facts.push({ label: t.facts.built, value: <Moment time={config.created} /> });
@@ -160,7 +161,7 @@ function Contents({ layers, active, plain = false }: LayersProps & { plain?: boo
   return (
     <Panel title={plain ? t.layers.plain : t.layers.contents} flush>
       <Text size="sm" c="dimmed" px={20} pb={10}>
-        {plain ? t.layers.plainHelp : ''}
+        {plain ? t.layers.plainHelp : t.layers.contentsHelp}
       </Text>
       <ol className="steps">
         {layers.map((layer, index) => (
