@@ -14,8 +14,10 @@ mod binning;
 mod blobs;
 mod by;
 mod byte_quotas;
+mod changes;
 mod clusters;
 mod damage;
+mod dashboard;
 mod error;
 mod facts;
 mod grants;
@@ -79,8 +81,13 @@ pub use binning::BinKind;
 pub use blobs::{BlobRow, LinkedBlob, UnlinkOutcome};
 pub use by::{By, Deletion, TagChange, Untagged};
 pub use byte_quotas::{ByteQuota, ByteRecount};
+pub use changes::{Audience, Change, ChangesNoted};
 pub use clusters::{Cluster, ClusterCheck};
 pub use damage::{Affected, Damage, DamageFound, Damaged};
+pub use dashboard::{
+    AttentionTimes, AwayPlace, Begun, DashboardViewer, EndingShare, FailedRun, FullQuota, NewestTag,
+    PulledImage, RunCount, StaleLogin,
+};
 pub use error::{Conflict, Error, QuotaFull, QuotaPlace};
 pub use facts::ManifestFacts;
 pub use grants::{Grant, GrantTarget, OrganizationFacts, Permission, RepositoryFacts, Standing};

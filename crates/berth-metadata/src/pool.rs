@@ -20,6 +20,8 @@ use futures_util::future::BoxFuture;
 use sqlx::AnyPool;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::{Any, AnyConnection};
+use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// A statement with its values.
 pub(crate) type Statement = sqlx::query::Query<'static, Any, AnyArguments>;
@@ -77,9 +79,17 @@ impl Dialect {
 
 /// The connections of one database.
 #[derive(Clone, Debug)]
-pub(crate) enum Pool {
+enum Database {
     Sqlite(sqlite::Sqlite),
     Postgres(postgres::Postgres),
+}
+
+/// One database, and who waits for this process to change it.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    database: Database,
+    /// One may wait; without anybody a write pays for one atomic exchange.
+    written: Arc<Notify>,
 }
 
 impl Pool {
@@ -90,25 +100,28 @@ impl Pool {
             upgrade,
         } = opening;
         sqlx::any::install_default_drivers();
-        if url.starts_with("sqlite:") {
-            Ok(Pool::Sqlite(sqlite::Sqlite::open(url, upgrade).await?))
+        let database = if url.starts_with("sqlite:") {
+            Database::Sqlite(sqlite::Sqlite::open(url, upgrade).await?)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let postgres = postgres::Postgres::open(url, connections_max, upgrade).await?;
-            Ok(Pool::Postgres(postgres))
+            Database::Postgres(postgres::Postgres::open(url, connections_max, upgrade).await?)
         } else {
-            Err(Error::Unavailable(
+            return Err(Error::Unavailable(
                 "its address must begin with sqlite://, postgres:// or postgresql://".to_owned(),
-            ))
-        }
+            ));
+        };
+        Ok(Pool {
+            database,
+            written: Arc::default(),
+        })
     }
 
     /// The rows of a statement that changes nothing.
     pub(crate) async fn fetch(&self, statement: Statement, rows: Rows) -> Result<Vec<AnyRow>, Failure> {
-        match (self, rows) {
+        match (&self.database, rows) {
             // Boxed: callers hold these futures inside their own, one in the other.
-            (Pool::Postgres(postgres), rows) => Box::pin(postgres.fetch(statement, rows)).await,
-            (Pool::Sqlite(sqlite), Rows::All) => Ok(statement.fetch_all(sqlite.reads()).await?),
-            (Pool::Sqlite(sqlite), Rows::First) => {
+            (Database::Postgres(postgres), rows) => Box::pin(postgres.fetch(statement, rows)).await,
+            (Database::Sqlite(sqlite), Rows::All) => Ok(statement.fetch_all(sqlite.reads()).await?),
+            (Database::Sqlite(sqlite), Rows::First) => {
                 let row = statement.fetch_optional(sqlite.reads()).await?;
                 Ok(row.into_iter().collect())
             }
@@ -118,25 +131,25 @@ impl Pool {
     /// The connections themselves.
     #[cfg(test)]
     pub(crate) fn reads(&self) -> &AnyPool {
-        match self {
-            Pool::Sqlite(sqlite) => sqlite.reads(),
-            Pool::Postgres(postgres) => postgres.connections().pool(),
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.reads(),
+            Database::Postgres(postgres) => postgres.connections().pool(),
         }
     }
 
     /// Forgets what is only kept to try writes again.
     pub(crate) async fn forget_commits(&self) -> Result<(), Error> {
-        match self {
-            Pool::Sqlite(_) => Ok(()),
-            Pool::Postgres(postgres) => postgres.forget_commits().await,
+        match &self.database {
+            Database::Sqlite(_) => Ok(()),
+            Database::Postgres(postgres) => postgres.forget_commits().await,
         }
     }
 
     /// The database's own clock as an expression, milliseconds since the epoch: the one clock that all replicas share.
     pub(crate) fn now_expression(&self) -> &'static str {
-        match self {
-            Pool::Sqlite(_) => Dialect::Sqlite.now_expression(),
-            Pool::Postgres(_) => Dialect::Postgres.now_expression(),
+        match &self.database {
+            Database::Sqlite(_) => Dialect::Sqlite.now_expression(),
+            Database::Postgres(_) => Dialect::Postgres.now_expression(),
         }
     }
 
@@ -157,10 +170,19 @@ impl Pool {
             + Sync
             + 'static,
     {
-        match self {
-            Pool::Sqlite(sqlite) => sqlite.writes().write(doing, durability, input, body).await,
-            Pool::Postgres(postgres) => Box::pin(postgres.write(doing, durability, input, body)).await,
+        let written = match &self.database {
+            Database::Sqlite(sqlite) => sqlite.writes().write(doing, durability, input, body).await,
+            Database::Postgres(postgres) => Box::pin(postgres.write(doing, durability, input, body)).await,
+        };
+        if written.is_ok() {
+            self.written.notify_one();
         }
+        written
+    }
+
+    /// Until this process has changed something since the last call. For one at a time.
+    pub(crate) async fn a_write(&self) {
+        self.written.notified().await;
     }
 
     /// What `body` finds in one state of the database; it changes nothing, and keeps no writer waiting.
@@ -168,12 +190,12 @@ impl Pool {
     where
         F: for<'a> FnOnce(&'a mut AnyConnection) -> BoxFuture<'a, Result<T, Failure>> + Send,
     {
-        let found = match self {
-            Pool::Sqlite(sqlite) => match sqlite.reads().begin().await {
+        let found = match &self.database {
+            Database::Sqlite(sqlite) => match sqlite.reads().begin().await {
                 Ok(mut tx) => body(&mut tx).await,
                 Err(error) => Err(error.into()),
             },
-            Pool::Postgres(postgres) => postgres.snapshot(body).await,
+            Database::Postgres(postgres) => postgres.snapshot(body).await,
         };
         found.map_err(|failure| failure.into_error(doing))
     }
@@ -181,19 +203,19 @@ impl Pool {
     /// What a transaction runs so that none that changes what repositories hold runs beside it, if it needs anything. What
     /// such a transaction reads in the statement that changes rows, it reads after this one has ended.
     pub(crate) fn fence(&self) -> Option<&'static str> {
-        match self {
+        match &self.database {
             // One writes at a time.
-            Pool::Sqlite(_) => None,
-            Pool::Postgres(_) => Some(
+            Database::Sqlite(_) => None,
+            Database::Postgres(_) => Some(
                 "LOCK TABLE blob_links, manifests, uploads, binned_manifests, binned_references IN SHARE MODE",
             ),
         }
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
-        match self {
-            Pool::Sqlite(_) => Dialect::Sqlite,
-            Pool::Postgres(_) => Dialect::Postgres,
+        match &self.database {
+            Database::Sqlite(_) => Dialect::Sqlite,
+            Database::Postgres(_) => Dialect::Postgres,
         }
     }
 
@@ -201,9 +223,9 @@ impl Pool {
     /// sees one state of it and keeps no writer waiting.
     pub(crate) async fn long_reader(&self) -> Result<(AnyConnection, &'static str), Error> {
         let connecting = |error| Failure::Sql(error).into_error("connect to the database");
-        match self {
-            Pool::Sqlite(sqlite) => Ok((sqlite.reader().await.map_err(connecting)?, "BEGIN")),
-            Pool::Postgres(postgres) => {
+        match &self.database {
+            Database::Sqlite(sqlite) => Ok((sqlite.reader().await.map_err(connecting)?, "BEGIN")),
+            Database::Postgres(postgres) => {
                 let connection = postgres.connections().connect_alone().await.map_err(connecting)?;
                 Ok((connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
             }
@@ -212,9 +234,9 @@ impl Pool {
 
     /// Answers queued writes, then closes every connection.
     pub(crate) async fn close(&self) {
-        match self {
-            Pool::Sqlite(sqlite) => sqlite.close().await,
-            Pool::Postgres(postgres) => postgres.connections().close().await,
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.close().await,
+            Database::Postgres(postgres) => postgres.connections().close().await,
         }
     }
 

@@ -38,6 +38,15 @@ pub struct RepositoryCounts {
     pub pulled: Vec<PulledManifest>,
 }
 
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.pulls += other.pulls;
+        self.pushes += other.pushes;
+        self.bytes_out += other.bytes_out;
+        self.bytes_in += other.bytes_in;
+    }
+}
+
 /// The pulls of one manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PulledManifest {

@@ -13,6 +13,8 @@ mod bin;
 mod bin_properties;
 #[path = "contract/byte_quotas.rs"]
 mod byte_quotas;
+#[path = "contract/changes.rs"]
+mod changes;
 #[path = "contract/content.rs"]
 mod content;
 #[path = "contract/damage.rs"]
@@ -343,6 +345,9 @@ contract! {
     records::every_change_of_an_image_waits_to_be_written,
     records::a_failed_change_is_not_noted,
     records::a_restored_database_notes_changes_too,
+    changes::changes_are_noted_while_somebody_listens,
+    changes::whatever_changes_is_noted_by_name,
+    changes::an_audience_stands_where_requests_find_it,
     snapshots::every_table_is_in_a_snapshot,
     snapshots::a_restored_snapshot_is_equal,
     snapshots::numbers_are_not_handed_out_again,

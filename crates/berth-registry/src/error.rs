@@ -156,6 +156,10 @@ pub enum Error {
         limit: i64,
     },
 
+    /// Too many streams of events are open, with a sentence that says whose; the caller asks now and then instead.
+    #[error("{0}")]
+    TooManyStreams(String),
+
     /// A quota of bytes has no room.
     #[error("{}", no_room(.0))]
     BytesQuota(QuotaFull),

@@ -14,6 +14,7 @@ mod cluster;
 mod counting;
 mod damage;
 mod error;
+mod feed;
 mod grant;
 mod group;
 mod iam_token;
@@ -90,6 +91,9 @@ pub use berth_metadata::{
     RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun, RunningImage, SyncJob, SyncRule,
     TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };
+pub use berth_metadata::{
+    AwayPlace, EndingShare, FailedRun, FullQuota, NewestTag, PulledImage, RunCount, StaleLogin,
+};
 pub use berth_metadata::{PausedLane, RegionCheck, SyncCourse, SyncFigures, SyncStanding};
 pub use binned::{BinEntry, BinKind, BinObstacle, BinRestored, BinUsage, BinWanted, BinWish};
 pub use blob::{BlobRead, OpenedBlob};
@@ -99,6 +103,7 @@ pub use cluster::{ClusterChange, ClusterLogin, WantedCluster};
 pub use counting::CountedBytes;
 pub use damage::DamageReport;
 pub use error::{Denial, Error, ImmutableTag};
+pub use feed::{Heard, Listening, LiveChange, LiveKind, Told};
 pub use grant::{GrantPlace, RepositoryGrants, WantedGrant};
 pub use group::{GroupChange, GroupRole};
 pub use iam_token::{AccountRef, IamProof, IamToken, WantedScope};
@@ -144,6 +149,7 @@ pub use session::{NewSession, OpenSession};
 pub use sharing::{Deadline, ShareView, WantedShare};
 pub use signer::{SERVICE, TokenScope};
 pub use snapshot::{StoredSnapshot, Tally};
+pub use statistics::{Attention, Dashboard, FirstSteps};
 pub use statistics::{CountedDay, Frequency, Measure, Overview, ReportEntry, Statistics, StatisticsOf};
 pub use sync::{Destination, HistoryPage, SyncStatus, SyncSwitches, SyncTags, Synced};
 pub use tag::{
@@ -169,6 +175,7 @@ pub struct Registry {
     trail: audit::Trail,
     outbound: Outbound,
     jobs: jobs::Jobs,
+    feed: feed::Feed,
     sync_turns: sync::Turns,
     retention_turns: retention::Turns,
     /// What tells this registry from all others, whichever process answers.
@@ -202,6 +209,7 @@ impl Registry {
             counting,
             trail: audit::Trail::default(),
             jobs: jobs::Jobs::default(),
+            feed: feed::Feed::default(),
             compiled_rules: immutability::CompiledRules::default(),
             sync_turns: sync::Turns::default(),
             retention_turns: retention::Turns::default(),

@@ -55,6 +55,10 @@ pub struct Limits {
     pub image_hosts: Vec<String>,
     /// How retention goes about its work.
     pub retention: RetentionLimits,
+    /// Streams of events that one process keeps open: each is a connection and a few looks at rights.
+    pub event_streams_max: u32,
+    /// Streams of events of one user in one process.
+    pub event_streams_per_user: u32,
 }
 
 /// How images' retention goes about its work.
@@ -190,6 +194,8 @@ impl Default for Limits {
             clusters_look_every: Duration::from_mins(5),
             outbound: OutboundRules::default(),
             image_hosts: Vec::new(),
+            event_streams_max: 1000,
+            event_streams_per_user: 32,
         }
     }
 }

@@ -60,7 +60,8 @@ impl Registry {
             self.write_counts(),
             self.write_refusals(),
             Box::pin(self.watch_clusters()),
-            self.carry_records()
+            self.carry_records(),
+            self.read_changes()
         );
     }
 

@@ -1,6 +1,7 @@
 //! Statistics for those they are about: administrators see their account's, everybody else those of the organisations
 //! on which they have a permission. What this process has counted and not yet written is written first.
 
+mod dashboard;
 mod series;
 
 use berth_metadata::{Counted, Counts, OrganizationUsage};
@@ -11,6 +12,8 @@ use crate::access::{Action, Caller, UserCaller};
 use crate::clock::now_ms;
 use crate::counting::day_of;
 use crate::error::Error;
+
+pub use dashboard::{Attention, Dashboard, FirstSteps};
 
 /// Most days that one answer tells of.
 const DAYS_MAX: i64 = 366;

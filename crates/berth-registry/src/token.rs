@@ -157,31 +157,62 @@ impl Registry {
 
     /// The user behind the claims as things stand now, `None` when there was none: one metadata read.
     pub(crate) async fn holder_of(&self, claims: &Claims, now: i64) -> Result<Option<UserCaller>, Error> {
-        let found = match &claims.credential {
+        let (credential, fingerprint) = match &claims.credential {
             None => return Ok(None),
-            Some(CredentialClaim::Password { fingerprint }) => self
-                .metadata
-                .user_by_id(&claims.sub)
+            Some(CredentialClaim::Password { fingerprint }) => {
+                (Credential::Password, Some(fingerprint.as_str()))
+            }
+            Some(CredentialClaim::Key { id }) => (Credential::AccessKey(id.clone()), None),
+            Some(CredentialClaim::Temporary { id }) => (Credential::TemporaryLogin(id.clone()), None),
+        };
+        self.holder(&claims.sub, (&credential, fingerprint), now)
+            .await
+            .map(Some)
+    }
+
+    /// A user who was recognised earlier as they are now; `BadCredentials` or `Denied` when their login has ended.
+    pub(crate) async fn holder_now(&self, user: &UserCaller, now: i64) -> Result<UserCaller, Error> {
+        let fingerprint = user.password_fingerprint.as_deref();
+        self.holder(&user.user_id, (&user.credential, fingerprint), now)
+            .await
+    }
+
+    async fn holder(
+        &self,
+        user_id: &str,
+        (credential, fingerprint): (&Credential, Option<&str>),
+        now: i64,
+    ) -> Result<UserCaller, Error> {
+        let metadata = &self.metadata;
+        let found = match credential {
+            Credential::Password => metadata
+                .user_by_id(user_id)
                 .await?
-                .filter(|user| identity::has_password(user, fingerprint))
+                .filter(|user| fingerprint.is_some_and(|known| identity::has_password(user, known)))
                 .map(identity::admit_user),
-            Some(CredentialClaim::Key { id }) => self
-                .metadata
+            Credential::AccessKey(id) => metadata
                 .access_key(id)
                 .await?
                 .map(|(key, user)| identity::admit_key(&key, user, now)),
-            Some(CredentialClaim::Temporary { id }) => self
-                .metadata
+            Credential::TemporaryLogin(id) => metadata
                 .temporary_login(id)
                 .await?
                 .map(|found| identity::admit_temporary(found, now)),
+            Credential::TemporaryKey(id) => metadata
+                .temporary_key(id)
+                .await?
+                .map(|found| identity::admit_temporary_key(found, now)),
+            Credential::Session(id) => metadata
+                .session(id)
+                .await?
+                .map(|(session, user)| identity::admit_session(&session, user, now)),
         };
         let user = found.ok_or_else(identity::not_recognised)??;
         // An id that was given up and made anew for somebody else is another credential.
-        if user.user_id != claims.sub {
+        if user.user_id != user_id {
             return Err(identity::not_recognised());
         }
-        Ok(Some(user))
+        Ok(user)
     }
 }
 

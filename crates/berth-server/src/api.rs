@@ -60,6 +60,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
         (name = "logins", description = "Logins for docker and its like"),
         (name = "quotas", description = "How much there may be of something, and what this registry can do"),
         (name = "statistics", description = "What was pulled, pushed and stored"),
+        (name = "events", description = "What changes, as it does"),
         (name = "search", description = "Everything that the caller may see, by name"),
         (name = "audit", description = "Who did what"),
         (name = "ledger", description = "Where the bytes are"),

@@ -8,7 +8,9 @@ mod bin;
 pub(crate) mod call;
 mod clusters;
 mod console_settings;
+mod dashboard;
 pub(crate) mod error;
+mod events;
 mod features;
 mod grants;
 mod images;
@@ -77,6 +79,8 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(bin::routes())
         .merge(statistics::routes())
         .merge(audit::routes())
+        .merge(events::routes())
+        .merge(dashboard::routes())
         .merge(sessions::routes())
 }
 

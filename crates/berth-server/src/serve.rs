@@ -35,6 +35,10 @@ pub(crate) struct Peer {
     pub(crate) secure: bool,
 }
 
+/// When the server is about to end; every request carries it as an extension. For answers without an end of their own.
+#[derive(Debug, Clone)]
+pub(crate) struct Stopping(pub(crate) CancellationToken);
+
 /// What the server waits for, and how long.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {

@@ -37,8 +37,15 @@ pub(crate) struct Table {
     pub(crate) identity: Option<String>,
 }
 
-/// The tables that are of one database alone: what its schema is, and what it was told twice.
-pub(crate) const NOT_COPIED: [&str; 3] = ["schema_steps", "schema_oldest", "commits"];
+/// The tables that are of one database alone: what its schema is, what it was told twice, and what those who look at it
+/// now are told.
+pub(crate) const NOT_COPIED: [&str; 5] = [
+    "schema_steps",
+    "schema_oldest",
+    "commits",
+    "changes",
+    "change_gate",
+];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.pk AS BIGINT), \
      CAST(p.pk = 1 AND m.sql LIKE '%AUTOINCREMENT%' AS BIGINT) \

@@ -58,6 +58,8 @@ pub(super) const STEPS: &[Step] = steps![
     "0032_sync",
     "0033_immutability",
     "0037_console",
+    "0036_changes",
+    "0046_dashboard",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

@@ -129,6 +129,8 @@ impl Settings {
                 allow: self.outbound.allow.clone(),
                 deny: self.outbound.deny.clone(),
             },
+            event_streams_max: self.limits.event_streams_max,
+            event_streams_per_user: self.limits.event_streams_per_user,
             backup_every: self.backup.every.0,
             backup_keep: self.backup.keep.map_or(defaults.backup_keep, NonZeroU32::get),
             ..defaults

@@ -86,6 +86,8 @@ pub(crate) struct Limits {
     pub(crate) token_ttl: Duration,
     pub(crate) temporary_login_ttl: Duration,
     pub(crate) connections_max: Option<NonZeroU32>,
+    pub(crate) event_streams_max: u32,
+    pub(crate) event_streams_per_user: u32,
     pub(crate) header_timeout: Duration,
     pub(crate) body_stall_timeout: Duration,
     pub(crate) response_stall_timeout: Duration,

@@ -308,6 +308,20 @@ const SERVING: &[Setting] = &[
         field: |s| &mut s.limits.connections_max,
     },
     Setting {
+        key: "limits.event_streams_max",
+        default: "1000",
+        otherwise: NONE,
+        help: "Most streams of events at one time, by which pages of the console hear of changes; each is a connection, or a part of one. Pages without one ask now and then.",
+        field: |s| &mut s.limits.event_streams_max,
+    },
+    Setting {
+        key: "limits.event_streams_per_user",
+        default: "32",
+        otherwise: NONE,
+        help: "Most streams of events of one user at one time; one login has at most 8 of them.",
+        field: |s| &mut s.limits.event_streams_per_user,
+    },
+    Setting {
         key: "limits.header_timeout",
         default: "60s",
         otherwise: NONE,

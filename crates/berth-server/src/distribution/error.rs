@@ -154,7 +154,9 @@ fn status(error: &Error) -> (StatusCode, ErrorCode) {
         Error::Denied(_) | Error::QuotaExceeded { .. } | Error::BytesQuota(_) => {
             (StatusCode::FORBIDDEN, ErrorCode::Denied)
         }
-        Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
+        Error::Throttled { .. } | Error::TooManyStreams(_) => {
+            (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests)
+        }
         Error::RepositoryUnknown(_) | Error::Unknown(_) => (StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
         Error::ManifestUnknown(_) => (StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
         Error::BlobUnknown(_) => (StatusCode::NOT_FOUND, ErrorCode::BlobUnknown),

@@ -141,6 +141,7 @@ impl Refused {
                 refused.retry_after_seconds = Some(retry_after_seconds);
             }
             Error::Unavailable | Error::ReadOnly => refused.retry_after_seconds = Some(5),
+            Error::TooManyStreams(_) => refused.retry_after_seconds = Some(30),
             Error::Unauthenticated => {
                 refused.message = String::from("Neither a token nor an AK/SK signature is in the request");
             }

@@ -20,7 +20,7 @@ use tower_http::request_id::RequestId;
 use tracing::Instrument as _;
 
 use super::exchange::{Exchange, REQUEST_ID, Requests, ResponseBody, request_id};
-use super::{Peer, Phases, Timeouts};
+use super::{Peer, Phases, Stopping, Timeouts};
 use crate::body::{Drained, StallTimeout};
 
 /// How long a connection that has not asked yet is kept when the server stops.
@@ -143,6 +143,9 @@ async fn answer(
         Body::new(StallTimeout::new(body, stall, ending, exchange.received()))
     });
     request.extensions_mut().insert(peer);
+    request
+        .extensions_mut()
+        .insert(Stopping(shared.phases.stopping.clone()));
     request.extensions_mut().insert(RequestId::new(id.clone()));
     let mut response = shared.router.clone().call(request).instrument(span).await?;
     response.headers_mut().insert(REQUEST_ID, id);

@@ -5,6 +5,7 @@ mod bin;
 mod byte_quotas;
 mod document;
 mod images;
+mod events;
 mod immutability;
 mod ledger;
 mod maintenance;
@@ -26,6 +27,8 @@ mod team;
 mod terraform;
 mod trigger_runs;
 mod triggers;
+
+pub(crate) use events::Stream;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! Two servers over one PostgreSQL and one folder: what one did the other knows, and nothing is done twice.
 
 mod attempts;
+mod events;
 mod reading;
 mod tags;
 mod uploads;

@@ -2,7 +2,7 @@
 //! stand behind `SVCSTG.SWR.` on the wire; the first three are the HTTP status.
 
 /// Code and meaning.
-pub(crate) const CODES: [(&str, &str); 56] = [
+pub(crate) const CODES: [(&str, &str); 57] = [
     (
         "SVCSTG.S2I.4019000",
         "neither a token nor a signature is in the request",
@@ -92,6 +92,7 @@ pub(crate) const CODES: [(&str, &str); 56] = [
     ),
     ("4131001", "the body is too large"),
     ("4131012", "the description is too long"),
+    ("4290001", "too many streams of events are open"),
     (
         "5000000",
         "something failed inside; the request id finds it in the log",

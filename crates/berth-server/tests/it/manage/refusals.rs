@@ -28,7 +28,8 @@ fn wrongs(world: &World, operation: &Operation, status: &str) -> Vec<Wrong> {
         "413" => vec![wrong(world.in_place(operation), &json!("x".repeat(1_100_000)))],
         "404" => vec![wrong(missing(operation), &body)],
         // What was made when the world was furnished is there already, and in use.
-        "406" | "409" => vec![wrong(world.in_place(operation), &body)],
+        // So many streams are open already.
+        "406" | "409" | "429" => vec![wrong(world.in_place(operation), &body)],
         "400" => bad_requests(world, operation),
         _ => Vec::new(),
     }

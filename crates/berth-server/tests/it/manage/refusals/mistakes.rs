@@ -20,6 +20,7 @@ const TEXTS: &[&str] = &[
     "platform",
     "text",
     "architecture",
+    "last_event_id",
 ];
 
 /// A parameter, and queries in which it is wrong.

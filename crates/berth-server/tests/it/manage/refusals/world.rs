@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::bodies::{EARLIER_INDEX, Names};
 use super::document::{Operation, operations, target};
-use crate::installation::{ACCESS_KEY_ID, Answer, Installation, PASSWORD, SECRET_KEY, basic};
+use crate::installation::{ACCESS_KEY_ID, Answer, Installation, PASSWORD, SECRET_KEY, basic, signature};
 
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 const INDEX: &str =
@@ -31,6 +31,8 @@ pub(super) struct World {
     /// The access key of a user who may use the console only.
     robot: (String, String),
     sent: Cell<u32>,
+    /// As many as a login may have.
+    streams: Vec<reqwest::Response>,
 }
 
 /// A request, and who sends it.
@@ -58,6 +60,7 @@ impl World {
             entry: String::new(),
             robot: (String::new(), String::new()),
             sent: Cell::new(0),
+            streams: Vec::new(),
         };
         world.admit_people().await;
         for id in [
@@ -91,7 +94,24 @@ impl World {
         world.make("create_namespace_immutability").await;
         let south = json!({ "cluster_id": "c2", "cluster_name": "south", "server": "https://c2:6443", "token": "abc" });
         world.post("/v2/manage/clusters?unchecked=true", &south).await;
+        world.listen().await;
         world
+    }
+
+    /// Opens streams of events until there are as many as there may be.
+    async fn listen(&mut self) {
+        const EVENTS: &str = "/v2/manage/events";
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let address = self.installation.server.address;
+        loop {
+            let headers = signature(address, (ACCESS_KEY_ID, SECRET_KEY), &Method::GET, (EVENTS, ""));
+            let asked = client.get(format!("http://{address}{EVENTS}")).headers(headers);
+            let stream = asked.send().await.unwrap();
+            if !stream.status().is_success() {
+                return;
+            }
+            self.streams.push(stream);
+        }
     }
 
     /// Users with an access type each, and two groups.
