@@ -77,12 +77,12 @@ impl Drop for Place {
 }
 
 /// Where a listener begins.
-struct Begin {
-    position: u64,
+pub(super) struct Begin {
+    pub(super) position: u64,
     generation: i64,
-    after: i64,
+    pub(super) after: i64,
     low: i64,
-    told: Told,
+    pub(super) told: Told,
 }
 
 impl Registry {
@@ -145,7 +145,7 @@ impl Registry {
 
 impl super::Feed {
     /// Where a listener begins who heard `last` before; none while nothing is read.
-    fn begin(&self, last: Option<&str>) -> Option<Begin> {
+    pub(super) fn begin(&self, last: Option<&str>) -> Option<Begin> {
         let state = self.state();
         let generation = state.generation?;
         let (low, end) = (state.low, state.first + state.batches.len() as u64);
