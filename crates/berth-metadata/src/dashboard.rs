@@ -68,18 +68,16 @@ pub struct Begun {
     pub share: bool,
 }
 
-/// The repositories on which a user ($1, of account $2, $3 1 for an administrator) has a right of their own.
-macro_rules! mine {
+/// Whether repository `r` of organisation `o` is one on which a user ($1, of account $2, $3 1 for an administrator) has a
+/// right of their own.
+macro_rules! is_mine {
     () => {
-        "WITH mine AS (SELECT r.id FROM organizations o JOIN repositories r ON r.organization_id = o.id \
-           WHERE o.account_id = $2 AND $3 = 1 AND r.listed = 1 \
-         UNION SELECT r.id FROM organization_grants og JOIN repositories r ON r.organization_id = og.organization_id \
-           WHERE og.user_id = $1 AND r.listed = 1 \
-         UNION SELECT rg.repository_id FROM repository_grants rg JOIN repositories r ON r.id = rg.repository_id \
-           WHERE rg.user_id = $1 AND r.listed = 1) "
+        "r.listed = 1 AND ((o.account_id = $2 AND $3 = 1) \
+          OR EXISTS (SELECT 1 FROM organization_grants og WHERE og.user_id = $1 AND og.organization_id = r.organization_id) \
+          OR EXISTS (SELECT 1 FROM repository_grants rg WHERE rg.user_id = $1 AND rg.repository_id = r.id)) "
     };
 }
-use mine;
+use is_mine;
 
 /// The organisations that a user has a right on, if on one of its images only.
 macro_rules! my_organizations {
@@ -93,24 +91,30 @@ macro_rules! my_organizations {
 use my_organizations;
 
 pub(crate) const SPACE: &str = concat!(
-    mine!(),
     "SELECT o.name, COUNT(r.id), CAST(COALESCE(SUM(r.tag_count), 0) AS BIGINT), \
      CAST(COALESCE(SUM(r.size_bytes), 0) AS BIGINT) AS bytes FROM ",
     my_organizations!(),
-    " AS seen JOIN organizations o ON o.id = seen.id LEFT JOIN (SELECT i.id, i.organization_id, i.tag_count, i.size_bytes \
-       FROM mine JOIN repositories i ON i.id = mine.id) AS r ON r.organization_id = o.id \
-     GROUP BY o.name ORDER BY bytes DESC, o.name"
+    " AS seen JOIN organizations o ON o.id = seen.id LEFT JOIN repositories r ON r.organization_id = o.id AND ",
+    is_mine!(),
+    "GROUP BY o.name ORDER BY bytes DESC, o.name"
 );
 pub(crate) const PULLED: &str = concat!(
-    mine!(),
-    "SELECT r.full_name, r.pull_count FROM mine JOIN repositories r ON r.id = mine.id WHERE r.pull_count > 0 \
-     ORDER BY r.pull_count DESC, r.full_name LIMIT $4"
+    "SELECT r.full_name, r.pull_count FROM ",
+    my_organizations!(),
+    " AS seen JOIN organizations o ON o.id = seen.id JOIN repositories r ON r.organization_id = o.id \
+     WHERE r.pull_count > 0 AND ",
+    is_mine!(),
+    "ORDER BY r.pull_count DESC, r.full_name LIMIT $4"
 );
 pub(crate) const NEWEST: &str = concat!(
-    mine!(),
-    ", newest AS (SELECT r.id, r.full_name, (SELECT t.tag FROM tags t WHERE t.repository_id = r.id \
-       ORDER BY t.updated_at DESC, t.tag DESC LIMIT 1) AS tag FROM mine JOIN repositories r ON r.id = mine.id \
-       WHERE r.tag_count > 0 ORDER BY r.updated_at DESC, r.id DESC LIMIT $4), \
+    "WITH changed AS (SELECT r.id, r.full_name FROM ",
+    my_organizations!(),
+    " AS seen JOIN organizations o ON o.id = seen.id JOIN repositories r ON r.organization_id = o.id \
+       WHERE r.tag_count > 0 AND ",
+    is_mine!(),
+    "ORDER BY r.updated_at DESC, r.id DESC LIMIT $4), \
+     newest AS (SELECT c.id, c.full_name, (SELECT t.tag FROM tags t WHERE t.repository_id = c.id \
+       ORDER BY t.updated_at DESC, t.tag DESC LIMIT 1) AS tag FROM changed c), \
      moves AS (SELECT n.id, n.full_name, n.tag, (SELECT MAX(h.id) FROM tag_history h WHERE h.repository_id = n.id \
        AND h.tag = n.tag) AS move FROM newest n) \
      SELECT m.full_name, m.tag, t.digest, t.updated_at, u.name FROM moves m \
@@ -118,38 +122,45 @@ pub(crate) const NEWEST: &str = concat!(
      LEFT JOIN users u ON u.id = h.user_id ORDER BY t.updated_at DESC, m.full_name"
 );
 pub(crate) const TRIGGERS: &str = concat!(
-    mine!(),
     "SELECT CASE WHEN w.trigger_id IS NULL THEN 'trigger' ELSE 'webhook' END, h.status, COUNT(*) FROM \
      (SELECT trigger_id, status FROM trigger_history WHERE status IN ('waiting', 'running') \
       UNION ALL SELECT trigger_id, status FROM trigger_history WHERE status = 'failed' AND ended_at >= $4) AS h \
-     JOIN triggers t ON t.id = h.trigger_id JOIN mine ON mine.id = t.repository_id \
-     LEFT JOIN webhooks w ON w.trigger_id = t.id GROUP BY 1, 2"
+     JOIN triggers t ON t.id = h.trigger_id JOIN repositories r ON r.id = t.repository_id \
+     JOIN organizations o ON o.id = r.organization_id LEFT JOIN webhooks w ON w.trigger_id = t.id WHERE ",
+    is_mine!(),
+    "GROUP BY 1, 2"
 );
 pub(crate) const COPIES: &str = concat!(
-    mine!(),
     "SELECT 'sync', h.status, COUNT(*) FROM \
      (SELECT repository_id, status FROM sync_jobs WHERE status IN ('waiting', 'running') \
       UNION ALL SELECT repository_id, 'failed' FROM sync_jobs WHERE status IN ('failed', 'timeout') AND ended_at >= $4) \
-     AS h JOIN mine ON mine.id = h.repository_id GROUP BY 1, 2"
+     AS h JOIN repositories r ON r.id = h.repository_id JOIN organizations o ON o.id = r.organization_id WHERE ",
+    is_mine!(),
+    "GROUP BY 1, 2"
 );
 pub(crate) const RETENTIONS: &str = concat!(
-    mine!(),
     "SELECT 'retention', h.status, COUNT(*) FROM \
      (SELECT repository_id, CASE WHEN started_at IS NULL THEN 'waiting' ELSE 'running' END AS status \
       FROM retention_runs WHERE ended_at IS NULL \
       UNION ALL SELECT repository_id, 'failed' FROM retention_runs WHERE failed IS NOT NULL AND ended_at >= $4) AS h \
-     JOIN mine ON mine.id = h.repository_id GROUP BY 1, 2"
+     JOIN repositories r ON r.id = h.repository_id JOIN organizations o ON o.id = r.organization_id WHERE ",
+    is_mine!(),
+    "GROUP BY 1, 2"
 );
-
 const BEGUN: &str = concat!(
-    mine!(),
     "SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM temporary_logins l WHERE l.user_id = $1) \
-       OR EXISTS (SELECT 1 FROM access_keys k WHERE k.user_id = $1 AND k.last_used_at IS NOT NULL) THEN 1 ELSE 0 END AS BIGINT), \
-     CAST(CASE WHEN EXISTS (SELECT 1 FROM shares s JOIN mine ON mine.id = s.repository_id) \
-       OR EXISTS (SELECT 1 FROM repository_grants g JOIN mine ON mine.id = g.repository_id WHERE g.user_id <> $1) \
-       OR EXISTS (SELECT 1 FROM ",
+       OR EXISTS (SELECT 1 FROM access_keys k WHERE k.user_id = $1 AND k.last_used_at IS NOT NULL) \
+       THEN 1 ELSE 0 END AS BIGINT), \
+     CAST(CASE WHEN EXISTS (SELECT 1 FROM shares s JOIN repositories r ON r.id = s.repository_id \
+         JOIN organizations o ON o.id = r.organization_id WHERE ",
+    is_mine!(),
+    ") OR EXISTS (SELECT 1 FROM repository_grants g JOIN repositories r ON r.id = g.repository_id \
+         JOIN organizations o ON o.id = r.organization_id WHERE g.user_id <> $1 AND ",
+    is_mine!(),
+    ") OR EXISTS (SELECT 1 FROM ",
     my_organizations!(),
-    " AS seen JOIN organization_grants g ON g.organization_id = seen.id WHERE g.user_id <> $1) THEN 1 ELSE 0 END AS BIGINT)"
+    " AS seen JOIN organization_grants g ON g.organization_id = seen.id WHERE g.user_id <> $1) \
+       THEN 1 ELSE 0 END AS BIGINT)"
 );
 
 impl DashboardViewer {

@@ -19,6 +19,8 @@ mod changes;
 mod content;
 #[path = "contract/damage.rs"]
 mod damage;
+#[path = "contract/dashboard.rs"]
+mod dashboard;
 #[path = "contract/failures.rs"]
 mod failures;
 #[path = "contract/iam.rs"]
@@ -345,6 +347,7 @@ contract! {
     records::every_change_of_an_image_waits_to_be_written,
     records::a_failed_change_is_not_noted,
     records::a_restored_database_notes_changes_too,
+    dashboard::runs_are_counted_for_those_with_a_right,
     changes::changes_are_noted_while_somebody_listens,
     changes::whatever_changes_is_noted_by_name,
     changes::an_audience_stands_where_requests_find_it,

@@ -149,7 +149,7 @@ pub use session::{NewSession, OpenSession};
 pub use sharing::{Deadline, ShareView, WantedShare};
 pub use signer::{SERVICE, TokenScope};
 pub use snapshot::{StoredSnapshot, Tally};
-pub use statistics::{Attention, Dashboard, FirstSteps};
+pub use statistics::{Attention, Dashboard};
 pub use statistics::{CountedDay, Frequency, Measure, Overview, ReportEntry, Statistics, StatisticsOf};
 pub use sync::{Destination, HistoryPage, SyncStatus, SyncSwitches, SyncTags, Synced};
 pub use tag::{

@@ -13,7 +13,7 @@ use crate::clock::now_ms;
 use crate::counting::day_of;
 use crate::error::Error;
 
-pub use dashboard::{Attention, Dashboard, FirstSteps};
+pub use dashboard::{Attention, Dashboard};
 
 /// Most days that one answer tells of.
 const DAYS_MAX: i64 = 366;

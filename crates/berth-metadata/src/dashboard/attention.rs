@@ -1,6 +1,6 @@
 //! What needs somebody's attention: what failed and did not succeed since, what ends soon, what is full, what is away.
 
-use super::{DashboardViewer, mine, my_organizations};
+use super::{DashboardViewer, is_mine, my_organizations};
 use crate::Metadata;
 use crate::error::Error;
 use crate::pool::Failure;
@@ -75,34 +75,38 @@ pub struct AwayPlace {
 }
 
 pub(crate) const FAILED_TRIGGERS: &str = concat!(
-    mine!(),
     "SELECT CASE WHEN w.trigger_id IS NULL THEN 'trigger' ELSE 'webhook' END, r.full_name, t.name, h.tag, h.detail, h.id, \
-     h.ended_at FROM trigger_history h JOIN triggers t ON t.id = h.trigger_id JOIN mine ON mine.id = t.repository_id \
-     JOIN repositories r ON r.id = t.repository_id LEFT JOIN webhooks w ON w.trigger_id = t.id \
+     h.ended_at FROM trigger_history h JOIN triggers t ON t.id = h.trigger_id \
+     JOIN repositories r ON r.id = t.repository_id JOIN organizations o ON o.id = r.organization_id \
+     LEFT JOIN webhooks w ON w.trigger_id = t.id \
      WHERE h.status = 'failed' AND h.ended_at >= $4 AND NOT EXISTS (SELECT 1 FROM trigger_history n \
-       WHERE n.trigger_id = h.trigger_id AND n.id > h.id AND n.status = 'success') ORDER BY h.ended_at DESC LIMIT $5"
+       WHERE n.trigger_id = h.trigger_id AND n.id > h.id AND n.status = 'success') AND ",
+    is_mine!(),
+    "ORDER BY h.ended_at DESC LIMIT $5"
 );
 pub(crate) const FAILED_COPIES: &str = concat!(
-    mine!(),
     "SELECT 'sync', r.full_name, j.region_id, j.tag, j.detail, j.id, j.ended_at FROM sync_jobs j \
-     JOIN mine ON mine.id = j.repository_id JOIN repositories r ON r.id = j.repository_id \
+     JOIN repositories r ON r.id = j.repository_id JOIN organizations o ON o.id = r.organization_id \
      WHERE j.status IN ('failed', 'timeout') AND j.ended_at >= $4 AND NOT EXISTS (SELECT 1 FROM sync_jobs n \
        WHERE n.repository_id = j.repository_id AND n.id > j.id AND n.tag = j.tag AND n.region_id = j.region_id \
-       AND n.status IN ('success', 'existed')) ORDER BY j.ended_at DESC LIMIT $5"
+       AND n.status IN ('success', 'existed')) AND ",
+    is_mine!(),
+    "ORDER BY j.ended_at DESC LIMIT $5"
 );
 pub(crate) const FAILED_RETENTIONS: &str = concat!(
-    mine!(),
     "SELECT 'retention', r.full_name, '', '', COALESCE(j.failed, ''), j.id, j.ended_at FROM retention_runs j \
-     JOIN mine ON mine.id = j.repository_id JOIN repositories r ON r.id = j.repository_id \
+     JOIN repositories r ON r.id = j.repository_id JOIN organizations o ON o.id = r.organization_id \
      WHERE j.failed IS NOT NULL AND j.ended_at >= $4 AND NOT EXISTS (SELECT 1 FROM retention_runs n \
-       WHERE n.repository_id = j.repository_id AND n.id > j.id AND n.ended_at IS NOT NULL AND n.failed IS NULL) \
-     ORDER BY j.ended_at DESC LIMIT $5"
+       WHERE n.repository_id = j.repository_id AND n.id > j.id AND n.ended_at IS NOT NULL AND n.failed IS NULL) AND ",
+    is_mine!(),
+    "ORDER BY j.ended_at DESC LIMIT $5"
 );
 pub(crate) const SHARES: &str = concat!(
-    mine!(),
-    "SELECT r.full_name, a.name, s.expires_at FROM shares s JOIN mine ON mine.id = s.repository_id \
-     JOIN repositories r ON r.id = s.repository_id JOIN accounts a ON a.id = s.account_id \
-     WHERE s.expires_at > $4 AND s.expires_at <= $5 ORDER BY s.expires_at, r.full_name LIMIT $6"
+    "SELECT r.full_name, a.name, s.expires_at FROM shares s JOIN repositories r ON r.id = s.repository_id \
+     JOIN organizations o ON o.id = r.organization_id JOIN accounts a ON a.id = s.account_id \
+     WHERE s.expires_at > $4 AND s.expires_at <= $5 AND ",
+    is_mine!(),
+    "ORDER BY s.expires_at, r.full_name LIMIT $6"
 );
 /// Keys of the viewer, and of an administrator's account.
 const KEYS: &str = "SELECT why, user_name, id, at FROM (\

@@ -94,7 +94,8 @@ fn who_falls_behind_is_cut() {
 #[test]
 fn streams_are_bounded_for_a_login_a_user_and_a_process() {
     let feed = Feed::default();
-    let bounds = (PER_LOGIN_MAX as u32 + 3, PER_LOGIN_MAX as u32 + 2);
+    let per_login = u32::try_from(PER_LOGIN_MAX).unwrap();
+    let bounds = (per_login + 3, per_login + 2);
     let enter = |name: &str, login: &str| {
         feed.enter(&user(name), login, bounds)
             .map_err(|error| error.to_string())

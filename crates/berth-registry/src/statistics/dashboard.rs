@@ -2,7 +2,7 @@
 //! for its administrators. Counted when it is asked for; nothing is remembered.
 
 use berth_metadata::{
-    AttentionTimes, AwayPlace, DashboardViewer, EndingShare, FailedRun, FullQuota, NewestTag,
+    AttentionTimes, AwayPlace, Begun, DashboardViewer, EndingShare, FailedRun, FullQuota, NewestTag,
     OrganizationUsage, PulledImage, RunCount, StaleLogin,
 };
 
@@ -53,8 +53,8 @@ pub struct Dashboard {
     pub runs: Vec<RunCount>,
     /// What needs somebody's attention.
     pub attention: Attention,
-    /// What somebody new has done already.
-    pub steps: FirstSteps,
+    /// What somebody new has done already, besides making organisations and images.
+    pub begun: Begun,
 }
 
 /// What needs somebody's attention.
@@ -78,19 +78,6 @@ pub struct Attention {
     pub damaged: i64,
 }
 
-/// What somebody new does first, and whether they have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FirstSteps {
-    /// There is an organisation.
-    pub organization: bool,
-    /// They made a login, or used a key.
-    pub login: bool,
-    /// There is an image.
-    pub image: bool,
-    /// An image is shared, or somebody else has a right on it.
-    pub share: bool,
-}
-
 impl Registry {
     /// What the caller has and what happens to it.
     pub async fn dashboard(&self, caller: &Caller) -> Result<Dashboard, Error> {
@@ -104,16 +91,10 @@ impl Registry {
         let space = self.metadata.space_of(&viewer).await?;
         let (days, months) = self.course(user).await?;
         let all = sum(&space);
-        let begun = self.metadata.first_steps(&viewer).await?;
         let told = space.len().min(ORGANIZATIONS_TOLD);
         Ok(Dashboard {
             organizations: i64::try_from(space.len()).unwrap_or(i64::MAX),
-            steps: FirstSteps {
-                organization: !space.is_empty(),
-                login: begun.login,
-                image: all.repositories > 0,
-                share: begun.share,
-            },
+            begun: self.metadata.first_steps(&viewer).await?,
             all,
             others: sum(&space[told..]),
             largest: space[..told].to_vec(),

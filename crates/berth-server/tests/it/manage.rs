@@ -3,6 +3,7 @@
 mod audit;
 mod bin;
 mod byte_quotas;
+mod dashboard;
 mod document;
 mod images;
 mod events;
