@@ -26,7 +26,7 @@ pub struct DashboardViewer {
 
 /// A tag that was pushed, the newest of its image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewestTag {
+pub struct RecentPush {
     /// `organization/image`.
     pub full_name: String,
     /// The tag.
@@ -200,10 +200,10 @@ impl Metadata {
     }
 
     /// The newest tag of each of the images that changed last.
-    pub async fn newest_tags(&self, viewer: &DashboardViewer, limit: i64) -> Result<Vec<NewestTag>, Error> {
+    pub async fn newest_tags(&self, viewer: &DashboardViewer, limit: i64) -> Result<Vec<RecentPush>, Error> {
         let statement = viewer.first(NEWEST).bind(limit);
         self.list("find the newest tags", statement, |row| {
-            Ok(NewestTag {
+            Ok(RecentPush {
                 full_name: row.try_get(0)?,
                 tag: row.try_get(1)?,
                 digest: row.try_get(2)?,

@@ -85,8 +85,8 @@ pub use changes::{Audience, Change, ChangesNoted};
 pub use clusters::{Cluster, ClusterCheck};
 pub use damage::{Affected, Damage, DamageFound, Damaged};
 pub use dashboard::{
-    AttentionTimes, AwayPlace, Begun, DashboardViewer, EndingShare, FailedRun, FullQuota, NewestTag,
-    PulledImage, RunCount, StaleLogin,
+    AttentionTimes, AwayPlace, Begun, DashboardViewer, EndingShare, FailedRun, FullQuota, PulledImage,
+    RecentPush, RunCount, StaleLogin,
 };
 pub use error::{Conflict, Error, QuotaFull, QuotaPlace};
 pub use facts::ManifestFacts;
@@ -106,7 +106,8 @@ pub use manifests::{
 };
 pub use mirrors::Mirror;
 pub use organizations::{
-    ListedOrganization, NewOrganization, Organization, OrganizationOrder, OrganizationsPage, SeenOrganization, SeenQuery,
+    ListedOrganization, NewOrganization, Organization, OrganizationOrder, OrganizationsPage,
+    SeenOrganization, SeenQuery,
 };
 pub use people::{GroupUpdate, PeopleChange, UserUpdate};
 pub use quotas::Quotas;
@@ -116,8 +117,8 @@ pub use recover::RecoveredTag;
 pub use region_contents::RegionUpload;
 pub use regions::{Region, RegionCheck};
 pub use repositories::{
-    ImageRow, NewRepository, NewestTag, ReceivedShare, Repository, RepositoryDetails, RepositoryEdit, RepositoryFilter, RepositoryOrder,
-    RepositoryPage, RepositoryQuery, RepositorySet,
+    ImageRow, NewRepository, NewestTag, ReceivedShare, Repository, RepositoryDetails, RepositoryEdit,
+    RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet,
 };
 pub use retentions::{
     CondemnedTag, CondemnedTags, DeletedTags, EndRetentionRun, JudgedPlace, JudgedTag, KnownLinks,

@@ -85,14 +85,14 @@ pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use berth_blob::S3Settings;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
-    ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, Grant, Group, HistoryOrder,
-    ImageRow, ImmutabilityRule, ListedOrganization, MaintenanceRun, Mirror, Opening, Organization, OrganizationUsage,
+    ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, Grant, Group, HistoryOrder, ImageRow,
+    ImmutabilityRule, ListedOrganization, MaintenanceRun, Mirror, Opening, Organization, OrganizationUsage,
     Permission, QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter, RepositoryHit,
     RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun, RunningImage, SyncJob, SyncRule,
     TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };
 pub use berth_metadata::{
-    AwayPlace, EndingShare, FailedRun, FullQuota, NewestTag, PulledImage, RunCount, StaleLogin,
+    AwayPlace, EndingShare, FailedRun, FullQuota, PulledImage, RecentPush, RunCount, StaleLogin,
 };
 pub use berth_metadata::{PausedLane, RegionCheck, SyncCourse, SyncFigures, SyncStanding};
 pub use binned::{BinEntry, BinKind, BinObstacle, BinRestored, BinUsage, BinWanted, BinWish};
@@ -134,7 +134,8 @@ pub use region::{RegionChange, RegionView, Regions, WantedRegion};
 pub use remote::{LoginChange, RemoteLogin};
 pub use replay::Replayed;
 pub use repository::{
-    CATEGORIES, DESCRIPTION_CHARS_MAX, ImageView, ImagesFound, RepositoriesFound, RepositoriesWanted, Visibility, WantedRepository,
+    CATEGORIES, DESCRIPTION_CHARS_MAX, ImageView, ImagesFound, RepositoriesFound, RepositoriesWanted,
+    Visibility, WantedRepository,
 };
 pub use restore::{RestoreFrom, RestoreReport, restore};
 pub use retention::{

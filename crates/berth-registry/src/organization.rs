@@ -2,7 +2,9 @@
 
 mod seen;
 
-pub use seen::{OrganizationOrder, OrganizationSeen, OrganizationsSeen, OrganizationsWanted, SeenOrganization};
+pub use seen::{
+    OrganizationOrder, OrganizationSeen, OrganizationsSeen, OrganizationsWanted, SeenOrganization,
+};
 
 use berth_metadata::{
     Conflict, ListedOrganization, NewOrganization, Organization, OrganizationFacts, OrganizationsPage,

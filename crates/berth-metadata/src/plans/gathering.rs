@@ -3,8 +3,11 @@
 
 use super::with_values;
 use crate::repositories::{images, listing};
+use crate::{
+    OrganizationOrder, RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet,
+    SeenQuery, TextMatch,
+};
 use crate::{organizations, search};
-use crate::{OrganizationOrder, RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet, SeenQuery, TextMatch};
 
 /// Every kind of list, with and without filters.
 pub(super) fn statements() -> Vec<String> {

@@ -5,7 +5,12 @@ use super::listing::{RepositoryOrder, RepositoryQuery, RepositorySet};
 use crate::sql::{Composed, TextMatch, holding};
 
 /// Selects the ids of what the query is about, with what it is sorted by.
-pub(super) fn push_found(text: &mut Composed, query: &RepositoryQuery, order: RepositoryOrder, after: Option<i64>) {
+pub(super) fn push_found(
+    text: &mut Composed,
+    query: &RepositoryQuery,
+    order: RepositoryOrder,
+    after: Option<i64>,
+) {
     if query.set == RepositorySet::SharedWithAccount {
         push_columns(text, query, order);
         text.push("FROM shares s JOIN repositories r ON r.id = s.repository_id ");

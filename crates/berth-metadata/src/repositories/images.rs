@@ -69,13 +69,22 @@ impl Metadata {
     }
 
     /// The repository of that full name with its whole description, for who looks; none for one that a push has only begun.
-    pub async fn image(&self, full_name: &str, viewer: (&str, &str), now: i64) -> Result<Option<ImageRow>, Error> {
+    pub async fn image(
+        &self,
+        full_name: &str,
+        viewer: (&str, &str),
+        now: i64,
+    ) -> Result<Option<ImageRow>, Error> {
         let statement = image_statement(full_name, viewer, now).statement();
         self.find("find an image", statement, read).await
     }
 
     /// The names of users who manage an organisation, or the repository if one is named: a few, in their order.
-    pub async fn managers(&self, organization_id: i64, repository_id: Option<i64>) -> Result<Vec<String>, Error> {
+    pub async fn managers(
+        &self,
+        organization_id: i64,
+        repository_id: Option<i64>,
+    ) -> Result<Vec<String>, Error> {
         let statement = sqlx::query(MANAGERS)
             .bind(organization_id)
             .bind(repository_id.unwrap_or_default())

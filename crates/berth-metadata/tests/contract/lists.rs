@@ -2,9 +2,9 @@
 
 use crate::world::{World, conflict, digest, manifest, name as fresh, new_repository, tagged};
 use berth_metadata::{
-    Conflict, GrantTarget, NewRepository, OrganizationOrder, Permission, PutManifest, Repository, RepositoryDetails,
-    RepositoryEdit, RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet, SeenQuery,
-    TextMatch, User,
+    Conflict, GrantTarget, NewRepository, OrganizationOrder, Permission, PutManifest, Repository,
+    RepositoryDetails, RepositoryEdit, RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery,
+    RepositorySet, SeenQuery, TextMatch, User,
 };
 
 /// An organisation with images, and people around it.
@@ -409,8 +409,14 @@ pub(crate) async fn an_organisation_shows_what_is_in_it_as_far_as_one_may_know(w
         .add_grants(whole, &[(scene.user.id.clone(), Permission::Manage)])
         .await
         .unwrap();
-    assert_eq!(seen(&scene, false).await, Some((3, 1, 2, Some(Permission::Manage))));
-    let managers = metadata.managers(scene.organization, Some(scene.images[1])).await.unwrap();
+    assert_eq!(
+        seen(&scene, false).await,
+        Some((3, 1, 2, Some(Permission::Manage)))
+    );
+    let managers = metadata
+        .managers(scene.organization, Some(scene.images[1]))
+        .await
+        .unwrap();
     assert_eq!(managers.len(), 2, "{managers:?}");
 }
 
@@ -433,7 +439,10 @@ pub(crate) async fn images_are_found_by_the_platform_of_their_newest_tag(world: 
         ..found("")
     };
     let row = metadata.list_images(&all, first(100)).await.unwrap();
-    let row = row.iter().find(|row| row.details.repository.id == scene.images[2]).unwrap();
+    let row = row
+        .iter()
+        .find(|row| row.details.repository.id == scene.images[2])
+        .unwrap();
     assert_eq!(row.newest.as_ref().unwrap().tag, "v1");
     assert_eq!(row.newest.as_ref().unwrap().platforms, None);
 }

@@ -8,7 +8,8 @@ use crate::Registry;
 use crate::error::Error;
 
 /// Said to who did not log in where the operator wants it.
-const LOGIN_WANTED: &str = "this registry shows public images to people who log in only (setting anonymous_pulls)";
+const LOGIN_WANTED: &str =
+    "this registry shows public images to people who log in only (setting anonymous_pulls)";
 
 /// A repository that is there, and what the caller holds on it.
 pub(crate) struct Held {

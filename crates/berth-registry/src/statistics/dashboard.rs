@@ -2,8 +2,8 @@
 //! for its administrators. Counted when it is asked for; nothing is remembered.
 
 use berth_metadata::{
-    AttentionTimes, AwayPlace, Begun, DashboardViewer, EndingShare, FailedRun, FullQuota, NewestTag,
-    OrganizationUsage, PulledImage, RunCount, StaleLogin,
+    AttentionTimes, AwayPlace, Begun, DashboardViewer, EndingShare, FailedRun, FullQuota, OrganizationUsage,
+    PulledImage, RecentPush, RunCount, StaleLogin,
 };
 
 use super::{CountedDay, Frequency, account_of, series};
@@ -48,7 +48,7 @@ pub struct Dashboard {
     /// The images that were pulled most.
     pub most_pulled: Vec<PulledImage>,
     /// The newest tags, of an image each.
-    pub newest: Vec<NewestTag>,
+    pub newest: Vec<RecentPush>,
     /// Runs that wait, run, and failed within a week.
     pub runs: Vec<RunCount>,
     /// What needs somebody's attention.

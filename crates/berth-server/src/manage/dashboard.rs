@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use berth_registry::{
-    Attention, AwayPlace, CountedDay, Dashboard, EndingShare, FailedRun, FullQuota, NewestTag,
-    OrganizationUsage, PulledImage, Quota, QuotaUse, StaleLogin,
+    Attention, AwayPlace, CountedDay, Dashboard, EndingShare, FailedRun, FullQuota, OrganizationUsage,
+    PulledImage, Quota, QuotaUse, RecentPush, StaleLogin,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -270,7 +270,7 @@ fn pulled(image: PulledImage) -> DashboardPulled {
     }
 }
 
-fn newest(tag: NewestTag) -> DashboardTag {
+fn newest(tag: RecentPush) -> DashboardTag {
     let (namespace, repository) = parts(&tag.full_name);
     DashboardTag {
         namespace,

@@ -34,9 +34,7 @@ const ORDERS: [(&str, RepositoryOrder); 10] = [
 ];
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(show))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
 }
 
 /// Which images a list is about.
@@ -85,7 +83,15 @@ struct ImagePage {
     responses((status = 200, body = ImagePage),
         (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
 async fn list(State(app): State<AppState>, Visit(call): Visit) -> Result<Json<ImagePage>, Refused> {
-    let keys = ["set", "text", "namespace", "category", "architecture", "is_public", "status"];
+    let keys = [
+        "set",
+        "text",
+        "namespace",
+        "category",
+        "architecture",
+        "is_public",
+        "status",
+    ];
     let mut columns = ORDERS.map(|(name, _)| name).to_vec();
     columns.push("num_images");
     let listing = Listing::of(&call, &keys, &columns)?;
@@ -105,11 +111,10 @@ async fn list(State(app): State<AppState>, Visit(call): Visit) -> Result<Json<Im
         let known = ORDERS.iter().find(|(name, _)| *name == column);
         known.map_or(RepositoryOrder::TagCount, |(_, order)| *order)
     };
-    let (order, direction) = listing
-        .order
-        .map_or((RepositoryOrder::FullName, Direction::Asc), |(column, direction)| {
-            (order(column), direction)
-        });
+    let (order, direction) = listing.order.map_or(
+        (RepositoryOrder::FullName, Direction::Asc),
+        |(column, direction)| (order(column), direction),
+    );
     let wanted = RepositoriesWanted {
         set,
         filter: filter(&listing)?,

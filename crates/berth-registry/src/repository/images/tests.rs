@@ -30,9 +30,17 @@ fn a_right_is_the_strongest_and_says_what_it_comes_from() {
         public,
     };
     let all = grounds(Some(Read), Some(Write), true, true);
-    check(&user("ours", true), Grounds::default(), Some((Manage, Administrator)));
+    check(
+        &user("ours", true),
+        Grounds::default(),
+        Some((Manage, Administrator)),
+    );
     check(&user("theirs", true), Grounds::default(), None);
-    check(&user("theirs", true), grounds(None, None, true, true), Some((Read, Share)));
+    check(
+        &user("theirs", true),
+        grounds(None, None, true, true),
+        Some((Read, Share)),
+    );
     check(&user("ours", false), Grounds::default(), None);
     check(&user("ours", false), all, Some((Write, Image)));
     check(
@@ -45,7 +53,11 @@ fn a_right_is_the_strongest_and_says_what_it_comes_from() {
         grounds(Some(Manage), Some(Read), false, true),
         Some((Manage, Organization)),
     );
-    check(&Caller::Anonymous, grounds(None, None, false, true), Some((Read, Public)));
+    check(
+        &Caller::Anonymous,
+        grounds(None, None, false, true),
+        Some((Read, Public)),
+    );
     check(&Caller::Anonymous, Grounds::default(), None);
     check(&Caller::System, Grounds::default(), Some((Manage, Administrator)));
 }

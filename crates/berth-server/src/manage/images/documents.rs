@@ -136,7 +136,12 @@ fn summary(view: ImageView, origin: &Origin) -> ImageSummary {
     } = view.row;
     let repository = details.repository;
     ImageSummary {
-        path: format!("{}/{}/{}", origin.host(), repository.organization, repository.image),
+        path: format!(
+            "{}/{}/{}",
+            origin.host(),
+            repository.organization,
+            repository.image
+        ),
         namespace: repository.organization,
         name: repository.image,
         domain_name: details.account_name,

@@ -20,9 +20,7 @@ use crate::state::AppState;
 const COLUMNS: [&str; 4] = ["name", "created_at", "num_repos", "size"];
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(show))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
 }
 
 /// A page of organizations.

@@ -23,17 +23,24 @@ async fn more_images(team: &Team) {
         json!({ "repository": "open", "is_public": true, "description": "A Proxy for everybody", "category": "linux" }),
         json!({ "repository": "zebra", "is_public": false, "category": "database" }),
     ] {
-        team.does(Method::POST, "/v2/manage/namespaces/group/repos", &body, 200).await;
+        team.does(Method::POST, "/v2/manage/namespaces/group/repos", &body, 200)
+            .await;
     }
 }
 
 #[tokio::test]
 async fn a_row_says_all_that_a_page_shows() {
     let team = Team::start().await;
-    let page = team.does(Method::GET, "/v2/manage/images", &Value::Null, 200).await;
+    let page = team
+        .does(Method::GET, "/v2/manage/images", &Value::Null, 200)
+        .await;
     let row = &page["images"][0];
     let host = team.installation.server.address.to_string();
-    for time in [&row["created_at"], &row["updated_at"], &row["newest_tag"]["updated"]] {
+    for time in [
+        &row["created_at"],
+        &row["updated_at"],
+        &row["newest_tag"]["updated"],
+    ] {
         assert!(is_time(time), "{row}");
     }
     let expected = json!({ "total": 1, "images": [{
@@ -68,9 +75,17 @@ async fn everybody_is_told_what_they_may_do_and_why() {
         for target in [SHOWN, organization] {
             let shown = team.ask(person, Method::GET, target, &Value::Null).await.json();
             assert_eq!(shown["self_rights"], expected, "{} {target}", person.name);
-            assert_eq!(shown["managers"], json!(["admin", "manager"]), "{} {target}", person.name);
+            assert_eq!(
+                shown["managers"],
+                json!(["admin", "manager"]),
+                "{} {target}",
+                person.name
+            );
         }
-        for (target, list) in [("/v2/manage/images", "images"), ("/v2/manage/organizations", "organizations")] {
+        for (target, list) in [
+            ("/v2/manage/images", "images"),
+            ("/v2/manage/organizations", "organizations"),
+        ] {
             let page = team.ask(person, Method::GET, target, &Value::Null).await.json();
             assert_eq!(page[list][0]["self_rights"], expected, "{} {target}", person.name);
         }
@@ -93,17 +108,32 @@ async fn a_right_on_one_image_shows_that_image_and_no_more() {
     let grant = json!([{ "user_id": outsider, "user_name": "outsider", "auth": 3 }]);
     let access = "/v2/manage/namespaces/group/repos/back$end/access";
     team.does(Method::POST, access, &grant, 201).await;
-    let ask = async |target: &str| team.ask(&team.outsider, Method::GET, target, &Value::Null).await.json();
+    let ask = async |target: &str| {
+        team.ask(&team.outsider, Method::GET, target, &Value::Null)
+            .await
+            .json()
+    };
     let page = ask("/v2/manage/images").await;
     assert_eq!(names(&page), "back/end");
-    assert_eq!(page["images"][0]["self_rights"], json!({ "permission": "write", "source": "image" }));
+    assert_eq!(
+        page["images"][0]["self_rights"],
+        json!({ "permission": "write", "source": "image" })
+    );
     let organization = ask("/v2/manage/organizations/group").await;
-    assert_eq!(organization["self_rights"], json!({ "permission": "read", "source": "image" }));
+    assert_eq!(
+        organization["self_rights"],
+        json!({ "permission": "read", "source": "image" })
+    );
     assert_eq!(organization["num_repos"], 1, "others are hidden: {organization}");
     assert_eq!(organization["num_users"], Value::Null);
     assert_eq!(organization["managers"], json!([]));
-    let whole = team.does(Method::GET, "/v2/manage/organizations/group", &Value::Null, 200).await;
-    assert_eq!((&whole["num_repos"], &whole["num_images"]), (&json!(3), &json!(1)));
+    let whole = team
+        .does(Method::GET, "/v2/manage/organizations/group", &Value::Null, 200)
+        .await;
+    assert_eq!(
+        (&whole["num_repos"], &whole["num_images"]),
+        (&json!(3), &json!(1))
+    );
     assert_eq!(whole["num_users"], 4, "the creator and three with a right each");
 }
 
@@ -114,14 +144,34 @@ async fn a_share_says_until_when_and_ends() {
     let share = json!({ "access_domain": "other", "permit": "read", "deadline": "2099-12-31T00:00:00Z", "description": "for tests" });
     team.does(Method::POST, shares, &share, 201).await;
     let target = "/v2/manage/images?set=shared_with_me";
-    let page = team.ask(&team.stranger, Method::GET, target, &Value::Null).await.json();
+    let page = team
+        .ask(&team.stranger, Method::GET, target, &Value::Null)
+        .await
+        .json();
     let row = &page["images"][0];
-    assert_eq!(row["self_rights"], json!({ "permission": "read", "source": "share" }));
+    assert_eq!(
+        row["self_rights"],
+        json!({ "permission": "read", "source": "share" })
+    );
     let received = json!({ "valid": true, "deadline": "2099-12-31T00:00:00Z", "description": "for tests" });
     assert_eq!(row["share"], received);
-    assert_eq!(row["shares"], Value::Null, "with whom else it is shared is not theirs to know");
-    let mine = team.does(Method::GET, "/v2/manage/images?set=shared_by_me", &Value::Null, 200).await;
-    assert_eq!((&mine["total"], &mine["images"][0]["shares"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        row["shares"],
+        Value::Null,
+        "with whom else it is shared is not theirs to know"
+    );
+    let mine = team
+        .does(
+            Method::GET,
+            "/v2/manage/images?set=shared_by_me",
+            &Value::Null,
+            200,
+        )
+        .await;
+    assert_eq!(
+        (&mine["total"], &mine["images"][0]["shares"]),
+        (&json!(1), &json!(1))
+    );
 }
 
 #[tokio::test]
@@ -130,7 +180,11 @@ async fn pages_are_filtered_and_sorted() {
     more_images(&team).await;
     for (query, expected, total) in [
         ("", "back/end open zebra", 3),
-        ("?order_column=full_name&order_type=desc", "zebra open back/end", 3),
+        (
+            "?order_column=full_name&order_type=desc",
+            "zebra open back/end",
+            3,
+        ),
         ("?order_column=num_images&order_type=desc&limit=1", "back/end", 3),
         ("?limit=1&offset=1", "open", 3),
         ("?text=K/E", "back/end", 1),
@@ -143,13 +197,36 @@ async fn pages_are_filtered_and_sorted() {
         ("?namespace=group", "back/end open zebra", 3),
         ("?namespace=grou", "", 0),
         ("?architecture=arm64", "", 0),
-        ("?order_column=created_at&order_type=asc", "back/end open zebra", 3),
+        (
+            "?order_column=created_at&order_type=asc",
+            "back/end open zebra",
+            3,
+        ),
         ("?order_column=size&order_type=asc", "back/end open zebra", 3),
-        ("?order_column=pulled_at&order_type=desc", "zebra open back/end", 3),
-        ("?order_column=num_download&order_type=desc", "zebra open back/end", 3),
+        (
+            "?order_column=pulled_at&order_type=desc",
+            "zebra open back/end",
+            3,
+        ),
+        (
+            "?order_column=num_download&order_type=desc",
+            "zebra open back/end",
+            3,
+        ),
     ] {
-        let page = team.does(Method::GET, &format!("/v2/manage/images{query}"), &Value::Null, 200).await;
-        assert_eq!((names(&page).as_str(), &page["total"]), (expected, &json!(total)), "{query}");
+        let page = team
+            .does(
+                Method::GET,
+                &format!("/v2/manage/images{query}"),
+                &Value::Null,
+                200,
+            )
+            .await;
+        assert_eq!(
+            (names(&page).as_str(), &page["total"]),
+            (expected, &json!(total)),
+            "{query}"
+        );
     }
     for (query, code) in [
         ("?set=mine", "4001025"),
@@ -160,10 +237,19 @@ async fn pages_are_filtered_and_sorted() {
         ("?limit=1001", "4000056"),
         ("?offset=-1", "4001025"),
     ] {
-        team.refuses(Method::GET, &format!("/v2/manage/images{query}"), &Value::Null, (400, code))
-            .await;
+        team.refuses(
+            Method::GET,
+            &format!("/v2/manage/images{query}"),
+            &Value::Null,
+            (400, code),
+        )
+        .await;
     }
-    for (query, expected) in [("?text=grou", 1), ("?text=none", 0), ("?order_column=size&order_type=desc", 1)] {
+    for (query, expected) in [
+        ("?text=grou", 1),
+        ("?text=none", 0),
+        ("?order_column=size&order_type=desc", 1),
+    ] {
         let target = format!("/v2/manage/organizations{query}");
         let page = team.does(Method::GET, &target, &Value::Null, 200).await;
         assert_eq!(page["total"], expected, "{query}");
@@ -178,7 +264,10 @@ async fn without_a_login_there_is_what_is_public_and_nothing_else() {
     let page = ask("/v2/manage/images?set=public").await;
     assert_eq!(page.status.as_u16(), 200, "{page:?}");
     assert_eq!(names(&page.json()), "open");
-    assert_eq!(page.json()["images"][0]["self_rights"], json!({ "permission": "read", "source": "public" }));
+    assert_eq!(
+        page.json()["images"][0]["self_rights"],
+        json!({ "permission": "read", "source": "public" })
+    );
     for (target, status) in [
         ("/v2/manage/images", 401),
         ("/v2/manage/images?set=shared_with_me", 401),
@@ -190,7 +279,10 @@ async fn without_a_login_there_is_what_is_public_and_nothing_else() {
         ("/v3/manage/namespaces/group/repos/open/tags", 200),
         ("/v3/manage/namespaces/group/repos/back$end/tags", 401),
         ("/v2/manage/namespaces/group/repos/back$end/tags/pushed", 401),
-        ("/v2/manage/namespaces/group/repos/back$end/tags/pushed/detail", 401),
+        (
+            "/v2/manage/namespaces/group/repos/back$end/tags/pushed/detail",
+            401,
+        ),
         ("/v2/manage/namespaces/group/repos/open/tags/none/detail", 404),
         ("/v2/manage/organizations", 401),
         ("/v2/manage/organizations/group", 401),
@@ -206,7 +298,10 @@ async fn without_a_login_there_is_what_is_public_and_nothing_else() {
         told("/v2/manage/images/group/missing").await
     );
     // Wrong credentials are refused, not forgotten.
-    let wrong = team.installation.get("/v2/manage/images?set=public", "Bearer nonsense").await;
+    let wrong = team
+        .installation
+        .get("/v2/manage/images?set=public", "Bearer nonsense")
+        .await;
     assert_eq!(wrong.status.as_u16(), 401);
 }
 
@@ -223,6 +318,8 @@ async fn a_registry_that_wants_a_login_says_so() {
         code(&refused);
         assert!(refused.text.contains("anonymous_pulls"), "{}", refused.text);
     }
-    let mine = installation.signed(Method::GET, "/v2/manage/images?set=public", "").await;
+    let mine = installation
+        .signed(Method::GET, "/v2/manage/images?set=public", "")
+        .await;
     assert_eq!(mine.status.as_u16(), 200);
 }
