@@ -61,7 +61,7 @@ impl Registry {
             self.write_refusals(),
             Box::pin(self.watch_clusters()),
             self.carry_records(),
-            self.read_changes()
+            Box::pin(self.read_changes())
         );
     }
 

@@ -226,7 +226,7 @@ fn document(found: Dashboard) -> DashboardBody {
         months: found.months.into_iter().map(counts).collect(),
         space: found.largest.into_iter().map(space).collect(),
         space_of_others: found.others.stored_bytes,
-        most_pulled: found.most_pulled.into_iter().map(pulled).collect(),
+        most_pulled: found.most_pulled.iter().map(pulled).collect(),
         newest: found.newest.into_iter().map(newest).collect(),
         runs: runs.into(),
         attention: attention(found.attention),
@@ -261,7 +261,7 @@ fn parts(full_name: &str) -> (String, String) {
     (namespace.to_owned(), repository.to_owned())
 }
 
-fn pulled(image: PulledImage) -> DashboardPulled {
+fn pulled(image: &PulledImage) -> DashboardPulled {
     let (namespace, repository) = parts(&image.full_name);
     DashboardPulled {
         namespace,
@@ -296,7 +296,7 @@ fn attention(found: Attention) -> Vec<DashboardAttention> {
     let mut all: Vec<DashboardAttention> = damaged.into_iter().collect();
     all.extend(found.away.into_iter().map(away));
     all.extend(found.failed.into_iter().map(failed));
-    all.extend(found.counts.into_iter().map(full));
+    all.extend(found.counts.iter().map(full));
     all.extend(bytes);
     all.extend(found.organization_bytes.into_iter().map(full_organization));
     all.extend(found.shares.into_iter().map(ending));
@@ -356,7 +356,7 @@ fn failed(run: FailedRun) -> DashboardAttention {
     }
 }
 
-fn full(quota: QuotaUse) -> DashboardAttention {
+fn full(quota: &QuotaUse) -> DashboardAttention {
     let of = match quota.quota {
         Quota::Organizations => "organizations",
         Quota::Repositories => "images",

@@ -142,7 +142,7 @@ async fn each_sees_what_they_have_a_right_on() {
         found.sort();
         assert_eq!(found, newest, "{who}");
         let space = seen["space"].as_array().unwrap();
-        assert_eq!(space.len() as i64, organizations, "{who}");
+        assert_eq!(i64::try_from(space.len()).unwrap(), organizations, "{who}");
     }
 }
 

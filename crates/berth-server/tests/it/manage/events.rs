@@ -37,17 +37,18 @@ impl Stream {
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
             while let Some((block, rest)) = self.read.split_once("\n\n") {
+                let rest = rest.to_owned();
                 let (mut name, mut data) = (String::new(), None);
                 for line in block.lines() {
                     match line.split_once(": ") {
-                        Some(("id", id)) => self.last_id = id.to_owned(),
-                        Some(("event", event)) => name = event.to_owned(),
+                        Some(("id", id)) => id.clone_into(&mut self.last_id),
+                        Some(("event", event)) => event.clone_into(&mut name),
                         Some(("data", text)) => data = Some(serde_json::from_str(text).unwrap()),
                         Some(("retry", _)) | None => {}
                         Some(other) => panic!("what is {other:?}?"),
                     }
                 }
-                self.read = rest.to_owned();
+                self.read = rest;
                 if let Some(data) = data {
                     return Some((name, data));
                 }
