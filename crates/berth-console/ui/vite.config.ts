@@ -42,6 +42,6 @@ export default defineConfig({
   base: './',
   plugins: [react(), compressed(), placeholders()],
   build: { target: 'es2022', modulePreload: { polyfill: false }, chunkSizeWarningLimit: 1024 },
-  server: { proxy: { '/v2': api, '/v3': api, '/v3.0': api, '/openapi.json': api } },
+  server: { proxy: { '/v2': api, '/v3': api, '/v3.0': api, '/openapi.json': api, '/readyz': api } },
   test: { include: ['src/**/*.test.ts', 'src/**/*.test.tsx'], environment: 'happy-dom' },
 } as Parameters<typeof defineConfig>[0]);

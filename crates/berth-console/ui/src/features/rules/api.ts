@@ -6,7 +6,16 @@ import { type Draft, draftOf, FIRST_DRAFT, ruleOf } from '../retention/policy';
 /** A retention rule of an organization. */
 export type OrganizationRule = components['schemas']['RuleDocument'];
 /** What rules would do together. */
-export type OrganizationPreview = components['schemas']['OrganizationPreviewDocument'];
+export interface OrganizationPreview extends Omit<components['schemas']['OrganizationPreviewDocument'], 'repos'> {
+  repos: ImagePreview[];
+}
+/** What they would do to one image. */
+interface ImagePreview {
+  repository: string;
+  own: boolean;
+  tags: components['schemas']['TagFate'][];
+  totals: components['schemas']['RetentionTotals'];
+}
 type Body = components['schemas']['RuleBody'];
 
 const BASE = '/v2/manage/namespaces/{namespace}/retentions';
@@ -46,7 +55,10 @@ export function previewQuery(org: string, rules: Body[]) {
   return queryOptions({
     queryKey: ['retention', org, null, 'preview', rules],
     retry: false,
-    queryFn: () => data(api.POST(`${BASE}/preview`, { params: { path: { namespace: org }, query: { limit: 100 } }, body: { rules } })),
+    queryFn: async () => {
+      const preview: unknown = await data(api.POST(`${BASE}/preview`, { params: { path: { namespace: org }, query: { limit: 100 } }, body: { rules } }));
+      return preview as OrganizationPreview;
+    },
   });
 }
 
