@@ -9,7 +9,7 @@ import { FilterInput } from '../../components/FilterInput';
 import { Panel } from '../../components/Panel';
 import { useOffsetRows } from '../../components/rows';
 import { fullName, ImagesTable } from './ImagesTable';
-import { may, CATEGORIES, type ListedImage, readImages, useOrganizationNames } from './list';
+import { CATEGORIES, type ListedImage, mayWith, readImages, useOrganizationNames } from './list';
 import { imagesTexts } from './texts';
 import { useImagesSearch } from './useImagesSearch';
 
@@ -72,7 +72,7 @@ export function ImageList({ org, empty }: { org?: string; empty: ReactNode }) {
 function Bulk({ chosen, onClear, onChange, onDelete }: { chosen: ListedImage[]; onClear: () => void; onChange: () => void; onDelete: () => void }) {
   const t = imagesTexts.use();
   const frame = frameTexts.use();
-  const lacks = (right: 'write' | 'manage') => (chosen.every((image) => may(image.right, right)) ? undefined : frame.needs[right]);
+  const lacks = (right: 'write' | 'manage') => (chosen.every((image) => mayWith(image, right)) ? undefined : frame.needs[right]);
   return (
     <Group gap="xs" role="toolbar" aria-label={frame.selected(chosen.length)} mih={36}>
       <Text fw={600}>{frame.selected(chosen.length)}</Text>

@@ -3,14 +3,14 @@ import { useClipboard } from '@mantine/hooks';
 import { Link } from '@tanstack/react-router';
 import { Copy as CopyIcon, EllipsisVertical, Pencil, Share2, Trash2 } from 'lucide-react';
 import type { ReactNode } from 'react';
-import { bytes, count } from '../../app/format';
+import { bytes, count, moment } from '../../app/format';
 import { frameTexts } from '../../app/texts.frame';
 import { type Column, DataTable, type Order, type Selection } from '../../components/DataTable';
 import { Moment } from '../../components/Moment';
 import * as notify from '../../components/notify';
 import type { RowSource } from '../../components/rows';
 import { CategoryName, Visibility } from './Labels';
-import { may, type ListedImage } from './list';
+import { type ListedImage, mayWith } from './list';
 import { type ImagesWords, imagesTexts } from './texts';
 
 /** What can be asked for of an image in the list. */
@@ -52,7 +52,7 @@ export function ImagesTable({
       order={order}
       onOrder={onOrder}
       {...(selection === undefined ? {} : { selection })}
-      keys={{ c: (image) => void copyPull(image), e: (image) => may(image.right, 'write') && actions.edit(image) }}
+      keys={{ c: (image) => void copyPull(image), e: (image) => mayWith(image, 'write') && actions.edit(image) }}
       empty={empty}
     />
   );
@@ -73,9 +73,9 @@ function columns(t: ImagesWords, actions: RowActions): Column<ListedImage>[] {
     },
     { key: 'visibility', label: t.columns.visibility, sort: 'is_public', cell: (image) => <Visibility isPublic={image.is_public} /> },
     { key: 'category', label: t.columns.category, cell: (image) => <CategoryName category={image.category} /> },
-    { key: 'tags', label: t.columns.tags, sort: 'tag_count', cell: (image) => <Tags image={image} /> },
-    { key: 'size', label: t.columns.size, align: 'end', cell: (image) => <span style={{ whiteSpace: 'nowrap' }}>{bytes(image.size)}</span> },
-    { key: 'pulls', label: t.columns.pulls, align: 'end', cell: (image) => count(image.num_download) },
+    { key: 'tags', label: t.columns.tags, sort: 'num_images', cell: (image) => <Tags image={image} /> },
+    { key: 'size', label: t.columns.size, sort: 'size', align: 'end', cell: (image) => <span style={{ whiteSpace: 'nowrap' }}>{bytes(image.size)}</span> },
+    { key: 'pulls', label: t.columns.pulls, sort: 'num_download', align: 'end', cell: (image) => count(image.num_download) },
     { key: 'updated', label: t.columns.updated, sort: 'updated_at', cell: (image) => <Moment time={image.updated_at} /> },
     { key: 'actions', label: '', width: 44, cell: (image) => <Actions image={image} actions={actions} /> },
   ];
@@ -89,9 +89,9 @@ function Name({ image }: { image: ListedImage }) {
         <Link to="/images/$org/$image" params={{ org: image.namespace, image: image.name }} className="row-link">
           {image.name}
         </Link>
-        {image.shares !== undefined && image.shares > 0 && (
-          <Tooltip label={t.sharedWith(image.shares)}>
-            <span tabIndex={0} role="img" aria-label={t.sharedWith(image.shares)} style={{ display: 'inline-flex' }}>
+        {(image.shares ?? 0) > 0 && (
+          <Tooltip label={t.sharedWith(image.shares ?? 0)}>
+            <span tabIndex={0} role="img" aria-label={t.sharedWith(image.shares ?? 0)} style={{ display: 'inline-flex' }}>
               <Share2 size={13} aria-hidden style={{ opacity: 0.75 }} />
             </span>
           </Tooltip>
@@ -110,15 +110,19 @@ function Name({ image }: { image: ListedImage }) {
 export function Tags({ image }: { image: ListedImage }) {
   const t = imagesTexts.use();
   if (image.num_images === 0) return <Text span c="dimmed">{t.noTags}</Text>;
+  const newest = image.newest_tag;
   return (
     <Group gap={6} wrap="nowrap" display="inline-flex">
-      {image.newest !== undefined && (
-        <code title={image.newest} style={{ maxWidth: 140, overflow: 'hidden', textOverflow: 'ellipsis', whiteSpace: 'nowrap' }}>
-          {image.newest}
-        </code>
+      {newest === null || newest === undefined ? (
+        count(image.num_images)
+      ) : (
+        <Tooltip label={t.pushed(newest.tag, moment(newest.updated))}>
+          <code tabIndex={0} style={{ maxWidth: 140, overflow: 'hidden', textOverflow: 'ellipsis', whiteSpace: 'nowrap' }}>
+            {newest.tag}
+          </code>
+        </Tooltip>
       )}
-      {image.newest === undefined && count(image.num_images)}
-      {image.newest !== undefined && image.num_images > 1 && (
+      {newest !== null && newest !== undefined && image.num_images > 1 && (
         <Text span size="xs" c="dimmed" style={{ whiteSpace: 'nowrap' }}>
           {t.moreTags(count(image.num_images - 1))}
         </Text>
@@ -148,12 +152,12 @@ function Actions({ image, actions }: { image: ListedImage; actions: RowActions }
         >
           {t.copyPull}
         </Menu.Item>
-        {may(image.right, 'write') && (
+        {mayWith(image, 'write') && (
           <Menu.Item leftSection={<Pencil size={15} aria-hidden />} onClick={() => actions.edit(image)}>
             {frame.edit}
           </Menu.Item>
         )}
-        {may(image.right, 'manage') && (
+        {mayWith(image, 'manage') && (
           <Menu.Item leftSection={<Trash2 size={15} aria-hidden />} color="red" onClick={() => actions.remove(image)}>
             {frame.delete}
           </Menu.Item>
@@ -165,7 +169,8 @@ function Actions({ image, actions }: { image: ListedImage; actions: RowActions }
 
 /** What a client types to pull the newest tag. */
 export function pullCommand(image: ListedImage): string {
-  return `docker pull ${image.path}${image.newest === undefined ? '' : `:${image.newest}`}`;
+  const tag = image.newest_tag?.tag;
+  return `docker pull ${image.path}${tag === undefined ? '' : `:${tag}`}`;
 }
 
 async function copyPull(image: ListedImage): Promise<void> {

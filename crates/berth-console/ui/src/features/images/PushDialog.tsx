@@ -1,5 +1,6 @@
 import { Alert, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
+import { useRegistryAddress } from '../../app/registry';
 import { frameTexts } from '../../app/texts.frame';
 import { CommandBox } from '../../components/CommandBox';
 import { LoginCommandButton } from '../access/LoginCommandButton';
@@ -15,7 +16,8 @@ export function PushDialog({ onClose, org, image }: { onClose: () => void; org?:
   const [chosen, setChosen] = useState<string | null>(org ?? null);
   const [name, setName] = useState(image ?? 'app');
   const [tag, setTag] = useState('v1');
-  const place = `${location.host}/${chosen ?? writable[0] ?? '<organization>'}/${name}:${tag}`;
+  const { host } = useRegistryAddress();
+  const place = `${host}/${chosen ?? writable[0] ?? '<organization>'}/${name}:${tag}`;
   const local = `${name.split('/').at(-1) ?? name}:${tag}`;
   return (
     <Modal opened onClose={onClose} title={t.push.title} size="lg" closeButtonProps={{ 'aria-label': frame.close }}>
@@ -44,7 +46,7 @@ export function PushDialog({ onClose, org, image }: { onClose: () => void; org?:
           <Text size="sm" mb={6}>
             {t.push.loginHelp}
           </Text>
-          <LoginCommandButton size="xs" image={place.slice(location.host.length + 1)} />
+          <LoginCommandButton size="xs" image={place.slice(host.length + 1)} />
         </section>
         <section>
           <Text fw={600} mb={4}>

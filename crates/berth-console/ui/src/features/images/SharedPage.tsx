@@ -38,7 +38,7 @@ export function SharedPage() {
     category: '',
     visibility: '',
     state: search.state ?? '',
-    column: search.sort ?? 'name',
+    column: search.sort ?? 'full_name',
     descending: search.desc === true,
   };
   const source = useOffsetRows<ListedImage>({ key: ['images', wanted], read: (offset, limit) => readImages(wanted, offset, limit) });
@@ -86,20 +86,20 @@ export function SharedPage() {
 function useColumns(): Column<ListedImage>[] {
   const t = imagesTexts.use();
   return [
-    { key: 'name', label: t.columns.name, sort: 'name', cell: (image) => <Name image={image} /> },
-    { key: 'owner', label: t.columns.owner, cell: (image) => image.domain_name },
-    { key: 'until', label: t.columns.validUntil, cell: (image) => <Until deadline={image.deadline} valid={image.valid} /> },
-    { key: 'description', label: t.columns.description, cell: (image) => image.shareNote || <Text span c="dimmed">–</Text> },
+    { key: 'name', label: t.columns.name, sort: 'full_name', cell: (image) => <Name image={image} /> },
+    { key: 'owner', label: t.columns.owner, sort: 'domain_name', cell: (image) => image.domain_name },
+    { key: 'until', label: t.columns.validUntil, cell: (image) => <Until deadline={image.share?.deadline} valid={image.share?.valid ?? false} /> },
+    { key: 'description', label: t.columns.description, cell: (image) => image.share?.description || <Text span c="dimmed">–</Text> },
     { key: 'permission', label: t.columns.permission, cell: () => t.shared.pullOnly },
-    { key: 'tags', label: t.columns.tags, cell: (image) => (image.valid ? <Tags image={image} /> : <Text span c="dimmed">–</Text>) },
-    { key: 'pull', label: t.columns.pull, cell: (image) => (image.valid ? <Pull image={image} /> : <Text span c="dimmed">–</Text>) },
+    { key: 'tags', label: t.columns.tags, sort: 'num_images', cell: (image) => (image.share?.valid === true ? <Tags image={image} /> : <Text span c="dimmed">–</Text>) },
+    { key: 'pull', label: t.columns.pull, cell: (image) => (image.share?.valid === true ? <Pull image={image} /> : <Text span c="dimmed">–</Text>) },
   ];
 }
 
 /** The way to the image, as long as the share counts. */
 function Name({ image }: { image: ListedImage }) {
   const name = fullName(image);
-  if (!image.valid) return <Text c="dimmed">{name}</Text>;
+  if (image.share?.valid !== true) return <Text c="dimmed">{name}</Text>;
   return (
     <Link to="/images/$org/$image" params={{ org: image.namespace, image: image.name }} className="row-link">
       {name}

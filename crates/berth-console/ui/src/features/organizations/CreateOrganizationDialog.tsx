@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { api } from '../../api/client';
 import { ApiError } from '../../api/errors';
 import { isOrganizationName } from '../../app/names';
+import { useRegistryAddress } from '../../app/registry';
 import { FormDialog } from '../../components/FormDialog';
 import * as notify from '../../components/notify';
 import { organizationsTexts } from './texts';
@@ -15,6 +16,7 @@ export function CreateOrganizationDialog({ onClose }: { onClose: () => void }) {
   const t = organizationsTexts.use();
   const queries = useQueryClient();
   const navigate = useNavigate();
+  const { host } = useRegistryAddress();
   const [name, setName] = useState('');
   const asked = useMutation({
     mutationFn: () => api.POST('/v2/manage/namespaces', { body: { namespace: name } }),
@@ -71,7 +73,7 @@ export function CreateOrganizationDialog({ onClose }: { onClose: () => void }) {
       </ul>
       {isOrganizationName(name) && (
         <Text size="sm" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
-          {t.new.address(`${location.host}/${name}/…`)}
+          {t.new.address(`${host}/${name}/…`)}
         </Text>
       )}
     </FormDialog>

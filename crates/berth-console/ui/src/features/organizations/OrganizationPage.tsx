@@ -1,16 +1,17 @@
-import { Button, Group } from '@mantine/core';
+import { Button, Group, Tooltip } from '@mantine/core';
 import { Link, useParams } from '@tanstack/react-router';
 import { Layers, Plus, Terminal, Upload } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useState } from 'react';
-import { bytes } from '../../app/format';
+import { bytes, count } from '../../app/format';
 import { frameTexts } from '../../app/texts.frame';
 import { Empty } from '../../components/Empty';
+import { Moment } from '../../components/Moment';
 import { Page } from '../../components/Page';
 import { Tabs } from '../../components/Tabs';
 import { ImageList } from '../images/ImageList';
-import { may } from '../images/list';
+import { may, rightOnAll } from '../images/list';
 import { imagesTexts } from '../images/texts';
-import { type SeenOrganization, useOrganization, useOrganizationLedger } from './list';
+import { type SeenOrganization, useOrganization } from './list';
 import { organizationsTexts } from './texts';
 
 const PermissionsOf = lazy(() => import('../rights/OrganizationPermissions').then((module) => ({ default: module.OrganizationPermissions })));
@@ -27,7 +28,8 @@ export function OrganizationPage() {
   const organization = useOrganization(org);
   const [open, setOpen] = useState<'push' | 'create' | null>(null);
   const close = () => setOpen(null);
-  const writes = may(organization.right, 'write');
+  const right = rightOnAll(organization.self_rights);
+  const writes = may(right, 'write');
   const add: ReactNode = writes && (
     <>
       <Button variant="default" leftSection={<Plus size={16} aria-hidden />} onClick={() => setOpen('create')}>
@@ -57,9 +59,9 @@ export function OrganizationPage() {
         label={t.tabsLabel}
         tabs={[
           { key: 'images', label: t.tab.images, content: <ImageList org={org} empty={empty} /> },
-          { key: 'users', label: t.tab.users, content: <PermissionsOf org={org} right={organization.right} /> },
-          { key: 'rules', label: t.tab.rules, content: <OrganizationRules org={org} right={organization.right} /> },
-          { key: 'settings', label: t.tab.settings, content: <OrganizationSettings org={org} right={organization.right} /> },
+          { key: 'users', label: t.tab.users, content: <PermissionsOf org={org} right={right} managers={organization.managers} /> },
+          { key: 'rules', label: t.tab.rules, content: <OrganizationRules org={org} right={right} /> },
+          { key: 'settings', label: t.tab.settings, content: <OrganizationSettings org={org} right={right} /> },
         ]}
       />
       <Suspense fallback={null}>
@@ -73,12 +75,21 @@ export function OrganizationPage() {
 function Facts({ organization }: { organization: SeenOrganization }) {
   const t = organizationsTexts.use();
   const frame = frameTexts.use();
-  const ledger = useOrganizationLedger(organization.name).data;
+  const rights = organization.self_rights;
   return (
-    <Group gap="md">
-      {organization.right !== undefined && <span>{t.facts.role(frame.rights[organization.right])}</span>}
-      {ledger !== undefined && ledger !== null && <span>{bytes(ledger.held_bytes)}</span>}
-      <span>{t.facts.creator(organization.creator_name)}</span>
+    <Group gap="md" style={{ rowGap: 2 }}>
+      {rights !== null && rights !== undefined && (
+        <Tooltip label={t.sources[rights.source]}>
+          <span tabIndex={0}>{t.facts.role(rights.source === 'image' ? t.imageOnly : frame.rights[rights.permission])}</span>
+        </Tooltip>
+      )}
+      <span>{t.facts.images(count(organization.num_repos), organization.num_repos)}</span>
+      <span>{t.facts.tags(count(organization.num_images), organization.num_images)}</span>
+      <span>{bytes(organization.size)}</span>
+      {typeof organization.num_users === 'number' && <span>{t.facts.users(count(organization.num_users), organization.num_users)}</span>}
+      <span>
+        {t.facts.creator(organization.creator_name)}, <Moment time={organization.created_at} />
+      </span>
     </Group>
   );
 }

@@ -3,12 +3,13 @@ import '@mantine/core/styles/Progress.layer.css';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { Building2, FilterX, Plus } from 'lucide-react';
 import { lazy, Suspense } from 'react';
-import { count } from '../../app/format';
+import { bytes, count } from '../../app/format';
 import { frameTexts } from '../../app/texts.frame';
 import { ActionButton } from '../../components/ActionButton';
 import { type Column, DataTable } from '../../components/DataTable';
 import { Empty } from '../../components/Empty';
 import { FilterInput } from '../../components/FilterInput';
+import { Moment } from '../../components/Moment';
 import { Page } from '../../components/Page';
 import { Panel } from '../../components/Panel';
 import { useOffsetRows } from '../../components/rows';
@@ -99,16 +100,32 @@ function useColumns(): Column<SeenOrganization>[] {
         </Link>
       ),
     },
+    { key: 'images', label: t.columns.images, sort: 'num_repos', align: 'end', cell: (one) => count(one.num_repos) },
+    { key: 'tags', label: t.columns.tags, align: 'end', cell: (one) => count(one.num_images) },
+    { key: 'size', label: t.columns.size, sort: 'size', align: 'end', cell: (one) => <span style={{ whiteSpace: 'nowrap' }}>{bytes(one.size)}</span> },
+    {
+      key: 'users',
+      label: t.columns.users,
+      align: 'end',
+      cell: (one) => (typeof one.num_users === 'number' ? count(one.num_users) : <Text span c="dimmed">–</Text>),
+    },
     { key: 'role', label: t.columns.role, cell: (one) => <Role organization={one} /> },
     { key: 'creator', label: t.columns.creator, cell: (one) => one.creator_name },
+    { key: 'created', label: t.columns.created, sort: 'created_at', cell: (one) => <Moment time={one.created_at} /> },
   ];
 }
 
 /** What the reader may do in an organization, and why. */
-export function Role({ organization }: { organization: SeenOrganization }) {
+function Role({ organization }: { organization: SeenOrganization }) {
+  const t = organizationsTexts.use();
   const frame = frameTexts.use();
-  if (organization.right === undefined) return <Text span c="dimmed">–</Text>;
-  return <span>{frame.rights[organization.right]}</span>;
+  const rights = organization.self_rights;
+  if (rights === null || rights === undefined) return <Text span c="dimmed">–</Text>;
+  return (
+    <Tooltip label={t.sources[rights.source]}>
+      <span tabIndex={0}>{rights.source === 'image' ? t.imageOnly : frame.rights[rights.permission]}</span>
+    </Tooltip>
+  );
 }
 
 /** How much of the quota of organizations is used. */
@@ -116,13 +133,11 @@ function Quota({ used, limit }: { used: number; limit: number }) {
   const t = organizationsTexts.use();
   const text = t.quota(count(used), count(limit));
   return (
-    <Tooltip label={text} disabled>
-      <Group gap="sm" wrap="nowrap">
-        <Text size="sm" c="dimmed">
-          {text}
-        </Text>
-        <Progress value={limit === 0 ? 100 : (used / limit) * 100} color={used >= limit ? 'orange' : 'tide'} w={72} size="sm" aria-label={text} />
-      </Group>
-    </Tooltip>
+    <Group gap="sm" wrap="nowrap">
+      <Text size="sm" c="dimmed">
+        {text}
+      </Text>
+      <Progress value={limit === 0 ? 100 : (used / limit) * 100} color={used >= limit ? 'orange' : 'tide'} w={72} size="sm" aria-label={text} />
+    </Group>
   );
 }

@@ -1,17 +1,12 @@
 import { useQuery, useSuspenseQuery } from '@tanstack/react-query';
 import { api, data } from '../../api/client';
 import { ApiError } from '../../api/errors';
+import type { components } from '../../api/schema';
 import { useSession } from '../../app/session';
 import type { Part } from '../../components/rows';
-import type { Right } from '../image/panel';
-import { rightOf } from '../images/list';
 
 /** An organization, and what the reader may do in it. */
-export interface SeenOrganization {
-  name: string;
-  creator_name: string;
-  right: Right | undefined;
-}
+export type SeenOrganization = components['schemas']['OrganizationDocument'];
 
 /** What of the list is shown. */
 export interface OrganizationsWanted {
@@ -21,22 +16,23 @@ export interface OrganizationsWanted {
 }
 
 /** A part of the list of the reader's organizations. */
-export async function readOrganizations({ text, descending }: OrganizationsWanted, offset: number, limit: number): Promise<Part<SeenOrganization>> {
-  const filter = text === '' ? 'mode::visible' : `namespace::${text}|mode::visible`;
-  const { namespaces } = await data(api.GET('/v2/manage/namespaces', { params: { query: { filter } } }));
-  const rows = namespaces.map((one) => ({ name: one.name, creator_name: one.creator_name, right: rightOf(one.auth) }));
-  rows.sort((a, b) => (descending ? b.name.localeCompare(a.name) : a.name.localeCompare(b.name)));
-  return { rows: rows.slice(offset, offset + limit), total: rows.length };
+export async function readOrganizations(wanted: OrganizationsWanted, offset: number, limit: number): Promise<Part<SeenOrganization>> {
+  const query = {
+    offset,
+    limit,
+    order_column: wanted.column,
+    order_type: wanted.descending ? ('desc' as const) : ('asc' as const),
+    ...(wanted.text === '' ? {} : { text: wanted.text.toLowerCase() }),
+  };
+  const { organizations, total } = await data(api.GET('/v2/manage/organizations', { params: { query } }));
+  return { rows: organizations, total };
 }
 
 /** An organization, for its page. */
 export function useOrganization(org: string): SeenOrganization {
   return useSuspenseQuery({
     queryKey: ['organization', org],
-    queryFn: async () => {
-      const one = await data(api.GET('/v2/manage/namespaces/{namespace}', { params: { path: { namespace: org } } }));
-      return { name: one.name, creator_name: one.creator_name, right: rightOf(one.auth) };
-    },
+    queryFn: () => data(api.GET('/v2/manage/organizations/{namespace}', { params: { path: { namespace: org } } })),
   }).data;
 }
 
