@@ -22,6 +22,7 @@ type Asked = { what: 'edit' | 'delete'; image: ListedImage } | { what: 'bulk-cha
 
 /** A list of images with filter, order and selection; of one organization when it is named. */
 export function ImageList({ org, empty }: { org?: string; empty: ReactNode }) {
+  const t = imagesTexts.use();
   const frame = frameTexts.use();
   const search = useImagesSearch(org === undefined ? undefined : { org });
   const [keys, setKeys] = useState<ReadonlySet<string>>(new Set());
@@ -47,7 +48,7 @@ export function ImageList({ org, empty }: { org?: string; empty: ReactNode }) {
         {chosen.length > 0 ? (
           <Bulk chosen={chosen} onClear={() => setKeys(new Set())} onChange={() => setAsked({ what: 'bulk-change' })} onDelete={() => setAsked({ what: 'bulk-delete' })} />
         ) : (
-          <Filters search={search} inside={org !== undefined} total={source.count} />
+          <Filters search={search} inside={org !== undefined} />
         )}
       </div>
       <ImagesTable
@@ -59,6 +60,11 @@ export function ImageList({ org, empty }: { org?: string; empty: ReactNode }) {
         empty={nothing}
         inside={org !== undefined}
       />
+      {source.count !== undefined && source.count > 0 && (
+        <Text size="sm" c="dimmed" className="panel-foot" role="status">
+          {t.images(count(source.count), source.count)}
+        </Text>
+      )}
       <Suspense fallback={null}>
         {asked?.what === 'edit' && <EditImageDialog org={asked.image.namespace} image={asked.image.name} onClose={close} />}
         {asked?.what === 'delete' && <DeleteImageDialog org={asked.image.namespace} image={asked.image.name} onClose={close} onDone={finished} />}
@@ -89,7 +95,7 @@ function Bulk({ chosen, onClear, onChange, onDelete }: { chosen: ListedImage[]; 
   );
 }
 
-function Filters({ search, inside, total }: { search: ReturnType<typeof useImagesSearch>; inside: boolean; total: number | undefined }) {
+function Filters({ search, inside }: { search: ReturnType<typeof useImagesSearch>; inside: boolean }) {
   const t = imagesTexts.use();
   const organizations = useOrganizationNames();
   const { wanted, change } = search;
@@ -131,14 +137,9 @@ function Filters({ search, inside, total }: { search: ReturnType<typeof useImage
         onChange={(type) => change({ type: type ?? undefined })}
         clearable
         clearButtonProps={{ 'aria-label': t.allVisibilities }}
-        w={{ base: '100%', xs: 150 }}
+        w={{ base: '100%', xs: 172 }}
       />
       {!inside && <Checkbox size="xs" label={t.onlyShared} checked={shared} onChange={(event) => change({ shared: event.currentTarget.checked })} />}
-      {total !== undefined && total > 0 && (
-        <Text size="sm" c="dimmed" ml="auto" role="status">
-          {t.images(count(total), total)}
-        </Text>
-      )}
     </Group>
   );
 }

@@ -59,9 +59,14 @@ export function OrganizationPage() {
         label={t.tabsLabel}
         tabs={[
           { key: 'images', label: t.tab.images, content: <ImageList org={org} empty={empty} /> },
-          { key: 'users', label: t.tab.users, content: <PermissionsOf org={org} right={right} managers={organization.managers} /> },
-          { key: 'rules', label: t.tab.rules, content: <OrganizationRules org={org} right={right} /> },
-          { key: 'settings', label: t.tab.settings, content: <OrganizationSettings org={org} right={right} /> },
+          // Who has a right on single images only is not told the rest.
+          ...(right === undefined
+            ? []
+            : [
+                { key: 'users', label: t.tab.users, content: <PermissionsOf organization={organization} /> },
+                { key: 'rules', label: t.tab.rules, content: <OrganizationRules org={org} right={right} /> },
+                { key: 'settings', label: t.tab.settings, content: <OrganizationSettings org={org} right={right} /> },
+              ]),
         ]}
       />
       <Suspense fallback={null}>

@@ -9,15 +9,15 @@ import { Confirm } from '../../components/Confirm';
 import * as notify from '../../components/notify';
 import { allows, type Right } from '../image/panel';
 import { may } from '../images/list';
-import { changeRight, type Holder, type Place, removeRight, rightsKey } from './place';
+import { changeRight, type Holder, type Place, removeRight, rightsKey, type RightSource } from './place';
 import { RIGHTS } from './RightsMatrix';
 import { rightsTexts } from './texts';
 
 /**
  * One person's rights: what is given here can be changed in place by who manages it, what comes from the organization is
- * only shown.
+ * only shown. `self`: it is the reader, whose right comes from there.
  */
-export function HolderRow({ place, holder, manages, self = false }: { place: Place; holder: Holder; manages: boolean; self?: boolean }) {
+export function HolderRow({ place, holder, manages, self }: { place: Place; holder: Holder; manages: boolean; self?: RightSource }) {
   const t = rightsTexts.use();
   const frame = frameTexts.use();
   const queries = useQueryClient();
@@ -43,7 +43,7 @@ export function HolderRow({ place, holder, manages, self = false }: { place: Pla
           <Text fw={here === undefined ? 400 : 600} span>
             {holder.name}
           </Text>
-          {self && (
+          {self !== undefined && (
             <Badge size="sm" variant="light" color="gray">
               {t.you}
             </Badge>
@@ -66,11 +66,9 @@ export function HolderRow({ place, holder, manages, self = false }: { place: Pla
           )}
         </td>
       ))}
-      {place.image !== undefined && (
-        <td className="rights-source">
-          <Source place={place} holder={holder} self={self} />
-        </td>
-      )}
+      <td className="rights-source">
+        {self === undefined ? <Source place={place} holder={holder} /> : <OwnSource place={place} source={self} />}
+      </td>
       <td className="rights-actions">
         {editable && wanted !== null && (
           <Group gap={6} justify="flex-end" wrap="nowrap">
@@ -112,26 +110,38 @@ export function HolderRow({ place, holder, manages, self = false }: { place: Pla
   );
 }
 
-/** Where a right on an image comes from. */
-function Source({ place, holder, self }: { place: Place; holder: Holder; self: boolean }) {
+/** Where the reader's own right comes from. */
+function OwnSource({ place, source }: { place: Place; source: RightSource }) {
   const t = rightsTexts.use();
-  if (self) return <Text size="sm" c="dimmed">–</Text>;
-  const above = holder.organization !== undefined && (
-    <Link to="/organizations/$org" params={{ org: place.org }} search={{ tab: 'users' }} style={{ color: 'inherit' }}>
-      {t.fromOrganization(place.org)}
-    </Link>
-  );
+  if (source === 'administrator') return <Text size="sm">{t.fromAdministrator}</Text>;
+  if (source === 'image') return <Text size="sm">{t.fromImage}</Text>;
+  return <Text size="sm">{place.image === undefined ? t.fromHere : <ToOrganization org={place.org} />}</Text>;
+}
+
+/** Where somebody's right comes from: the place itself, or for an image its organization. */
+function Source({ place, holder }: { place: Place; holder: Holder }) {
+  const t = rightsTexts.use();
+  if (place.image === undefined) return <Text size="sm">{t.fromHere}</Text>;
+  const above = holder.organization !== undefined && <ToOrganization org={place.org} />;
   if (holder.here === undefined) return <Text size="sm">{above}</Text>;
-  const covered = may(holder.organization, holder.here);
   return (
     <Text size="sm">
       {t.fromImage}
       {above !== false && <>, {above}</>}
-      {covered && (
+      {may(holder.organization, holder.here) && (
         <Text span size="xs" c="dimmed" display="block">
           {t.stronger}
         </Text>
       )}
     </Text>
+  );
+}
+
+function ToOrganization({ org }: { org: string }) {
+  const t = rightsTexts.use();
+  return (
+    <Link to="/organizations/$org" params={{ org }} search={{ tab: 'users' }} style={{ color: 'inherit' }}>
+      {t.fromOrganization(org)}
+    </Link>
   );
 }

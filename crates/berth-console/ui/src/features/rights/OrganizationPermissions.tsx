@@ -1,7 +1,8 @@
-import type { Right } from '../image/panel';
+import type { components } from '../../api/schema';
 import { RightsMatrix } from './RightsMatrix';
 
-/** Who has which right on an organization, and so on all its images. */
-export function OrganizationPermissions({ org, right, managers }: { org: string; right: Right | undefined; managers: string[] }) {
-  return <RightsMatrix place={{ org }} right={right} managers={managers} />;
+/** Who has which right on an organization, and so on all its images; for who has one on the organization themself. */
+export function OrganizationPermissions({ organization }: { organization: components['schemas']['OrganizationDocument'] }) {
+  const { name, self_rights: own, managers } = organization;
+  return <RightsMatrix place={{ org: name }} right={own?.permission} source={own?.source ?? 'organization'} managers={managers} />;
 }

@@ -10,7 +10,7 @@ import { Panel } from '../../components/Panel';
 import type { Right } from '../image/panel';
 import { may } from '../images/list';
 import { HolderRow } from './HolderRow';
-import { type Place, type Rights, useRights } from './place';
+import { type Place, type Rights, type RightSource, useRights } from './place';
 import './rights.css';
 import { rightsTexts } from './texts';
 
@@ -19,13 +19,21 @@ const AddRightsDialog = lazy(() => import('./AddRightsDialog').then((module) => 
 /** The rights in their order; each includes the ones before it. */
 export const RIGHTS: Right[] = ['read', 'write', 'manage'];
 
-const NOBODY: string[] = [];
+interface MatrixProps {
+  place: Place;
+  /** What the reader may do there. */
+  right: Right | undefined;
+  /** What that comes from. */
+  source: RightSource;
+  /** Who can give rights, as far as the reader may know. */
+  managers: string[];
+}
 
-/** Who may do what on a place: a line for each person, a column for each right. `managers` can give rights, where known. */
-export function RightsMatrix({ place, right, managers = NOBODY }: { place: Place; right: Right | undefined; managers?: string[] }) {
+/** Who may do what on a place: a line for each person, a column for each right. */
+export function RightsMatrix({ place, right, source, managers }: MatrixProps) {
   const t = rightsTexts.use();
   const frame = frameTexts.use();
-  const rights = useRights(place);
+  const rights = useRights(place, source);
   const [adding, setAdding] = useState(false);
   const manages = may(right, 'manage');
   return (
@@ -54,7 +62,7 @@ export function RightsMatrix({ place, right, managers = NOBODY }: { place: Place
       <Ask query={rights}>
         {(answer) => (
           <>
-            <Matrix place={place} rights={answer} manages={manages} />
+            <Matrix place={place} rights={answer} manages={manages} source={source} />
             {adding && (
               <Suspense fallback={null}>
                 <AddRightsDialog place={place} rights={answer} onClose={() => setAdding(false)} />
@@ -67,7 +75,7 @@ export function RightsMatrix({ place, right, managers = NOBODY }: { place: Place
   );
 }
 
-function Matrix({ place, rights, manages }: { place: Place; rights: Rights; manages: boolean }) {
+function Matrix({ place, rights, manages, source }: { place: Place; rights: Rights; manages: boolean; source: RightSource }) {
   const t = rightsTexts.use();
   const frame = frameTexts.use();
   const [text, setText] = useState('');
@@ -92,15 +100,15 @@ function Matrix({ place, rights, manages }: { place: Place; rights: Rights; mana
                 </Tooltip>
               </th>
             ))}
-            {place.image !== undefined && <th scope="col">{t.columns.source}</th>}
-            <th aria-hidden />
+            <th scope="col">{t.columns.source}</th>
+            <td />
           </tr>
         </thead>
         <tbody>
           <HolderRow
             place={place}
             holder={{ id: rights.self.id, name: rights.self.name, here: rights.self.right, organization: undefined }}
-            self
+            self={source}
             manages={false}
           />
           {shown.map((holder) => (

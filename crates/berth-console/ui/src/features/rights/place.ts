@@ -1,8 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { api, data, inPath } from '../../api/client';
-import { ApiError } from '../../api/errors';
+import type { components } from '../../api/schema';
 import type { Right } from '../image/panel';
 import { rightOf } from '../images/list';
+
+/** What somebody's right comes from. */
+export type RightSource = components['schemas']['RightSource'];
 
 /** On what rights are given: an organization, or an image of it. */
 export interface Place {
@@ -24,8 +27,6 @@ export interface Holder {
 export interface Rights {
   self: { id: string; name: string; right: Right };
   others: Holder[];
-  /** Whether the rights on the organization of an image are known to the reader. */
-  whole: boolean;
 }
 
 const AUTH: Record<Right, number> = { read: 1, write: 3, manage: 7 };
@@ -39,29 +40,25 @@ async function ofOrganization(org: string) {
   return data(api.GET('/v2/manage/namespaces/{namespace}/access', { params: { path: { namespace: org } } }));
 }
 
-/** The rights on the organization of an image; nothing for who may not see them. */
-async function inherited(org: string) {
-  try {
-    return await ofOrganization(org);
-  } catch (error) {
-    if (error instanceof ApiError && (error.status === 403 || error.status === 404)) return null;
-    throw error;
-  }
+/** Whether the reader has a right on the organization itself, and so sees who has; a refusal is not asked for. */
+async function seesOrganization(org: string, source: RightSource): Promise<boolean> {
+  if (source === 'administrator' || source === 'organization') return true;
+  const { self_rights: own } = await data(api.GET('/v2/manage/organizations/{namespace}', { params: { path: { namespace: org } } }));
+  return own !== null && own !== undefined && own.source !== 'image';
 }
 
-async function read({ org, image }: Place): Promise<Rights> {
+async function read({ org, image }: Place, source: RightSource): Promise<Rights> {
   if (image === undefined) {
     const { self_auth: self, others_auths: others } = await ofOrganization(org);
     return {
       self: { id: self.user_id, name: self.user_name, right: rightOf(self.auth) },
       others: others.map((one) => ({ id: one.user_id, name: one.user_name, here: rightOf(one.auth), organization: undefined })),
-      whole: true,
     };
   }
   const path = { namespace: org, repository: inPath(image) };
   const [own, above] = await Promise.all([
     data(api.GET('/v2/manage/namespaces/{namespace}/repos/{repository}/access', { params: { path } })),
-    inherited(org),
+    seesOrganization(org, source).then((sees) => (sees ? ofOrganization(org) : null)),
   ]);
   const holders = new Map<string, Holder>();
   for (const one of own.others_auths) {
@@ -72,16 +69,12 @@ async function read({ org, image }: Place): Promise<Rights> {
     holders.set(one.user_id, { id: one.user_id, name: one.user_name, here, organization: rightOf(one.auth) });
   }
   const self = own.self_auth;
-  return {
-    self: { id: self.user_id, name: self.user_name, right: rightOf(self.auth) },
-    others: [...holders.values()],
-    whole: above !== null,
-  };
+  return { self: { id: self.user_id, name: self.user_name, right: rightOf(self.auth) }, others: [...holders.values()] };
 }
 
 /** Who has rights on a place. */
-export function useRights(place: Place) {
-  return useQuery({ queryKey: rightsKey(place), queryFn: () => read(place), placeholderData: undefined });
+export function useRights(place: Place, source: RightSource) {
+  return useQuery({ queryKey: rightsKey(place), queryFn: () => read(place, source), placeholderData: undefined });
 }
 
 /** Gives people a right that they do not have yet, all or none. */
