@@ -1,4 +1,5 @@
 import { Group, Radio, SegmentedControl, Select, Stack, Text, Textarea } from '@mantine/core';
+import '@mantine/core/styles/FloatingIndicator.layer.css';
 import '@mantine/core/styles/Radio.layer.css';
 import '@mantine/core/styles/SegmentedControl.layer.css';
 import { lazy, type ReactNode, Suspense, useState } from 'react';

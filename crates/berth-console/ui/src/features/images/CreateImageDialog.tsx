@@ -1,7 +1,7 @@
-import { Alert, Select, Text, TextInput } from '@mantine/core';
+import { Alert, Anchor, Select, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
+import { Link, useNavigate } from '@tanstack/react-router';
 import { api } from '../../api/client';
 import { isImageName } from '../../app/names';
 import { FormDialog } from '../../components/FormDialog';
@@ -67,7 +67,12 @@ export function CreateImageDialog({ onClose, org }: { onClose: () => void; org?:
       <Text size="sm" c="dimmed">
         {t.new.intro}
       </Text>
-      {none && <Alert color="yellow">{t.new.noOrganization}</Alert>}
+      {none && (
+        <Alert color="yellow">
+          {t.new.noOrganization}{' '}
+          <Anchor renderRoot={(props) => <Link to="/organizations" search={{ create: true }} {...props} />}>{t.empty.steps.organization}</Anchor>
+        </Alert>
+      )}
       <Select
         label={t.new.organization}
         data={writable}

@@ -44,6 +44,7 @@ export function ImageList({ org, empty }: { org?: string; empty: ReactNode }) {
   );
   return (
     <Panel flush>
+      {!(source.count === 0 && !search.filtered) && (
       <div className="panel-body">
         {chosen.length > 0 ? (
           <Bulk chosen={chosen} onClear={() => setKeys(new Set())} onChange={() => setAsked({ what: 'bulk-change' })} onDelete={() => setAsked({ what: 'bulk-delete' })} />
@@ -51,6 +52,7 @@ export function ImageList({ org, empty }: { org?: string; empty: ReactNode }) {
           <Filters search={search} inside={org !== undefined} />
         )}
       </div>
+      )}
       <ImagesTable
         source={source}
         order={search.order}

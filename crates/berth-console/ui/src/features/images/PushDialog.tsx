@@ -1,4 +1,4 @@
-import { Alert, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Modal, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useRegistryAddress } from '../../app/registry';
 import { frameTexts } from '../../app/texts.frame';
@@ -27,7 +27,7 @@ export function PushDialog({ onClose, org, image }: { onClose: () => void; org?:
         </Text>
         {organizations.data !== undefined && writable.length === 0 && image === undefined && <Alert color="yellow">{t.push.noOrganization}</Alert>}
         {image === undefined && (
-          <Group grow align="flex-start" preventGrowOverflow={false}>
+          <SimpleGrid cols={{ base: 1, xs: 3 }}>
             <Select
               label={t.push.organization}
               data={writable}
@@ -35,11 +35,11 @@ export function PushDialog({ onClose, org, image }: { onClose: () => void; org?:
               onChange={setChosen}
               searchable
               allowDeselect={false}
-              miw={150}
+             
             />
-            <TextInput label={t.push.image} value={name} onChange={(event) => setName(event.currentTarget.value)} miw={150} />
-            <TextInput label={t.push.tag} value={tag} onChange={(event) => setTag(event.currentTarget.value)} miw={100} />
-          </Group>
+            <TextInput label={t.push.image} value={name} onChange={(event) => setName(event.currentTarget.value)} />
+            <TextInput label={t.push.tag} value={tag} onChange={(event) => setTag(event.currentTarget.value)} />
+          </SimpleGrid>
         )}
         <section>
           <Text fw={600}>{t.push.login}</Text>
