@@ -47,6 +47,14 @@ export class Server {
     return new Server(await url, child, folder);
   }
 
+  /** The program that runs, for its other commands. */
+  readonly program = binary;
+
+  /** The folder of its data. */
+  get data(): string {
+    return join(this.folder, 'data');
+  }
+
   /** The host and port, as clients of a registry name it. */
   get host(): string {
     return new URL(this.url).host;

@@ -67,7 +67,7 @@ struct ImagePage {
 #[utoipa::path(get, path = "/v2/manage/images", operation_id = "list_images", tag = "repositories",
     security((), ("signature" = []), ("token" = []), ("session" = [])), extensions(("x-berth-extension" = json!(true))),
     params(
-        ("set" = Option<ImageSet>, Query, description = "Which images, `own` when nobody says"),
+        ("set" = inline(Option<ImageSet>), Query, description = "Which images, `own` when nobody says"),
         ("text" = Option<String>, Query,
             description = "A part of `organization/image`; of public images also of the description"),
         ("namespace" = Option<String>, Query, description = "The organization's name"),
