@@ -265,3 +265,48 @@ fn every_reference_of_the_document_leads_somewhere() {
         .collect();
     assert_eq!(lost, Vec::<&str>::new());
 }
+
+/// Two bodies of one name become one in the document, and whoever generates a client gets the wrong fields for the other.
+#[test]
+fn no_two_bodies_have_the_same_name() {
+    fn sources(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    sources(
+        std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")),
+        &mut files,
+    );
+    let mut names: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
+    for file in &files {
+        let text = std::fs::read_to_string(file).unwrap();
+        for derived in text.split("#[derive(").skip(1) {
+            let (traits, rest) = derived.split_once(")]").unwrap_or_default();
+            if !traits.split(", ").any(|one| one == "ToSchema") {
+                continue;
+            }
+            let named = rest
+                .lines()
+                .find_map(|line| {
+                    let line = line
+                        .trim_start_matches("pub(crate) ")
+                        .trim_start_matches("pub(super) ");
+                    line.strip_prefix("struct ")
+                        .or_else(|| line.strip_prefix("enum "))
+                })
+                .unwrap();
+            let name: String = named.chars().take_while(|c| c.is_alphanumeric()).collect();
+            names.entry(name).or_default().push(file.display().to_string());
+        }
+    }
+    assert!(names.len() > 100, "the sources are read");
+    names.retain(|_, places| places.len() > 1);
+    assert_eq!(names, std::collections::BTreeMap::new());
+}
