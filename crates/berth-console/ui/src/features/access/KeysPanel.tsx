@@ -86,7 +86,7 @@ function KeysTable({ keys, name, onDo }: { keys: Key[]; name: string; onDo: (doi
     {
       key: 'used',
       label: t.lastUsed,
-      cell: (key) => (key.last_use_time ? <Moment time={key.last_use_time} /> : <span>{t.never}</span>),
+      cell: (key) => (key.last_use_time === null ? <span>{t.never}</span> : <Moment time={key.last_use_time} />),
     },
     { key: 'actions', label: '', align: 'end', cell: (key) => <KeyMenu known={key} onDo={onDo} /> },
   ];

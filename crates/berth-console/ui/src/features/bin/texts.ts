@@ -1,0 +1,56 @@
+import { defineTexts } from '../../app/texts';
+
+const english = {
+  title: 'Bin',
+  intro: 'What was deleted can be restored until it expires. It is in no list, search or pull, and takes its space until then.',
+  panel: 'Deleted',
+  organization: 'Organization',
+  allOrganizations: 'All organizations',
+  image: 'Image',
+  kind: 'Kind',
+  allKinds: 'All kinds',
+  kinds: { tag: 'Tag', manifest: 'Manifest', image: 'Image' },
+  what: 'What',
+  tags: (n: number) => (n === 1 ? '1 tag' : `${n} tags`),
+  more: (n: number) => `+${n} more`,
+  noTags: 'no tag',
+  size: 'Size',
+  deleted: 'Deleted',
+  by: 'By',
+  registry: 'Berth itself',
+  retention: 'Retention',
+  expires: 'Expires',
+  restore: 'Restore',
+  purge: 'Purge',
+  empty: 'The bin is empty',
+  emptyHelp: 'Deleted tags, manifests and images come here.',
+  emptyAll: 'Empty the bin',
+  holds: (entries: string, bytes: string) => `${entries} in the bin; only they need ${bytes}`,
+  entries: (n: string) => (n === '1' ? '1 entry' : `${n} entries`),
+  restoreTitle: (what: string) => `Restore ${what}`,
+  inTheWay: 'These tags name something else now:',
+  overwrite: 'Move them back to what they named',
+  overwriteNeeded: 'Without that, it cannot be restored.',
+  newName: 'Name of the image',
+  newNameHelp: 'Give another name if the old one is taken now.',
+  badName: 'At most 128 lower-case letters, digits, and single “.”, “_”, “-” or “/” between them',
+  comesBack: 'Comes back',
+  comesImage: 'The image with all it held',
+  comesManifest: 'The manifest with its tags, its platforms and what refers to it',
+  restored: (what: string) => `${what} was restored`,
+  already: 'It had been restored before',
+  purgeTitle: (what: string) => `Purge ${what}?`,
+  purgeStays: 'What other tags of the image use too',
+  purged: (what: string) => `${what} was purged`,
+  emptyTitle: (where: string) => `Purge everything that was deleted in ${where}?`,
+  emptyGoes: (where: string) => `All entries of the bin of ${where}, for ever`,
+  emptyStays: 'Images and tags that are not in the bin',
+  emptied: (n: number) => (n === 1 ? '1 entry was purged' : `${n} entries were purged`),
+  show: (image: string) => `Open ${image}`,
+};
+
+/** What a translation has to have. */
+export type BinWords = typeof english;
+
+/** Words of the bin. */
+export const binTexts = defineTexts(english, () => import('./texts.zh'));
