@@ -14,8 +14,10 @@ export type Translated<T> = {
 export interface Texts<T> {
   /** The texts in the language in force; loads them first when they are not there yet (Suspense). */
   use(): T;
-  /** The same outside of components; English until the other language has been loaded. */
+  /** The same outside of components; English until the other language has been loaded, which this begins. */
   now(): T;
+  /** Loads what the language in force needs, so that `now` has it. */
+  load(): Promise<void>;
 }
 
 /**
@@ -35,7 +37,11 @@ export function defineTexts<T extends object>(
     });
     return loading;
   };
-  const of = (wanted: Language): T => (wanted === 'zh' && loaded !== null ? loaded : english);
+  const of = (wanted: Language): T => {
+    if (wanted === 'en') return english;
+    void load();
+    return loaded ?? english;
+  };
   return {
     use() {
       const wanted = useLanguage();
@@ -44,5 +50,8 @@ export function defineTexts<T extends object>(
       return use(load());
     },
     now: () => of(language()),
+    load: async () => {
+      if (language() !== 'en') await load();
+    },
   };
 }

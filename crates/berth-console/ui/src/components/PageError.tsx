@@ -3,6 +3,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
 import { Lock } from 'lucide-react';
 import { ApiError } from '../api/errors';
+import { errorTexts, explain } from '../app/errorTexts';
 import { frameTexts } from '../app/texts.frame';
 import { Empty } from './Empty';
 import { NotFound } from './NotFound';
@@ -11,6 +12,7 @@ import { Problem } from './Problem';
 /** What stands in place of a page that could not be shown: no right, nothing there, or what failed. */
 export function PageError({ error: thrown, reset }: { error: unknown; reset?: () => void }) {
   const t = frameTexts.use();
+  errorTexts.use();
   const router = useRouter();
   const queries = useQueryClient();
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -23,7 +25,7 @@ export function PageError({ error: thrown, reset }: { error: unknown; reset?: ()
   if (error instanceof ApiError && error.status === 403) {
     return (
       <Empty icon={Lock} title={t.noRight} action={<Button variant="default" onClick={retry}>{t.retry}</Button>}>
-        {`${error.message} ${t.noRightHelp}`}
+        {`${explain(error)} ${t.noRightHelp}`}
       </Empty>
     );
   }

@@ -1,0 +1,42 @@
+import type { Translated } from '../../app/texts';
+import type { AccountWords } from './texts';
+
+const zh: Translated<AccountWords> = {
+  title: '我的凭证',
+  credentials: 'API 凭证',
+  credentialsHelp: 'SDK、Terraform 和脚本需要的信息。',
+  account: '账号名',
+  accountId: '账号 ID',
+  user: '用户名',
+  userId: '用户 ID',
+  project: '项目',
+  projectId: '项目 ID',
+  registry: '镜像仓库地址',
+  role: '身份',
+  administrator: '账号管理员',
+  member: '普通用户',
+  access: '访问方式',
+  groups: '用户组',
+  noGroups: '您未加入任何用户组。',
+  logins: '登录指令和密钥',
+  loginsHelp: 'Docker 等客户端使用临时登录指令或访问密钥登录，不直接使用密码。',
+  keys: '访问密钥',
+  password: '修改密码',
+  passwordHelp: '修改后您的其他会话、令牌、临时密钥和临时登录指令全部失效，并需要在此重新登录。访问密钥不受影响。',
+  original: '当前密码',
+  new: '新密码',
+  newHelp: '至少 8 个字符，不能与当前密码相同',
+  repeat: '确认新密码',
+  different: '两次输入的密码不一致',
+  same: '新密码不能与当前密码相同',
+  change: '修改密码',
+  changed: '密码已修改',
+  session: '当前会话',
+  ends: '到期时间',
+  signOut: '退出登录',
+  appearance: '语言和外观',
+  english: 'English',
+  chinese: '简体中文',
+};
+
+export default zh;
