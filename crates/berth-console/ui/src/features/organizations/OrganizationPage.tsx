@@ -15,6 +15,7 @@ import { type SeenOrganization, useOrganization } from './list';
 import { organizationsTexts } from './texts';
 
 const PermissionsOf = lazy(() => import('../rights/OrganizationPermissions').then((module) => ({ default: module.OrganizationPermissions })));
+const BinPanel = lazy(() => import('../bin/BinPanel').then((module) => ({ default: module.BinPanel })));
 const OrganizationRules = lazy(() => import('../rules/OrganizationRules').then((module) => ({ default: module.OrganizationRules })));
 const OrganizationSettings = lazy(() => import('./OrganizationSettings').then((module) => ({ default: module.OrganizationSettings })));
 const PushDialog = lazy(() => import('../images/PushDialog').then((module) => ({ default: module.PushDialog })));
@@ -24,6 +25,7 @@ const CreateImageDialog = lazy(() => import('../images/CreateImageDialog').then(
 export function OrganizationPage() {
   const t = organizationsTexts.use();
   const images = imagesTexts.use();
+  const frame = frameTexts.use();
   const { org } = useParams({ strict: false }) as { org: string };
   const organization = useOrganization(org);
   const [open, setOpen] = useState<'push' | 'create' | null>(null);
@@ -65,6 +67,7 @@ export function OrganizationPage() {
             : [
                 { key: 'users', label: t.tab.users, content: <PermissionsOf organization={organization} /> },
                 { key: 'rules', label: t.tab.rules, content: <OrganizationRules org={org} right={right} /> },
+                { key: 'bin', label: frame.nav.bin, content: <BinPanel namespace={org} manages={may(right, 'manage')} /> },
                 { key: 'settings', label: t.tab.settings, content: <OrganizationSettings org={org} right={right} /> },
               ]),
         ]}

@@ -11,6 +11,7 @@ import { Ask } from '../../components/Ask';
 import { Copy } from '../../components/Copy';
 import { Page } from '../../components/Page';
 import { Panel } from '../../components/Panel';
+import { QuotasPanel } from '../quotas/QuotasPanel';
 import { Administrators } from './Administrators';
 import { settingsTexts } from './texts';
 
@@ -37,6 +38,7 @@ function System() {
       <Panel title={t.limits}>
         <Ask query={settings}>{(found) => <Limits limits={found.limits} />}</Ask>
       </Panel>
+      <QuotasPanel />
     </SimpleGrid>
   );
 }
