@@ -1,6 +1,15 @@
-import { NotFound } from '../../components/NotFound';
+import { Page } from '../../components/Page';
+import { SyncPanel } from '../sync/SyncPanel';
+import { Chooser } from './Chooser';
+import { OfImage } from './OfImage';
+import { automationTexts } from './texts';
 
-/** Not built yet. */
+/** Where all images are sent. */
 export function SyncPage() {
-  return <NotFound />;
+  const t = automationTexts.use().sync;
+  return (
+    <Page title={t.title} intro={t.intro}>
+      <Chooser>{({ org, image = '' }) => <OfImage org={org} image={image} panel={SyncPanel} />}</Chooser>
+    </Page>
+  );
 }

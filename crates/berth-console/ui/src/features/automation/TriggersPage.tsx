@@ -1,6 +1,17 @@
-import { NotFound } from '../../components/NotFound';
+import { Page } from '../../components/Page';
+import { TriggersPanel } from '../triggers/TriggersPanel';
+import { Chooser } from './Chooser';
+import { DeadDeliveries } from './DeadDeliveries';
+import { OfImage } from './OfImage';
+import { automationTexts } from './texts';
 
-/** Not built yet. */
+/** The triggers of all images, and what could not be delivered. */
 export function TriggersPage() {
-  return <NotFound />;
+  const t = automationTexts.use().triggers;
+  return (
+    <Page title={t.title} intro={t.intro}>
+      <DeadDeliveries />
+      <Chooser>{({ org, image = '' }) => <OfImage org={org} image={image} panel={TriggersPanel} />}</Chooser>
+    </Page>
+  );
 }

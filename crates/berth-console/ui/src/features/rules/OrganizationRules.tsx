@@ -46,7 +46,8 @@ export function sentenceOf(rule: Rule, words: RetentionWords): string {
   return words.sentence.told(kind, count(Number(number)), [...tags, ...expressions].join(', '));
 }
 
-function RetentionRules({ org, mayManage }: { org: string; mayManage: boolean }) {
+/** The retention rules of an organization. */
+export function RetentionRules({ org, mayManage }: { org: string; mayManage: boolean }) {
   const t = rulesTexts.use();
   const words = retentionTexts.use();
   const rules = useQuery(rulesQuery(org));

@@ -60,7 +60,7 @@ export function Upkeep() {
           columns={[
             { key: 'kind', label: t.columns.kind, cell: (run) => t.kinds[run.kind as Kind] ?? run.kind },
             { key: 'state', label: t.columns.state, cell: (run) => <State run={run} /> },
-            { key: 'why', label: t.columns.why, cell: (run) => run.wanted_by ?? t.schedule },
+            { key: 'why', label: t.columns.why, width: 110, cell: (run) => run.wanted_by ?? t.schedule },
             { key: 'began', label: t.columns.began, cell: (run) => <Moment time={run.started_at} /> },
             { key: 'ended', label: t.columns.ended, cell: (run) => <Moment time={run.ended_at} /> },
             { key: 'report', label: t.columns.report, cell: (run) => figures(run.ended_at === null || run.ended_at === undefined ? run.progress : run.report, t.figures).join(', ') || '–' },
