@@ -17,6 +17,9 @@ const RetentionPanel = lazy(() => import('../retention/RetentionPanel').then((mo
 const ImmutabilityPanel = lazy(() => import('../immutability/ImmutabilityPanel').then((module) => ({ default: module.ImmutabilityPanel })));
 const SyncPanel = lazy(() => import('../sync/SyncPanel').then((module) => ({ default: module.SyncPanel })));
 
+/** Parts for everybody who may pull; the others are for those with a right of their own. */
+const FOR_ALL = new Set(['tags', 'description', 'guide']);
+
 /** The parts of the page in SWR's order. The tags come with the page, the others when they are opened. */
 const PARTS: [keyof ImageWords['tab'], ComponentType<ImagePanelProps>][] = [
   ['tags', TagsPanel],
@@ -34,7 +37,7 @@ const PARTS: [keyof ImageWords['tab'], ComponentType<ImagePanelProps>][] = [
 export function ImagePage() {
   const t = imageTexts.use();
   const { org, image: name } = useParams({ from: '/framed/members/images/$org/$image' });
-  const { image, right } = useImage(org, name);
+  const { image, right, isOwn } = useImage(org, name);
   const about = { org, name, image, right };
   return (
     <Page
@@ -45,7 +48,7 @@ export function ImagePage() {
     >
       <Tabs
         label={t.tabsLabel}
-        tabs={PARTS.map(([key, Part]) => ({ key, label: t.tab[key], content: <Part org={org} image={name} right={right} /> }))}
+        tabs={PARTS.filter(([key]) => isOwn || FOR_ALL.has(key)).map(([key, Part]) => ({ key, label: t.tab[key], content: <Part org={org} image={name} right={right} /> }))}
       />
     </Page>
   );

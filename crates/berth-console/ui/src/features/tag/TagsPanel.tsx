@@ -168,7 +168,7 @@ function Bulk({ org, image, right, rows, requests, onClear }: { org: string; ima
       )}
       {allows(right, 'manage') && (
         <Button size="xs" color="red" variant="light" leftSection={<Trash2 size={14} aria-hidden />} onClick={() => requests.onDelete(rows)}>
-          {t.action.delete}
+          {t.delete.confirm(rows.length)}
         </Button>
       )}
       <Button size="xs" variant="subtle" color="gray" onClick={onClear}>
