@@ -65,6 +65,8 @@ export const variables: CSSVariablesResolver = () => ({
     '--berth-line': '#dde5e9',
   },
   dark: {
+    '--mantine-color-red-filled': '#c92a2a',
+    '--mantine-color-red-filled-hover': '#b02525',
     '--mantine-color-body': '#111a21',
     '--mantine-color-text': '#dbe4ea',
     '--mantine-color-dimmed': '#93a4b0',

@@ -14,7 +14,7 @@ export function SecretOnce({ made, user }: { made: NewKey; user: string }) {
       [user, made.access, made.secret],
     ]);
   return (
-    <Alert color="teal" variant="outline" icon={<KeyRound size={18} aria-hidden />} title={t.once.title}>
+    <Alert color="tide" variant="light" icon={<KeyRound size={18} aria-hidden />} title={t.once.title}>
       <Stack gap="xs">
         <Text size="sm">{t.once.help}</Text>
         <Named label={t.once.access} value={made.access} />
