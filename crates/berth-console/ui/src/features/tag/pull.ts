@@ -10,9 +10,13 @@ export function imageReference(path: string, reference: string): string {
   return reference.includes(':') ? `${path}@${reference}` : `${path}:${reference}`;
 }
 
-/** The command by which a client pulls. `plain`: the registry is reached without TLS, which most insist on unless told. */
-export function pullCommand(client: Client, reference: string, plain: boolean = location.protocol === 'http:'): string {
+/**
+ * The command by which a client pulls. `plain`: the registry is reached without TLS, which most insist on unless told;
+ * `login`: with the place of a login, for clients that take it there.
+ */
+export function pullCommand(client: Client, reference: string, plain: boolean = location.protocol === 'http:', login = true): string {
   const option = (text: string) => (plain ? `${text} ` : '');
+  const as = (text: string) => (login ? `${text} ${LOGIN} ` : '');
   switch (client) {
     case 'docker':
       return `docker pull ${reference}`;
@@ -21,11 +25,11 @@ export function pullCommand(client: Client, reference: string, plain: boolean = 
     case 'nerdctl':
       return `nerdctl pull ${option('--insecure-registry')}${reference}`;
     case 'ctr':
-      return `ctr images pull ${option('--plain-http')}--user ${LOGIN} ${reference}`;
+      return `ctr images pull ${option('--plain-http')}${as('--user')}${reference}`;
     case 'crictl':
-      return `crictl pull --creds ${LOGIN} ${reference}`;
+      return `crictl pull ${as('--creds')}${reference}`;
     case 'skopeo':
-      return `skopeo copy ${option('--src-tls-verify=false')}--src-creds ${LOGIN} docker://${reference} oci-archive:${file(reference)}.tar`;
+      return `skopeo copy ${option('--src-tls-verify=false')}${as('--src-creds')}docker://${reference} oci-archive:${file(reference)}.tar`;
   }
 }
 
