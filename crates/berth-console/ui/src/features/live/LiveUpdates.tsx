@@ -88,10 +88,14 @@ class Updates {
   }
 
   private connected(connected: boolean): void {
+    if (!connected) {
+      // Each failed attempt says so anew.
+      this.away ??= setTimeout(() => void this.ask(), AWAY_MS);
+      return;
+    }
     clearTimeout(this.away);
     this.away = undefined;
-    if (connected) onlineManager.setOnline(true);
-    else this.away = setTimeout(() => void this.ask(), AWAY_MS);
+    onlineManager.setOnline(true);
   }
 
   /** Whether the registry is away, or only its stream: then the pages are kept up by asking. */
