@@ -6,7 +6,7 @@ const places = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium
 const executablePath = places.find((place) => place !== undefined && existsSync(place));
 if (executablePath === undefined) throw new Error('no Chromium: install the package chromium, or name one in CHROMIUM');
 
-const ONCE = /(story|budget|proxy|scale)\.spec\.ts$/;
+const ONCE = /(story|budget|proxy|scale|large)\.spec\.ts$/;
 
 export default defineConfig({
   testDir: 'e2e',

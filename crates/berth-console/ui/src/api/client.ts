@@ -36,7 +36,9 @@ export async function sessionFetch(request: Request): Promise<Response> {
   const again = request.clone();
   const response = await send(request);
   const aboutSession = new URL(request.url).pathname.endsWith('/v2/manage/sessions');
-  if (response.status !== 401 || aboutSession || signInAgain === null) return response;
+  // Who never signed in has lost no session: the page says what is not for everybody.
+  const nobody = forgeryProof === null;
+  if (response.status !== 401 || aboutSession || nobody || signInAgain === null) return response;
   await signInAgain();
   return send(again);
 }

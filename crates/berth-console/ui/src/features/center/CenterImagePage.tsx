@@ -23,15 +23,17 @@ import { centerTexts } from './texts';
 
 /** A public image, for everybody. */
 export function CenterImagePage() {
-  const t = centerTexts.use();
   const { org, image } = useParams({ from: '/framed/center/$org/$image' });
-  const crumbs = [{ label: t.title, to: '/center' }, { label: `${org}/${image}` }];
-  return useMayLook() ? (
-    <Shown org={org} image={image} />
-  ) : (
-    <Page title={`${org}/${image}`} crumbs={crumbs}>
+  return useMayLook() ? <Shown org={org} image={image} /> : <NotForAll title={`${org}/${image}`} />;
+}
+
+/** What stands here for who has to sign in first. */
+function NotForAll({ title }: { title: string }) {
+  const t = centerTexts.use();
+  return (
+    <Page title={title} crumbs={[{ label: t.title, to: '/center' }, { label: title }]}>
       <Panel>
-        <Closed />
+        <Closed title={t.hidden.title} help={t.hidden.help} />
       </Panel>
     </Page>
   );
@@ -40,6 +42,7 @@ export function CenterImagePage() {
 function Shown({ org, image }: { org: string; image: string }) {
   const t = centerTexts.use();
   const shown = usePublicImage(org, image);
+  if (shown === null) return <NotForAll title={`${org}/${image}`} />;
   const isMine = shown.self_rights !== null && shown.self_rights !== undefined && shown.self_rights.source !== 'public';
   return (
     <Page

@@ -30,20 +30,20 @@ export function CenterPage() {
 }
 
 /** What somebody sees who must sign in first. */
-export function Closed() {
+export function Closed({ title, help }: { title?: string; help?: string }) {
   const t = centerTexts.use();
   const next = useRouterState({ select: (state) => state.location.href });
   return (
     <Empty
       icon={Globe2}
-      title={t.closed.title}
+      title={title ?? t.closed.title}
       action={
         <Button leftSection={<LogIn size={16} aria-hidden />} renderRoot={(props) => <Link {...props} to="/sign-in" search={{ next }} />}>
           {t.closed.action}
         </Button>
       }
     >
-      {t.closed.help}
+      {help ?? t.closed.help}
     </Empty>
   );
 }

@@ -1,5 +1,6 @@
 import { queryOptions, useSuspenseQuery } from '@tanstack/react-query';
 import { api, data, inPath } from '../../api/client';
+import { ApiError } from '../../api/errors';
 import type { components } from '../../api/schema';
 import { useMaybeSession } from '../../app/session';
 import type { Order } from '../../components/DataTable';
@@ -56,12 +57,18 @@ export function usePublicImages({ text, category, architecture, order }: Wanted)
   });
 }
 
-/** One public image. */
+/** One public image; `null` for one that is not for everybody, or not there, while nobody is signed in. */
 export function usePublicImage(org: string, image: string) {
   return useSuspenseQuery({
     queryKey: ['image', org, image, 'public'],
-    queryFn: () =>
-      data(api.GET('/v2/manage/images/{namespace}/{repository}', { params: { path: { namespace: org, repository: inPath(image) } } })),
+    queryFn: async () => {
+      try {
+        return await data(api.GET('/v2/manage/images/{namespace}/{repository}', { params: { path: { namespace: org, repository: inPath(image) } } }));
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 401) return null;
+        throw error;
+      }
+    },
   }).data;
 }
 

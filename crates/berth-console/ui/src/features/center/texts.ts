@@ -25,6 +25,7 @@ const english = {
   empty: { title: 'No public images yet', help: 'An image is listed here once someone with the write right makes it public.' },
   filtered: 'No public image fits',
   closed: { title: 'Sign in to see public images', help: 'This registry shows its public images to people who are signed in only.', action: 'Sign in' },
+  hidden: { title: 'Sign in to see this image', help: 'It is not public, or there is no such image.' },
   facts: {
     tags: (n: string, of: number) => (of === 1 ? `${n} tag` : `${n} tags`),
     pulls: (n: string, of: number) => (of === 1 ? `${n} pull` : `${n} pulls`),

@@ -26,6 +26,7 @@ const zh: Translated<CenterWords> = {
   empty: { title: '暂无公开镜像', help: '拥有编辑权限的用户将镜像类型设为“公开”后，镜像会显示在这里。' },
   filtered: '没有符合条件的公开镜像',
   closed: { title: '登录后查看公开镜像', help: '本仓库的公开镜像仅对已登录的用户可见。', action: '登录' },
+  hidden: { title: '登录后查看此镜像', help: '该镜像不是公开镜像，或不存在。' },
   facts: {
     tags: (n) => `${n} 个版本`,
     pulls: (n) => `下载 ${n} 次`,
