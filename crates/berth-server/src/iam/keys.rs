@@ -25,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 /// Access keys.
 #[derive(Serialize, ToSchema)]
 struct Credentials {
-    credentials: Vec<IamCredential>,
+    credentials: Vec<ShownCredential>,
 }
 
 /// One access key.
@@ -108,7 +108,7 @@ struct UpdateCredentialFields {
 
 /// List access keys
 ///
-/// The caller's own, or those of a user of the account that the caller administers.
+/// The caller's own, or those of a user of the account that the caller administers, with when each was last used.
 #[utoipa::path(get, path = "/v3.0/OS-CREDENTIAL/credentials", operation_id = "list_permanent_access_keys", tag = "iam",
     params(("user_id" = Option<String>, Query, description = "Whose; the caller's when nothing is said")),
     responses((status = 200, body = Credentials), (status = 404, body = IamRefusalBody)))]
@@ -117,7 +117,7 @@ async fn list(State(app): State<AppState>, call: Call) -> Result<Json<Credential
     let user_id = call.query("user_id").or(own).unwrap_or_default();
     let keys = app.registry.keys_of(&call.caller, &user_id).await?;
     Ok(Json(Credentials {
-        credentials: keys.iter().map(document).collect(),
+        credentials: keys.iter().map(shown).collect(),
     }))
 }
 
@@ -211,10 +211,14 @@ async fn delete(
 
 fn one(key: &AccessKey) -> OneCredential {
     OneCredential {
-        credential: ShownCredential {
-            credential: document(key),
-            last_use_time: key.last_used_at.map(Micros),
-        },
+        credential: shown(key),
+    }
+}
+
+fn shown(key: &AccessKey) -> ShownCredential {
+    ShownCredential {
+        credential: document(key),
+        last_use_time: key.last_used_at.map(Micros),
     }
 }
 
