@@ -50,6 +50,21 @@ pub struct TemporaryLogin {
     pub expires_at: i64,
 }
 
+/// A temporary login that was given out, without what proves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenLogin {
+    /// The temporary AK.
+    pub id: String,
+    /// The project that its user name begins with.
+    pub project: String,
+    /// The access key that it was made with, whose end is its end too.
+    pub made_with: Option<String>,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
+    /// Milliseconds since the epoch.
+    pub expires_at: i64,
+}
+
 impl Metadata {
     /// Stores a new access key of a user who has less than `limit`; [`Conflict::AccessKeyExists`],
     /// [`Conflict::UserGone`], [`Conflict::TooMany`].
@@ -211,6 +226,28 @@ impl Metadata {
         self.find("find a temporary login", statement, |row| {
             let enabled = row.try_get::<i64, _>("made_with_enabled")? != 0;
             Ok((temporary_login(row)?, users::read(row)?, enabled))
+        })
+        .await
+    }
+
+    /// A user's temporary logins that are good after `now`, the one that ends last first; at most `limit`.
+    pub async fn temporary_logins_of(
+        &self,
+        user_id: &str,
+        now: i64,
+        limit: i64,
+    ) -> Result<Vec<GivenLogin>, Error> {
+        const LIST: &str = "SELECT id, project, made_with, created_at, expires_at FROM temporary_logins \
+             WHERE user_id = $1 AND expires_at > $2 ORDER BY expires_at DESC, id LIMIT $3";
+        let statement = sqlx::query(LIST).bind(user_id.to_owned()).bind(now).bind(limit);
+        self.list("list temporary logins", statement, |row| {
+            Ok(GivenLogin {
+                id: row.try_get(0)?,
+                project: row.try_get(1)?,
+                made_with: row.try_get(2)?,
+                created_at: row.try_get(3)?,
+                expires_at: row.try_get(4)?,
+            })
         })
         .await
     }

@@ -95,7 +95,7 @@ pub use groups::{Group, GroupRole};
 pub use immutability::{Covers, Guard, ImmutabilityRule, ImmutabilityTerms, NewImmutabilityRule};
 pub use instance::FirstAccount;
 pub use jobs::{Job, JobAgain, JobClaim, NewJob, PausedLane};
-pub use keys::{AccessKey, TemporaryLogin};
+pub use keys::{AccessKey, GivenLogin, TemporaryLogin};
 pub use ledger::{
     Deleted, Freed, ImageRecount, KeyUse, KnownKey, LedgerFigures, LedgerImage, LedgerScope, LedgerView,
     StoreFigures, TagFigures,

@@ -21,7 +21,7 @@ impl Caller {
 
 impl Registry {
     /// Lets the operator pass, and the administrators of the account of the first start.
-    pub(crate) async fn require_operating_account(&self, caller: &Caller) -> Result<(), Error> {
+    pub async fn require_operating_account(&self, caller: &Caller) -> Result<(), Error> {
         let Err(refused) = caller.require_operator() else {
             return Ok(());
         };

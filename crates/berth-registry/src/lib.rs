@@ -85,9 +85,9 @@ pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use berth_blob::S3Settings;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
-    ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, Grant, Group, HistoryOrder, ImageRow,
-    ImmutabilityRule, ListedOrganization, MaintenanceRun, Mirror, Opening, Organization, OrganizationUsage,
-    Permission, QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter, RepositoryHit,
+    ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, Grant, Group, HistoryOrder,
+    ImageRow, ImmutabilityRule, ListedOrganization, MaintenanceRun, Mirror, Opening, Organization, OrganizationUsage,
+    GivenLogin, Permission, QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter, RepositoryHit,
     RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun, RunningImage, SyncJob, SyncRule,
     TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };

@@ -1,6 +1,6 @@
 //! Temporary logins: a name and a key for docker that end by themselves (SWR `create_secret`, "login command").
 
-use berth_metadata::{Conflict, TemporaryLogin};
+use berth_metadata::{Conflict, GivenLogin, TemporaryLogin};
 use sha2::{Digest, Sha256};
 
 use crate::access::{Caller, Credential, UserCaller};
@@ -12,6 +12,9 @@ use crate::{Error, Registry};
 const SECONDS_MIN: i64 = 900;
 /// The longest life.
 const SECONDS_MAX: i64 = 86_400;
+
+/// Temporary logins that are listed at most.
+const LISTED_MAX: i64 = 200;
 
 /// What stands for the project in the user names of logins by token.
 const BEARER: &str = "bearertoken";
@@ -48,6 +51,13 @@ pub(crate) struct Roots {
 }
 
 impl Registry {
+    /// The caller's own temporary logins that are still good, the one that ends last first.
+    pub async fn temporary_logins(&self, caller: &Caller) -> Result<Vec<GivenLogin>, Error> {
+        let user = caller.require_user()?;
+        let found = self.metadata.temporary_logins_of(&user.user_id, now_ms(), LISTED_MAX);
+        Ok(found.await?)
+    }
+
     /// A temporary login for the caller; it ends early when what it was asked with ends: an access key that is disabled
     /// or deleted, a password that changes.
     pub async fn create_secret(

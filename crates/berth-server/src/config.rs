@@ -14,7 +14,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use document::{effective, reference, sample};
+pub(crate) use document::{InForce, effective, in_force, reference, sample};
 use setting::Setting;
 pub(crate) use settings::{Log, LogFormat, Settings};
 pub(crate) use table::SETTINGS;

@@ -108,6 +108,30 @@ fn wrapped(text: &str) -> Vec<String> {
     lines
 }
 
+/// A setting and its value in force.
+pub(crate) struct InForce {
+    /// Its key in berth.toml.
+    pub(crate) key: &'static str,
+    /// Its value; none when nothing is set, and for secrets.
+    pub(crate) value: Option<String>,
+    /// Its default; empty when there is none.
+    pub(crate) default: &'static str,
+    /// What it does.
+    pub(crate) help: &'static str,
+}
+
+/// The settings in force, without anything secret.
+pub(crate) fn in_force(settings: &Settings) -> Vec<InForce> {
+    let mut settings = settings.clone();
+    let rows = SETTINGS.iter().map(|setting| InForce {
+        key: setting.key,
+        value: Some((setting.field)(&mut settings).show()).filter(|shown| !setting.is_secret() && !shown.is_empty()),
+        default: setting.default,
+        help: setting.help,
+    });
+    rows.collect()
+}
+
 /// The settings in force, one line each with the place it came from; nothing secret.
 pub(crate) fn effective(resolved: &Resolved) -> String {
     let mut settings = resolved.settings.clone();

@@ -8,15 +8,18 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::call::Open;
+use super::call::{Call, Open};
 use super::error::Refused;
+use crate::config;
 use crate::state::AppState;
 
 /// The languages that the console has.
 const LANGUAGES: [&str; 2] = ["en", "zh"];
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(show))
+    OpenApiRouter::new()
+        .routes(routes!(show))
+        .routes(routes!(list))
 }
 
 /// What the console must know of this registry.
@@ -86,5 +89,44 @@ async fn show(State(app): State<AppState>, request: Open) -> Result<Json<Console
             bin_seconds: limits.bin_ttl.as_secs(),
             page_max: super::listing::LIMIT_MAX,
         },
+    }))
+}
+
+/// The settings of the server.
+#[derive(Serialize, ToSchema)]
+struct ServerSettings {
+    settings: Vec<ServerSetting>,
+}
+
+/// A setting.
+#[derive(Serialize, ToSchema)]
+struct ServerSetting {
+    /// Its key in berth.toml.
+    key: &'static str,
+    /// Its value in force; null when nothing is set, and for what is secret.
+    value: Option<String>,
+    /// Its default; empty when there is none.
+    default: &'static str,
+    /// What it does.
+    help: &'static str,
+}
+
+/// List the settings of the server
+///
+/// As they are in force, without what is secret. For the administrators of the operator's account, which is that of the
+/// first start.
+#[utoipa::path(get, path = "/v2/manage/settings", operation_id = "list_settings", tag = "maintenance",
+    extensions(("x-berth-extension" = json!(true))), responses((status = 200, body = ServerSettings)))]
+async fn list(State(app): State<AppState>, call: Call) -> Result<Json<ServerSettings>, Refused> {
+    app.registry.require_operating_account(&call.caller).await?;
+    let rows = config::in_force(&app.settings).into_iter();
+    let setting = |row: config::InForce| ServerSetting {
+        key: row.key,
+        value: row.value,
+        default: row.default,
+        help: row.help,
+    };
+    Ok(Json(ServerSettings {
+        settings: rows.map(setting).collect(),
     }))
 }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use berth_registry::{NewTemporaryLogin, WantedLogin};
+use berth_registry::{GivenLogin, NewTemporaryLogin, WantedLogin};
 use http::header::CACHE_CONTROL;
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::call::Call;
 use super::error::{RefusalBody, Refused, Subject};
-use super::wire::Micros;
+use super::wire::{Micros, Time};
 use crate::state::AppState;
 
 const LOGIN_HEADER: HeaderName = HeaderName::from_static("x-swr-dockerlogin");
@@ -29,6 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(create))
         .routes(routes!(create_token))
+        .routes(routes!(list))
 }
 
 /// A login, as a part of docker's config.json.
@@ -82,6 +83,41 @@ async fn create(State(app): State<AppState>, call: Call) -> Result<Response, Ref
 async fn create_token(State(app): State<AppState>, call: Call) -> Result<Response, Refused> {
     let login = app.registry.create_authorization_token(&call.caller).await?;
     Ok(answer(&login, call.origin.host()))
+}
+
+/// Temporary logins that are still good.
+#[derive(Serialize, ToSchema)]
+struct GivenLogins {
+    logins: Vec<GivenLoginDocument>,
+}
+
+/// A temporary login that is still good.
+#[derive(Serialize, ToSchema)]
+struct GivenLoginDocument {
+    /// The user name that it logs in with.
+    user: String,
+    /// The access key that it was made with, and ends with; null when it was made with a password or a session.
+    made_with: Option<String>,
+    created_at: Time,
+    expires_at: Time,
+}
+
+/// List the caller's temporary docker logins
+///
+/// Those that are still good, the one that ends last first, at most two hundred. What proves them was shown once.
+#[utoipa::path(get, path = "/v2/manage/logins", operation_id = "list_temporary_logins", tag = "logins",
+    extensions(("x-berth-extension" = json!(true))), responses((status = 200, body = GivenLogins)))]
+async fn list(State(app): State<AppState>, call: Call) -> Result<Json<GivenLogins>, Refused> {
+    let found = app.registry.temporary_logins(&call.caller).await?;
+    let login = |login: GivenLogin| GivenLoginDocument {
+        user: format!("{}@{}", login.project, login.id),
+        made_with: login.made_with,
+        created_at: Time(login.created_at),
+        expires_at: Time(login.expires_at),
+    };
+    Ok(Json(GivenLogins {
+        logins: found.into_iter().map(login).collect(),
+    }))
 }
 
 fn answer(login: &NewTemporaryLogin, host: &str) -> Response {

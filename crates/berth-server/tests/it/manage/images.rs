@@ -323,3 +323,33 @@ async fn a_registry_that_wants_a_login_says_so() {
         .await;
     assert_eq!(mine.status.as_u16(), 200);
 }
+
+#[tokio::test]
+async fn the_operators_administrators_see_the_settings_and_nothing_secret() {
+    let team = Team::start().await;
+    let listed = team.does(Method::GET, "/v2/manage/settings", &Value::Null, 200).await;
+    let rows = listed["settings"].as_array().unwrap();
+    let value = |key: &str| rows.iter().find(|row| row["key"] == key).unwrap()["value"].clone();
+    assert_eq!(value("region"), "local");
+    assert_eq!(value("s3.secret_access_key"), Value::Null);
+    assert!(!listed.to_string().contains(crate::installation::SECRET_KEY));
+    team.answers_people(Method::GET, "/v2/manage/settings", &Value::Null, [403, 403, 403, 403, 403])
+        .await;
+}
+
+#[tokio::test]
+async fn temporary_logins_are_listed_until_they_end_and_to_their_owner_only() {
+    let team = Team::start().await;
+    let made = team.does(Method::POST, "/v2/manage/utils/secret?duration_seconds=900", &Value::Null, 200).await;
+    let listed = team.does(Method::GET, "/v2/manage/logins", &Value::Null, 200).await;
+    let login = &listed["logins"][0];
+    let user = login["user"].as_str().unwrap();
+    assert!(user.starts_with("local@"), "{listed}");
+    assert_eq!(listed["logins"].as_array().unwrap().len(), 1);
+    assert_eq!(login["made_with"], crate::installation::ACCESS_KEY_ID);
+    assert!(is_time(&login["expires_at"]) && is_time(&login["created_at"]), "{listed}");
+    let key = made["auths"].as_object().unwrap().values().next().unwrap()["auth"].as_str().unwrap();
+    assert!(!listed.to_string().contains(key));
+    let others = team.ask(&team.reader, Method::GET, "/v2/manage/logins", &Value::Null).await.json();
+    assert_eq!(others, json!({ "logins": [] }));
+}
