@@ -9,6 +9,7 @@ mod accounts;
 mod agencies;
 mod attempts;
 mod audit;
+mod automation;
 mod binned;
 mod binning;
 mod blobs;
@@ -76,6 +77,10 @@ pub use accessories::{AccessoriesPage, Accessory};
 pub use accounts::Account;
 pub use attempts::{Failures, SeenSignature};
 pub use audit::{AuditEvent, AuditFilter, AuditMark};
+pub use automation::{
+    AutomatedImage, AutomatedRetention, AutomatedRule, AutomatedSync, AutomatedTrigger, AutomationQuery,
+    ListedCopy, ListedRun, RunMark,
+};
 pub use binned::{BinEntry, BinObstacle, BinOwner, BinPage, BinRestore, BinRestored, BinUsage, BinViewer};
 pub use binning::BinKind;
 pub use blobs::{BlobRow, LinkedBlob, UnlinkOutcome};
@@ -144,7 +149,8 @@ pub use sync_jobs::{
 pub use sync_rules::{SyncRule, WantedSyncRule};
 pub use tag_events::{EventFollows, FollowJob, SYNC, TagEvent, region_lane};
 pub use tags::{
-    Expected, MoveTag, TagColumn, TagMove, TagMovesPage, TagOrder, TagRow, TagSource, TagStart, TagsPage,
+    Expected, MoveTag, PagedTag, TagColumn, TagFilter, TagMove, TagMovesPage, TagOrder, TagPageOrder,
+    TagPagePart, TagRow, TagSource, TagStart, TagsPage,
 };
 pub use temporary_keys::TemporaryKey;
 pub use trigger_runs::{

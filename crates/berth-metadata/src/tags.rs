@@ -14,9 +14,11 @@ use sqlx::{AnyConnection, Row};
 
 pub(crate) mod list;
 pub(crate) mod moves;
+pub(crate) mod page;
 
 pub use list::{TagColumn, TagOrder, TagRow, TagStart, TagsPage};
 pub use moves::{MoveTag, TagMove, TagMovesPage, TagSource};
+pub use page::{PagedTag, TagFilter, TagPageOrder, TagPagePart};
 
 /// What a tag must name for a change to happen (`If-Match`, `If-None-Match: *`).
 #[derive(Clone, Debug, PartialEq, Eq)]

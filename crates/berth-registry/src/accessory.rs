@@ -1,6 +1,8 @@
 //! Accessories: signatures, attestations and lists of contents that belong to an image, found by the tags that cosign
 //! gives them and by their subject; and which tags a signature is about.
 
+use std::collections::HashMap;
+
 use berth_metadata::{AccessoriesPage, Accessory};
 use berth_oci::{Manifest, Reference, RepositoryName, Tag};
 use serde_json::Value;
@@ -33,6 +35,44 @@ pub enum AccessoryKind {
     Attestation,
     /// Anything else that names the image as its subject.
     Other,
+}
+
+/// What kinds of accessories belong to an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// A signature, which nobody verified here.
+    pub signed: bool,
+    /// A list of what is in the image.
+    pub sbom: bool,
+    /// A statement about how the image came to be.
+    pub attested: bool,
+}
+
+impl Marks {
+    fn add(&mut self, kind: AccessoryKind) {
+        match kind {
+            AccessoryKind::CosignSignature | AccessoryKind::NotationSignature => self.signed = true,
+            AccessoryKind::Sbom => self.sbom = true,
+            AccessoryKind::Attestation => self.attested = true,
+            AccessoryKind::Other => {}
+        }
+    }
+}
+
+/// The marks of images by digest, of what refers to them (digest, artifact type, annotations) and of tags in cosign's form.
+pub(crate) fn marks_of(referrers: &[(String, String, String)], tags: &[String]) -> HashMap<String, Marks> {
+    let mut marks: HashMap<String, Marks> = HashMap::new();
+    for (digest, artifact_type, annotations) in referrers {
+        let kind = kind_of_type(artifact_type, annotations);
+        marks.entry(digest.clone()).or_default().add(kind);
+    }
+    for tag in tags {
+        let kind = SUFFIXES.iter().find(|(suffix, _)| tag.ends_with(suffix));
+        if let (Some(digest), Some((_, kind))) = (named_by(tag), kind) {
+            marks.entry(digest).or_default().add(*kind);
+        }
+    }
+    marks
 }
 
 /// An accessory and what it is.

@@ -14,10 +14,12 @@ use crate::tag::{TagPlace, TagRow};
 
 mod config;
 mod platform;
+mod platforms;
 
 pub use config::{History, ImageConfig};
 pub use platform::PlatformImage;
 use platform::{Platform, choose};
+pub(crate) use platforms::platform_default;
 
 /// Real configurations are a few KiB.
 const CONFIG_BYTES_MAX: i64 = 4 << 20;
@@ -245,7 +247,10 @@ impl Registry {
             ));
             return Ok(None);
         }
-        let bytes = match self.config_bytes(&detail.place, &descriptor.digest).await? {
+        let bytes = match self
+            .config_bytes(detail.place.repository_id, &descriptor.digest)
+            .await?
+        {
             Ok(bytes) => bytes,
             Err(remark) => {
                 detail.remarks.push(remark);
@@ -267,7 +272,7 @@ impl Registry {
     /// The bytes of a configuration, or a sentence why there are none.
     async fn config_bytes(
         &self,
-        place: &TagPlace,
+        repository_id: i64,
         digest: &Digest,
     ) -> Result<Result<Vec<u8>, String>, Error> {
         let missing = || {
@@ -275,10 +280,7 @@ impl Registry {
                 "the configuration {digest} is not in this repository"
             )))
         };
-        let linked = self
-            .metadata
-            .linked_blob(place.repository_id, digest.as_str())
-            .await?;
+        let linked = self.metadata.linked_blob(repository_id, digest.as_str()).await?;
         let Some(linked) = linked else { return missing() };
         if linked.size > CONFIG_BYTES_MAX {
             return Ok(Err(format!(

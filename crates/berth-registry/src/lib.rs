@@ -6,6 +6,7 @@ mod accessory;
 mod account;
 mod agency;
 mod audit;
+mod automation;
 mod binned;
 mod blob;
 mod bootstrap;
@@ -79,17 +80,21 @@ use berth_blob::BlobStore;
 use berth_metadata::Metadata;
 
 pub use access::{Action, Caller, Credential, NO_PERMISSION, Refusal, RightFrom, Rights, UserCaller, decide};
-pub use accessory::{AccessoryKind, AccessoryView, AccessoryViews};
+pub use accessory::{AccessoryKind, AccessoryView, AccessoryViews, Marks};
 pub use agency::Agency;
 pub use audit::{Actor, AuditMarker, AuditPage, Deed};
+pub use automation::{
+    AutomatedImage, AutomatedRetention, AutomatedRule, AutomatedSync, AutomatedTrigger, AutomationWanted,
+    Counted, ListedCopy, ListedRun, RunMark,
+};
 pub use berth_blob::S3Settings;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
-    ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, Grant, Group, HistoryOrder,
-    ImageRow, ImmutabilityRule, ListedOrganization, MaintenanceRun, Mirror, Opening, Organization, OrganizationUsage,
-    GivenLogin, Permission, QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter, RepositoryHit,
-    RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun, RunningImage, SyncJob, SyncRule,
-    TextMatch, TriggerRow, TriggerRun, Upgrade, User,
+    ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, GivenLogin, Grant, Group, HistoryOrder,
+    ImageRow, ImmutabilityRule, ListedOrganization, MaintenanceRun, Mirror, Opening, Organization,
+    OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter,
+    RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun, RunningImage, SyncJob,
+    SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };
 pub use berth_metadata::{
     AwayPlace, EndingShare, FailedRun, FullQuota, PulledImage, RecentPush, RunCount, StaleLogin,
@@ -154,8 +159,9 @@ pub use statistics::{Attention, Dashboard};
 pub use statistics::{CountedDay, Frequency, Measure, Overview, ReportEntry, Statistics, StatisticsOf};
 pub use sync::{Destination, HistoryPage, SyncStatus, SyncSwitches, SyncTags, Synced};
 pub use tag::{
-    ExistingTag, Listed, Retag, TagColumn, TagHistoryPage, TagMove, TagOrder, TagPlace, TagRow, TagSearch,
-    TagStart, TagView, TagViews, TagsWanted,
+    ExistingTag, Listed, PagedTag, Retag, TagColumn, TagHistoryPage, TagMove, TagOfPage, TagOrder,
+    TagPageFound, TagPageWanted, TagPlace, TagRow, TagSearch, TagSort, TagStart, TagView, TagViews,
+    TagsWanted,
 };
 pub use temporary_key::NewTemporaryKey;
 pub use token::{IssuedToken, TokenCaller};

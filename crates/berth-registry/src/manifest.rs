@@ -123,6 +123,9 @@ impl Registry {
         };
         let stored = self.metadata.put_manifest(put).await;
         stored.map_err(|error| conflict(error, &rules))?;
+        if !tags.is_empty() {
+            self.note_platforms(repository_id, &digest, &manifest).await;
+        }
         self.jobs.tag_moved();
         if let Some(organization) = &standing.organization {
             self.counting.of(repository_id, organization).pushed();

@@ -54,7 +54,9 @@ impl Registry {
     /// The caller's own temporary logins that are still good, the one that ends last first.
     pub async fn temporary_logins(&self, caller: &Caller) -> Result<Vec<GivenLogin>, Error> {
         let user = caller.require_user()?;
-        let found = self.metadata.temporary_logins_of(&user.user_id, now_ms(), LISTED_MAX);
+        let found = self
+            .metadata
+            .temporary_logins_of(&user.user_id, now_ms(), LISTED_MAX);
         Ok(found.await?)
     }
 

@@ -4,6 +4,7 @@
 
 mod agency;
 mod audit;
+mod automation;
 mod bin;
 pub(crate) mod call;
 mod clusters;
@@ -65,6 +66,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(secrets::routes())
         .merge(sync::routes())
         .merge(sync_copies::routes())
+        .merge(automation::routes())
         .merge(triggers::routes())
         .merge(webhooks::routes())
         .merge(retentions::routes())

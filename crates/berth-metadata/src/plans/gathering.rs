@@ -2,12 +2,14 @@
 //! may look at nothing beyond. And searches, which go through the names of repositories in their order.
 
 use super::with_values;
+use crate::automation::{self, AutomationQuery, List};
 use crate::repositories::{images, listing};
 use crate::{
     OrganizationOrder, RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet,
     SeenQuery, TextMatch,
 };
-use crate::{organizations, search};
+use crate::{TagFilter, TagPageOrder, TagPagePart};
+use crate::{organizations, search, tags};
 
 /// Every kind of list, with and without filters.
 pub(super) fn statements() -> Vec<String> {
@@ -54,6 +56,13 @@ pub(super) fn statements() -> Vec<String> {
             statements.push(listing::page_statement(&query, page, 0).explained());
         }
     }
+    statements.extend(of_pages());
+    statements
+}
+
+/// What fills pages of the console.
+fn of_pages() -> Vec<String> {
+    let mut statements = Vec::new();
     for name in [None, Some(TextMatch::Exact("org10".to_owned()))] {
         let seen = SeenQuery {
             user_id: "user".to_owned(),
@@ -67,6 +76,38 @@ pub(super) fn statements() -> Vec<String> {
         };
         statements.push(organizations::seen::page_statement(&seen).explained());
     }
+    for list in List::ALL {
+        let query = AutomationQuery {
+            user_id: "user".to_owned(),
+            account_id: "account".to_owned(),
+            administrator: false,
+            organization: None,
+            text: Some("org".to_owned()),
+            status: Some("failed".to_owned()),
+            offset: 0,
+            limit: 100,
+        };
+        statements.push(automation::statement(list, &query).explained());
+    }
+    for order in [TagPageOrder::Size, TagPageOrder::PulledAt] {
+        let filter = TagFilter {
+            repository_id: 7,
+            text: Some("9".to_owned()),
+            digest: None,
+            architecture: Some("arm64".to_owned()),
+        };
+        let part = TagPagePart {
+            order,
+            descending: true,
+            offset: 100,
+            limit: 100,
+        };
+        statements.push(tags::page::names_statement(&filter, part).explained());
+    }
+    statements.push(with_values(
+        &format!("{}$2,$3)", tags::page::ROWS),
+        &["7", "'tag1'", "'tag2'"],
+    ));
     statements.push(images::image_statement("org5/image4", ("user", "account"), 1).explained());
     statements
 }

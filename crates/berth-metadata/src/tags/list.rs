@@ -74,12 +74,21 @@ pub struct TagsPage {
     pub limit: i64,
 }
 
+/// The columns that [`read`] reads, the first of a row; of tag `t`, its manifest `m` and that one's facts `f`.
+macro_rules! row_columns {
+    () => {
+        "t.id, t.tag, t.digest, f.is_index, f.config_digest, f.image_bytes, m.size, t.created_at, t.updated_at"
+    };
+}
+pub(super) use row_columns;
+
 /// The page is chosen by an index alone, however many tags a search or an offset passes over; then its rows are read.
 macro_rules! rows_of {
     ($tags:expr) => {
         concat!(
-            "SELECT t.id, t.tag, t.digest, f.is_index, f.config_digest, f.image_bytes, m.size, t.created_at, t.updated_at \
-             FROM (SELECT tag FROM tags WHERE ",
+            "SELECT ",
+            row_columns!(),
+            " FROM (SELECT tag FROM tags WHERE ",
             $tags,
             ") page JOIN tags t ON t.repository_id = $1 AND t.tag = page.tag \
              JOIN manifests m ON m.repository_id = $1 AND m.digest = t.digest \
@@ -176,7 +185,7 @@ fn statement(page: TagsPage) -> Statement {
     }
 }
 
-fn read(row: &AnyRow) -> Result<TagRow, Failure> {
+pub(super) fn read(row: &AnyRow) -> Result<TagRow, Failure> {
     Ok(TagRow {
         id: row.try_get(0)?,
         tag: row.try_get(1)?,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::Settings;
 use super::setting::Setting;
 use super::table::{SETTINGS, SWR};
 use super::{Place, Resolved};
@@ -125,7 +126,8 @@ pub(crate) fn in_force(settings: &Settings) -> Vec<InForce> {
     let mut settings = settings.clone();
     let rows = SETTINGS.iter().map(|setting| InForce {
         key: setting.key,
-        value: Some((setting.field)(&mut settings).show()).filter(|shown| !setting.is_secret() && !shown.is_empty()),
+        value: Some((setting.field)(&mut settings).show())
+            .filter(|shown| !setting.is_secret() && !shown.is_empty()),
         default: setting.default,
         help: setting.help,
     });

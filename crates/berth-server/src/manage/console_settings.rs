@@ -17,9 +17,7 @@ use crate::state::AppState;
 const LANGUAGES: [&str; 2] = ["en", "zh"];
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(show))
-        .routes(routes!(list))
+    OpenApiRouter::new().routes(routes!(show)).routes(routes!(list))
 }
 
 /// What the console must know of this registry.

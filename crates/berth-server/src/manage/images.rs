@@ -2,6 +2,7 @@
 //! did not log in.
 
 mod documents;
+mod tags;
 
 use axum::Json;
 use axum::extract::State;
@@ -34,7 +35,10 @@ const ORDERS: [(&str, RepositoryOrder); 10] = [
 ];
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show))
+        .merge(tags::routes())
 }
 
 /// Which images a list is about.

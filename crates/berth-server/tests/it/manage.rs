@@ -1,6 +1,7 @@
 //! The management API on the wire: the documented statuses, bodies and error codes.
 
 mod audit;
+mod automation;
 mod bin;
 mod byte_quotas;
 mod dashboard;

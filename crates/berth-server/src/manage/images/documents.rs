@@ -94,7 +94,7 @@ struct ShareReceived {
 }
 
 /// Platforms as they are stored, by commas.
-pub(in crate::manage) fn platforms(stored: Option<&str>) -> Option<Vec<String>> {
+fn platforms(stored: Option<&str>) -> Option<Vec<String>> {
     stored.map(|text| text.split_terminator(',').map(str::to_owned).collect())
 }
 

@@ -228,6 +228,11 @@ async fn pages_are_filtered_and_sorted() {
             "{query}"
         );
     }
+}
+
+#[tokio::test]
+async fn mistakes_in_a_list_have_their_codes() {
+    let team = Team::start().await;
     for (query, code) in [
         ("?set=mine", "4001025"),
         ("?is_public=1", "4001009"),
@@ -327,29 +332,191 @@ async fn a_registry_that_wants_a_login_says_so() {
 #[tokio::test]
 async fn the_operators_administrators_see_the_settings_and_nothing_secret() {
     let team = Team::start().await;
-    let listed = team.does(Method::GET, "/v2/manage/settings", &Value::Null, 200).await;
+    let listed = team
+        .does(Method::GET, "/v2/manage/settings", &Value::Null, 200)
+        .await;
     let rows = listed["settings"].as_array().unwrap();
     let value = |key: &str| rows.iter().find(|row| row["key"] == key).unwrap()["value"].clone();
     assert_eq!(value("region"), "local");
     assert_eq!(value("s3.secret_access_key"), Value::Null);
     assert!(!listed.to_string().contains(crate::installation::SECRET_KEY));
-    team.answers_people(Method::GET, "/v2/manage/settings", &Value::Null, [403, 403, 403, 403, 403])
-        .await;
+    team.answers_people(
+        Method::GET,
+        "/v2/manage/settings",
+        &Value::Null,
+        [403, 403, 403, 403, 403],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn temporary_logins_are_listed_until_they_end_and_to_their_owner_only() {
     let team = Team::start().await;
-    let made = team.does(Method::POST, "/v2/manage/utils/secret?duration_seconds=900", &Value::Null, 200).await;
-    let listed = team.does(Method::GET, "/v2/manage/logins", &Value::Null, 200).await;
+    let made = team
+        .does(
+            Method::POST,
+            "/v2/manage/utils/secret?duration_seconds=900",
+            &Value::Null,
+            200,
+        )
+        .await;
+    let listed = team
+        .does(Method::GET, "/v2/manage/logins", &Value::Null, 200)
+        .await;
     let login = &listed["logins"][0];
     let user = login["user"].as_str().unwrap();
     assert!(user.starts_with("local@"), "{listed}");
     assert_eq!(listed["logins"].as_array().unwrap().len(), 1);
     assert_eq!(login["made_with"], crate::installation::ACCESS_KEY_ID);
-    assert!(is_time(&login["expires_at"]) && is_time(&login["created_at"]), "{listed}");
-    let key = made["auths"].as_object().unwrap().values().next().unwrap()["auth"].as_str().unwrap();
+    assert!(
+        is_time(&login["expires_at"]) && is_time(&login["created_at"]),
+        "{listed}"
+    );
+    let key = made["auths"].as_object().unwrap().values().next().unwrap()["auth"]
+        .as_str()
+        .unwrap();
     assert!(!listed.to_string().contains(key));
-    let others = team.ask(&team.reader, Method::GET, "/v2/manage/logins", &Value::Null).await.json();
+    let others = team
+        .ask(&team.reader, Method::GET, "/v2/manage/logins", &Value::Null)
+        .await
+        .json();
     assert_eq!(others, json!({ "logins": [] }));
+}
+
+/// The tags in a list, joined by blanks.
+fn tags(page: &Value) -> String {
+    let rows = page["tags"].as_array().unwrap().iter();
+    let tags: Vec<&str> = rows.map(|row| row["tag"].as_str().unwrap()).collect();
+    tags.join(" ")
+}
+
+#[tokio::test]
+async fn tags_come_in_every_order_with_what_is_in_them() {
+    let team = Team::start().await;
+    let docker = team.docker(&team.writer);
+    for (tag, layer) in [
+        ("v1.9", &b"a layer"[..]),
+        ("v1.10", b"a larger layer"),
+        ("same", b"a larger layer"),
+    ] {
+        docker.push_image("group/back/end", tag, layer).await;
+    }
+    let list = format!("{SHOWN}/tags");
+    for (query, expected, total) in [
+        (
+            "?order_column=version&order_type=asc",
+            "pushed same v1.9 v1.10",
+            4,
+        ),
+        (
+            "?order_column=version&order_type=desc&limit=1&offset=1",
+            "v1.9",
+            4,
+        ),
+        ("?order_column=tag&order_type=asc", "pushed same v1.10 v1.9", 4),
+        (
+            "?order_column=updated_at&order_type=asc&limit=2",
+            "pushed v1.9",
+            4,
+        ),
+        ("?order_column=size&order_type=asc", "pushed v1.9 same v1.10", 4),
+        ("?order_column=pulled_at&order_type=asc&text=V1", "v1.10 v1.9", 2),
+        ("?order_column=version&order_type=desc&text=V1", "v1.10 v1.9", 2),
+        (
+            "?architecture=amd64&order_column=tag&order_type=asc",
+            "same v1.10 v1.9",
+            3,
+        ),
+        ("?architecture=arm64", "", 0),
+        ("?text=nothing", "", 0),
+    ] {
+        let page = team
+            .does(Method::GET, &format!("{list}{query}"), &Value::Null, 200)
+            .await;
+        assert_eq!(
+            (tags(&page).as_str(), &page["total"]),
+            (expected, &json!(total)),
+            "{query}"
+        );
+    }
+    team.answers_people(Method::GET, &list, &Value::Null, [200, 200, 200, 404, 404])
+        .await;
+}
+
+#[tokio::test]
+async fn a_tag_says_all_that_a_page_shows() {
+    let team = Team::start().await;
+    let docker = team.docker(&team.writer);
+    for tag in ["v1.10", "same"] {
+        docker.push_image("group/back/end", tag, b"a larger layer").await;
+    }
+    let list = format!("{SHOWN}/tags");
+    let one = format!("{list}?text=1.10&with_layers=true&limit=100");
+    let page = team.does(Method::GET, &one, &Value::Null, 200).await;
+    let row = &page["tags"][0];
+    let digest = row["digest"].as_str().unwrap();
+    let host = team.installation.server.address.to_string();
+    let expected = json!({
+        "tag": "v1.10", "digest": digest, "path": format!("{host}/group/back/end:v1.10"), "media_type": row["media_type"],
+        "artifact_type": null, "tag_type": 0, "size": row["size"], "created": row["created"], "updated": row["updated"],
+        "pushed_by": "writer", "num_download": 0, "pulled_at": null, "platforms": ["linux/amd64"], "same_tags": ["same"],
+        "num_same_tags": 1, "is_signed": false, "has_sbom": false, "has_attestation": false,
+        "layers": [{ "digest": crate::content::digest(b"a larger layer"), "size": 14 }],
+        "immutable": false, "immutable_rule": null,
+    });
+    assert_eq!(*row, expected);
+    let same = team
+        .does(Method::GET, &format!("{list}?digest={digest}"), &Value::Null, 200)
+        .await;
+    assert_eq!(same["total"], 2, "{same}");
+    let images = team
+        .does(
+            Method::GET,
+            "/v2/manage/images?architecture=amd64",
+            &Value::Null,
+            200,
+        )
+        .await;
+    assert_eq!(
+        images["images"][0]["newest_tag"]["platforms"],
+        json!(["linux/amd64"])
+    );
+    for (query, code) in [
+        ("?order_column=digest&order_type=asc", "4001096"),
+        ("?with_layers=1", "4001025"),
+        ("?with_layers=true&limit=101", "4000014"),
+    ] {
+        team.refuses(Method::GET, &format!("{list}{query}"), &Value::Null, (400, code))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn signatures_are_told_and_names_of_people_are_not_told_to_strangers() {
+    let team = Team::start().await;
+    let public = json!({ "is_public": true });
+    team.does(
+        Method::PATCH,
+        "/v2/manage/namespaces/group/repos/back$end",
+        &public,
+        201,
+    )
+    .await;
+    let docker = team.docker(&team.writer);
+    let manifest = docker.push_image("group/back/end", "v1", b"a layer").await;
+    let signature = format!("{}.sig", crate::content::digest(manifest).replace(':', "-"));
+    docker
+        .push_image("group/back/end", &signature, b"a signature")
+        .await;
+    let list = format!("{SHOWN}/tags?text=v1");
+    let own = team.does(Method::GET, &list, &Value::Null, 200).await;
+    assert_eq!(
+        (&own["tags"][0]["is_signed"], &own["tags"][0]["pushed_by"]),
+        (&json!(true), &json!("writer"))
+    );
+    let anybody = team.installation.get(&list, "").await.json();
+    assert_eq!(
+        (&anybody["tags"][0]["is_signed"], &anybody["tags"][0]["pushed_by"]),
+        (&json!(true), &Value::Null)
+    );
 }

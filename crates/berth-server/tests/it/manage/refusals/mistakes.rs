@@ -21,6 +21,7 @@ const TEXTS: &[&str] = &[
     "text",
     "architecture",
     "last_event_id",
+    "digest",
 ];
 
 /// A parameter, and queries in which it is wrong.
@@ -41,6 +42,10 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("shared_by", &["shared_by=nonsense", ""]),
     ("status", &["status=nonsense"]),
     ("set", &["set=nonsense"]),
+    (
+        "with_layers",
+        &["with_layers=nonsense", "with_layers=true&limit=101&offset=0"],
+    ),
     ("is_public", &["is_public=nonsense"]),
     ("enabled", &["enabled=nonsense"]),
     ("with_manifest", &["with_manifest=nonsense"]),
