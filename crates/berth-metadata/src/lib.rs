@@ -7,6 +7,7 @@
 mod accessories;
 mod accounts;
 mod agencies;
+mod archives;
 mod attempts;
 mod audit;
 mod automation;
@@ -75,6 +76,7 @@ mod webhooks;
 
 pub use accessories::{AccessoriesPage, Accessory};
 pub use accounts::Account;
+pub use archives::{ARCHIVE, Archive, ArchiveChunk, ArchiveState, ArchiveStep, NewArchive};
 pub use attempts::{Failures, SeenSignature};
 pub use audit::{AuditEvent, AuditFilter, AuditMark};
 pub use automation::{

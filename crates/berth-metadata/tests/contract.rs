@@ -5,6 +5,8 @@
     reason = "a check that unwraps an error fails, as it should"
 )]
 
+#[path = "contract/archives.rs"]
+mod archives;
 #[path = "contract/audit.rs"]
 mod audit;
 #[path = "contract/bin.rs"]
@@ -132,6 +134,9 @@ fn boxed<F: Future>(check: impl FnOnce() -> F) -> Pin<Box<F>> {
 }
 
 contract! {
+    archives::chunks_follow_one_another_and_the_last_one_queues_the_work,
+    archives::an_archive_moves_on_from_the_state_that_it_is_in,
+    archives::a_user_has_so_many_archives_under_way,
     jobs::jobs_are_claimed_in_turns_between_lanes,
     jobs::of_many_who_claim_a_job_one_gets_it,
     jobs::a_job_whose_process_died_is_claimed_again,

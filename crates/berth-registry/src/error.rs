@@ -124,6 +124,9 @@ pub enum Error {
     /// A name breaks the rules.
     #[error(transparent)]
     NameInvalid(#[from] NameError),
+    /// A file that is uploaded is no archive of images, or a broken one; says why.
+    #[error("invalid image format: {0}")]
+    ArchiveInvalid(String),
     /// A value breaks the rules, with a sentence that says which.
     #[error("{0}")]
     Invalid(String),
@@ -193,6 +196,11 @@ fn full(quota: Quota, limit: i64) -> String {
         Quota::Repositories => {
             format!(
                 "the account may hold {limit} images, and does: delete some, or have the operator raise the limit"
+            )
+        }
+        Quota::Uploads => {
+            format!(
+                "{limit} of your uploads are under way, as many as there may be: wait for one, or cancel it"
             )
         }
         Quota::Tags => {

@@ -265,7 +265,7 @@ pub(crate) fn has_password(user: &User, fingerprint: &str) -> bool {
 }
 
 /// The rules for users, whatever they came with.
-fn admit(user: User, credential: Credential) -> Result<UserCaller, Error> {
+pub(crate) fn admit(user: User, credential: Credential) -> Result<UserCaller, Error> {
     if !user.enabled {
         return Err(refused_because(format!(
             "user '{}' of account '{}' is disabled: an administrator of the account can enable it",

@@ -39,10 +39,18 @@ pub(crate) enum JobKind {
     Sync,
     /// A run of a retention: of a repository, or of all that rules are for.
     Retention,
+    /// What is in an archive that was uploaded: of the archive's row.
+    Archive,
 }
 
 impl JobKind {
-    const ALL: [Self; 4] = [Self::Trigger, Self::Webhook, Self::Sync, Self::Retention];
+    const ALL: [Self; 5] = [
+        Self::Trigger,
+        Self::Webhook,
+        Self::Sync,
+        Self::Retention,
+        Self::Archive,
+    ];
 
     /// Its name in the database.
     pub(crate) fn as_str(self) -> &'static str {
@@ -51,6 +59,7 @@ impl JobKind {
             Self::Webhook => berth_metadata::WEBHOOK,
             Self::Sync => berth_metadata::SYNC,
             Self::Retention => berth_metadata::RETENTION,
+            Self::Archive => berth_metadata::ARCHIVE,
         }
     }
 
@@ -61,6 +70,8 @@ impl JobKind {
             Self::Webhook => (64, 4),
             Self::Sync => (16, 4),
             Self::Retention => (4, 2),
+            // One of a user after another, as they were begun.
+            Self::Archive => (4, 1),
         }
     }
 }
@@ -158,7 +169,7 @@ impl Registry {
     }
 
     /// Does all work that is due now, for whoever does not [`maintain`](Self::maintain).
-    pub(crate) async fn work_once(&self) -> Result<(), Error> {
+    pub(crate) async fn work_once(self: &Arc<Self>) -> Result<(), Error> {
         self.follow_events().await?;
         for kind in JobKind::ALL {
             while let Some(job) = self.claim(kind).await? {
@@ -180,7 +191,7 @@ impl Registry {
     }
 
     /// One turn of a job, held until its end.
-    async fn turn(&self, kind: JobKind, job: Job) {
+    async fn turn(self: &Arc<Self>, kind: JobKind, job: Job) {
         let ended = tokio::select! {
             // First: after a pause of the whole process both are ready, and the job may be another's.
             biased;
@@ -266,7 +277,7 @@ impl Registry {
 
     /// The futures of the kinds are large; one of them is on the heap at a time.
     fn do_job<'a>(
-        &'a self,
+        self: &'a Arc<Self>,
         kind: JobKind,
         job: &'a Job,
     ) -> Pin<Box<dyn Future<Output = Result<JobEnd, Error>> + Send + 'a>> {
@@ -275,6 +286,7 @@ impl Registry {
             JobKind::Webhook => Box::pin(self.run_webhook_job(job)),
             JobKind::Sync => Box::pin(self.run_sync_job(job)),
             JobKind::Retention => Box::pin(self.run_retention_job(job)),
+            JobKind::Archive => Box::pin(self.run_archive_job(job)),
         }
     }
 }

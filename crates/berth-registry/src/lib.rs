@@ -5,6 +5,7 @@ mod access;
 mod accessory;
 mod account;
 mod agency;
+mod archive;
 mod audit;
 mod automation;
 mod binned;
@@ -82,12 +83,18 @@ use berth_metadata::Metadata;
 pub use access::{Action, Caller, Credential, NO_PERMISSION, Refusal, RightFrom, Rights, UserCaller, decide};
 pub use accessory::{AccessoryKind, AccessoryView, AccessoryViews, Marks};
 pub use agency::Agency;
+pub use archive::{
+    ArchiveChunk, ArchiveFailure, ArchiveFile, ArchiveImage, ArchiveProblem, ArchiveQuestion, ArchiveSource,
+    ArchiveTarget, ArchiveView, ArchiveWanted,
+};
 pub use audit::{Actor, AuditMarker, AuditPage, Deed};
 pub use automation::{
     AutomatedImage, AutomatedRetention, AutomatedRule, AutomatedSync, AutomatedTrigger, AutomationWanted,
     Counted, ListedCopy, ListedRun, RunMark,
 };
 pub use berth_blob::S3Settings;
+/// How far an upload of an archive came.
+pub use berth_metadata::ArchiveState;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
     ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, GivenLogin, Grant, Group, HistoryOrder,
@@ -120,7 +127,7 @@ pub use ledger::{
     Difference, DifferenceKind, Freed, Ledger, LedgerFigures, StoreFigures, TagFigures, Verified,
     WantedDeletion, WouldFree,
 };
-pub use limits::{Limits, MissingReferences, OutboundRules, Quota, RetentionLimits, Upkeep};
+pub use limits::{ArchiveLimits, Limits, MissingReferences, OutboundRules, Quota, RetentionLimits, Upkeep};
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};
 pub use migration::{Migration, MigrationProgress, MigrationReport, migrate};
@@ -183,6 +190,7 @@ pub struct Registry {
     outbound: Outbound,
     jobs: jobs::Jobs,
     feed: feed::Feed,
+    inspections: archive::Inspections,
     sync_turns: sync::Turns,
     retention_turns: retention::Turns,
     /// What tells this registry from all others, whichever process answers.
@@ -217,6 +225,7 @@ impl Registry {
             trail: audit::Trail::default(),
             jobs: jobs::Jobs::default(),
             feed: feed::Feed::default(),
+            inspections: archive::Inspections::default(),
             compiled_rules: immutability::CompiledRules::default(),
             sync_turns: sync::Turns::default(),
             retention_turns: retention::Turns::default(),

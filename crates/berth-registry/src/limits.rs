@@ -16,6 +16,8 @@ pub enum Quota {
     Repositories,
     /// Tags of one image.
     Tags,
+    /// Files that one user uploads with a browser at once.
+    Uploads,
 }
 
 /// The bounds the registry keeps; the server fills them from its settings.
@@ -59,6 +61,39 @@ pub struct Limits {
     pub event_streams_max: u32,
     /// Streams of events of one user in one process.
     pub event_streams_per_user: u32,
+    /// What may be uploaded with a browser.
+    pub archives: ArchiveLimits,
+}
+
+/// What may be uploaded with a browser; SWR's figures.
+#[derive(Clone, Debug)]
+pub struct ArchiveLimits {
+    /// The largest file in bytes.
+    pub bytes_max: u64,
+    /// Bytes that it may unpack to.
+    pub unpacked_bytes_max: u64,
+    /// Files of one user that are under way at once.
+    pub files_max: u32,
+    /// How long one that does not go on, or has ended, is kept.
+    pub ttl: Duration,
+}
+
+impl ArchiveLimits {
+    /// [`ArchiveLimits::ttl`] in milliseconds.
+    pub(crate) fn ttl_ms(&self) -> i64 {
+        milliseconds(self.ttl)
+    }
+}
+
+impl Default for ArchiveLimits {
+    fn default() -> Self {
+        Self {
+            bytes_max: 2 << 30,
+            unpacked_bytes_max: 2 << 30,
+            files_max: 10,
+            ttl: Duration::from_hours(24),
+        }
+    }
 }
 
 /// How images' retention goes about its work.
@@ -189,6 +224,7 @@ impl Default for Limits {
             anonymous_pulls: true,
             upkeep: Upkeep::default(),
             retention: RetentionLimits::default(),
+            archives: ArchiveLimits::default(),
             backup_every: Duration::from_hours(24),
             backup_keep: 7,
             clusters_look_every: Duration::from_mins(5),

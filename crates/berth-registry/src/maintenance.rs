@@ -140,6 +140,14 @@ impl Registry {
                     "search for orphaned bytes failed"
                 );
             }
+            if round.is_multiple_of(ROUNDS_BETWEEN_ORPHANS)
+                && let Err(error) = self.delete_orphaned_chunks().await
+            {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "search for chunks of no archive failed"
+                );
+            }
             if round.is_multiple_of(ROUNDS_BETWEEN_LOOKS)
                 && let Err(error) = self.note_stored_bytes().await
             {
@@ -186,7 +194,7 @@ impl Registry {
     }
 
     /// Everything that is due now, for whoever does not [`maintain`](Self::maintain).
-    pub async fn maintain_once(&self) -> Result<(), Error> {
+    pub async fn maintain_once(self: &Arc<Self>) -> Result<(), Error> {
         self.round().await?;
         for kind in MaintenanceKind::ALL {
             self.do_one_wanted(kind).await?;
@@ -199,6 +207,7 @@ impl Registry {
         let now = now_ms();
         let before = now.saturating_sub(self.limits.upload_ttl_ms());
         self.expire_uploads(before).await?;
+        self.expire_archives().await?;
         while self.metadata.purge_bin(now, STEP).await? {}
         self.sweep(before, now).await?;
         while self.metadata.delete_abandoned_repositories(before, STEP).await? > 0 {}

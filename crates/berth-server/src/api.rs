@@ -65,6 +65,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
         (name = "audit", description = "Who did what"),
         (name = "ledger", description = "Where the bytes are"),
         (name = "maintenance", description = "Long work of the registry itself"),
+        (name = "uploads", description = "Files with images that a browser uploads"),
         (name = "sessions", description = "Signing in to the console"),
         (name = "iam", description = "Tokens, projects, users, groups and access keys, as IAM has them")
     )

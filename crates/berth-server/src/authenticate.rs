@@ -134,6 +134,11 @@ pub(crate) fn shows_credentials(headers: &HeaderMap) -> bool {
         || session_secret(headers).is_some()
 }
 
+/// Whether a signature says who sends a request; it covers the body.
+pub(crate) fn is_signed(headers: &HeaderMap) -> bool {
+    matches!(Shown::of(headers), Shown::Signature(_))
+}
+
 /// The secret of the console's session, from its cookie.
 pub(crate) fn session_secret(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers

@@ -28,6 +28,7 @@ mod syncs;
 mod tags;
 mod terminal;
 mod triggers;
+mod uploads;
 mod users;
 mod webhooks;
 
@@ -93,6 +94,9 @@ pub(crate) enum Verb {
     /// Find organizations, images, tags and digests
     #[command(after_help = search::EXAMPLES)]
     Search(With<search::Search>),
+    /// Upload images that were saved to files
+    #[command(after_help = uploads::EXAMPLES)]
+    Upload(With<uploads::Upload>),
     /// Print a docker login command that ends by itself
     #[command(after_help = logins::EXAMPLES)]
     LoginCommand(With<logins::LoginCommand>),
@@ -166,6 +170,7 @@ impl Verb {
             Self::User(group) => &group.options,
             Self::Group(group) => &group.options,
             Self::Search(command) => &command.options,
+            Self::Upload(command) => &command.options,
             Self::LoginCommand(command) => &command.options,
             Self::Ledger(LedgerVerb::Show(command)) => &command.options,
             Self::Ledger(LedgerVerb::Frees(command)) => &command.options,
@@ -196,6 +201,7 @@ impl Verb {
             Self::User(group) => users::run(&options.server()?, group.verb).await,
             Self::Group(group) => groups::run(&options.server()?, group.verb).await,
             Self::Search(command) => search::run(&options.server()?, command.own).await,
+            Self::Upload(command) => uploads::run(&options.server()?, command.own).await,
             Self::LoginCommand(command) => logins::run(&options.server()?, command.own).await,
             Self::Ledger(verb) => ledger::run(&options.server()?, verb).await,
         }

@@ -3,6 +3,7 @@
 //! What the rules are is the registry's business; here are only names, statuses and JSON.
 
 mod agency;
+mod archives;
 mod audit;
 mod automation;
 mod bin;
@@ -84,6 +85,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(events::routes())
         .merge(dashboard::routes())
         .merge(sessions::routes())
+        .merge(archives::routes())
 }
 
 /// What paths below the API's that lead nowhere are answered with: its error form too.

@@ -20,3 +20,4 @@ mod sharing;
 mod skopeo;
 mod tls;
 mod triggers;
+mod uploads;

@@ -60,6 +60,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0037_console",
     "0036_changes",
     "0046_dashboard",
+    "0035_archives",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

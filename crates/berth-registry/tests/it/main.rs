@@ -1,5 +1,6 @@
 //! The registry over a temporary folder and SQLite: what its verbs promise, with rights, restarts and failing stores.
 
+mod archives;
 mod damage;
 mod harness;
 mod manifests;

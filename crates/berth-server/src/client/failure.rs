@@ -120,6 +120,23 @@ impl Refusal {
 }
 
 impl Failure {
+    /// The HTTP status of a refusal.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.status),
+            _ => None,
+        }
+    }
+
+    /// Whether the same request may succeed a little later.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => matches!(refusal.status, 408 | 429 | 502..=504),
+            Self::Unreachable { .. } => true,
+            _ => false,
+        }
+    }
+
     fn code(&self) -> u8 {
         match self {
             Self::Here(_) => 1,

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use berth_oci::signature::{DATE_HEADER, SignedBody, SignedRequest};
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
@@ -137,6 +138,16 @@ impl Server {
         body: Option<&Value>,
     ) -> Result<Answer, Failure> {
         let body = body.map(Value::to_string).unwrap_or_default();
+        self.send_bytes(method, target, body.into()).await
+    }
+
+    /// Sends a request with a body of any kind.
+    pub(super) async fn send_bytes(
+        &self,
+        method: Method,
+        target: &str,
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
         let headers = self.headers(&method, target, &body)?;
         let url = format!("{}{target}", self.url);
         let request = self.http.request(method, &url).headers(headers).body(body);
@@ -232,7 +243,7 @@ impl Server {
         Ok(rows)
     }
 
-    fn headers(&self, method: &Method, target: &str, body: &str) -> Result<HeaderMap, Failure> {
+    fn headers(&self, method: &Method, target: &str, body: &[u8]) -> Result<HeaderMap, Failure> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let (access_key_id, secret_access_key) = match &self.credential {
@@ -273,7 +284,7 @@ impl Server {
             query,
             headers: &headers,
             authority: None,
-            body: SignedBody::Received(body.as_bytes()),
+            body: SignedBody::Received(body),
         };
         let signed = request.sign(
             access_key_id,

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use berth_registry::{
-    AccessKeyPair, FirstStart, IdentitySettings, Limits, Opening, OutboundRules, RetentionLimits, S3Settings,
-    Storage, Upgrade, Upkeep,
+    AccessKeyPair, ArchiveLimits, FirstStart, IdentitySettings, Limits, Opening, OutboundRules,
+    RetentionLimits, S3Settings, Storage, Upgrade, Upkeep,
 };
 
 use super::settings::{MissingReferences, Settings};
@@ -124,6 +124,15 @@ impl Settings {
                 keep_signed: self.retention.keep_signed,
                 without_clusters: self.retention.without_clusters,
                 log_ttl: self.retention.log_ttl,
+            },
+            archives: ArchiveLimits {
+                bytes_max: self.uploads.file_size_max.0,
+                unpacked_bytes_max: self.uploads.unpacked_size_max.0,
+                files_max: self
+                    .uploads
+                    .files_max
+                    .map_or(defaults.archives.files_max, NonZeroU32::get),
+                ttl: self.uploads.ttl,
             },
             outbound: OutboundRules {
                 allow: self.outbound.allow.clone(),

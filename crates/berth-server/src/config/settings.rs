@@ -43,6 +43,7 @@ pub(crate) struct Settings {
     pub(crate) bin: Bin,
     pub(crate) clusters: Clusters,
     pub(crate) retention: Retention,
+    pub(crate) uploads: Uploads,
     pub(crate) outbound: Outbound,
     pub(crate) log: Log,
 }
@@ -137,6 +138,15 @@ pub(crate) struct Retention {
     pub(crate) keep_signed: bool,
     pub(crate) without_clusters: bool,
     pub(crate) log_ttl: Duration,
+}
+
+/// What may be uploaded with a browser.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Uploads {
+    pub(crate) file_size_max: Size,
+    pub(crate) unpacked_size_max: Size,
+    pub(crate) files_max: Option<NonZeroU32>,
+    pub(crate) ttl: Duration,
 }
 
 /// Which addresses are reached on behalf of users.

@@ -166,9 +166,10 @@ fn status(error: &Error) -> (StatusCode, ErrorCode) {
         Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid),
         Error::DigestMismatch { .. } => (StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid),
         Error::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid),
-        Error::ManifestUnsupported(_) | Error::Invalid(_) | Error::TooLong { .. } => {
-            (StatusCode::BAD_REQUEST, ErrorCode::Unsupported)
-        }
+        Error::ManifestUnsupported(_)
+        | Error::ArchiveInvalid(_)
+        | Error::Invalid(_)
+        | Error::TooLong { .. } => (StatusCode::BAD_REQUEST, ErrorCode::Unsupported),
         Error::ReferencesMissing(_) => (StatusCode::NOT_FOUND, ErrorCode::ManifestBlobUnknown),
         Error::TagMoved { .. } => (StatusCode::PRECONDITION_FAILED, ErrorCode::Denied),
         // Clients take this code for an answer; others they try again for a while.

@@ -1,8 +1,12 @@
 //! The extractor of management calls: reads the body whole, because a signature covers it, and names the caller.
 
-use axum::body::Bytes;
+use std::io;
+use std::pin::Pin;
+
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, Request};
 use berth_registry::Caller;
+use futures_util::{Stream, stream};
 use http::request::Parts;
 use http_body_util::{BodyExt as _, Limited};
 use serde::de::DeserializeOwned;
@@ -15,6 +19,8 @@ use crate::state::AppState;
 
 /// The largest body of this API is a list of a hundred users.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// The largest body that is gathered because a signature covers it, of those that are not held otherwise.
+const STREAMED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A request of somebody who proved who they are.
 pub(crate) struct Call {
@@ -98,6 +104,80 @@ impl FromRequest<AppState> for Call {
             parts,
             body,
         })
+    }
+}
+
+/// A request whose body is too large to be held, of somebody who proved who they are.
+pub(crate) struct Streamed {
+    /// Who calls.
+    pub(crate) caller: Caller,
+    /// The bytes announced, if they were.
+    pub(crate) length: Option<u64>,
+    /// The bytes.
+    pub(crate) body: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>,
+    parts: Parts,
+}
+
+impl FromRequest<AppState> for Streamed {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, app: &AppState) -> Result<Self, Refused> {
+        let (parts, body) = request.into_parts();
+        // A signature covers the bytes, so they are gathered before anybody is known by it.
+        let (body, read) = if authenticate::is_signed(&parts.headers) {
+            let read = Limited::new(body, STREAMED_BYTES_MAX).collect().await;
+            let read = read.map_err(|error| {
+                if error.is::<http_body_util::LengthLimitError>() {
+                    Refused::chunk_too_large()
+                } else {
+                    Refused::body_broken_off()
+                }
+            })?;
+            (Body::empty(), Some(read.to_bytes()))
+        } else {
+            (body, None)
+        };
+        let caller = match authenticate::management_caller(
+            app,
+            &parts,
+            read.as_ref().unwrap_or(&Bytes::new()),
+        )
+        .await
+        {
+            Ok(caller) => caller,
+            Err(error) => {
+                if let Some(presented) = authenticate::presented(&parts.headers) {
+                    Witness::hear_refused(&parts, &presented);
+                }
+                return Err(error.into());
+            }
+        };
+        Witness::hear_caller(&parts, &caller);
+        Ok(match read {
+            Some(bytes) => Self {
+                caller,
+                length: Some(bytes.len() as u64),
+                body: Box::pin(stream::iter([Ok(bytes)])),
+                parts,
+            },
+            None => Self {
+                caller,
+                length: body.size_hint().exact(),
+                body: Box::pin(crate::body::bytes(body)),
+                parts,
+            },
+        })
+    }
+}
+
+impl Streamed {
+    /// A number of the query that must be there.
+    pub(crate) fn number(&self, name: &str) -> Result<u64, Refused> {
+        let query = self.parts.uri.query().unwrap_or_default();
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        let found = pairs.find(|(key, _)| key == name);
+        let found = found.and_then(|(_, value)| value.parse().ok());
+        found.ok_or_else(|| Refused::parameter(name))
     }
 }
 

@@ -54,6 +54,8 @@ pub(crate) enum Subject {
     RetentionRule,
     /// An entry of the bin, or an organisation's bin.
     Bin,
+    /// The upload of an archive.
+    Archive,
     /// Anything else.
     Other,
 }
@@ -89,6 +91,22 @@ impl Refused {
             StatusCode::PAYLOAD_TOO_LARGE,
             "4131001",
             "the request's body is larger than 1 MiB",
+        )
+    }
+
+    pub(crate) fn chunk_too_large() -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "4131001",
+            "the request's body is larger than 8 MiB",
+        )
+    }
+
+    pub(crate) fn parameter(name: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "4001025",
+            format!("the parameter {name} of the query is missing, or no number"),
         )
     }
 
@@ -140,6 +158,7 @@ impl Refused {
                 );
                 refused.retry_after_seconds = Some(retry_after_seconds);
             }
+            Error::RangeInvalid { offset } => refused.detail = offset.to_string(),
             Error::Unavailable | Error::ReadOnly => refused.retry_after_seconds = Some(5),
             Error::TooManyStreams(_) => refused.retry_after_seconds = Some(30),
             Error::Unauthenticated => {

@@ -245,5 +245,6 @@ fn key(quota: Quota) -> &'static str {
         Quota::Organizations => "namespace",
         Quota::Repositories => "repository",
         Quota::Tags => "tag",
+        Quota::Uploads => "upload",
     }
 }

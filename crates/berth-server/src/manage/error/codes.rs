@@ -1,5 +1,6 @@
 //! Which status and which published code each outcome has, by what the operation was about.
 
+use berth_oci::NameError;
 use berth_registry::{Error, Quota};
 use http::StatusCode;
 
@@ -22,9 +23,16 @@ pub(super) fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &
                 Quota::Organizations => "4000097",
                 Quota::Repositories => "4000098",
                 Quota::Tags => "4000099",
+                Quota::Uploads => "4000151",
             },
         ),
         Error::BytesQuota(_) => (StatusCode::BAD_REQUEST, "4000100"),
+        Error::NameInvalid(NameError::Image(_)) if subject == Subject::Archive => {
+            (StatusCode::BAD_REQUEST, "4001029")
+        }
+        Error::NameInvalid(NameError::Tag(_)) if subject == Subject::Archive => {
+            (StatusCode::BAD_REQUEST, "4009021")
+        }
         Error::NameInvalid(_) => (StatusCode::BAD_REQUEST, "4001008"),
         Error::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, "5070070"),
         Error::TagImmutable(_) => (StatusCode::CONFLICT, "4090134"),
@@ -37,6 +45,11 @@ pub(super) fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &
         Error::TooManyStreams(_) => (StatusCode::TOO_MANY_REQUESTS, "4290001"),
         Error::TooLong { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "4131012"),
         Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "4131001"),
+        Error::UploadUnknown if subject == Subject::Archive => (StatusCode::NOT_FOUND, "4040150"),
+        Error::RangeInvalid { .. } if subject == Subject::Archive => {
+            (StatusCode::RANGE_NOT_SATISFIABLE, "4160150")
+        }
+        Error::ArchiveInvalid(_) => (StatusCode::BAD_REQUEST, "4000150"),
         Error::Invalid(_)
         | Error::UploadUnknown
         | Error::RangeInvalid { .. }

@@ -2,7 +2,7 @@
 //! stand behind `SVCSTG.SWR.` on the wire; the first three are the HTTP status.
 
 /// Code and meaning.
-pub(crate) const CODES: [(&str, &str); 57] = [
+pub(crate) const CODES: [(&str, &str); 61] = [
     (
         "SVCSTG.S2I.4019000",
         "neither a token nor a signature is in the request",
@@ -21,6 +21,8 @@ pub(crate) const CODES: [(&str, &str); 57] = [
     ("4000098", "the quota of images is used up"),
     ("4000099", "the quota of tags is used up"),
     ("4000100", "a quota of bytes has no room"),
+    ("4000150", "the file is no archive of images, or a broken one"),
+    ("4000151", "as many uploads of the user are under way as may be"),
     ("4000306", "the retention does not exist"),
     ("4001008", "the organization's name is invalid"),
     ("4001009", "is_public is neither true nor false"),
@@ -69,6 +71,10 @@ pub(crate) const CODES: [(&str, &str); 57] = [
         "4040140",
         "the bin has no such entry (any more), or it is not the caller's to know of",
     ),
+    (
+        "4040150",
+        "the upload does not exist (any more), or is not the caller's",
+    ),
     ("4041051", "the layer does not exist"),
     ("4041060", "the manifest does not exist"),
     ("4050000", "the address does not have that method"),
@@ -93,6 +99,10 @@ pub(crate) const CODES: [(&str, &str); 57] = [
     ("4131001", "the body is too large"),
     ("4131012", "the description is too long"),
     ("4290001", "too many streams of events are open"),
+    (
+        "4160150",
+        "the chunk does not begin where the upload stands; the detail says where that is",
+    ),
     (
         "5000000",
         "something failed inside; the request id finds it in the log",

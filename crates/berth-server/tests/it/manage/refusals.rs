@@ -30,6 +30,10 @@ fn wrongs(world: &World, operation: &Operation, status: &str) -> Vec<Wrong> {
         // What was made when the world was furnished is there already, and in use.
         // So many streams are open already.
         "406" | "409" | "429" => vec![wrong(world.in_place(operation), &body)],
+        "416" => {
+            let elsewhere = world.in_place(operation).replace("offset=0", "offset=1");
+            vec![wrong(elsewhere, &body)]
+        }
         "400" => bad_requests(world, operation),
         _ => Vec::new(),
     }

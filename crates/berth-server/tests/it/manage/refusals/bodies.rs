@@ -71,6 +71,12 @@ impl Names {
             | "preview_namespace_retention"
             | "start_maintenance"
             | "restore_bin_entry" => json!({}),
+            "create_archive_upload" if status == "409" => {
+                json!({ "file_name": "app.tar", "size": 10240, "references": ["app:v1"] })
+            }
+            "create_archive_upload" => json!({ "file_name": "app.tar", "size": 10240 }),
+            "answer_archive_upload" if status == "409" => json!({ "repository": "app", "tag": "v1" }),
+            "answer_archive_upload" => json!({ "overwrite": true }),
             "set_domain_quotas" => json!({ "tag": 100 }),
             "count_freed_bytes" => {
                 let image = if status == "404" { "missing" } else { "app" };

@@ -71,6 +71,7 @@ impl Operation {
             "list_shared_repo_details" => "shared_by=self",
             "show_sync_job" => "filter=limit::1|offset::0",
             "search" => "q=app",
+            "send_archive_chunk" => "offset=0",
             _ => "",
         }
     }

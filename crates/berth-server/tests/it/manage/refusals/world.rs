@@ -28,6 +28,8 @@ pub(super) struct World {
     copy: String,
     /// An entry of the bin whose tag names something else now.
     entry: String,
+    /// An upload of a file that nothing came of yet.
+    archive: String,
     /// The access key of a user who may use the console only.
     robot: (String, String),
     sent: Cell<u32>,
@@ -58,6 +60,7 @@ impl World {
             rule: String::new(),
             copy: String::new(),
             entry: String::new(),
+            archive: String::new(),
             robot: (String::new(), String::new()),
             sent: Cell::new(0),
             streams: Vec::new(),
@@ -92,6 +95,7 @@ impl World {
         world.retention_rule = world.make("create_namespace_retention").await["id"].to_string();
         world.rule = world.make("create_repo_immutability").await["id"].to_string();
         world.make("create_namespace_immutability").await;
+        world.archive = text(&world.make("create_archive_upload").await["id"]);
         let south = json!({ "cluster_id": "c2", "cluster_name": "south", "server": "https://c2:6443", "token": "abc" });
         world.post("/v2/manage/clusters?unchecked=true", &south).await;
         world.listen().await;
@@ -237,6 +241,7 @@ impl World {
             "region_id" => "east",
             "mirror" => "hub",
             "trigger" => "roll-out",
+            "archive_id" => &self.archive,
             "retention_id" => &self.retention,
             "retention_rule_id" => &self.retention_rule,
             "rule_id" => &self.rule,
