@@ -11,6 +11,11 @@ export function rememberProof(proof: string | null): void {
   forgeryProof = proof;
 }
 
+/** The proof of the session, for requests that are sent in another way because they tell how far they are. */
+export function proof(): string | null {
+  return forgeryProof;
+}
+
 /** Asks the person to sign in again; resolves when they did, rejects when they would not. The shell sets it. */
 let signInAgain: (() => Promise<void>) | null = null;
 
