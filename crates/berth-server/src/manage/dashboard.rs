@@ -361,6 +361,7 @@ fn full(quota: &QuotaUse) -> DashboardAttention {
         Quota::Organizations => "organizations",
         Quota::Repositories => "images",
         Quota::Tags => "tags",
+        Quota::Uploads => "uploads",
     };
     DashboardAttention {
         name: Some(of.to_owned()),
