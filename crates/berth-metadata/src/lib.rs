@@ -18,6 +18,7 @@ mod by;
 mod byte_quotas;
 mod changes;
 mod clusters;
+mod contents;
 mod damage;
 mod dashboard;
 mod error;
@@ -90,6 +91,7 @@ pub use by::{By, Deletion, TagChange, Untagged};
 pub use byte_quotas::{ByteQuota, ByteRecount};
 pub use changes::{Audience, Change, ChangesNoted};
 pub use clusters::{Cluster, ClusterCheck};
+pub use contents::{LayerBlob, LayerIndexRow, LayerUse, NewLayerIndex};
 pub use damage::{Affected, Damage, DamageFound, Damaged};
 pub use dashboard::{
     AttentionTimes, AwayPlace, Begun, DashboardViewer, EndingShare, FailedRun, FullQuota, PulledImage,

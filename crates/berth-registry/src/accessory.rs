@@ -98,16 +98,19 @@ pub struct AccessoryViews {
 }
 
 impl Registry {
-    /// What belongs to the image that a tag names: `limit` accessories after the first `offset`.
+    /// What belongs to the image that a tag or digest names: `limit` accessories after the first `offset`.
     pub async fn accessories(
         &self,
         caller: &Caller,
         repository: &RepositoryName,
-        tag: &Tag,
+        reference: &Reference,
         (offset, limit): (i64, i64),
     ) -> Result<AccessoryViews, Error> {
         let place = self.tag_place(caller, Action::Pull, repository).await?;
-        let target = self.tag_row(&place, tag).await?.digest;
+        let target = match reference {
+            Reference::Tag(tag) => self.tag_row(&place, tag).await?.digest,
+            Reference::Digest(digest) => digest.to_string(),
+        };
         let stem = target.replacen(':', "-", 1);
         let page = AccessoriesPage {
             repository_id: place.repository_id,

@@ -1,15 +1,18 @@
 //! What is in an image: its platforms, layers and configuration, read from what was pushed. What is missing or foreign
 //! is told in a sentence, so that whoever looks sees the rest.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use berth_metadata::{ManifestFacts, ManifestRow};
-use berth_oci::{Descriptor, Digest, Manifest, ManifestKind, Reference, RepositoryName, Tag, media_type};
+use berth_metadata::{LayerUse, ManifestFacts, ManifestRow};
+use berth_oci::{Descriptor, Digest, Manifest, ManifestKind, Reference, RepositoryName, media_type};
 use futures_util::StreamExt as _;
 
 use crate::Registry;
 use crate::access::{Action, Caller};
+use crate::clock::now_ms;
 use crate::error::Error;
+use crate::manifest::distinct;
+use crate::repository::viewer;
 use crate::tag::{TagPlace, TagRow};
 
 mod config;
@@ -25,13 +28,17 @@ pub(crate) use platforms::platform_default;
 const CONFIG_BYTES_MAX: i64 = 4 << 20;
 /// Images of an index that one answer describes; real ones have a dozen.
 const IMAGES_MAX: usize = 200;
-/// What a tag names, described.
+/// What a tag or a digest names, described.
 #[derive(Clone, Debug)]
 pub struct ImageDetail {
     /// Where it is.
     pub place: TagPlace,
-    /// The tag.
-    pub row: TagRow,
+    /// The tag; none when a digest was asked for.
+    pub tag: Option<TagRow>,
+    /// The digest of what it names.
+    pub digest: String,
+    /// What lists show of that.
+    pub facts: ManifestFacts,
     /// The media type of what it names.
     pub media_type: String,
     /// The annotations of what it names.
@@ -78,27 +85,75 @@ pub struct Layer {
     pub bytes: u64,
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
+    /// Where it can be had besides.
+    pub urls: Vec<String>,
+    /// Whether this repository has it.
+    pub is_present: bool,
+    /// Other manifests of the repository that name it, those of other platforms of the same tag among them.
+    pub other_manifests: i64,
+    /// Other repositories with it that the caller may read.
+    pub other_repositories: i64,
 }
 
 impl Registry {
-    /// What a tag names, with the content of one image: of an index the one for `platform` (`os/arch`, `os/arch/variant`),
-    /// else the one for linux/amd64, else the first that is there.
+    /// What a tag or digest names, with the content of one image: of an index the one for `platform` (`os/arch`,
+    /// `os/arch/variant`), else the one for linux/amd64, else the first that is there. Tells who else has its layers.
     pub async fn image(
         &self,
         caller: &Caller,
         repository: &RepositoryName,
-        tag: &Tag,
+        reference: &Reference,
+        platform: Option<&str>,
+    ) -> Result<ImageDetail, Error> {
+        let mut detail = self.described(caller, repository, reference, platform).await?;
+        if let Some(image) = &mut detail.selected {
+            let repository_id = detail.place.repository_id;
+            self.note_layer_uses(caller, repository_id, &mut image.layers)
+                .await?;
+        }
+        Ok(detail)
+    }
+
+    /// The same without who else has the layers.
+    pub(crate) async fn described(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        reference: &Reference,
         platform: Option<&str>,
     ) -> Result<ImageDetail, Error> {
         let place = self.tag_place(caller, Action::Pull, repository).await?;
         let wanted = platform.map(Platform::parse).transpose()?;
-        let row = self.tag_row(&place, tag).await?;
+        let (tag, digest) = match reference {
+            Reference::Tag(tag) => {
+                let row = self.tag_row(&place, tag).await?;
+                let digest = row.digest.clone();
+                (Some(row), digest)
+            }
+            Reference::Digest(digest) => (None, digest.to_string()),
+        };
         // By digest, so that all of the answer is about one manifest although the tag may move.
-        let stored = self.stored_manifest(&place, &row.digest).await?;
-        let stored = stored.ok_or_else(|| Error::ManifestUnknown(Reference::Tag(tag.clone())))?;
+        let stored = self.stored_manifest(&place, &digest).await?;
+        let stored = stored.ok_or_else(|| Error::ManifestUnknown(reference.clone()))?;
+        let facts = match &tag {
+            Some(row) => row.facts.clone(),
+            None => {
+                let facts = self
+                    .metadata
+                    .manifest_facts(place.repository_id, std::slice::from_ref(&digest));
+                facts
+                    .await?
+                    .into_iter()
+                    .next()
+                    .map(|(_, facts)| facts)
+                    .unwrap_or_default()
+            }
+        };
         let mut detail = ImageDetail {
             place,
-            row,
+            tag,
+            digest,
+            facts,
             media_type: stored.media_type.clone(),
             annotations: BTreeMap::new(),
             images: Vec::new(),
@@ -303,6 +358,30 @@ impl Registry {
         Ok(Ok(bytes))
     }
 
+    async fn note_layer_uses(
+        &self,
+        caller: &Caller,
+        repository_id: i64,
+        layers: &mut [Layer],
+    ) -> Result<(), Error> {
+        let digests = distinct(layers.iter().map(|layer| layer.digest.clone()));
+        let present = self.metadata.linked_layers(repository_id, &digests).await?;
+        let uses = self
+            .metadata
+            .layer_uses(repository_id, &digests, viewer(caller), now_ms())
+            .await?;
+        let present: HashSet<String> = present.into_iter().map(|blob| blob.digest).collect();
+        let uses: HashMap<&str, &LayerUse> = uses.iter().map(|used| (used.digest.as_str(), used)).collect();
+        for layer in layers {
+            layer.is_present = present.contains(&layer.digest);
+            if let Some(used) = uses.get(layer.digest.as_str()) {
+                layer.other_manifests = (used.manifests - 1).max(0);
+                layer.other_repositories = used.repositories;
+            }
+        }
+        Ok(())
+    }
+
     async fn stored_manifest(&self, place: &TagPlace, digest: &str) -> Result<Option<ManifestRow>, Error> {
         Ok(self
             .metadata
@@ -317,5 +396,9 @@ fn layer(descriptor: &Descriptor) -> Layer {
         media_type: descriptor.media_type.clone(),
         bytes: descriptor.size,
         annotations: descriptor.annotations.clone().unwrap_or_default(),
+        urls: descriptor.urls.clone(),
+        is_present: false,
+        other_manifests: 0,
+        other_repositories: 0,
     }
 }

@@ -13,6 +13,7 @@ mod blob;
 mod bootstrap;
 mod clock;
 mod cluster;
+mod contents;
 mod counting;
 mod damage;
 mod error;
@@ -32,6 +33,7 @@ mod limits;
 mod maintenance;
 mod maintenance_run;
 mod manifest;
+mod manifest_tree;
 mod migration;
 mod mirror;
 mod open;
@@ -112,6 +114,12 @@ pub use blob::{BlobRead, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
 pub use clock::now_ms;
 pub use cluster::{ClusterChange, ClusterLogin, WantedCluster};
+pub use contents::{
+    Change, Changes, ChangesPage, ChangesWanted, Compared, ComparedLayer, ComparedStep, ConfigDifference,
+    Content, ContentWanted, FileChange, FileKind, FilePreview, FileRow, FilesPage, FilesWanted,
+    LayerStanding, LayerState, OpenedFile, PREVIEW_BYTES_MAX, Package, PackageChange, PackageChanges,
+    PackageManager, PackagesPage, Side,
+};
 pub use counting::CountedBytes;
 pub use damage::DamageReport;
 pub use error::{Denial, Error, ImmutableTag};
@@ -127,9 +135,13 @@ pub use ledger::{
     Difference, DifferenceKind, Freed, Ledger, LedgerFigures, StoreFigures, TagFigures, Verified,
     WantedDeletion, WouldFree,
 };
-pub use limits::{ArchiveLimits, Limits, MissingReferences, OutboundRules, Quota, RetentionLimits, Upkeep};
+pub use limits::{ArchiveLimits, ContentLimits, Limits, MissingReferences, OutboundRules, Quota, RetentionLimits, Upkeep};
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};
+pub use manifest_tree::{
+    AccessoryContent, AccessoryContents, BLOB_PREVIEW_BYTES_MAX, BlobPreview, ListedManifest,
+    ManifestContent, ManifestTree, NamedBlob, TagLayers,
+};
 pub use migration::{Migration, MigrationProgress, MigrationReport, migrate};
 pub use mirror::{MirrorChange, WantedMirror};
 pub use open::{Settings, Storage};
@@ -196,6 +208,8 @@ pub struct Registry {
     /// What tells this registry from all others, whichever process answers.
     id: String,
     compiled_rules: immutability::CompiledRules,
+    making: contents::Making,
+    file_reads: contents::Files,
     /// What this process is called in leases and runs.
     process: String,
 }
@@ -212,8 +226,13 @@ impl Registry {
         let id = open::registry_id(&metadata).await?;
         let identity = identity::Identity::open(&metadata, identity).await?;
         let counting = Arc::new(counting::Counting::open(&metadata).await?);
+        let damage = damage::Watch::new(metadata.clone(), Arc::clone(&blobs));
+        let process = account::new_id();
+        let about = (limits.contents.clone(), process.clone());
         Ok(Self {
-            damage: damage::Watch::new(metadata.clone(), Arc::clone(&blobs)),
+            making: contents::Making::new(metadata.clone(), Arc::clone(&blobs), damage.clone(), about),
+            file_reads: contents::Files::new(Arc::clone(&blobs), limits.contents.clone()),
+            damage,
             outbound: Outbound::new(limits.outbound.clone()),
             metadata,
             blobs,
@@ -229,7 +248,7 @@ impl Registry {
             compiled_rules: immutability::CompiledRules::default(),
             sync_turns: sync::Turns::default(),
             retention_turns: retention::Turns::default(),
-            process: account::new_id(),
+            process,
         })
     }
 

@@ -63,6 +63,8 @@ pub struct Limits {
     pub event_streams_per_user: u32,
     /// What may be uploaded with a browser.
     pub archives: ArchiveLimits,
+    /// What looking into layers may take.
+    pub contents: ContentLimits,
 }
 
 /// What may be uploaded with a browser; SWR's figures.
@@ -92,6 +94,30 @@ impl Default for ArchiveLimits {
             unpacked_bytes_max: 2 << 30,
             files_max: 10,
             ttl: Duration::from_hours(24),
+        }
+    }
+}
+
+/// What looking into layers may take.
+#[derive(Clone, Debug)]
+pub struct ContentLimits {
+    /// Bytes of the lists of layers' files that are kept in the database; those that nobody asked for longest go.
+    pub lists_bytes_max: u64,
+    /// Bytes that a layer may have unpacked.
+    pub unpacked_bytes_max: u64,
+    /// Largest file that can be downloaded out of a layer.
+    pub file_bytes_max: u64,
+    /// Most time that one layer is read for.
+    pub time_max: Duration,
+}
+
+impl Default for ContentLimits {
+    fn default() -> Self {
+        Self {
+            lists_bytes_max: 512 << 20,
+            unpacked_bytes_max: 32 << 30,
+            file_bytes_max: 256 << 20,
+            time_max: Duration::from_mins(10),
         }
     }
 }
@@ -225,6 +251,7 @@ impl Default for Limits {
             upkeep: Upkeep::default(),
             retention: RetentionLimits::default(),
             archives: ArchiveLimits::default(),
+            contents: ContentLimits::default(),
             backup_every: Duration::from_hours(24),
             backup_keep: 7,
             clusters_look_every: Duration::from_mins(5),

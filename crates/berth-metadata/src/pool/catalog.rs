@@ -37,14 +37,15 @@ pub(crate) struct Table {
     pub(crate) identity: Option<String>,
 }
 
-/// The tables that are of one database alone: what its schema is, what it was told twice, and what those who look at it
-/// now are told.
-pub(crate) const NOT_COPIED: [&str; 5] = [
+/// The tables that are of one database alone: what its schema is, what it was told twice, what those who look at it now
+/// are told, and what is made anew from blobs.
+pub(crate) const NOT_COPIED: [&str; 6] = [
     "schema_steps",
     "schema_oldest",
     "commits",
     "changes",
     "change_gate",
+    "layer_indexes",
 ];
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, p.name, p.type, CAST(p.pk AS BIGINT), \

@@ -61,6 +61,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0036_changes",
     "0046_dashboard",
     "0035_archives",
+    "0034_contents",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

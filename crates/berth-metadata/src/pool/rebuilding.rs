@@ -73,10 +73,10 @@ pub(crate) async fn empty(tx: &mut AnyConnection, dialect: Dialect, replace: boo
     let names = found.into_iter().map(|table| table.name);
     let names = names.filter(|name| ours.contains(name.as_str()));
     // Children first: nothing refers to what goes.
-    for name in names.collect::<Vec<_>>().iter().rev() {
+    for name in catalog::NOT_COPIED {
         drop_table(tx, name).await?;
     }
-    for name in catalog::NOT_COPIED {
+    for name in names.collect::<Vec<_>>().iter().rev() {
         drop_table(tx, name).await?;
     }
     Ok(())

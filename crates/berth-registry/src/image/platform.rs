@@ -50,7 +50,7 @@ impl PlatformImage {
     }
 
     /// The image of an entry of an index; it is in the repository when there are facts of it.
-    pub(super) fn of(entry: &Descriptor, facts: Option<&ManifestFacts>) -> Self {
+    pub(crate) fn of(entry: &Descriptor, facts: Option<&ManifestFacts>) -> Self {
         let platform = entry.platform.as_ref().unwrap_or(&Value::Null);
         let text = |key: &str| platform[key].as_str().map(str::to_owned);
         Self {
