@@ -31,6 +31,8 @@ mod iam;
 mod immutability;
 #[path = "contract/jobs.rs"]
 mod jobs;
+#[path = "contract/layers.rs"]
+mod layers;
 #[path = "contract/ledger.rs"]
 mod ledger;
 #[path = "contract/lists.rs"]
@@ -244,6 +246,8 @@ contract! {
     damage::a_damaged_manifest_is_nowhere_until_it_is_pushed_again,
     scrub::the_oldest_are_due_first_and_once,
     scrub::manifests_are_read_in_pages,
+    layers::lists_of_files_are_kept_within_their_bound,
+    layers::who_uses_a_layer_is_counted_as_far_as_the_viewer_sees,
     content::a_manifest_is_served_as_it_was_pushed,
     content::missing_references_are_refused_as_asked,
     content::a_tag_moves_only_from_what_is_expected,

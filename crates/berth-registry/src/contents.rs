@@ -4,6 +4,7 @@
 //! A layer is read once for the list of its files, which belongs to its digest. Only a repository that links the layer
 //! shows it.
 
+mod answer;
 mod archive;
 mod compare;
 mod differences;
@@ -12,6 +13,7 @@ mod making;
 mod packages;
 mod path;
 mod reading;
+mod rows;
 mod tree;
 mod unpack;
 
@@ -21,9 +23,13 @@ use std::time::{Duration, Instant};
 
 use berth_blob::ByteStream;
 use berth_metadata::LayerBlob;
-use berth_oci::{Digest, Reference, RepositoryName};
+use berth_oci::RepositoryName;
 use futures_util::StreamExt as _;
 
+pub use answer::{
+    Content, ContentWanted, FilePreview, FileRow, FilesPage, FilesWanted, LayerStanding, LayerState,
+    OpenedFile, PackagesPage,
+};
 pub use archive::FileKind;
 pub use compare::{Compared, ComparedLayer, ComparedStep, ConfigDifference, Side};
 pub use differences::{
@@ -33,6 +39,7 @@ pub(crate) use making::Making;
 use making::State;
 pub use packages::{Package, PackageManager};
 pub(crate) use reading::Files;
+use rows::{found, installed, page, row};
 use tree::{Node, Part, Tree};
 
 use crate::Registry;
@@ -45,145 +52,6 @@ use crate::manifest::distinct;
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// Bytes of a file that a preview shows.
 pub const PREVIEW_BYTES_MAX: u64 = 256 << 10;
-
-/// The image, or the layer of it, to look into.
-#[derive(Clone, Copy, Debug)]
-pub struct ContentWanted<'a> {
-    /// The tag or digest.
-    pub reference: &'a Reference,
-    /// Which image of an index, `os/architecture`.
-    pub platform: Option<&'a str>,
-    /// One layer alone, as it is written.
-    pub layer: Option<&'a Digest>,
-}
-
-/// An answer, or how far the lists are that it needs.
-#[derive(Debug)]
-pub enum Content<T> {
-    /// The answer.
-    Ready(T),
-    /// The lists of the image's layers, some of which are being made.
-    Making(Vec<LayerStanding>),
-}
-
-/// How far the list of a layer's files is.
-#[derive(Clone, Debug)]
-pub struct LayerStanding {
-    /// The layer.
-    pub digest: String,
-    /// Bytes as it is stored.
-    pub bytes: u64,
-    /// How far it is.
-    pub state: LayerState,
-}
-
-/// How far a list is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LayerState {
-    /// It is there.
-    Ready,
-    /// There is none; a sentence says why.
-    Failed(String),
-    /// It is being made, and so many bytes of the layer were read; none when another process does.
-    Making(Option<u64>),
-}
-
-/// What part of the files a page shows.
-#[derive(Clone, Debug)]
-pub struct FilesWanted {
-    /// The folder, as [`FileRow::path`] is written; empty for the root.
-    pub folder: String,
-    /// Shows everything below the folder with this in its path, whatever the case of a-z.
-    pub text: Option<String>,
-    /// Where the page begins: [`FilesPage::next`] of the page before.
-    pub start: usize,
-    /// At most so many.
-    pub limit: usize,
-}
-
-/// A page of files.
-#[derive(Clone, Debug)]
-pub struct FilesPage {
-    /// The digest of the image's manifest.
-    pub image: String,
-    /// The files: folders first, then by name.
-    pub files: Vec<FileRow>,
-    /// Where the next page begins; none on the last one.
-    pub next: Option<usize>,
-    /// Bytes of all files of the image or layer.
-    pub total_bytes: u64,
-    /// How many files it has.
-    pub total_files: u64,
-    /// Bytes of files that a higher layer removes or replaces: they are pulled and not seen.
-    pub hidden_bytes: u64,
-    /// What is not shown, and why; sentences.
-    pub remarks: Vec<String>,
-}
-
-/// What is at a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileRow {
-    /// Where it is, without a leading `/`; what could mislead is written `\xNN`.
-    pub path: String,
-    /// What it is.
-    pub kind: FileKind,
-    /// Bytes of the file, of the file that this is another name of, or of all files below the folder.
-    pub bytes: u64,
-    /// Files below the folder.
-    pub files: u32,
-    /// Permission bits.
-    pub mode: u32,
-    /// The owner's number.
-    pub uid: u32,
-    /// The group's number.
-    pub gid: u32,
-    /// Seconds since the epoch; none of a folder that the layer names only in paths.
-    pub modified_at: Option<i64>,
-    /// What a symbolic link says, or the path that this is another name of.
-    pub link: Option<String>,
-    /// The layer it is from.
-    pub layer: String,
-    /// Whether the folder shows nothing of lower layers.
-    pub is_opaque: bool,
-}
-
-/// The beginning of a file.
-#[derive(Clone, Debug)]
-pub struct FilePreview {
-    /// The file.
-    pub file: FileRow,
-    /// Its first bytes; none of what is no file.
-    pub bytes: Vec<u8>,
-    /// Whether those are all.
-    pub is_whole: bool,
-    /// Where symbolic links lead, when that is in the image.
-    pub leads_to: Option<String>,
-}
-
-/// A file to be sent.
-pub struct OpenedFile {
-    /// Its name without its folder.
-    pub name: String,
-    /// Its bytes.
-    pub bytes: u64,
-    /// They themselves.
-    pub stream: ByteStream,
-}
-
-/// Installed packages.
-#[derive(Clone, Debug)]
-pub struct PackagesPage {
-    /// The digest of the image's manifest.
-    pub image: String,
-    /// The packages by name.
-    pub packages: Vec<Package>,
-    /// Where the next page begins; none on the last one.
-    pub next: Option<usize>,
-    /// How many were found on all pages.
-    pub total: usize,
-    /// What could not be read, and why.
-    pub remarks: Vec<String>,
-}
 
 /// What somebody may look into.
 struct Opened {
@@ -380,7 +248,7 @@ impl Registry {
                     });
                 }
                 State::Failed(why) => {
-                    remarks.push(format!("nothing of layer {} is shown: {why}", layer.digest))
+                    remarks.push(format!("nothing of layer {} is shown: {why}", layer.digest));
                 }
                 State::Making(_) => {}
             }
@@ -478,69 +346,5 @@ fn unknown(path: &str) -> Error {
     Error::Unknown(format!("a file at {shown}"))
 }
 
-/// The numbers on a page that begins with the number `start`, and where the next page does.
-fn page(numbers: impl Iterator<Item = usize>, start: usize, limit: usize) -> (Vec<usize>, Option<usize>) {
-    let mut page: Vec<usize> = numbers
-        .skip_while(|number| *number < start)
-        .take(limit + 1)
-        .collect();
-    let next = (page.len() > limit).then(|| page.pop()).flatten();
-    (page, next)
-}
-
-/// The nodes below a folder whose path below it holds a text.
-fn found<'a>(tree: &'a Tree, folder: &'a [u8], text: &'a str) -> impl Iterator<Item = usize> + 'a {
-    let text = path::parse(text).unwrap_or_else(|| text.as_bytes().to_vec());
-    let below = if folder.is_empty() { 0 } else { folder.len() + 1 };
-    (0..tree.nodes().len()).filter(move |number| {
-        let path = &tree.show(&tree.nodes()[*number]).1.path;
-        let is_below = below == 0 || (path.starts_with(folder) && path.get(below - 1) == Some(&b'/'));
-        is_below && holds(&path[below..], &text)
-    })
-}
-
-fn holds(path: &[u8], text: &[u8]) -> bool {
-    text.is_empty()
-        || path
-            .windows(text.len())
-            .any(|part| part.eq_ignore_ascii_case(text))
-}
-
-fn row(tree: &Tree, node: &Node) -> FileRow {
-    let (part, entry) = tree.show(node);
-    let bytes = match entry.kind {
-        FileKind::HardLink => tree.named(part, entry).map_or(0, |(_, file)| file.size),
-        _ => node.bytes,
-    };
-    let has_link = matches!(entry.kind, FileKind::HardLink | FileKind::Symlink);
-    FileRow {
-        path: path::shown(&entry.path),
-        kind: entry.kind,
-        bytes,
-        files: node.files,
-        mode: entry.mode,
-        uid: entry.uid,
-        gid: entry.gid,
-        modified_at: (!entry.is_implied).then_some(entry.mtime),
-        link: has_link.then(|| path::shown(&entry.link)),
-        layer: part.digest.clone(),
-        is_opaque: entry.is_opaque,
-    }
-}
-
-/// The packages that the databases in sight list, by name, and what of them is not read.
-fn installed(tree: &Tree) -> (Vec<Package>, Vec<String>) {
-    let (mut packages, mut remarks) = (Vec::new(), Vec::new());
-    for part in tree.parts() {
-        for database in &part.index.databases {
-            let seen = tree.get(&database.path).map(|node| tree.show(node).0);
-            if seen.is_some_and(|seen| Arc::ptr_eq(&seen.index, &part.index)) {
-                packages.extend(database.packages.iter().cloned());
-                remarks.extend(database.remark.clone());
-            }
-        }
-    }
-    packages.sort_unstable();
-    packages.dedup();
-    (packages, remarks)
-}
+#[cfg(test)]
+mod tests;

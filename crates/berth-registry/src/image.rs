@@ -135,19 +135,16 @@ impl Registry {
         // By digest, so that all of the answer is about one manifest although the tag may move.
         let stored = self.stored_manifest(&place, &digest).await?;
         let stored = stored.ok_or_else(|| Error::ManifestUnknown(reference.clone()))?;
-        let facts = match &tag {
-            Some(row) => row.facts.clone(),
-            None => {
-                let facts = self
-                    .metadata
-                    .manifest_facts(place.repository_id, std::slice::from_ref(&digest));
-                facts
-                    .await?
-                    .into_iter()
-                    .next()
-                    .map(|(_, facts)| facts)
-                    .unwrap_or_default()
-            }
+        let facts = if let Some(row) = &tag {
+            row.facts.clone()
+        } else {
+            let digests = std::slice::from_ref(&digest);
+            let facts = self.metadata.manifest_facts(place.repository_id, digests).await?;
+            facts
+                .into_iter()
+                .next()
+                .map(|(_, facts)| facts)
+                .unwrap_or_default()
         };
         let mut detail = ImageDetail {
             place,

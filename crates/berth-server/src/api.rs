@@ -48,6 +48,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
         (name = "organizations", description = "Organizations, which the API calls namespaces"),
         (name = "repositories", description = "Images"),
         (name = "tags", description = "The versions of an image, what is in them, and where their tags were before"),
+        (name = "contents", description = "What is inside images: files, packages, manifests, and what differs between two"),
         (name = "bin", description = "What was deleted, until it expires"),
         (name = "rights", description = "Who may do what with an organization or an image"),
         (name = "sharing", description = "Images that other accounts may pull"),

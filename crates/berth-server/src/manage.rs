@@ -11,6 +11,7 @@ pub(crate) mod call;
 mod clusters;
 mod console_settings;
 mod dashboard;
+mod contents;
 pub(crate) mod error;
 mod events;
 mod features;
@@ -79,6 +80,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(regions::routes())
         .merge(mirrors::routes())
         .merge(tags::routes())
+        .merge(contents::routes())
         .merge(bin::routes())
         .merge(statistics::routes())
         .merge(audit::routes())

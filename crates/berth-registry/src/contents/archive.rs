@@ -109,7 +109,7 @@ impl Archive {
 
     /// Shows the bytes of the entry that came last piece by piece.
     pub(super) fn each_piece(&mut self, mut count: u64, mut show: impl FnMut(&[u8])) -> io::Result<()> {
-        let mut buffer = [0; 32 << 10];
+        let mut buffer = [0; 16 << 10];
         while count > 0 {
             let wanted = usize::try_from(count).map_or(buffer.len(), |count| count.min(buffer.len()));
             match self.source.read(&mut buffer[..wanted])? {

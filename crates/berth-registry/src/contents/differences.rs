@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use berth_oci::RepositoryName;
 
+use super::path;
+use super::rows::{holds, installed, row};
 use super::tree::{Difference, Tree};
-use super::{
-    Content, ContentWanted, FileRow, LayerStanding, Opened, Package, PackageManager, holds, installed, path,
-    row,
-};
+use super::{Content, ContentWanted, FileRow, LayerStanding, Opened, Package, PackageManager};
 use crate::Registry;
 use crate::access::Caller;
 use crate::error::Error;

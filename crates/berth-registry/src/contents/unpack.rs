@@ -178,7 +178,7 @@ impl Unpacked {
 
     /// Reads so many bytes, or to the end, and forgets them.
     pub(super) fn skip(&mut self, mut count: u64) -> io::Result<()> {
-        let mut buffer = [0; 32 << 10];
+        let mut buffer = [0; 16 << 10];
         while count > 0 {
             let wanted = usize::try_from(count).map_or(buffer.len(), |count| count.min(buffer.len()));
             match self.read(&mut buffer[..wanted])? {

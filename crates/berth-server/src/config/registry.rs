@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use berth_registry::{
-    AccessKeyPair, ArchiveLimits, FirstStart, IdentitySettings, Limits, Opening, OutboundRules,
+    AccessKeyPair, ArchiveLimits, ContentLimits, FirstStart, IdentitySettings, Limits, Opening, OutboundRules,
     RetentionLimits, S3Settings, Storage, Upgrade, Upkeep,
 };
 
@@ -133,6 +133,12 @@ impl Settings {
                     .files_max
                     .map_or(defaults.archives.files_max, NonZeroU32::get),
                 ttl: self.uploads.ttl,
+            },
+            contents: ContentLimits {
+                lists_bytes_max: self.contents.lists.0,
+                unpacked_bytes_max: self.contents.layer.0,
+                file_bytes_max: self.contents.file.0,
+                time_max: self.contents.time_max,
             },
             outbound: OutboundRules {
                 allow: self.outbound.allow.clone(),

@@ -44,6 +44,7 @@ pub(crate) struct Settings {
     pub(crate) clusters: Clusters,
     pub(crate) retention: Retention,
     pub(crate) uploads: Uploads,
+    pub(crate) contents: Contents,
     pub(crate) outbound: Outbound,
     pub(crate) log: Log,
 }
@@ -147,6 +148,15 @@ pub(crate) struct Uploads {
     pub(crate) unpacked_size_max: Size,
     pub(crate) files_max: Option<NonZeroU32>,
     pub(crate) ttl: Duration,
+}
+
+/// What looking into layers may take.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Contents {
+    pub(crate) lists: Size,
+    pub(crate) layer: Size,
+    pub(crate) file: Size,
+    pub(crate) time_max: Duration,
 }
 
 /// Which addresses are reached on behalf of users.

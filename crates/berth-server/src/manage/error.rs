@@ -48,6 +48,8 @@ pub(crate) enum Subject {
     Account,
     /// A tag of an image.
     Tag,
+    /// Something in an image.
+    Content,
     /// A rule about immutable tags.
     Immutability,
     /// A rule of an organisation about which tags are kept.

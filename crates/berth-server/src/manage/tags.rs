@@ -1,9 +1,9 @@
 //! Tags, which this API also calls image versions (operations 15 to 19), their history and what is in an image. The
 //! accessories of images lie beside them.
 
-mod accessories;
-mod commands;
-mod detail;
+pub(super) mod accessories;
+pub(super) mod commands;
+pub(super) mod detail;
 mod history;
 
 use axum::Json;

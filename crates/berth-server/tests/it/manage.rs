@@ -5,6 +5,7 @@ mod automation;
 mod bin;
 mod byte_quotas;
 mod dashboard;
+mod contents;
 mod document;
 mod events;
 mod images;

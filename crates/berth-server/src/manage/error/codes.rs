@@ -87,6 +87,7 @@ fn unknown(subject: Subject, what: &str) -> (StatusCode, &'static str) {
         Subject::Grant if in_organization => (StatusCode::NOT_FOUND, "4040078"),
         Subject::RepositoryGrant => (StatusCode::NOT_FOUND, "4040091"),
         Subject::Tag => (StatusCode::NOT_FOUND, "4040115"),
+        Subject::Content => (StatusCode::NOT_FOUND, "4041061"),
         Subject::Bin if in_organization => (StatusCode::NOT_FOUND, "4040140"),
         Subject::Immutability if in_organization => (StatusCode::NOT_FOUND, "4040133"),
         Subject::RetentionRule if in_organization => (StatusCode::NOT_FOUND, "4040134"),

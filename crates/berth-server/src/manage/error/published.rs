@@ -77,6 +77,10 @@ pub(crate) const CODES: [(&str, &str); 61] = [
     ),
     ("4041051", "the layer does not exist"),
     ("4041060", "the manifest does not exist"),
+    (
+        "4041061",
+        "there is no such file in the image, or no image with files",
+    ),
     ("4050000", "the address does not have that method"),
     ("4060053", "it cannot be deleted while it is in use"),
     ("4060074", "the organization still holds images"),

@@ -6,7 +6,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::routing::get;
-use berth_oci::{RepositoryName, Tag};
+use berth_oci::{Reference, RepositoryName, Tag};
 use berth_registry::{AccessoryKind, AccessoryView, AccessoryViews};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -179,7 +179,7 @@ async fn list_accessories(
     let offset = number(call, "offset", 0, OFFSET_MAX)?.unwrap_or(0);
     let found = app
         .registry
-        .accessories(&call.caller, &repository, &tag, (offset, limit))
+        .accessories(&call.caller, &repository, &Reference::Tag(tag), (offset, limit))
         .await
         .map_err(refused)?;
     let shown = found.accessories.iter();
@@ -221,15 +221,20 @@ fn document(repository: &RepositoryName, found: &AccessoryViews, view: &Accessor
         sig_digest: accessory.digest.clone(),
         target_digest: found.target.clone(),
         size: accessory.image_bytes,
-        r#type: match view.kind {
-            AccessoryKind::CosignSignature => "signature.cosign",
-            AccessoryKind::NotationSignature => "signature.notation",
-            AccessoryKind::Sbom => "sbom",
-            AccessoryKind::Attestation => "attestation",
-            AccessoryKind::Other => "artifact",
-        },
+        r#type: kind_name(view.kind),
         created_at: Time(accessory.created_at),
         updated_at: Time(accessory.updated_at),
+    }
+}
+
+/// What the wire calls a kind of accessory.
+pub(in crate::manage) fn kind_name(kind: AccessoryKind) -> &'static str {
+    match kind {
+        AccessoryKind::CosignSignature => "signature.cosign",
+        AccessoryKind::NotationSignature => "signature.notation",
+        AccessoryKind::Sbom => "sbom",
+        AccessoryKind::Attestation => "attestation",
+        AccessoryKind::Other => "artifact",
     }
 }
 

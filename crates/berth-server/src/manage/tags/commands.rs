@@ -10,7 +10,7 @@ const LOGIN: &str = "'<user>:<password>'";
 
 /// How to pull the image. `<user>` and `<password>` stand for a login, which `create_secret` gives.
 #[derive(Serialize, ToSchema)]
-pub(super) struct PullCommands {
+pub(in crate::manage) struct PullCommands {
     docker: String,
     podman: String,
     nerdctl: String,
@@ -23,7 +23,7 @@ pub(super) struct PullCommands {
 
 impl PullCommands {
     /// The commands for what is at `path` of this server.
-    pub(super) fn of(origin: &Origin, path: &str) -> Self {
+    pub(in crate::manage) fn of(origin: &Origin, path: &str) -> Self {
         // Most clients insist on TLS unless they are told.
         let plain = |option: &str| {
             if origin.url.starts_with("http://") {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
+use berth_oci::Reference;
 use berth_registry::{History, ImageConfig, ImageDetail, Layer, PlatformImage, SelectedImage};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -54,7 +55,7 @@ struct TagDetail {
 
 /// An image for one platform.
 #[derive(Serialize, ToSchema)]
-struct ImageOfPlatform {
+pub(in crate::manage) struct ImageOfPlatform {
     digest: String,
     media_type: String,
     /// Whether it is in the repository.
@@ -74,7 +75,7 @@ struct ImageOfPlatform {
 
 /// An image's content.
 #[derive(Serialize, ToSchema)]
-struct ImageContent {
+pub(in crate::manage) struct ImageContent {
     digest: String,
     media_type: String,
     artifact_type: Option<String>,
@@ -99,6 +100,14 @@ struct LayerDocument {
     /// Bytes as it is pulled.
     size: u64,
     annotations: BTreeMap<String, String>,
+    /// Where it can be had besides.
+    urls: Vec<String>,
+    /// Whether this repository has it.
+    present: bool,
+    /// Other manifests of this image that have it, those of the tag's other platforms among them.
+    other_manifests: i64,
+    /// Other images with it that the caller may pull.
+    other_images: i64,
 }
 
 /// What an image says of itself.
@@ -157,7 +166,12 @@ async fn show(
     let platform = call.query("platform");
     let detail = app
         .registry
-        .image(&call.caller, &repository, &tag, platform.as_deref())
+        .image(
+            &call.caller,
+            &repository,
+            &Reference::Tag(tag.clone()),
+            platform.as_deref(),
+        )
         .await
         .map_err(refused)?;
     let path = format!("{}/{repository}:{tag}", call.origin.host());
@@ -166,7 +180,7 @@ async fn show(
 }
 
 fn document(detail: ImageDetail, path: String, pull_commands: PullCommands) -> TagDetail {
-    let row = detail.row;
+    let row = detail.tag.expect("a tag was asked for");
     TagDetail {
         id: row.id,
         repo_id: detail.place.repository_id,
@@ -188,7 +202,7 @@ fn document(detail: ImageDetail, path: String, pull_commands: PullCommands) -> T
     }
 }
 
-fn of_platform(image: PlatformImage) -> ImageOfPlatform {
+pub(in crate::manage) fn of_platform(image: PlatformImage) -> ImageOfPlatform {
     ImageOfPlatform {
         platform: image.platform(),
         digest: image.digest,
@@ -204,7 +218,7 @@ fn of_platform(image: PlatformImage) -> ImageOfPlatform {
     }
 }
 
-fn content(image: SelectedImage) -> ImageContent {
+pub(in crate::manage) fn content(image: SelectedImage) -> ImageContent {
     let (mut config, mut history) = (None, Vec::new());
     if let Some(mut said) = image.config {
         let steps = std::mem::take(&mut said.history).into_iter();
@@ -231,6 +245,10 @@ fn layer_document(layer: Layer) -> LayerDocument {
         media_type: layer.media_type,
         size: layer.bytes,
         annotations: layer.annotations,
+        urls: layer.urls,
+        present: layer.is_present,
+        other_manifests: layer.other_manifests,
+        other_images: layer.other_repositories,
     }
 }
 

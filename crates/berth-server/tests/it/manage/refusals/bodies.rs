@@ -20,6 +20,8 @@ pub(super) struct Names {
     pub(super) group: String,
     pub(super) account: String,
     pub(super) project: String,
+    /// A blob that nobody has.
+    pub(super) blob: String,
 }
 
 impl Names {

@@ -72,6 +72,8 @@ impl Operation {
             "show_sync_job" => "filter=limit::1|offset::0",
             "search" => "q=app",
             "send_archive_chunk" => "offset=0",
+            "show_image_file" | "download_image_file" => "path=etc/passwd",
+            "list_tag_layers" => "tags=v1",
             _ => "",
         }
     }

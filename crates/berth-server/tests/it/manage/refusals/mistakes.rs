@@ -59,6 +59,11 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("kind", &["kind=nonsense"]),
     ("fate", &["fate=nonsense"]),
     ("q", &["q=", "q=%20", ""]),
+    ("layer", &["layer=nonsense"]),
+    ("path", &["path=%5Cq", "path=a/../b"]),
+    ("tags", &["tags=A%20b", ""]),
+    ("change", &["change=nonsense"]),
+    ("other_repository", &["other_repository=A%20b"]),
     ("projectname", &["projectname=elsewhere"]),
     ("duration_seconds", &["duration_seconds=x", "duration_seconds=1"]),
     (

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::bodies::{EARLIER_INDEX, Names};
 use super::document::{Operation, operations, target};
+use crate::content::digest;
 use crate::installation::{ACCESS_KEY_ID, Answer, Installation, PASSWORD, SECRET_KEY, basic, signature};
 
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
@@ -53,7 +54,10 @@ impl World {
         let mut world = Self {
             installation,
             operations,
-            names: Names::default(),
+            names: Names {
+                blob: digest(b"layer"),
+                ..Names::default()
+            },
             key: String::new(),
             retention: String::new(),
             retention_rule: String::new(),
@@ -235,7 +239,8 @@ impl World {
         match parameter {
             "namespace" => "group",
             "repository" => "app",
-            "tag" => "v1",
+            "tag" | "reference" | "other" => "v1",
+            "digest" => &self.names.blob,
             "access_domain" | "domain_name" => "guests",
             "cluster_id" => "c1",
             "region_id" => "east",

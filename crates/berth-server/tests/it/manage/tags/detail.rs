@@ -49,8 +49,10 @@ async fn an_image_tells_its_layers_its_configuration_and_its_build() {
         "size": BUILT.len() + 15,
         "annotations": { "made": "here" },
         "layers": [
-            { "digest": one, "media_type": LAYER_TYPE, "size": 3, "annotations": {} },
-            { "digest": two, "media_type": LAYER_TYPE, "size": 12, "annotations": {} },
+            { "digest": one, "media_type": LAYER_TYPE, "size": 3, "annotations": {}, "urls": [], "present": true,
+                "other_manifests": 0, "other_images": 0 },
+            { "digest": two, "media_type": LAYER_TYPE, "size": 12, "annotations": {}, "urls": [], "present": true,
+                "other_manifests": 0, "other_images": 0 },
         ],
         "config": {
             "os": "linux", "architecture": "arm64", "variant": "v8", "created": "2026-01-02T03:04:05Z", "author": "me",
