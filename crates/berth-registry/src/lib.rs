@@ -135,7 +135,9 @@ pub use ledger::{
     Difference, DifferenceKind, Freed, Ledger, LedgerFigures, StoreFigures, TagFigures, Verified,
     WantedDeletion, WouldFree,
 };
-pub use limits::{ArchiveLimits, ContentLimits, Limits, MissingReferences, OutboundRules, Quota, RetentionLimits, Upkeep};
+pub use limits::{
+    ArchiveLimits, ContentLimits, Limits, MissingReferences, OutboundRules, Quota, RetentionLimits, Upkeep,
+};
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};
 pub use manifest_tree::{

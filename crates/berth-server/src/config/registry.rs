@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use berth_registry::{
-    AccessKeyPair, ArchiveLimits, ContentLimits, FirstStart, IdentitySettings, Limits, Opening, OutboundRules,
-    RetentionLimits, S3Settings, Storage, Upgrade, Upkeep,
+    AccessKeyPair, ArchiveLimits, ContentLimits, FirstStart, IdentitySettings, Limits, Opening,
+    OutboundRules, RetentionLimits, S3Settings, Storage, Upgrade, Upkeep,
 };
 
 use super::settings::{MissingReferences, Settings};
