@@ -75,6 +75,7 @@ function Inside({ item }: { item: Item }) {
               component={Link}
               to={`/images/${encodeURIComponent(item.organization)}/${encodeURIComponent(target.repository)}/tags/${encodeURIComponent(target.tag)}`}
               size="sm"
+              underline="always"
               aria-label={t.open(name)}
             >
               {name}
