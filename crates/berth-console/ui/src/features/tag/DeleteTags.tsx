@@ -1,30 +1,29 @@
 import { Alert, Button, Group, List, Modal, Stack, Text } from '@mantine/core';
 import '@mantine/core/styles/List.layer.css';
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQueries } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { explain } from '../../app/errorTexts';
 import { frameTexts } from '../../app/texts.frame';
 import * as notify from '../../components/notify';
-import { deleteTags, type TagRow, useTagsChanged, useTagsGone } from './tags';
+import { deleteTags, sameQuery, type TagRow, useTagsChanged, useTagsGone } from './tags';
 import { tagTexts } from './texts';
 
 /** How many names of a long list the question shows. */
 const SHOWN = 12;
+/** Of how many images the question asks which tags stay. */
+const ASKED = 10;
 
 /** Asks before tags go: which, which others with the same image stay, and which cannot go. */
 export function DeleteTags({
   org,
   image,
   rows,
-  same,
   onClose,
   onDone,
 }: {
   org: string;
   image: string;
-  rows: TagRow[];
-  /** The other tags that name what a tag names. */
-  same: (row: TagRow) => string[];
+  rows: Pick<TagRow, 'tag' | 'digest' | 'immutable'>[];
   onClose: () => void;
   onDone: (gone: ReadonlySet<string>) => void;
 }) {
@@ -35,7 +34,9 @@ export function DeleteTags({
   const [count, setCount] = useState(0);
   const going = rows.filter((row) => !row.immutable);
   const names = new Set(going.map((row) => row.tag));
-  const staying = [...new Set(going.flatMap(same))].filter((tag) => !names.has(tag));
+  const digests = [...new Set(going.map((row) => row.digest))].slice(0, ASKED);
+  const same = useQueries({ queries: digests.map((digest) => sameQuery(org, image, digest)) });
+  const staying = same.flatMap((answer) => answer.data ?? []).map((row) => row.tag).filter((tag) => !names.has(tag));
   const asked = useMutation({
     mutationFn: async () => {
       const gone = new Set<string>();

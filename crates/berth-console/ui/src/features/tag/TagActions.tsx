@@ -6,7 +6,7 @@ import { frameTexts } from '../../app/texts.frame';
 import { useRegistryAddress } from '../../app/registry';
 import { useCopy } from '../../components/useCopy';
 import { allows, type Right } from '../image/panel';
-import { imageReference, pullCommand } from './pull';
+import { pullOf } from './pull';
 import type { TagPlace } from './queries';
 import { tagTexts } from './texts';
 import { tagPageTexts } from './texts.page';
@@ -20,16 +20,15 @@ export function TagActions({
   path,
   right,
   digest,
-  size,
-  updated,
+  type,
   immutable,
 }: {
   place: TagPlace;
   path: string;
   right: Right;
   digest: string;
-  size: number;
-  updated: string;
+  /** Of an artifact what it says it is. */
+  type: string | undefined;
   immutable: boolean;
 }) {
   const t = tagTexts.use();
@@ -45,7 +44,7 @@ export function TagActions({
     <>
       <Button
         leftSection={copied ? <Check size={15} aria-hidden /> : <CopyIcon size={15} aria-hidden />}
-        onClick={(event) => copy(pullCommand('docker', imageReference(path, tag), !secure), event.currentTarget)}
+        onClick={(event) => copy(pullOf(path, tag, type, secure), event.currentTarget)}
       >
         {copied ? frame.copied : page.copyPull}
       </Button>
@@ -81,8 +80,7 @@ export function TagActions({
           <DeleteTags
             org={org}
             image={image}
-            rows={[{ tag, digest, size, updated, immutable, facts: undefined }]}
-            same={() => []}
+            rows={[{ tag, digest, immutable }]}
             onClose={close}
             onDone={(gone) => gone.has(tag) && void navigate({ to: '/images/$org/$image', params: { org, image } })}
           />

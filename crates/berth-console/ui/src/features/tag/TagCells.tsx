@@ -1,10 +1,12 @@
 import { Badge, Group, Text, Tooltip } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
-import { Lock } from 'lucide-react';
+import { BadgeCheck, FileText, Lock } from 'lucide-react';
 import { bytes } from '../../app/format';
 import { Digest } from '../../components/Digest';
 import { LayerStrip } from '../../components/LayerStrip';
-import { artifactName } from './kinds';
+import { Moment } from '../../components/Moment';
+import { artifactName, isImageType } from './kinds';
+import { shortTag } from './names';
 import type { TagRow } from './tags';
 import { tagTexts } from './texts';
 
@@ -12,35 +14,23 @@ import { tagTexts } from './texts';
 const SHOWN = 2;
 
 /** A tag's name, what is to be known of it at once, and which image it names. */
-export function TagCell({ org, image, row, same }: { org: string; image: string; row: TagRow; same: string[] }) {
+export function TagCell({ org, image, row }: { org: string; image: string; row: TagRow }) {
   const t = tagTexts.use();
-  const { facts } = row;
   return (
     <div style={{ minWidth: 0 }}>
       <Group gap={6}>
         <Link to="/images/$org/$image/tags/$tag" params={{ org, image, tag: row.tag }} className="row-link" title={row.tag} aria-label={row.tag}>
-          {shortened(row.tag)}
+          {shortTag(row.tag)}
         </Link>
-        {row.immutable && (
-          <Tooltip label={t.badge.immutableHelp}>
-            <Badge variant="light" color="gray" size="sm" tt="none" tabIndex={0} leftSection={<Lock size={10} aria-hidden />}>
-              {t.badge.immutable}
-            </Badge>
-          </Tooltip>
-        )}
-        {facts?.kind === 'artifact' && (
-          <Badge variant="light" color="violet" size="sm" tt="none">
-            {artifactName(facts.type, t)}
-          </Badge>
-        )}
+        <Marks row={row} />
       </Group>
       <Group gap={6}>
         <Text size="xs" c="dimmed" component="span">
           <Digest digest={row.digest} />
         </Text>
-        {same.length > 0 && (
+        {row.num_same_tags > 0 && (
           <Text size="xs" c="dimmed" component="span">
-            {t.sameAs(same.slice(0, SHOWN).map(shortened).join(', '), Math.max(same.length - SHOWN, 0))}
+            {t.sameAs(row.same_tags.slice(0, SHOWN).map(shortTag).join(', '), Math.max(row.num_same_tags - SHOWN, 0))}
           </Text>
         )}
       </Group>
@@ -48,9 +38,39 @@ export function TagCell({ org, image, row, same }: { org: string; image: string;
   );
 }
 
-/** Tags that signatures have by convention are a whole digest; its beginning is enough. */
-function shortened(tag: string): string {
-  return tag.replace(/^(sha\d+-[0-9a-f]{12})[0-9a-f]{20,}/, '$1…');
+/** Signed, with a list of contents, immutable, no image. */
+function Marks({ row }: { row: TagRow }) {
+  const t = tagTexts.use();
+  return (
+    <>
+      {!isImageType(row.artifact_type) && (
+        <Badge variant="light" color="violet" size="sm" tt="none">
+          {artifactName(row.artifact_type ?? undefined, t)}
+        </Badge>
+      )}
+      {row.is_signed && (
+        <Tooltip label={t.badge.signedHelp}>
+          <Badge variant="light" color="teal" size="sm" tt="none" tabIndex={0} leftSection={<BadgeCheck size={11} aria-hidden />}>
+            {t.badge.signed}
+          </Badge>
+        </Tooltip>
+      )}
+      {row.has_sbom && (
+        <Tooltip label={t.badge.sbomHelp}>
+          <Badge variant="light" color="blue" size="sm" tt="none" tabIndex={0} leftSection={<FileText size={10} aria-hidden />}>
+            {t.badge.sbom}
+          </Badge>
+        </Tooltip>
+      )}
+      {row.immutable && (
+        <Tooltip label={t.badge.immutableHelp}>
+          <Badge variant="light" color="gray" size="sm" tt="none" tabIndex={0} leftSection={<Lock size={10} aria-hidden />}>
+            {t.badge.immutable}
+          </Badge>
+        </Tooltip>
+      )}
+    </>
+  );
 }
 
 /** Platforms, the first of them by name. */
@@ -78,9 +98,24 @@ export function Platforms({ platforms }: { platforms: string[] }) {
 /** The layers of a tag to scale, beside the other tags. */
 export function LayersCell({ row, elsewhere }: { row: TagRow; elsewhere: (digest: string) => boolean }) {
   const t = tagTexts.use();
-  const layers = (row.facts?.layers ?? []).map((layer) => ({ ...layer, shared: elsewhere(layer.digest) }));
+  const layers = (row.layers ?? []).map((layer) => ({ ...layer, shared: elsewhere(layer.digest) }));
   if (layers.length === 0) return <Text c="dimmed">–</Text>;
   const sum = (some: { size: number }[]) => some.reduce((total, layer) => total + layer.size, 0);
   const own = bytes(sum(layers.filter((layer) => !layer.shared)));
   return <LayerStrip layers={layers} width={140} label={t.layersOf(row.tag, layers.length, bytes(sum(layers)), own)} />;
+}
+
+/** When a tag was pushed or moved last, and by whom. */
+export function PushedCell({ row }: { row: TagRow }) {
+  const t = tagTexts.use();
+  return (
+    <div>
+      <Moment time={row.updated} />
+      {row.pushed_by != null && (
+        <Text size="xs" c="dimmed">
+          {t.by(row.pushed_by)}
+        </Text>
+      )}
+    </div>
+  );
 }

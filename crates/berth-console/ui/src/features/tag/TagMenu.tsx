@@ -1,11 +1,13 @@
 import { ActionIcon, Menu } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { Copy as CopyIcon, Ellipsis, GitCompareArrows, History, RefreshCw, Tag, Trash2 } from 'lucide-react';
+import { useRegistryAddress } from '../../app/registry';
 import { useSession } from '../../app/session';
 import * as notify from '../../components/notify';
 import { copyText } from '../../components/useCopy';
 import { allows, type Right } from '../image/panel';
-import { CLIENTS, imageReference, pullCommand } from './pull';
+import { isImageType } from './kinds';
+import { artifactCommands, CLIENTS, imageReference, pullCommand } from './pull';
 import type { TagRow } from './tags';
 import { tagTexts } from './texts';
 
@@ -27,7 +29,11 @@ export function TagMenu({ org, image, path, row, right, requests }: { org: strin
   const t = tagTexts.use();
   const { administrator } = useSession();
   const at = { org, image, tag: row.tag };
+  const { secure } = useRegistryAddress();
   const byTag = imageReference(path, row.tag);
+  const commands = isImageType(row.artifact_type)
+    ? [...CLIENTS.map((client) => [client, pullCommand(client, byTag, !secure)] as const), [t.byDigest('docker'), pullCommand('docker', imageReference(path, row.digest), !secure)] as const]
+    : artifactCommands(path, row.tag, byTag, row.artifact_type ?? '', secure);
   return (
     <Menu width={260}>
       <Menu.Target>
@@ -37,14 +43,11 @@ export function TagMenu({ org, image, path, row, right, requests }: { org: strin
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{t.copyFor}</Menu.Label>
-        {CLIENTS.map((client) => (
-          <Menu.Item key={client} leftSection={<CopyIcon size={14} aria-hidden />} onClick={() => copyAndSay(pullCommand(client, byTag))}>
+        {commands.map(([client, command]) => (
+          <Menu.Item key={client} leftSection={<CopyIcon size={14} aria-hidden />} onClick={() => copyAndSay(command)}>
             {client}
           </Menu.Item>
         ))}
-        <Menu.Item leftSection={<CopyIcon size={14} aria-hidden />} onClick={() => copyAndSay(pullCommand('docker', imageReference(path, row.digest)))}>
-          {t.byDigest('docker')}
-        </Menu.Item>
         <Menu.Item leftSection={<CopyIcon size={14} aria-hidden />} onClick={() => copyAndSay(byTag)}>
           {t.reference}
         </Menu.Item>

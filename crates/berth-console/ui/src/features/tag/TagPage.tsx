@@ -55,7 +55,7 @@ function There({ place, detail }: { place: TagPlace; detail: TagDetail }) {
       title={tag}
       crumbs={crumbs}
       intro={<Intro detail={detail} immutable={listed?.immutable ?? false} />}
-      actions={<TagActions place={place} path={path} right={right} digest={detail.digest} size={detail.size} updated={detail.updated} immutable={listed?.immutable ?? false} />}
+      actions={<TagActions place={place} path={path} right={right} digest={detail.digest} type={isImage ? undefined : (content.artifact_type ?? content.config_media_type ?? '-')} immutable={listed?.immutable ?? false} />}
     >
       {detail.tag_type === 1 && <Platform detail={detail} platform={platform} />}
       <Tabs label={t.viewsLabel} name="view" keep={['platform']} tabs={views(view, isImage, t)} />

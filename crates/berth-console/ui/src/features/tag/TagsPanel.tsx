@@ -3,6 +3,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { GitCompareArrows, RefreshCw, SearchX, Tags, Trash2 } from 'lucide-react';
 import { lazy, Suspense, useState } from 'react';
 import { bytes, count } from '../../app/format';
+import { useRegistryAddress } from '../../app/registry';
 import { useSession } from '../../app/session';
 import { frameTexts } from '../../app/texts.frame';
 import { ActionButton } from '../../components/ActionButton';
@@ -15,8 +16,8 @@ import { Panel } from '../../components/Panel';
 import { allows, type ImagePanelProps } from '../image/panel';
 import { useImage } from '../image/useImage';
 import { SyncDialog } from '../sync/SyncDialog';
-import { imageReference, pullCommand } from './pull';
-import { LayersCell, Platforms, TagCell } from './TagCells';
+import { pullOf } from './pull';
+import { LayersCell, Platforms, PushedCell, TagCell } from './TagCells';
 import { copyAndSay, TagMenu, type TagRequests } from './TagMenu';
 import { type TagRow, useTags } from './tags';
 import { tagTexts, type TagWords } from './texts';
@@ -30,7 +31,7 @@ export function TagsPanel({ org, image, right }: ImagePanelProps) {
   const { path } = useImage(org, image).image;
   const { text, order, setText, setOrder } = useListing();
   const source = useTags({ org, image, text, order });
-  const { same, elsewhere } = relations(source.loaded);
+  const elsewhere = layersElsewhere(source.loaded);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   // Kept by row: what was selected may have been scrolled away or filtered since.
   const [known, setKnown] = useState<ReadonlyMap<string, TagRow>>(new Map());
@@ -43,13 +44,15 @@ export function TagsPanel({ org, image, right }: ImagePanelProps) {
   const [retagging, setRetagging] = useState<string>();
   const [syncing, setSyncing] = useState<string[]>([]);
   const requests: TagRequests = { onDelete: setDeleting, onRetag: setRetagging, onSync: setSyncing };
-  const command = (row: TagRow) => pullCommand('docker', imageReference(path, row.tag));
+  const { secure } = useRegistryAddress();
+  const command = (row: TagRow) => pullOf(path, row.tag, row.artifact_type, secure);
   const columns: Column<TagRow>[] = [
-    { key: 'tag', label: t.column.tag, sort: 'tag', cell: (row) => <TagCell org={org} image={image} row={row} same={same(row)} /> },
-    { key: 'platforms', label: t.column.platforms, width: 176, cell: (row) => <Platforms platforms={row.facts?.platforms ?? []} /> },
+    { key: 'tag', label: t.column.tag, sort: 'version', cell: (row) => <TagCell org={org} image={image} row={row} /> },
+    { key: 'platforms', label: t.column.platforms, width: 156, cell: (row) => <Platforms platforms={row.platforms ?? []} /> },
     { key: 'layers', label: t.column.layers, width: 164, cell: (row) => <LayersCell row={row} elsewhere={(digest) => elsewhere(digest, row)} /> },
-    { key: 'size', label: t.column.size, align: 'end', cell: (row) => <span style={{ whiteSpace: 'nowrap' }}>{bytes(row.size)}</span> },
-    { key: 'updated', label: t.column.updated, sort: 'updated_at', cell: (row) => <Moment time={row.updated} /> },
+    { key: 'size', label: t.column.size, sort: 'size', align: 'end', cell: (row) => <span style={{ whiteSpace: 'nowrap' }}>{bytes(row.size)}</span> },
+    { key: 'updated', label: t.column.updated, sort: 'updated_at', cell: (row) => <PushedCell row={row} /> },
+    { key: 'pulled', label: t.column.pulled, sort: 'pulled_at', cell: (row) => (row.pulled_at == null ? <Text c="dimmed">{t.never}</Text> : <Moment time={row.pulled_at} />) },
     {
       key: 'actions',
       label: '',
@@ -89,7 +92,6 @@ export function TagsPanel({ org, image, right }: ImagePanelProps) {
             org={org}
             image={image}
             rows={deleting}
-            same={same}
             onClose={() => setDeleting([])}
             onDone={(gone) => select(new Set([...selected].filter((tag) => !gone.has(tag))))}
           />
@@ -117,18 +119,13 @@ function useListing() {
   };
 }
 
-/** Which tags of those that are there name the same image, and which layers are in several images. */
-function relations(rows: TagRow[]) {
-  const tags = new Map<string, string[]>();
+/** Which layers of the tags that are there are in more than one image. */
+function layersElsewhere(rows: TagRow[]): (layer: string, row: TagRow) => boolean {
   const images = new Map<string, Set<string>>();
   for (const row of rows) {
-    tags.set(row.digest, [...(tags.get(row.digest) ?? []), row.tag]);
-    for (const layer of row.facts?.layers ?? []) images.set(layer.digest, (images.get(layer.digest) ?? new Set()).add(row.digest));
+    for (const layer of row.layers ?? []) images.set(layer.digest, (images.get(layer.digest) ?? new Set()).add(row.digest));
   }
-  return {
-    same: (row: TagRow) => (tags.get(row.digest) ?? []).filter((tag) => tag !== row.tag),
-    elsewhere: (layer: string, row: TagRow) => [...(images.get(layer) ?? [])].some((digest) => digest !== row.digest),
-  };
+  return (layer, row) => [...(images.get(layer) ?? [])].some((digest) => digest !== row.digest);
 }
 
 function Total({ count: total }: { count: number | undefined }) {

@@ -1,3 +1,5 @@
+import { isImageType } from './kinds';
+
 /** The programs that pull images. */
 export const CLIENTS = ['docker', 'podman', 'nerdctl', 'ctr', 'crictl', 'skopeo'] as const;
 export type Client = (typeof CLIENTS)[number];
@@ -31,6 +33,20 @@ export function pullCommand(client: Client, reference: string, plain: boolean = 
     case 'skopeo':
       return `skopeo copy ${option('--src-tls-verify=false')}${as('--src-creds')}docker://${reference} oci-archive:${file(reference)}.tar`;
   }
+}
+
+/** The command to copy first: docker's for images; what is no image is pulled by what knows it. */
+export function pullOf(path: string, tag: string, type: string | null | undefined, secure: boolean): string {
+  if (isImageType(type)) return pullCommand('docker', imageReference(path, tag), !secure);
+  return artifactCommands(path, tag, imageReference(path, tag), type ?? '', secure)[0]?.[1] ?? '';
+}
+
+/** How what is no image is pulled: by which client, and its command. */
+export function artifactCommands(path: string, tag: string, reference: string, type: string, secure: boolean): (readonly [string, string])[] {
+  const oras = ['oras', `oras pull ${secure ? '' : '--plain-http '}${reference}`] as const;
+  if (!type.includes('cncf.helm')) return [oras];
+  // A chart's version is its tag, in which `_` stands for `+`.
+  return [['helm', `helm pull oci://${path} --version ${tag.replaceAll('_', '+')}${secure ? '' : ' --plain-http'}`], oras];
 }
 
 /** A pod that runs an image, with the secret that it is pulled with. */

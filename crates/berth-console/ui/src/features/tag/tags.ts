@@ -1,21 +1,11 @@
-import { useQueryClient } from '@tanstack/react-query';
+import { queryOptions, useQueryClient } from '@tanstack/react-query';
 import { api, data, inPath } from '../../api/client';
-import type { components } from '../../api/schema';
+import type { paths } from '../../api/schema';
 import type { Order } from '../../components/DataTable';
 import { type Part, type RowSource, useOffsetRows } from '../../components/rows';
-import { type ManifestFacts, manifestFacts } from './manifest';
 
-/** A tag in the list of an image. */
-export interface TagRow {
-  tag: string;
-  digest: string;
-  size: number;
-  /** When it was pushed or moved last. */
-  updated: string;
-  immutable: boolean;
-  /** What its manifest tells; nothing when the server left that out. */
-  facts: ManifestFacts | undefined;
-}
+/** A tag with all that the list shows of it. */
+export type TagRow = paths['/v2/manage/images/{namespace}/{repository}/tags']['get']['responses'][200]['content']['application/json']['tags'][number];
 
 /** What is listed of an image's tags. */
 export interface TagsWanted {
@@ -35,18 +25,32 @@ export function useTags(wanted: TagsWanted): RowSource<TagRow> {
 }
 
 async function readTags({ org, image, text, order }: TagsWanted, offset: number, limit: number): Promise<Part<TagRow>> {
-  // A filter in the form `key::value|key::value`; no tag holds these signs.
-  const filter = text === '' ? {} : { filter: `tag::${text.replaceAll(/[:|]/g, ' ')}|offset::${offset}|limit::${limit}` };
   const sort = order === undefined ? {} : { order_column: order.column, order_type: order.descending ? ('desc' as const) : ('asc' as const) };
-  const { data: rows, response } = await api.GET('/v2/manage/namespaces/{namespace}/repos/{repository}/tags', {
-    params: { path: { namespace: org, repository: inPath(image) }, query: { offset, limit, ...sort, ...filter } },
-  });
-  const total = Number(response.headers.get('content-range')?.split('/')[1]);
-  return { rows: (rows ?? []).map(row), total: Number.isNaN(total) ? (rows?.length ?? 0) : total };
+  const page = await data(
+    api.GET('/v2/manage/images/{namespace}/{repository}/tags', {
+      params: {
+        path: { namespace: org, repository: inPath(image) },
+        query: { offset, limit, with_layers: true, ...sort, ...(text === '' ? {} : { text }) },
+      },
+    }),
+  );
+  return { rows: page.tags, total: page.total };
 }
 
-function row(tag: components['schemas']['ListedTag']): TagRow {
-  return { tag: tag.Tag, digest: tag.digest, size: tag.size, updated: tag.updated, immutable: tag.immutable, facts: manifestFacts(tag.manifest) };
+/** Tags that name the same manifest as one does, itself among them; the first hundred. */
+export function sameQuery(org: string, image: string, digest: string) {
+  return queryOptions({
+    queryKey: ['tags', org, image, 'same', digest],
+    placeholderData: undefined,
+    queryFn: async () => {
+      const page = await data(
+        api.GET('/v2/manage/images/{namespace}/{repository}/tags', {
+          params: { path: { namespace: org, repository: inPath(image) }, query: { digest } },
+        }),
+      );
+      return page.tags;
+    },
+  });
 }
 
 /** Deletes tags one after another; answers what went wrong with which. */
@@ -89,8 +93,8 @@ export function useTagsChanged(org: string, image: string): () => void {
 export function useTagsGone(org: string, image: string): (gone: ReadonlySet<string>) => void {
   const queries = useQueryClient();
   return (gone) => {
-    queries.setQueriesData<Part<TagRow>>({ queryKey: ['tags', org, image] }, (part) => {
-      if (part === undefined) return part;
+    queries.setQueriesData<Part<TagRow> | TagRow[]>({ queryKey: ['tags', org, image] }, (part) => {
+      if (part === undefined || Array.isArray(part)) return part;
       return { rows: part.rows.filter((row) => !gone.has(row.tag)), total: Math.max(part.total - gone.size, 0) };
     });
   };

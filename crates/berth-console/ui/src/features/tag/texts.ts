@@ -15,6 +15,8 @@ const english = {
     immutable: 'Immutable',
     immutableHelp: 'A rule keeps this tag from being moved and deleted.',
     signed: 'Signed',
+    signedHelp: 'A signature belongs to this image. The registry does not verify it.',
+    sbomHelp: 'A list of its contents belongs to this image.',
     sbom: 'SBOM',
     artifact: 'Artifact',
     helm: 'Helm chart',

@@ -6,7 +6,7 @@ import { useRegistryAddress } from '../../../app/registry';
 import { CommandBox } from '../../../components/CommandBox';
 import { Panel } from '../../../components/Panel';
 import { LoginCommandButton } from '../../access/LoginCommandButton';
-import { CLIENTS, imageReference, podManifest, pullCommand, secretCommand } from '../pull';
+import { artifactCommands, CLIENTS, imageReference, podManifest, pullCommand, secretCommand } from '../pull';
 import { tagPageTexts } from '../texts.page';
 import type { ViewProps } from './view';
 
@@ -17,7 +17,7 @@ export function PullView({ place, path, detail, content }: ViewProps) {
   const [by, setBy] = useState<'tag' | 'digest'>('tag');
   const reference = imageReference(path, by === 'tag' ? place.tag : detail.digest);
   const artifact = content !== null && content.config == null;
-  const commands = artifact ? artifactCommands(path, place.tag, reference, secure, content.config_media_type ?? '') : CLIENTS.map((client) => [client, pullCommand(client, reference, !secure)] as const);
+  const commands = artifact ? artifactCommands(path, place.tag, reference, content.artifact_type ?? content.config_media_type ?? '', secure) : CLIENTS.map((client) => [client, pullCommand(client, reference, !secure)] as const);
   return (
     <>
       <Panel>
@@ -68,12 +68,4 @@ export function PullView({ place, path, detail, content }: ViewProps) {
       )}
     </>
   );
-}
-
-/** What is no image is not pulled by what runs images. */
-function artifactCommands(path: string, tag: string, reference: string, secure: boolean, config: string): (readonly [string, string])[] {
-  const oras = ['oras', `oras pull ${secure ? '' : '--plain-http '}${reference}`] as const;
-  if (!config.includes('cncf.helm')) return [oras];
-  // A chart's version is its tag, in which `_` stands for `+`.
-  return [['helm', `helm pull oci://${path} --version ${tag.replaceAll('_', '+')}${secure ? '' : ' --plain-http'}`], oras];
 }

@@ -9,6 +9,7 @@ import { Empty } from '../../../components/Empty';
 import { Moment } from '../../../components/Moment';
 import { Panel } from '../../../components/Panel';
 import { useOffsetRows } from '../../../components/rows';
+import { shortTag } from '../names';
 import { tagPath } from '../queries';
 import { tagPageTexts } from '../texts.page';
 import type { ViewProps } from './view';
@@ -44,7 +45,7 @@ export function ReferrersView({ place }: ViewProps) {
       ),
     },
     { key: 'digest', label: t.referrers.digest, cell: (row) => <Digest digest={row.sig_digest} /> },
-    { key: 'tag', label: t.referrers.tag, cell: (row) => (row.sig_tag === '' ? '–' : <code>{row.sig_tag.replace(/^(sha\d+-[0-9a-f]{12})[0-9a-f]{20,}/, '$1…')}</code>) },
+    { key: 'tag', label: t.referrers.tag, cell: (row) => (row.sig_tag === '' ? '–' : <code title={row.sig_tag}>{shortTag(row.sig_tag)}</code>) },
     { key: 'size', label: t.referrers.size, align: 'end', cell: (row) => bytes(row.size) },
     { key: 'created', label: t.referrers.created, cell: (row) => <Moment time={row.created_at} /> },
   ];
