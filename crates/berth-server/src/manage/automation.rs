@@ -77,7 +77,7 @@ struct AutomationParameters {
 /// By image, each with its last run; `status` is that run's. For images that the caller has any right on.
 #[utoipa::path(get, path = "/v2/manage/triggers", operation_id = "list_triggers", tag = "triggers",
     params(AutomationParameters, PageParameters,
-        ("status" = Option<AutomationStatus>, Query, description = "How the last run stands")),
+        ("status" = inline(Option<AutomationStatus>), Query, description = "How the last run stands")),
     extensions(("x-berth-extension" = json!(true))),
     responses((status = 200, body = TriggerPage),
         (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
@@ -97,7 +97,7 @@ async fn triggers(State(app): State<AppState>, call: Call) -> Result<Json<Trigge
 /// Newest first. For images that the caller has any right on.
 #[utoipa::path(get, path = "/v2/manage/trigger-runs", operation_id = "list_all_trigger_runs", tag = "triggers",
     params(AutomationParameters, PageParameters,
-        ("status" = Option<AutomationStatus>, Query, description = "How the run stands")),
+        ("status" = inline(Option<AutomationStatus>), Query, description = "How the run stands")),
     extensions(("x-berth-extension" = json!(true))),
     responses((status = 200, body = TriggerRunPage),
         (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
@@ -114,7 +114,7 @@ async fn runs(State(app): State<AppState>, call: Call) -> Result<Json<TriggerRun
 /// By image, each with its last run; `status` is that run's. For images that the caller has any right on.
 #[utoipa::path(get, path = "/v2/manage/retentions", operation_id = "list_all_retentions", tag = "retention",
     params(AutomationParameters, PageParameters,
-        ("status" = Option<AutomationStatus>, Query, description = "How the last run stands")),
+        ("status" = inline(Option<AutomationStatus>), Query, description = "How the last run stands")),
     extensions(("x-berth-extension" = json!(true))),
     responses((status = 200, body = RetentionPage),
         (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
@@ -134,7 +134,7 @@ async fn retentions(State(app): State<AppState>, call: Call) -> Result<Json<Rete
 /// By image, each with the last copy to its place; `status` is that copy's. For images that the caller has any right on.
 #[utoipa::path(get, path = "/v2/manage/sync-rules", operation_id = "list_all_sync_rules", tag = "sync",
     params(AutomationParameters, PageParameters,
-        ("status" = Option<AutomationStatus>, Query, description = "How the last copy stands")),
+        ("status" = inline(Option<AutomationStatus>), Query, description = "How the last copy stands")),
     extensions(("x-berth-extension" = json!(true))),
     responses((status = 200, body = SyncRulePage),
         (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
@@ -151,7 +151,7 @@ async fn sync_rules(State(app): State<AppState>, call: Call) -> Result<Json<Sync
 /// Newest first. For images that the caller has any right on.
 #[utoipa::path(get, path = "/v2/manage/sync-copies", operation_id = "list_all_sync_copies", tag = "sync",
     params(AutomationParameters, PageParameters,
-        ("status" = Option<AutomationStatus>, Query, description = "How the copy stands")),
+        ("status" = inline(Option<AutomationStatus>), Query, description = "How the copy stands")),
     extensions(("x-berth-extension" = json!(true))),
     responses((status = 200, body = CopyPage),
         (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
