@@ -1,0 +1,63 @@
+import { count } from '../../app/format';
+import type { Translated } from '../../app/texts';
+import type { FilesWords } from './texts';
+
+const zh: Translated<FilesWords> = {
+  making: {
+    title: '正在读取镜像层',
+    help: '镜像仓库会将每个镜像层读取一次以列出其中的文件，并保留结果。完成后本页会自动显示。',
+    progress: (ready, all) => `已列出 ${ready} / ${all} 层`,
+    of: (read, all) => `已读取 ${read} / ${all}`,
+    state: { ready: '已列出', waiting: '等待中', making: '读取中', failed: '无法列出' },
+  },
+  remarks: (n) => `有 ${n} 项内容未显示`,
+  whole: '整个镜像',
+  layers: '显示范围',
+  layer: (number, size) => `第 ${number} 层 · ${size}`,
+  layerNumber: (number) => `第 ${number} 层`,
+  search: '搜索文件',
+  root: '根目录',
+  folders: '目录',
+  filesLabel: '文件',
+  column: { name: '名称', size: '大小', mode: '权限', owner: '属主', modified: '修改时间', layer: '镜像层' },
+  kind: {
+    file: '文件',
+    directory: '目录',
+    symlink: '符号链接',
+    hardlink: '硬链接',
+    character_device: '字符设备',
+    block_device: '块设备',
+    fifo: '命名管道',
+    whiteout: '被本层删除',
+  },
+  removed: '已删除',
+  opaque: '隐藏下层内容',
+  inFolder: (n) => `${count(n)} 个文件`,
+  sums: (files, size) => `${count(files)} 个文件，解压后 ${size}`,
+  hidden: (size) => `另有 ${size} 会被下载但不可见：它们被上层替换或删除`,
+  empty: '此目录为空',
+  emptyImage: '镜像中没有文件',
+  emptyImageHelp: '该镜像没有镜像层，或镜像层中没有文件。',
+  preview: '预览',
+  previewHelp: '选择一个文件以查看其开头内容。',
+  closePreview: '关闭预览',
+  download: '下载',
+  binary: '该文件不是文本。开头的字节：',
+  cut: '仅显示开头部分。',
+  emptyFile: '文件为空。',
+  noFile: '没有可显示的内容。',
+  leadsTo: '指向',
+  leadsNowhere: '指向的位置不在镜像中',
+  says: '内容',
+  open: '打开',
+  packages: {
+    label: '软件包',
+    search: '搜索软件包',
+    total: (n) => `${count(n)} 个软件包`,
+    empty: '未发现软件包',
+    emptyHelp: '软件包信息来自 dpkg（Debian、Ubuntu）和 apk（Alpine）的数据库。其他方式安装或直接复制到镜像中的内容不在其中。',
+    column: { name: '名称', version: '版本', architecture: '架构', source: '源码包', licence: '许可证', manager: '包管理器' },
+  },
+};
+
+export default zh;
