@@ -63,7 +63,7 @@ pub(crate) async fn who_uses_a_layer_is_counted_as_far_as_the_viewer_sees(world:
     for (repository, key) in [(mine, "used1"), (beside, "used2"), (strange, "used3")] {
         world.push(repository, &layer, key, 1).await;
         for word in [format!("{key}a"), format!("{key}b")] {
-            let put = tagged(manifest(repository, &word, &["used-by-many"]), &[word.as_str()]);
+            let put = tagged(manifest(repository, &word, &[layer.as_str()]), &[word.as_str()]);
             metadata.put_manifest(put).await.unwrap();
         }
     }

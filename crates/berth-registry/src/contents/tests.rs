@@ -294,9 +294,11 @@ fn replayed(layers: &[Vec<(String, bool)>]) -> BTreeMap<String, usize> {
         for (path, is_removed) in deeds {
             let (from, _) = below(path.as_bytes());
             let from = String::from_utf8(from).unwrap();
+            // What is taken away is in folders of the layer, and they hide a file of a lower one.
             if *is_removed {
                 files.retain(|file, from_layer| {
-                    *from_layer == number || (file != path && !file.starts_with(&from))
+                    let is_above = path.starts_with(&format!("{file}/"));
+                    *from_layer == number || (file != path && !file.starts_with(&from) && !is_above)
                 });
             }
         }
