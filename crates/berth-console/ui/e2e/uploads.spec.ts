@@ -1,3 +1,4 @@
+import type { Page } from '@playwright/test';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -45,7 +46,7 @@ test.beforeEach(async ({ page, signIn, admin }) => {
   await page.emulateMedia({ reducedMotion: 'reduce' });
 });
 
-async function choose(page: import('@playwright/test').Page, org: string, paths: string[]): Promise<void> {
+async function choose(page: Page, org: string, paths: string[]): Promise<void> {
   await page.evaluate((name) => localStorage.setItem('berth.upload.organization', name), org);
   await page.goto('/uploads');
   await expect(page.getByRole('button', { name: CHOOSE })).toBeVisible();

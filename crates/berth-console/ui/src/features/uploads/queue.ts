@@ -190,7 +190,7 @@ export async function answer(key: string, said: Answer): Promise<void> {
 export async function restore(): Promise<void> {
   const page = await data(api.GET('/v2/manage/archives', { params: { query: { limit: 100 } } }));
   const known = new Set(items.map((item) => item.upload?.id));
-  const others = page.uploads.filter((upload) => !known.has(upload.id)).reverse();
+  const others = page.uploads.filter((upload) => !known.has(upload.id)).toReversed();
   const found = others.map((upload): Item => {
     const phase = phaseOf(upload);
     return { key: `upload-${(next += 1)}`, file: null, name: upload.file_name, size: upload.size, organization: upload.namespace, phase, contents: null, upload, sent: upload.offset, speed: 0, error: null };

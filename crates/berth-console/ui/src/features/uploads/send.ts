@@ -21,14 +21,14 @@ export function sendChunk(
   if (csrf !== null) request.setRequestHeader('X-Csrf-Token', csrf);
   const abort = () => request.abort();
   signal.addEventListener('abort', abort, { once: true });
-  request.upload.onprogress = (event) => onSent(event.loaded);
-  request.onload = () => {
+  request.upload.addEventListener('progress', (event) => onSent(event.loaded));
+  request.addEventListener('load', () => {
     if (request.status === 200) resolve(JSON.parse(request.responseText) as Upload);
     else void errorOf(answer(request)).then(reject);
-  };
-  request.onerror = () => reject(new ApiError(0, 'offline', 'The registry cannot be reached.', ''));
-  request.onabort = () => reject(new DOMException('aborted', 'AbortError'));
-  request.onloadend = () => signal.removeEventListener('abort', abort);
+  });
+  request.addEventListener('error', () => reject(new ApiError(0, 'offline', 'The registry cannot be reached.', '')));
+  request.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
+  request.addEventListener('loadend', () => signal.removeEventListener('abort', abort));
   request.send(chunk);
   return promise;
 }
