@@ -32,7 +32,7 @@ test('the files of an image are walked, searched and read', async ({ page, serve
   await pushed(server, admin, 'files');
   await signIn();
   await page.goto('/images/inside/files/tags/v2?view=files');
-  await page.getByRole('button', { name: 'app' }).click();
+  await page.getByRole('button', { name: /^(Folder|目录) app$/ }).click();
   await expect(page).toHaveURL(/path=app/);
   await page.getByRole('button', { name: 'main.js' }).click();
   const preview = page.getByRole('region', { name: /Preview|预览/ });
