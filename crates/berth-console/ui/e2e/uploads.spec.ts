@@ -97,6 +97,8 @@ test('a file without a name asks for one, and a tag that is there is not moved w
   const before = await digest();
 
   await page.getByRole('button', { name: /^(Take off the list|从列表中移除)/ }).click();
+  // The hint of the button that was pressed goes with the pointer.
+  await page.mouse.move(0, 0);
   await page.locator('input[type=file][multiple]').first().setInputFiles(saved('again.tar', ['app:v1']).path);
   const move = page.getByRole('button', { name: /^(Move the tag|覆盖该版本)$/ });
   await expect(move).toBeVisible();

@@ -240,7 +240,5 @@ async fn check(
         inspect::walk(unpacked, &mut walk).await?;
         progress.checked(came).await?;
     }
-    unpacked.end()?;
-    inspect::walk(unpacked, &mut walk).await?;
     walk.end()
 }

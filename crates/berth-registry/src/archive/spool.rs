@@ -26,6 +26,8 @@ pub(super) struct Spool {
     blobs: Arc<dyn BlobStore>,
     id: String,
     chunk: u64,
+    /// Bytes of the whole archive.
+    size: u64,
 }
 
 impl Spool {
@@ -34,6 +36,7 @@ impl Spool {
             blobs: Arc::clone(blobs),
             id: archive.id.clone(),
             chunk: u64::try_from(archive.chunk_size).unwrap_or(1).max(1),
+            size: u64::try_from(archive.size).unwrap_or(0),
         }
     }
 
@@ -213,7 +216,16 @@ impl Unpacked {
                     if gunzip.packed.is_empty() {
                         match self.packed.next().await? {
                             Some(bytes) => gunzip.packed = bytes,
-                            None => return Ok(None),
+                            None if gunzip.ended || self.packed.end < self.packed.spool.size => {
+                                return Ok(None);
+                            }
+                            // The last bytes come when all packed ones are there, and a complaint when those are too few.
+                            None => {
+                                gunzip.decoder.try_finish().map_err(|error| broken(&error))?;
+                                gunzip.ended = true;
+                                let rest = std::mem::take(gunzip.decoder.get_mut());
+                                return Ok((!rest.is_empty()).then(|| rest.into()));
+                            }
                         }
                     }
                     let piece = gunzip.packed.split_to(gunzip.packed.len().min(PIECE));
@@ -225,21 +237,6 @@ impl Unpacked {
                 }
             }
         }
-    }
-
-    /// The bytes that come only when the packed ones have ended, with a complaint when they ended too early.
-    pub(super) fn end(&mut self) -> Result<(), Error> {
-        let Form::Gzip(gunzip) = &mut self.form else {
-            return Ok(());
-        };
-        if gunzip.ended {
-            return Ok(());
-        }
-        gunzip.decoder.try_finish().map_err(|error| broken(&error))?;
-        gunzip.ended = true;
-        let rest = std::mem::take(gunzip.decoder.get_mut());
-        self.pending = rest.into();
-        Ok(())
     }
 
     /// Goes on at that unpacked byte. What is packed cannot be entered in the middle, so it is read from the beginning when

@@ -127,13 +127,16 @@ fn overwriting() -> ArchiveWanted {
 #[tokio::test]
 async fn every_form_that_images_are_saved_in_becomes_the_image() {
     let test = TestRegistry::open(Limits::default()).await;
-    let layers = [layer(1, 3000), layer(2, 700_000)];
+    // Nothing that is there already: each form has to bring all of it.
+    let mut seed = 0;
     for (tag, made) in [
         ("older", docker_older as fn(&[&str], &[Vec<u8>]) -> Archive),
         ("newer", docker_newer),
         ("layout", layout),
     ] {
         for packed in [false, true] {
+            seed += 2;
+            let layers = [layer(seed, 3000), layer(seed + 1, 700_000)];
             let tag = format!("{tag}-{packed}");
             let reference = format!("docker.io/somebody/web/app:{tag}");
             let archive = made(&[&reference], &layers);
@@ -191,9 +194,15 @@ async fn an_index_of_several_platforms_is_stored_as_it_is() {
 #[tokio::test]
 async fn an_upload_goes_on_in_another_process() {
     let mut test = TestRegistry::open(Limits::default()).await;
-    let layers = [layer(1, 12 << 20), layer(2, 9 << 20)];
-    let archive = docker_older(&["team/big:v1"], &layers);
-    for bytes in [archive.tar.clone(), gzipped(&archive.tar)] {
+    for packed in [false, true] {
+        let seed = if packed { 3 } else { 1 };
+        let layers = [layer(seed, 12 << 20), layer(seed + 1, 9 << 20)];
+        let archive = docker_older(&["team/big:v1"], &layers);
+        let bytes = if packed {
+            gzipped(&archive.tar)
+        } else {
+            archive.tar.clone()
+        };
         let begun = test
             .begin(&admin(), bytes.len(), overwriting())
             .await
