@@ -65,26 +65,26 @@ async fn elsewhere(State(app): State<AppState>, method: Method, uri: Uri, parts:
     if matches!(method, Method::GET | Method::HEAD) && is_wanted(&parts.headers) {
         return page(&app, &parts);
     }
-    unknown_path::not_found(uri).await
+    unknown_path::not_found(&uri)
 }
 
 async fn hashed(Path(file): Path<String>, headers: HeaderMap, uri: Uri) -> Response {
-    file_at(&format!("assets/{file}"), &headers, uri).await
+    file_at(&format!("assets/{file}"), &headers, &uri)
 }
 
 async fn named(headers: HeaderMap, uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/').to_owned();
-    file_at(&path, &headers, uri).await
+    file_at(&path, &headers, &uri)
 }
 
-async fn file_at(path: &str, asked: &HeaderMap, uri: Uri) -> Response {
+fn file_at(path: &str, asked: &HeaderMap, uri: &Uri) -> Response {
     let text = |name| {
         asked
             .get(name)
             .and_then(|value: &HeaderValue| value.to_str().ok())
     };
     let Some(asset) = berth_console::asset(path, text(ACCEPT_ENCODING).unwrap_or_default()) else {
-        return unknown_path::not_found(uri).await;
+        return unknown_path::not_found(uri);
     };
     let caching = if asset.immutable {
         "public, max-age=31536000, immutable"

@@ -2,7 +2,7 @@
 
 use crate::policies::new_trigger;
 use crate::world::{World, name};
-use berth_metadata::{AttentionTimes, DashboardViewer, GrantTarget, Permission, User};
+use berth_metadata::{AttentionTimes, DashboardViewer, GrantTarget, Metadata, Permission, User};
 
 /// Runs of the only trigger: two that are open, one that failed and was followed by a success, and one that failed last.
 const RUNS: &str = "
@@ -64,39 +64,7 @@ pub(crate) async fn runs_are_counted_for_those_with_a_right(world: World) {
         (administrator, true),
         (viewer(&nobody, false), false),
     ] {
-        let counts = metadata.run_counts(&seeing, 50).await.unwrap();
-        let mut counts: Vec<_> = counts
-            .iter()
-            .map(|run| (run.kind.as_str(), run.state.as_str(), run.count))
-            .collect();
-        counts.sort_unstable();
-        let expected = [
-            ("retention", "failed", 1),
-            ("retention", "waiting", 1),
-            ("sync", "failed", 1),
-            ("trigger", "failed", 2),
-            ("trigger", "running", 1),
-            ("trigger", "waiting", 1),
-        ];
-        assert_eq!(counts, if sees { &expected[..] } else { &[] });
-        let failed = metadata.failed_runs(&seeing, 50, 5).await.unwrap();
-        let failed: Vec<_> = failed
-            .iter()
-            .map(|run| {
-                (
-                    run.kind.as_str(),
-                    run.name.as_str(),
-                    run.tag.as_str(),
-                    run.detail.as_str(),
-                )
-            })
-            .collect();
-        let expected = [
-            ("trigger", "roll", "v2", "refused"),
-            ("sync", "east", "v1", ""),
-            ("retention", "", "", "the disk is full"),
-        ];
-        assert_eq!(failed, if sees { &expected[..] } else { &[] });
+        runs_are_told(metadata, &seeing, sees).await;
         let space = metadata.space_of(&seeing).await.unwrap();
         let held: i64 = space.iter().map(|usage| usage.stored_bytes).sum();
         assert_eq!(held, if sees { 7 } else { 0 });
@@ -117,4 +85,41 @@ pub(crate) async fn runs_are_counted_for_those_with_a_right(world: World) {
     }
     assert_eq!(metadata.places_away(&account, 5).await.unwrap(), []);
     assert_eq!(metadata.count_damaged().await.unwrap(), 0);
+}
+
+/// The runs of [`RUNS`], counted and failed, are told or nothing is.
+async fn runs_are_told(metadata: &Metadata, seeing: &DashboardViewer, sees: bool) {
+    let counts = metadata.run_counts(seeing, 50).await.unwrap();
+    let mut counts: Vec<_> = counts
+        .iter()
+        .map(|run| (run.kind.as_str(), run.state.as_str(), run.count))
+        .collect();
+    counts.sort_unstable();
+    let expected = [
+        ("retention", "failed", 1),
+        ("retention", "waiting", 1),
+        ("sync", "failed", 1),
+        ("trigger", "failed", 2),
+        ("trigger", "running", 1),
+        ("trigger", "waiting", 1),
+    ];
+    assert_eq!(counts, if sees { &expected[..] } else { &[] });
+    let failed = metadata.failed_runs(seeing, 50, 5).await.unwrap();
+    let failed: Vec<_> = failed
+        .iter()
+        .map(|run| {
+            (
+                run.kind.as_str(),
+                run.name.as_str(),
+                run.tag.as_str(),
+                run.detail.as_str(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("trigger", "roll", "v2", "refused"),
+        ("sync", "east", "v1", ""),
+        ("retention", "", "", "the disk is full"),
+    ];
+    assert_eq!(failed, if sees { &expected[..] } else { &[] });
 }

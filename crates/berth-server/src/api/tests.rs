@@ -292,7 +292,7 @@ fn no_two_bodies_have_the_same_name() {
             if !traits.split(", ").any(|one| one == "ToSchema") {
                 continue;
             }
-            let named = rest
+            let declared = rest
                 .lines()
                 .find_map(|line| {
                     let line = line
@@ -302,7 +302,7 @@ fn no_two_bodies_have_the_same_name() {
                         .or_else(|| line.strip_prefix("enum "))
                 })
                 .unwrap();
-            let name: String = named.chars().take_while(|c| c.is_alphanumeric()).collect();
+            let name: String = declared.chars().take_while(|c| c.is_alphanumeric()).collect();
             names.entry(name).or_default().push(file.display().to_string());
         }
     }

@@ -26,10 +26,9 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) async fn start() -> Self {
-        let (here, there) = (
-            World::start_with_clock(FLAGS).await,
-            World::start_with(FLAGS).await,
-        );
+        // Two worlds are large.
+        let here = Box::pin(World::start_with_clock(FLAGS)).await;
+        let there = Box::pin(World::start_with(FLAGS)).await;
         let wire = Proxy::to(there.address()).await;
         register(&here, "there", wire.address).await;
         Self { here, there, wire }
@@ -37,7 +36,6 @@ impl Pair {
 
     /// The same with a rule for an image that is there already.
     pub(super) async fn sending(overwrite: bool) -> Self {
-        // Two worlds are large.
         let pair = Box::pin(Self::start()).await;
         pair.here.admin.push_image("team/app", "before", b"before").await;
         send_pushes(&pair.here, APP, "there", overwrite).await;
@@ -241,7 +239,7 @@ async fn what_is_signed_later_follows() {
 
 #[tokio::test]
 async fn a_tag_is_replaced_there_only_when_that_is_asked_for() {
-    let pair = Pair::start().await;
+    let pair = Box::pin(Pair::start()).await;
     let theirs = pair.there.admin.push_image("team/app", "v1", b"theirs").await;
     let ours = pair.here.admin.push_image("team/app", "v1", b"ours").await;
     copy_now(&pair.here, APP, &["v1"], false).await;
@@ -259,7 +257,7 @@ async fn a_tag_is_replaced_there_only_when_that_is_asked_for() {
 
 #[tokio::test]
 async fn what_is_there_already_is_sent_when_it_is_asked_for() {
-    let pair = Pair::start().await;
+    let pair = Box::pin(Pair::start()).await;
     for tag in ["v1", "v2"] {
         pair.here.admin.push_image("team/app", tag, tag.as_bytes()).await;
     }
@@ -296,7 +294,7 @@ async fn what_is_there_already_is_sent_when_it_is_asked_for() {
 
 #[tokio::test]
 async fn a_region_is_looked_at_before_it_is_kept() {
-    let pair = Pair::start().await;
+    let pair = Box::pin(Pair::start()).await;
     let regions = "/v2/manage/regions";
     let known = does(
         &pair.here,
