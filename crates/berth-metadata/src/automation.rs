@@ -36,9 +36,10 @@ pub struct AutomationQuery {
     pub limit: i64,
 }
 
-/// One of the lists.
+/// One of the lists. Each goes through what is set up, of which there is little beside images, and looks up the rights on
+/// each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum List {
+enum List {
     Triggers,
     Runs,
     Retentions,
@@ -56,27 +57,17 @@ macro_rules! retention_status {
 }
 
 impl List {
-    #[cfg(test)]
-    pub(crate) const ALL: [List; 6] = [
-        List::Triggers,
-        List::Runs,
-        List::Retentions,
-        List::SyncRules,
-        List::Copies,
-        List::Immutability,
-    ];
-
     /// What is selected of each row; `r` is the image and `o` its organisation.
     fn columns(self) -> &'static str {
         match self {
             List::Triggers => {
-                "t.name, t.kind, t.condition, t.enabled, t.workload_kind, t.workload, t.namespace, t.container, \
-                 t.creator_name, t.created_at, COALESCE(c.name, '') AS cluster_name, \
-                 (SELECT w.url FROM webhooks w WHERE w.trigger_id = t.id) AS webhook_url, \
+                "tr.name, tr.kind, tr.condition, tr.enabled, tr.workload_kind, tr.workload, tr.namespace, tr.container, \
+                 tr.creator_name, tr.created_at, COALESCE(c.name, '') AS cluster_name, \
+                 (SELECT w.url FROM webhooks w WHERE w.trigger_id = tr.id) AS webhook_url, \
                  h.id AS run_id, h.tag AS run_tag, h.status AS run_status, h.detail AS run_detail, h.at AS run_at"
             }
             List::Runs => {
-                "h.id, t.name, h.tag, h.status, h.detail, h.why, h.at, h.started_at, h.ended_at, u.name AS user_name"
+                "h.id, tr.name, h.tag, h.status, h.detail, h.why, h.at, h.started_at, h.ended_at, u.name AS user_name"
             }
             List::Retentions => concat!(
                 "p.id, p.kind, p.amount, p.exempt, p.updated_at, h.id AS run_id, '' AS run_tag, ",
@@ -85,7 +76,7 @@ impl List {
                  COALESCE(h.deleted, 0) AS run_deleted, COALESCE(h.freed_bytes, 0) AS run_freed"
             ),
             List::SyncRules => {
-                "s.id, g.region_id, s.remote_organization, s.automatic, s.overwrite, s.updated_at, \
+                "sr.id, g.region_id, sr.remote_organization, sr.automatic, sr.overwrite, sr.updated_at, \
                  h.id AS run_id, h.tag AS run_tag, h.status AS run_status, h.detail AS run_detail, h.updated_at AS run_at"
             }
             List::Copies => {
@@ -102,21 +93,21 @@ impl List {
     fn source(self) -> &'static str {
         match self {
             List::Triggers => {
-                "triggers t JOIN repositories r ON r.id = t.repository_id LEFT JOIN clusters c ON c.id = t.cluster \
-                 LEFT JOIN trigger_history h ON h.id = (SELECT MAX(n.id) FROM trigger_history n WHERE n.trigger_id = t.id)"
+                "triggers tr JOIN repositories r ON r.id = tr.repository_id LEFT JOIN clusters c ON c.id = tr.cluster \
+                 LEFT JOIN trigger_history h ON h.id = (SELECT MAX(n.id) FROM trigger_history n WHERE n.trigger_id = tr.id)"
             }
             List::Runs => {
-                "trigger_history h JOIN triggers t ON t.id = h.trigger_id JOIN repositories r ON r.id = t.repository_id \
+                "trigger_history h JOIN triggers tr ON tr.id = h.trigger_id JOIN repositories r ON r.id = tr.repository_id \
                  LEFT JOIN users u ON u.id = h.user_id"
             }
             List::Retentions => {
-                "retentions p JOIN repositories r ON r.id = p.repository_id LEFT JOIN retention_runs h ON h.id = \
+                "retentions p JOIN repositories r ON r.id = +p.repository_id LEFT JOIN retention_runs h ON h.id = \
                  (SELECT MAX(n.id) FROM retention_runs n WHERE n.repository_id = r.id)"
             }
             List::SyncRules => {
-                "sync_rules s JOIN repositories r ON r.id = s.repository_id JOIN regions g ON g.id = s.region \
+                "sync_rules sr JOIN repositories r ON r.id = sr.repository_id JOIN regions g ON g.id = sr.region \
                  LEFT JOIN sync_jobs h ON h.id = (SELECT MAX(n.id) FROM sync_jobs n WHERE n.repository_id = r.id \
-                 AND n.region_id = g.region_id AND n.remote_organization = s.remote_organization)"
+                 AND n.region_id = g.region_id AND n.remote_organization = sr.remote_organization)"
             }
             List::Copies => "sync_jobs h JOIN repositories r ON r.id = h.repository_id",
             List::Immutability => "immutability_rules i LEFT JOIN repositories r ON r.id = i.repository_id",
@@ -134,9 +125,9 @@ impl List {
 
     fn order(self) -> &'static str {
         match self {
-            List::Triggers => "r.full_name, t.name",
+            List::Triggers => "r.full_name, tr.name",
             List::Retentions => "r.full_name",
-            List::SyncRules => "r.full_name, s.id",
+            List::SyncRules => "r.full_name, sr.id",
             List::Runs | List::Copies => "h.id DESC",
             List::Immutability => "o.name, r.full_name, i.id",
         }
@@ -200,7 +191,7 @@ impl Metadata {
     }
 }
 
-pub(crate) fn statement(list: List, query: &AutomationQuery) -> Composed {
+fn statement(list: List, query: &AutomationQuery) -> Composed {
     let mut text = Composed::default();
     text.push("SELECT o.name AS organization, r.image, ");
     text.push(list.columns());

@@ -2,7 +2,6 @@
 //! may look at nothing beyond. And searches, which go through the names of repositories in their order.
 
 use super::with_values;
-use crate::automation::{self, AutomationQuery, List};
 use crate::repositories::{images, listing};
 use crate::{
     OrganizationOrder, RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet,
@@ -75,19 +74,6 @@ fn of_pages() -> Vec<String> {
             limit: 100,
         };
         statements.push(organizations::seen::page_statement(&seen).explained());
-    }
-    for list in List::ALL {
-        let query = AutomationQuery {
-            user_id: "user".to_owned(),
-            account_id: "account".to_owned(),
-            administrator: false,
-            organization: None,
-            text: Some("org".to_owned()),
-            status: Some("failed".to_owned()),
-            offset: 0,
-            limit: 100,
-        };
-        statements.push(automation::statement(list, &query).explained());
     }
     for order in [TagPageOrder::Size, TagPageOrder::PulledAt] {
         let filter = TagFilter {

@@ -45,7 +45,7 @@ struct ImageTag {
     path: String,
     /// The media type of the manifest.
     media_type: String,
-    /// What an artifact that is no image says it is.
+    /// What an artifact says it is, and of an image the type of its configuration; null for an index.
     artifact_type: Option<String>,
     /// 0 for an image, 1 for an index of several.
     tag_type: i64,

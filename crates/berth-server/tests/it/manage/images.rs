@@ -458,7 +458,7 @@ async fn a_tag_says_all_that_a_page_shows() {
     let host = team.installation.server.address.to_string();
     let expected = json!({
         "tag": "v1.10", "digest": digest, "path": format!("{host}/group/back/end:v1.10"), "media_type": row["media_type"],
-        "artifact_type": null, "tag_type": 0, "size": row["size"], "created": row["created"], "updated": row["updated"],
+        "artifact_type": "application/vnd.oci.image.config.v1+json", "tag_type": 0, "size": row["size"], "created": row["created"], "updated": row["updated"],
         "pushed_by": "writer", "num_download": 0, "pulled_at": null, "platforms": ["linux/amd64"], "same_tags": ["same"],
         "num_same_tags": 1, "is_signed": false, "has_sbom": false, "has_attestation": false,
         "layers": [{ "digest": crate::content::digest(b"a larger layer"), "size": 14 }],
