@@ -101,9 +101,10 @@ pub(crate) const MANAGERS: &str = "SELECT u.name FROM users u WHERE u.enabled = 
 
 pub(crate) fn images_statement(query: &RepositoryQuery, page: RepositoryPage) -> Composed {
     let mut text = Composed::default();
-    text.push("SELECT substr(r.description, 1, ");
+    // PostgreSQL counts the characters of a text with 32 bits.
+    text.push("SELECT substr(r.description, 1, CAST(");
     text.number(DESCRIPTION_CHARS_MAX);
-    text.push(") AS description, page.share_valid, ");
+    text.push(" AS INTEGER)) AS description, page.share_valid, ");
     push_columns(&mut text, query.now);
     push_page(&mut text, query, page);
     push_joins(&mut text, (&query.user_id, &query.account_id));
