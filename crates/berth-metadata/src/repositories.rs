@@ -4,10 +4,11 @@ pub(crate) mod details;
 mod found;
 pub(crate) mod images;
 pub(crate) mod listing;
+mod query;
 
 pub use details::RepositoryDetails;
 pub use images::{ImageRow, NewestTag, ReceivedShare};
-pub use listing::{RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet};
+pub use query::{RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet};
 
 use crate::Metadata;
 use crate::byte_quotas::{Change, HELD_BY_LINK, HELD_BY_MANIFEST};

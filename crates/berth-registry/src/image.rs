@@ -28,6 +28,7 @@ pub(crate) use platforms::platform_default;
 const CONFIG_BYTES_MAX: i64 = 4 << 20;
 /// Images of an index that one answer describes; real ones have a dozen.
 const IMAGES_MAX: usize = 200;
+
 /// What a tag or a digest names, described.
 #[derive(Clone, Debug)]
 pub struct ImageDetail {
@@ -380,10 +381,8 @@ impl Registry {
     }
 
     async fn stored_manifest(&self, place: &TagPlace, digest: &str) -> Result<Option<ManifestRow>, Error> {
-        Ok(self
-            .metadata
-            .manifest_by_digest(place.repository_id, digest)
-            .await?)
+        let found = self.metadata.manifest_by_digest(place.repository_id, digest);
+        Ok(found.await?)
     }
 }
 

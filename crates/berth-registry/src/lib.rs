@@ -68,6 +68,7 @@ mod statistics;
 mod sync;
 mod tag;
 mod tag_event;
+mod tag_page;
 mod tag_pattern;
 mod temporary_key;
 mod throttle;
@@ -180,10 +181,10 @@ pub use statistics::{Attention, Dashboard};
 pub use statistics::{CountedDay, Frequency, Measure, Overview, ReportEntry, Statistics, StatisticsOf};
 pub use sync::{Destination, HistoryPage, SyncStatus, SyncSwitches, SyncTags, Synced};
 pub use tag::{
-    ExistingTag, Listed, PagedTag, Retag, TagColumn, TagHistoryPage, TagMove, TagOfPage, TagOrder,
-    TagPageFound, TagPageWanted, TagPlace, TagRow, TagSearch, TagSort, TagStart, TagView, TagViews,
-    TagsWanted,
+    ExistingTag, Listed, Retag, TagColumn, TagHistoryPage, TagMove, TagOrder, TagPlace, TagRow, TagSearch,
+    TagStart, TagView, TagViews, TagsWanted,
 };
+pub use tag_page::{PagedTag, TagOfPage, TagPageFound, TagPageWanted, TagSort};
 pub use temporary_key::NewTemporaryKey;
 pub use token::{IssuedToken, TokenCaller};
 pub use trigger::{ImageChange, TriggerCondition, TriggerPreview, TriggerRunView, WantedTrigger};

@@ -8,13 +8,10 @@ use crate::access::Caller;
 use crate::error::Error;
 
 mod moves;
-mod page;
-mod version;
 mod view;
 
 pub(crate) use moves::by;
 pub use moves::{ExistingTag, Retag, TagHistoryPage, TagMove};
-pub use page::{PagedTag, TagOfPage, TagPageFound, TagPageWanted, TagSort};
 pub use view::{TagColumn, TagOrder, TagPlace, TagRow, TagSearch, TagStart, TagView, TagViews, TagsWanted};
 
 /// Part of a list, and whether there is more.

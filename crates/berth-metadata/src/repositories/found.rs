@@ -1,7 +1,7 @@
 //! Which repositories a list is about: their ids, found by right, by share or because everybody may pull them, with what
 //! they are sorted by. The text is put together from constants; what a caller gave is bound.
 
-use super::listing::{RepositoryOrder, RepositoryQuery, RepositorySet};
+use super::query::{RepositoryOrder, RepositoryQuery, RepositorySet};
 use crate::sql::{Composed, TextMatch, holding};
 
 /// Selects the ids of what the query is about, with what it is sorted by.

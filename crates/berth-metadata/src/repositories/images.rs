@@ -2,7 +2,8 @@
 //! looks may do with each. One statement fills a page.
 
 use super::details::{RepositoryDetails, detail_columns, read as read_details};
-use super::listing::{RepositoryPage, RepositoryQuery, push_order, push_page};
+use super::listing::{push_order, push_page};
+use super::query::{RepositoryPage, RepositoryQuery};
 use crate::Metadata;
 use crate::error::Error;
 use crate::grants::Permission;

@@ -1,3 +1,5 @@
+//! Which right somebody is told to have on an image, and from where.
+
 use berth_metadata::Permission::{self, Manage, Read, Write};
 
 use crate::access::RightFrom::{self, Administrator, Image, Organization, Public, Share};

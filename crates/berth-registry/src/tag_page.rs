@@ -9,7 +9,8 @@ use berth_metadata::{TagFilter, TagPageOrder, TagPagePart};
 use berth_oci::{Manifest, ManifestKind, RepositoryName};
 use futures_util::StreamExt as _;
 
-use super::version;
+mod version;
+
 use crate::Registry;
 use crate::access::{Action, Caller, Grounds, Rights};
 use crate::accessory::{Marks, marks_of};
