@@ -14,13 +14,14 @@ test('what one types is found, and Enter goes there', async ({ page, server, adm
   await expect(page).toHaveURL(/\/images\/harbour\/lighthouse$/);
   await page.keyboard.press('Control+k');
   await input.fill('lighthouse:v1');
-  await page.getByText('v1.2').click();
+  await page.getByRole('dialog').getByText('v1.2').click();
   await expect(page).toHaveURL(/\/images\/harbour\/lighthouse\/tags\/v1\.2$/);
 });
 
 test('nothing is found where there is nothing', async ({ page, signIn }) => {
   await signIn();
   await page.goto('/organizations');
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
   await page.keyboard.press('Control+k');
   await page.getByRole('textbox', { name: /Search organizations|搜索组织/ }).fill('no-such-thing');
   await expect(page.getByText(/no-such-thing”/)).toBeVisible();

@@ -28,7 +28,9 @@ export class Server {
   static async start(settings: string[] = []): Promise<Server> {
     if (!existsSync(binary)) throw new Error(`there is no ${binary}: cargo build --workspace, or set BERTH_BIN`);
     const folder = mkdtempSync(join(tmpdir(), 'berth-e2e-'));
-    const words = ['serve', '--data-dir', join(folder, 'data'), '--listen', '127.0.0.1:0', '--log-format', 'json', ...settings];
+    const words = ['serve', '--data-dir', join(folder, 'data'), '--listen', '127.0.0.1:0', '--log-format', 'json'];
+    // Every test makes its own.
+    words.push('--limits-organizations-per-user', '1000', ...settings);
     const child = spawn(binary, words, {
       env: { ...process.env, BERTH_ADMIN_PASSWORD: ADMIN.password },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -43,11 +43,11 @@ test('a session that ended asks for the password over the page and goes on', asy
   await signIn();
   await page.goto('/organizations');
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
-  await context.clearCookies();
-  // What is typed here is sent when the person is back.
   await page.getByRole('button', { name: /Create organization|创建组织/ }).first().click();
   const form = page.getByRole('dialog');
   await form.getByRole('textbox').first().fill('after-the-break');
+  await context.clearCookies();
+  // What was typed is sent when the person is back.
   await form.locator('button[type=submit]').click();
   const again = page.getByRole('dialog', { name: /session has ended|会话已结束/ });
   await expectAccessible(page);

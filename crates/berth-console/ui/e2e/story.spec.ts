@@ -74,7 +74,6 @@ test('the first ten minutes: from the address to an image that is pushed, looked
     await expect(page.getByText('COPY . /app').first()).toBeVisible();
     await page.getByRole('tab', { name: 'Files' }).click();
     await expect(page.getByText('os-release').or(page.getByText('etc')).first()).toBeVisible();
-    await page.goBack();
     await page.getByRole('link', { name: 'lighthouse' }).first().click();
   });
 
@@ -85,7 +84,7 @@ test('the first ten minutes: from the address to an image that is pushed, looked
     await dialog.getByLabel('Share with').fill('partner');
     await dialog.getByLabel('Permanently valid').check();
     await dialog.getByRole('button', { name: 'Share', exact: true }).click();
-    await expect(page.getByRole('cell', { name: 'partner' })).toBeVisible();
+    await expect(page.getByRole('cell', { name: 'partner', exact: true })).toBeVisible();
   });
 
   await test.step('keep it tidy', async () => {

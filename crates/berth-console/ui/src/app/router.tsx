@@ -13,6 +13,12 @@ export type Search = Record<string, string | number | boolean | undefined>;
 
 const root = createRootRouteWithContext<{ queries: QueryClient }>()({
   component: Outlet,
+  // Outside of the frame nothing else is the page's main part.
+  notFoundComponent: () => (
+    <main>
+      <NotFound />
+    </main>
+  ),
   validateSearch: (search: Record<string, unknown>): Search => search as Search,
 });
 

@@ -1,3 +1,4 @@
+import { use } from 'react';
 import { queryOptions, useQuery, useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
 import { api, data, rememberProof } from '../api/client';
 import { ApiError } from '../api/errors';
@@ -24,11 +25,13 @@ export const sessionQuery = queryOptions({
   },
 });
 
+const NEVER = new Promise<Session>(() => undefined);
+
 /** Who is signed in, on pages that need somebody. */
 export function useSession(): Session {
   const { data: session } = useSuspenseQuery(sessionQuery);
-  if (session === null) throw new ApiError(401, '', 'Nobody is signed in', '');
-  return session;
+  // Who just signed out sees the page until the next one is there.
+  return session ?? use(NEVER);
 }
 
 /** Who is signed in, on pages that anybody may see; `null` for nobody. */

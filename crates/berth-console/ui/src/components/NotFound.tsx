@@ -8,7 +8,7 @@ import { Empty } from './Empty';
 export function NotFound() {
   const t = frameTexts.use();
   return (
-    <Empty icon={Compass} title={t.notFound} action={<Button component={Link} to="/">{t.home}</Button>}>
+    <Empty icon={Compass} order={1} title={t.notFound} action={<Button component={Link} to="/">{t.home}</Button>}>
       {t.notFoundHelp}
     </Empty>
   );
