@@ -292,16 +292,13 @@ fn no_two_bodies_have_the_same_name() {
             if !traits.split(", ").any(|one| one == "ToSchema") {
                 continue;
             }
-            let declared = rest
-                .lines()
-                .find_map(|line| {
-                    let line = line
-                        .trim_start_matches("pub(crate) ")
-                        .trim_start_matches("pub(super) ");
-                    line.strip_prefix("struct ")
-                        .or_else(|| line.strip_prefix("enum "))
-                })
-                .unwrap();
+            let declared = rest.lines().find_map(|line| {
+                let mut words = line.split_whitespace();
+                line.trim_start().starts_with(['p', 's', 'e']).then_some(())?;
+                words.find(|word| matches!(*word, "struct" | "enum"))?;
+                words.next()
+            });
+            let declared = declared.unwrap_or_else(|| panic!("{}: {derived}", file.display()));
             let name: String = declared.chars().take_while(|c| c.is_alphanumeric()).collect();
             names.entry(name).or_default().push(file.display().to_string());
         }

@@ -101,7 +101,7 @@ struct RuleDocument {
 
 /// What a run would do with an image now.
 #[derive(Serialize, ToSchema)]
-struct RetentionOfImage {
+struct PreviewedImage {
     repository: String,
     /// Whether its own retention decides, and not the rules of the organization.
     own: bool,
@@ -113,7 +113,7 @@ struct RetentionOfImage {
 /// What runs over a page of an organization's images would do now.
 #[derive(Serialize, ToSchema)]
 struct OrganizationPreviewDocument {
-    repos: Vec<RetentionOfImage>,
+    repos: Vec<PreviewedImage>,
     /// Of this page's images.
     totals: RetentionTotals,
     /// What deleting the tags that go frees together in the end; null when they are more than half a million.
@@ -267,7 +267,7 @@ fn rule_document(rule: OrganizationRetention) -> RuleDocument {
 
 fn preview_document(found: OrganizationPreview) -> OrganizationPreviewDocument {
     let last = found.images.entries.last().map(|last| last.image.clone());
-    let image = |image: ImagePreview| RetentionOfImage {
+    let image = |image: ImagePreview| PreviewedImage {
         repository: image.image,
         own: image.is_own,
         totals: totals(&image.totals),

