@@ -242,7 +242,7 @@ fn headers_cannot_take_more_than_they_may() {
         assert!(refused.contains("extended header"), "{refused}");
     }
     let huge = extended(EntryType::Regular, 1 << 20);
-    assert!(index(&huge).unwrap_err().contains("in the middle of an entry"));
+    assert!(index(&huge).is_err(), "an entry that ends early");
     let long = write(&[("a", Deed::File(1)), ("b", Deed::File(1))]);
     assert!(
         index_within(&long, 1024)
