@@ -56,8 +56,7 @@ test('tags are listed, filtered, and go one by one', async ({ page, server, admi
   await expect(page.getByRole('tab', { name: /Layers|镜像层/ })).toBeVisible();
 });
 
-test('the pull command is copied with one key', async ({ page, server, admin, signIn, context, isMobile }) => {
-  test.skip(isMobile, 'there is no keyboard');
+test('the pull command is copied with one key', async ({ page, server, admin, signIn, context }) => {
   await pushed(server, admin, 'tag-keys');
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await signIn();
