@@ -69,15 +69,16 @@ impl Metadata {
     /// The blob of that digest, if the repository links it.
     pub async fn linked_blob(&self, repository_id: i64, digest: &str) -> Result<Option<LinkedBlob>, Error> {
         let statement = sqlx::query(LINKED).bind(repository_id).bind(digest.to_owned());
-        self.find("find a blob", statement, |row| {
+        let found = self.find("find a blob", statement, |row| {
             Ok(LinkedBlob {
                 key: row.try_get(0)?,
                 size: row.try_get(1)?,
                 idle_since: row.try_get(2)?,
                 verified_at: row.try_get(3)?,
             })
-        })
-        .await
+        });
+        let key = format!("{repository_id} {digest}");
+        self.memory.links.get(&self.pool, key, found).await
     }
 
     /// Whether the repository links the blob, damaged or not.

@@ -244,26 +244,31 @@ impl Metadata {
         viewer: Option<(&str, &str)>,
         now: i64,
     ) -> Result<Standing, Error> {
-        let statement = sqlx::query(STANDING)
-            .bind(organization.to_owned())
-            .bind(image.map(str::to_owned))
-            .bind(viewer.map(|(user_id, _)| user_id.to_owned()))
-            .bind(viewer.map(|(_, account_id)| account_id.to_owned()))
-            .bind(now);
-        Ok(self
-            .find("find where a caller stands", statement, standing)
-            .await?
-            .unwrap_or_default())
+        let (user_id, account_id) = viewer.unwrap_or_default();
+        // No name holds a zero byte; without an image or a viewer there is nothing between two of them.
+        let key = format!(
+            "{organization}\0{}\0{user_id}\0{account_id}",
+            image.unwrap_or_default()
+        );
+        let read = async {
+            let statement = sqlx::query(STANDING)
+                .bind(organization.to_owned())
+                .bind(image.map(str::to_owned))
+                .bind(viewer.map(|(user_id, _)| user_id.to_owned()))
+                .bind(viewer.map(|(_, account_id)| account_id.to_owned()));
+            self.find("find where a caller stands", statement, stood).await
+        };
+        let found = self.memory.standings.get(&self.pool, key, read).await?;
+        Ok(found.map(|stood| stood.at(now)).unwrap_or_default())
     }
 }
 
-pub(crate) const STANDING: &str = "SELECT o.id, o.account_id, r.id, r.is_public, og.permission, rg.permission, s.repository_id, o.rules_version \
+pub(crate) const STANDING: &str = "SELECT o.id, o.account_id, r.id, r.is_public, og.permission, rg.permission, s.repository_id, o.rules_version, s.expires_at \
      FROM organizations o \
      LEFT JOIN repositories r ON r.organization_id = o.id AND r.image = $2 \
      LEFT JOIN organization_grants og ON og.organization_id = o.id AND og.user_id = $3 \
      LEFT JOIN repository_grants rg ON rg.repository_id = r.id AND rg.user_id = $3 \
      LEFT JOIN shares s ON s.repository_id = r.id AND s.account_id = $4 \
-       AND (s.expires_at IS NULL OR s.expires_at > $5) \
      WHERE o.name = $1";
 
 async fn must_change(
@@ -288,7 +293,22 @@ fn grant(row: &AnyRow) -> Result<Grant, Failure> {
     })
 }
 
-fn standing(row: &AnyRow) -> Result<Standing, Failure> {
+/// A standing as it is stored, whatever the time.
+#[derive(Clone, Debug)]
+pub(crate) struct Stood {
+    standing: Standing,
+    share_expires_at: Option<i64>,
+}
+
+impl Stood {
+    /// The standing at a time.
+    fn at(mut self, now: i64) -> Standing {
+        self.standing.shared &= self.share_expires_at.is_none_or(|end| end > now);
+        self.standing
+    }
+}
+
+fn stood(row: &AnyRow) -> Result<Stood, Failure> {
     let permission = |column: usize| {
         row.try_get::<Option<i64>, _>(column)?
             .map(Permission::read)
@@ -301,7 +321,7 @@ fn standing(row: &AnyRow) -> Result<Standing, Failure> {
         }),
         None => None,
     };
-    Ok(Standing {
+    let standing = Standing {
         organization: Some(OrganizationFacts {
             id: row.try_get(0)?,
             account_id: row.try_get(1)?,
@@ -311,5 +331,9 @@ fn standing(row: &AnyRow) -> Result<Standing, Failure> {
         repository_permission: permission(5)?,
         shared: row.try_get::<Option<i64>, _>(6)?.is_some(),
         rules_version: row.try_get(7)?,
+    };
+    Ok(Stood {
+        standing,
+        share_expires_at: row.try_get(8)?,
     })
 }

@@ -104,10 +104,11 @@ impl Metadata {
              WHERE k.access_key_id = $1"
         );
         let statement = sqlx::query(FIND).bind(access_key_id.to_owned());
-        self.find("find an access key", statement, |row| {
+        let found = self.find("find an access key", statement, |row| {
             Ok((access_key(row)?, users::read(row)?))
-        })
-        .await
+        });
+        let key = access_key_id.to_owned();
+        self.memory.access_keys.get(&self.pool, key, found).await
     }
 
     /// The access keys of a user by id.
@@ -223,11 +224,12 @@ impl Metadata {
              LEFT JOIN access_keys k ON k.access_key_id = t.made_with WHERE t.id = $1"
         );
         let statement = sqlx::query(FIND).bind(id.to_owned());
-        self.find("find a temporary login", statement, |row| {
+        let found = self.find("find a temporary login", statement, |row| {
             let enabled = row.try_get::<i64, _>("made_with_enabled")? != 0;
             Ok((temporary_login(row)?, users::read(row)?, enabled))
-        })
-        .await
+        });
+        let key = id.to_owned();
+        self.memory.temporary_logins.get(&self.pool, key, found).await
     }
 
     /// A user's temporary logins that are good after `now`, the one that ends last first; at most `limit`.

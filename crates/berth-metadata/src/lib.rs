@@ -50,6 +50,7 @@ mod recover;
 mod references;
 mod region_contents;
 mod regions;
+mod remembered;
 mod repositories;
 mod repository_lock;
 mod retentions;
@@ -172,11 +173,13 @@ pub use webhooks::{
 pub use pool::{Opening, Upgrade};
 
 use pool::Pool;
+use remembered::Memory;
 
 /// The metadata store; clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Metadata {
     pool: Pool,
+    memory: Memory,
 }
 
 impl Metadata {
@@ -190,6 +193,7 @@ impl Metadata {
     pub async fn open_with(url: &str, opening: Opening) -> Result<Metadata, Error> {
         Ok(Metadata {
             pool: Pool::open(url, opening).await?,
+            memory: Memory::default(),
         })
     }
 

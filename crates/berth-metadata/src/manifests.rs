@@ -8,8 +8,10 @@ use crate::immutability::Guard;
 use crate::pool::{Durability, Failure};
 use crate::sql;
 use crate::tags::Expected;
+use bytes::Bytes;
 use sqlx::Row;
 use sqlx::any::AnyRow;
+use std::sync::Arc;
 
 pub(crate) mod write;
 
@@ -21,7 +23,7 @@ pub struct ManifestRow {
     /// The media type to serve it with.
     pub media_type: String,
     /// The bytes, unaltered.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// The artifact type that referrers lists show.
     pub artifact_type: Option<String>,
     /// The digest of the manifest it refers to.
@@ -153,9 +155,15 @@ pub(crate) const REFERRERS: &str = "SELECT digest, media_type, size, artifact_ty
 
 impl Metadata {
     /// The manifest that a tag names.
-    pub async fn manifest_by_tag(&self, repository_id: i64, tag: &str) -> Result<Option<ManifestRow>, Error> {
+    pub async fn manifest_by_tag(
+        &self,
+        repository_id: i64,
+        tag: &str,
+    ) -> Result<Option<Arc<ManifestRow>>, Error> {
         let statement = sqlx::query(BY_TAG).bind(repository_id).bind(tag.to_owned());
-        self.find("find a manifest by tag", statement, manifest).await
+        let found = self.find("find a manifest by tag", statement, manifest);
+        let key = place(repository_id, tag);
+        self.memory.manifests.get(&self.pool, key, found).await
     }
 
     /// The manifest of that digest, if the repository holds it.
@@ -163,9 +171,11 @@ impl Metadata {
         &self,
         repository_id: i64,
         digest: &str,
-    ) -> Result<Option<ManifestRow>, Error> {
+    ) -> Result<Option<Arc<ManifestRow>>, Error> {
         let statement = sqlx::query(BY_DIGEST).bind(repository_id).bind(digest.to_owned());
-        self.find("find a manifest by digest", statement, manifest).await
+        let found = self.find("find a manifest by digest", statement, manifest);
+        let key = place(repository_id, digest);
+        self.memory.manifests.get(&self.pool, key, found).await
     }
 
     /// The manifest that a tag names, without its bytes.
@@ -177,7 +187,9 @@ impl Metadata {
         let statement = sqlx::query(DESCRIPTOR_BY_TAG)
             .bind(repository_id)
             .bind(tag.to_owned());
-        self.find("find a manifest by tag", statement, descriptor).await
+        let found = self.find("find a manifest by tag", statement, descriptor);
+        let key = place(repository_id, tag);
+        self.memory.descriptors.get(&self.pool, key, found).await
     }
 
     /// The manifest of that digest, without its bytes, if the repository holds it.
@@ -189,8 +201,9 @@ impl Metadata {
         let statement = sqlx::query(DESCRIPTOR_BY_DIGEST)
             .bind(repository_id)
             .bind(digest.to_owned());
-        self.find("find a manifest by digest", statement, descriptor)
-            .await
+        let found = self.find("find a manifest by digest", statement, descriptor);
+        let key = place(repository_id, digest);
+        self.memory.descriptors.get(&self.pool, key, found).await
     }
 
     /// Stores a manifest, its references and its tags, all or nothing; durable.
@@ -310,15 +323,20 @@ fn referrer(row: &AnyRow) -> Result<Referrer, Failure> {
     })
 }
 
-fn manifest(row: &AnyRow) -> Result<ManifestRow, Failure> {
-    Ok(ManifestRow {
+/// A tag or digest of a repository in one text; no tag looks like a digest.
+fn place(repository_id: i64, reference: &str) -> String {
+    format!("{repository_id} {reference}")
+}
+
+fn manifest(row: &AnyRow) -> Result<Arc<ManifestRow>, Failure> {
+    Ok(Arc::new(ManifestRow {
         digest: row.try_get(0)?,
         media_type: row.try_get(1)?,
         size: row.try_get(2)?,
         artifact_type: row.try_get(3)?,
         subject: row.try_get(4)?,
-        bytes: row.try_get(5)?,
-    })
+        bytes: row.try_get::<Vec<u8>, _>(5)?.into(),
+    }))
 }
 
 fn descriptor(row: &AnyRow) -> Result<ManifestDescriptor, Failure> {

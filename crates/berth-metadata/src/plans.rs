@@ -73,7 +73,7 @@ const ROWS: &str = "
 const STATEMENTS: &[(&str, &[&str], usize)] = &[
     (
         grants::STANDING,
-        &["'org5'", "'image4'", "'user'", "'account'", "1"],
+        &["'org5'", "'image4'", "'user'", "'account'"],
         1,
     ),
     (manifests::BY_TAG, &["7", "'tag5000'"], 1),

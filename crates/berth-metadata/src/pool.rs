@@ -6,12 +6,14 @@
 pub(crate) mod catalog;
 mod failure;
 mod group_commit;
+mod mark;
 mod migrate;
 mod postgres;
 pub(crate) mod rebuilding;
 mod sqlite;
 
 pub(crate) use failure::Failure;
+pub(crate) use mark::Mark;
 pub use migrate::Upgrade;
 
 use crate::error::Error;
@@ -125,6 +127,15 @@ impl Pool {
                 let row = statement.fetch_optional(sqlite.reads()).await?;
                 Ok(row.into_iter().collect())
             }
+        }
+    }
+
+    /// Where the database stands now: nothing was written by anybody between two marks that are equal. None when it cannot
+    /// be told.
+    pub(crate) async fn mark(&self) -> Option<Mark> {
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.mark(),
+            Database::Postgres(postgres) => Box::pin(postgres.mark()).await,
         }
     }
 

@@ -129,8 +129,8 @@ impl Metadata {
             user_columns!(),
             " FROM users u JOIN accounts a ON a.id = u.account_id WHERE u.id = $1"
         );
-        self.find("find a user", sqlx::query(FIND).bind(id.to_owned()), read)
-            .await
+        let found = self.find("find a user", sqlx::query(FIND).bind(id.to_owned()), read);
+        self.memory.users.get(&self.pool, id.to_owned(), found).await
     }
 
     /// At most `limit` users of an account by name, those after `last`.

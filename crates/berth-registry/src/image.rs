@@ -380,7 +380,11 @@ impl Registry {
         Ok(())
     }
 
-    async fn stored_manifest(&self, place: &TagPlace, digest: &str) -> Result<Option<ManifestRow>, Error> {
+    async fn stored_manifest(
+        &self,
+        place: &TagPlace,
+        digest: &str,
+    ) -> Result<Option<Arc<ManifestRow>>, Error> {
         let found = self.metadata.manifest_by_digest(place.repository_id, digest);
         Ok(found.await?)
     }

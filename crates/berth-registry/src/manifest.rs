@@ -8,6 +8,7 @@ use berth_blob::ByteStream;
 pub use berth_metadata::Expected as Condition;
 use berth_metadata::{Conflict, ManifestDescriptor, ManifestFacts, ManifestRow, PutManifest, Untagged};
 use berth_oci::{Algorithm, Digest, Manifest, ManifestError, ManifestKind, Reference, RepositoryName, Tag};
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 
 use crate::Registry;
@@ -51,7 +52,7 @@ pub struct StoredManifest {
 /// A manifest that somebody asked for.
 #[derive(Debug)]
 pub struct FoundManifest {
-    row: ManifestRow,
+    row: Arc<ManifestRow>,
     counting: Arc<Counting>,
     place: Place,
 }
@@ -68,12 +69,12 @@ impl FoundManifest {
     }
 
     /// Its bytes, to be sent: this is what counts as a pull. A client that has them already did not pull.
-    pub fn pull(self) -> Vec<u8> {
+    pub fn pull(self) -> Bytes {
         let counter = self
             .counting
             .of(self.place.repository_id, &self.place.organization);
         self.counting.pulled(&counter, &self.row.digest);
-        self.row.bytes
+        self.row.bytes.clone()
     }
 }
 

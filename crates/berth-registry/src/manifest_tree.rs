@@ -273,7 +273,7 @@ impl Registry {
             .zip(&manifests)
             .map(|((view, row), manifest)| AccessoryContent {
                 view,
-                media_type: row.media_type,
+                media_type: row.media_type.clone(),
                 manifest_bytes: u64::try_from(row.size).unwrap_or_default(),
                 content: manifest
                     .as_ref()

@@ -4,9 +4,11 @@
 //! id is tried again: either it is there, then the transaction was committed, or it is not and never will be.
 
 pub(super) mod connections;
+mod standing;
 mod upgrade;
 
 use super::failure::Failure;
+use super::mark::Mark;
 use super::migrate::{STEPS, Upgrade};
 use super::{Durability, Rows, Statement};
 use crate::error::Error;
@@ -15,6 +17,7 @@ use futures_util::future::BoxFuture;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::error::ErrorKind;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Execute};
+use standing::Asking;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -36,6 +39,7 @@ const FORGET_COMMITS: &str = "DELETE FROM commits WHERE ctid = ANY (ARRAY( \
 #[derive(Clone, Debug)]
 pub(crate) struct Postgres {
     connections: Connections,
+    asking: Asking,
 }
 
 /// How one attempt of a transaction ended.
@@ -52,7 +56,10 @@ impl Postgres {
     pub(super) async fn open(url: &str, connections_max: u32, upgrade: Upgrade) -> Result<Postgres, Error> {
         let connections = Connections::open(url, connections_max).await?;
         upgrade::run(&connections, STEPS, upgrade).await?;
-        Ok(Postgres { connections })
+        Ok(Postgres {
+            connections,
+            asking: Asking::default(),
+        })
     }
 
     pub(super) fn connections(&self) -> &Connections {
@@ -71,7 +78,7 @@ impl Postgres {
             let statement = sqlx::query_with(text.clone(), again);
             match self
                 .connections
-                .bounded(ATTEMPT_TIME_MAX, self.fetch_once(statement, rows))
+                .bounded(ATTEMPT_TIME_MAX, fetched(&self.connections, statement, rows))
                 .await
             {
                 Err(failure) if failure.is_lost() && Instant::now() < deadline => {
@@ -83,17 +90,9 @@ impl Postgres {
         }
     }
 
-    async fn fetch_once(&self, statement: Statement, rows: Rows) -> Result<Vec<AnyRow>, Failure> {
-        let mut lent = self.connections.lend().await?;
-        let fetched = match rows {
-            Rows::First => statement
-                .fetch_optional(lent.connection())
-                .await
-                .map(|row| row.into_iter().collect()),
-            Rows::All => statement.fetch_all(lent.connection()).await,
-        };
-        lent.give_back(&fetched);
-        Ok(fetched?)
+    /// Where the database stands.
+    pub(super) async fn mark(&self) -> Option<Mark> {
+        self.asking.mark(&self.connections).await
     }
 
     /// What `body` finds in one state of the database.
@@ -226,6 +225,24 @@ impl Postgres {
         })
         .await
     }
+}
+
+/// The rows of a statement, asked for once.
+async fn fetched(
+    connections: &Connections,
+    statement: Statement,
+    rows: Rows,
+) -> Result<Vec<AnyRow>, Failure> {
+    let mut lent = connections.lend().await?;
+    let fetched = match rows {
+        Rows::First => statement
+            .fetch_optional(lent.connection())
+            .await
+            .map(|row| row.into_iter().collect()),
+        Rows::All => statement.fetch_all(lent.connection()).await,
+    };
+    lent.give_back(&fetched);
+    Ok(fetched?)
 }
 
 /// What a transaction begins with, in one message to the server.

@@ -1,13 +1,18 @@
 //! SQLite: several connections that read, one that writes (see `group_commit`).
 
+mod wal_index;
+
 use super::failure::Failure;
 use super::group_commit::{self, Queue, connect_writer};
+use super::mark::Mark;
 use super::migrate::{self, Upgrade};
 use crate::error::Error;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
+use wal_index::WalIndex;
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Readers beyond the cores only wait for one another.
@@ -23,6 +28,7 @@ const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA
 pub(crate) struct Sqlite {
     reads: AnyPool,
     queue: Queue,
+    index: Option<WalIndex>,
 }
 
 impl Sqlite {
@@ -49,11 +55,17 @@ impl Sqlite {
         Ok(Sqlite {
             reads,
             queue: group_commit::start(writer, writing),
+            index: WalIndex::of(Path::new(file(url))),
         })
     }
 
     pub(super) fn reads(&self) -> &AnyPool {
         &self.reads
+    }
+
+    /// Where the database stands.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        self.index?.mark()
     }
 
     /// A connection that reads, beside the others.
@@ -83,18 +95,21 @@ pub(super) async fn writer(url: &str) -> Result<AnyConnection, Failure> {
     connect_writer(&options(url, "rwc")?).await
 }
 
+/// The file that `url` names.
+fn file(url: &str) -> &str {
+    url.strip_prefix("sqlite://")
+        .or_else(|| url.strip_prefix("sqlite:"))
+        .unwrap_or(url)
+}
+
 /// What opens the file that `url` names. All after `sqlite://` is the path as it is: `?`, `#` and `%` are themselves.
 fn options(url: &str, mode: &str) -> Result<AnyConnectOptions, sqlx::Error> {
-    let path = url
-        .strip_prefix("sqlite://")
-        .or_else(|| url.strip_prefix("sqlite:"))
-        .unwrap_or(url);
     let escape = |byte: u8| match byte {
         b'/' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
         _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),
     };
-    let path: String = path.bytes().map(escape).collect();
+    let path: String = file(url).bytes().map(escape).collect();
     Ok(AnyConnectOptions::from_str(&format!("sqlite://{path}?mode={mode}"))?.disable_statement_logging())
 }
 

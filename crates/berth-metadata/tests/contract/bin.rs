@@ -134,7 +134,7 @@ impl Place {
 
     async fn tag(&self, tag: &str) -> Option<String> {
         let found = self.world.metadata.manifest_by_tag(self.id, tag).await.unwrap();
-        found.map(|found| found.digest)
+        found.map(|found| found.digest.clone())
     }
 
     async fn is_linked(&self, word: &str) -> bool {

@@ -30,7 +30,7 @@ pub(crate) async fn a_manifest_is_served_as_it_was_pushed(world: World) {
         size: 4 << 20,
         artifact_type: put.artifact_type.clone(),
         subject: put.subject.clone(),
-        bytes,
+        bytes: bytes.into(),
     };
     let descriptor = ManifestDescriptor {
         digest: put.digest.clone(),
@@ -52,12 +52,16 @@ pub(crate) async fn a_manifest_is_served_as_it_was_pushed(world: World) {
             .manifest_by_tag(repository.id, "v1")
             .await
             .unwrap()
-            .as_ref(),
+            .as_deref(),
         Some(&expected)
     );
     assert_eq!(
-        metadata.manifest_by_digest(repository.id, &digest).await.unwrap(),
-        Some(expected)
+        metadata
+            .manifest_by_digest(repository.id, &digest)
+            .await
+            .unwrap()
+            .as_deref(),
+        Some(&expected)
     );
     let by_tag = metadata
         .manifest_descriptor_by_tag(repository.id, "v1")

@@ -224,6 +224,6 @@ pub(crate) async fn a_damaged_manifest_is_nowhere_until_it_is_pushed_again(world
     let again = metadata.put_manifest(put).await.unwrap();
     assert!(!again.created);
     let found = metadata.manifest_by_tag(repository.id, "v1").await.unwrap();
-    assert_eq!(found.unwrap().bytes, b"m");
+    assert_eq!(found.unwrap().bytes, b"m"[..]);
     assert_eq!(metadata.damaged(None, 10).await.unwrap(), []);
 }

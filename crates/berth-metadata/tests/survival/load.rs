@@ -78,7 +78,7 @@ impl Load {
             .unwrap();
         let manifest = manifest.unwrap_or_else(|| panic!("push {n} was acknowledged"));
         assert_eq!(
-            (manifest.digest.as_str(), manifest.bytes.as_slice()),
+            (manifest.digest.as_str(), &manifest.bytes[..]),
             (&*digest, digest.as_bytes())
         );
         let blob = self

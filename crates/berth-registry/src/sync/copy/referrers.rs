@@ -97,7 +97,7 @@ impl Copy<'_> {
         let manifest = manifest.map_err(|error| source(error.to_string()))?;
         Ok(Stored {
             media_type: row.media_type,
-            bytes: row.bytes.into(),
+            bytes: row.bytes.clone(),
             manifest,
         })
     }

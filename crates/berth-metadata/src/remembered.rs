@@ -1,0 +1,104 @@
+//! Rows that are asked for at every request, kept in memory and true: one is answered only while nothing was written to the
+//! database since it was read, by this process or any other. So a right that is taken away ends at the next request, and
+//! a tag that moved is seen there, as if each had been read.
+
+use crate::blobs::LinkedBlob;
+use crate::error::Error;
+use crate::grants::Stood;
+use crate::keys::{AccessKey, TemporaryLogin};
+use crate::manifests::{ManifestDescriptor, ManifestRow};
+use crate::pool::{Mark, Pool};
+use crate::users::User;
+use moka::sync::Cache;
+use std::sync::Arc;
+
+/// What one row takes beside what its own texts do.
+const OVERHEAD_BYTES: usize = 200;
+
+/// What each kind of row may take in all.
+const BYTES_MAX: u64 = 4 << 20;
+/// What manifests may take, which come with their bytes.
+const MANIFEST_BYTES_MAX: u64 = 24 << 20;
+/// Roughly what a row of a few names takes besides itself.
+const NAMES_BYTES: usize = 200;
+
+/// All rows that are kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Memory {
+    pub(crate) standings: Remembered<Stood>,
+    pub(crate) manifests: Remembered<Arc<ManifestRow>>,
+    pub(crate) descriptors: Remembered<ManifestDescriptor>,
+    pub(crate) links: Remembered<LinkedBlob>,
+    pub(crate) users: Remembered<User>,
+    pub(crate) access_keys: Remembered<(AccessKey, User)>,
+    pub(crate) temporary_logins: Remembered<(TemporaryLogin, User, bool)>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            standings: Remembered::new(BYTES_MAX, |_| NAMES_BYTES),
+            manifests: Remembered::new(MANIFEST_BYTES_MAX, |row| NAMES_BYTES + row.bytes.len()),
+            descriptors: Remembered::new(BYTES_MAX, |_| NAMES_BYTES),
+            links: Remembered::new(BYTES_MAX, |_| NAMES_BYTES),
+            users: Remembered::new(BYTES_MAX, weigh_user),
+            access_keys: Remembered::new(BYTES_MAX, |(_, user)| NAMES_BYTES + weigh_user(user)),
+            temporary_logins: Remembered::new(BYTES_MAX, |(_, user, _)| NAMES_BYTES + weigh_user(user)),
+        }
+    }
+}
+
+fn weigh_user(user: &User) -> usize {
+    2 * NAMES_BYTES + user.description.len()
+}
+
+/// Rows of one kind by what they were asked with, within a bound of memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Remembered<T: Clone + Send + Sync + 'static> {
+    rows: Cache<Box<str>, Found<T>>,
+}
+
+#[derive(Clone, Debug)]
+struct Found<T> {
+    /// Where the database stood before it was asked.
+    mark: Mark,
+    /// None: there is no such row, which is worth knowing, too.
+    row: Option<T>,
+}
+
+impl<T: Clone + Send + Sync + 'static> Remembered<T> {
+    /// Keeps at most `bytes_max`; `weigh` says how many bytes a row takes besides itself.
+    pub(crate) fn new(bytes_max: u64, weigh: fn(&T) -> usize) -> Self {
+        let weigher = move |key: &Box<str>, found: &Found<T>| {
+            let bytes = OVERHEAD_BYTES + size_of::<T>() + key.len() + found.row.as_ref().map_or(0, weigh);
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        Self {
+            rows: Cache::builder().max_capacity(bytes_max).weigher(weigher).build(),
+        }
+    }
+
+    /// The row that is asked for with `key`: as it was read last if nothing was written since, or as `read` finds it.
+    pub(crate) async fn get(
+        &self,
+        pool: &Pool,
+        key: String,
+        read: impl Future<Output = Result<Option<T>, Error>>,
+    ) -> Result<Option<T>, Error> {
+        let Some(mark) = pool.mark().await else {
+            return read.await;
+        };
+        if let Some(found) = self.rows.get(key.as_str())
+            && found.mark == mark
+        {
+            return Ok(found.row);
+        }
+        let row = read.await?;
+        let found = Found {
+            mark,
+            row: row.clone(),
+        };
+        self.rows.insert(key.into_boxed_str(), found);
+        Ok(row)
+    }
+}

@@ -1,0 +1,179 @@
+//! What is kept in memory is what is there, also when somebody else changes it.
+
+use crate::world::{World, digest, manifest, name, new_share, new_upload, tagged, unkept};
+use berth_metadata::{GrantTarget, Permission, Standing, User};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a store answers at each request about one place and one user.
+#[derive(Debug, PartialEq)]
+struct Answers {
+    standing: Standing,
+    user: Option<User>,
+    by_tag: Option<String>,
+    by_digest: Option<String>,
+    described: Option<String>,
+    blob: Option<String>,
+}
+
+struct Place {
+    organization: String,
+    image: String,
+    repository_id: i64,
+    user: User,
+}
+
+impl Place {
+    async fn seen(&self, world: &World) -> Answers {
+        let (metadata, id) = (&world.metadata, self.repository_id);
+        let viewer = Some((self.user.id.as_str(), self.user.account_id.as_str()));
+        let standing = metadata.standing(&self.organization, Some(&self.image), viewer, 10);
+        let (by_tag, by_digest) = (
+            metadata.manifest_by_tag(id, "v1").await.unwrap(),
+            metadata.manifest_by_digest(id, &digest("one")).await.unwrap(),
+        );
+        let described = metadata.manifest_descriptor_by_tag(id, "v1").await.unwrap();
+        Answers {
+            standing: standing.await.unwrap(),
+            user: metadata.user_by_id(&self.user.id).await.unwrap(),
+            by_tag: by_tag.map(|row| row.digest.clone()),
+            by_digest: by_digest.map(|row| row.digest.clone()),
+            described: described.map(|row| row.digest),
+            blob: metadata
+                .linked_blob(id, &digest("b"))
+                .await
+                .unwrap()
+                .map(|row| row.key),
+        }
+    }
+}
+
+/// Each change that another process makes is in the next answer, and a store that was opened after it says the same.
+pub(crate) async fn what_another_process_changes_is_in_the_next_answer(world: World) {
+    let owner = world.user(&world.account().await).await;
+    let user = world.user(&world.account().await).await;
+    let organization = name("org");
+    let new = crate::world::new_organization(&organization, &owner);
+    let organization_id = world.metadata.create_organization(new).await.unwrap().id;
+    let image = name("image");
+    let repository_id = world.repository_in(organization_id, &image).await.id;
+    let place = Place {
+        organization,
+        image,
+        repository_id,
+        user: user.clone(),
+    };
+    let other = world.again().await;
+    let (here, there) = (&world, &other.metadata);
+    let on = GrantTarget::Repository(repository_id);
+    let permission = Permission::Write;
+    let mut before = place.seen(here).await;
+    // The text of each step is what a failure says.
+    for step in 0..11 {
+        match step {
+            0 => there
+                .set_repository_public(repository_id, true, 11)
+                .await
+                .map(drop),
+            1 => there.add_grants(on, &[(user.id.clone(), permission)]).await,
+            2 => {
+                there
+                    .add_grants(
+                        GrantTarget::Organization(organization_id),
+                        &[(user.id.clone(), permission)],
+                    )
+                    .await
+            }
+            3 => there.set_user_enabled(&user.id, false).await.map(drop),
+            4 => {
+                other.push(repository_id, &digest("b"), "key", 12).await;
+                Ok(())
+            }
+            5 => {
+                let put = tagged(manifest(repository_id, "one", &[&digest("b")]), &["v1"]);
+                there.put_manifest(put).await.map(drop)
+            }
+            6 => {
+                let put = tagged(manifest(repository_id, "two", &[&digest("b")]), &["v1"]);
+                there.put_manifest(put).await.map(drop)
+            }
+            7 => there
+                .delete_manifest(repository_id, &digest("one"), unkept(13))
+                .await
+                .map(drop),
+            8 => there
+                .delete_tag(repository_id, "v1", None, unkept(14))
+                .await
+                .map(drop),
+            9 => {
+                there
+                    .set_repository_public(repository_id, false, 15)
+                    .await
+                    .unwrap();
+                there
+                    .create_share(new_share(repository_id, &user.account_id, Some(20)))
+                    .await
+            }
+            _ => there.set_user_administrator(&user.id, true).await.map(drop),
+        }
+        .unwrap();
+        let after = place.seen(here).await;
+        assert_ne!(after, before, "step {step} changed nothing");
+        let fresh = world.again().await;
+        assert_eq!(after, place.seen(&fresh).await, "step {step}");
+        fresh.metadata.close().await;
+        // Nothing was written in between: asked again it is the same.
+        assert_eq!(after, place.seen(here).await, "step {step}, asked again");
+        before = after;
+    }
+    assert!(before.standing.shared);
+    // A share ends without anybody writing that it did.
+    let viewer = Some((user.id.as_str(), user.account_id.as_str()));
+    let later = here
+        .metadata
+        .standing(&place.organization, Some(&place.image), viewer, 20);
+    assert!(!later.await.unwrap().shared);
+    other.metadata.close().await;
+}
+
+/// While one process moves a tag on and on, nobody in another is answered a manifest older than the newest that was
+/// acknowledged when they asked.
+pub(crate) async fn nobody_is_answered_what_was_over_when_they_asked(world: World) {
+    const MOVES: u64 = 150;
+    let repository_id = world.repository().await.id;
+    let place = async |n: u64| {
+        let mut put = tagged(manifest(repository_id, &format!("m{n}"), &[]), &["v1"]);
+        put.now = i64::try_from(n).unwrap();
+        put
+    };
+    world.metadata.put_manifest(place(0).await).await.unwrap();
+    let other = world.again().await;
+    let acknowledged = Arc::new(AtomicU64::new(0));
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (metadata, acknowledged) = (world.metadata.clone(), Arc::clone(&acknowledged));
+            tokio::spawn(async move {
+                let mut newest = 0;
+                while newest < MOVES {
+                    let least = acknowledged.load(Ordering::SeqCst);
+                    let row = metadata.manifest_by_tag(repository_id, "v1").await.unwrap();
+                    let row = row.expect("the tag is always there");
+                    newest = row.digest.trim_start_matches("sha256:m").parse().unwrap();
+                    assert!(newest >= least, "answered {newest} when {least} was acknowledged");
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for n in 1..=MOVES {
+        other.metadata.put_manifest(place(n).await).await.unwrap();
+        acknowledged.store(n, Ordering::SeqCst);
+        // Something else is written by the readers' own process, too.
+        let upload = new_upload(&format!("upload{n}"), repository_id, 1);
+        world.metadata.create_upload(upload).await.unwrap();
+    }
+    for reader in readers {
+        reader.await.unwrap();
+    }
+    other.metadata.close().await;
+}
