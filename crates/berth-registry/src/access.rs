@@ -8,6 +8,8 @@ pub(crate) use held::Held;
 pub(crate) use rights::Grounds;
 pub use rights::{RightFrom, Rights};
 
+use std::sync::Arc;
+
 use berth_metadata::{Permission, Standing};
 use berth_oci::{RepositoryName, Resource, Scope, ScopeAction};
 
@@ -45,7 +47,7 @@ pub struct UserCaller {
     /// made with a password ends when this changes.
     pub password_fingerprint: Option<String>,
     /// What a registry token was granted; `None` for credentials that are not limited by scopes.
-    pub scopes: Option<Vec<Scope>>,
+    pub scopes: Option<Arc<[Scope]>>,
 }
 
 /// What a user logged in with; a token names the credential it was made with.

@@ -148,7 +148,9 @@ impl Registry {
             .verified(token, IAM, now)
             .filter(|verified| !verified.is_expired(now))
             .ok_or_else(identity::not_recognised)?;
-        let Verified { claims, expires_at } = &*verified;
+        let Verified {
+            claims, expires_at, ..
+        } = &*verified;
         let user = self.holder_of(claims, now).await?;
         Ok(IamToken {
             token: token.to_owned(),

@@ -2,6 +2,7 @@
 //! is told in a sentence, so that whoever looks sees the rest.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use berth_metadata::{LayerUse, ManifestFacts, ManifestRow};
 use berth_oci::{Descriptor, Digest, Manifest, ManifestKind, Reference, RepositoryName, media_type};

@@ -2,7 +2,9 @@
 //! Knows neither rights nor whether the credential behind a token still stands.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use berth_oci::Scope;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -75,8 +77,28 @@ pub(crate) struct AccessEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verified {
     pub(crate) claims: Claims,
+    /// What was granted, read once.
+    pub(crate) scopes: Arc<[Scope]>,
     /// Milliseconds since the epoch from which the token is no longer valid.
     pub(crate) expires_at: i64,
+}
+
+impl AccessEntry {
+    /// A scope in the shape of the token specification; both are its three parts, `type:name:actions`.
+    pub(crate) fn of(scope: &Scope) -> Self {
+        let text = scope.to_string();
+        let (resource, actions) = text.rsplit_once(':').expect("a scope has three parts");
+        let (kind, name) = resource.split_once(':').expect("a scope has three parts");
+        Self {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            actions: actions.split(',').map(str::to_owned).collect(),
+        }
+    }
+
+    fn scope(&self) -> Option<Scope> {
+        Scope::parse(&format!("{}:{}:{}", self.kind, self.name, self.actions.join(","))).ok()
+    }
 }
 
 impl Verified {
@@ -84,7 +106,7 @@ impl Verified {
     pub(crate) fn memory_bytes(&self) -> u32 {
         let access = self.claims.access.iter();
         let granted: usize = access
-            .map(|entry| 100 + entry.name.len() + 40 * entry.actions.len())
+            .map(|entry| 200 + 2 * entry.name.len() + 40 * entry.actions.len())
             .sum();
         u32::try_from(500 + granted).unwrap_or(u32::MAX)
     }
@@ -158,7 +180,12 @@ impl Signer {
             .claims;
         let not_yet = claims.nbf.saturating_sub(LEEWAY_SECONDS) > now / 1000;
         let expires_at = claims.exp.saturating_mul(1000);
-        (!not_yet && claims.aud == audience).then_some(Verified { claims, expires_at })
+        let scopes = claims.access.iter().filter_map(AccessEntry::scope).collect();
+        (!not_yet && claims.aud == audience).then_some(Verified {
+            claims,
+            scopes,
+            expires_at,
+        })
     }
 }
 
@@ -185,6 +212,19 @@ mod tests {
     use super::*;
 
     const NOW: i64 = 1_700_000_000_000;
+
+    #[test]
+    fn a_scope_keeps_its_meaning_in_a_token() {
+        for text in [
+            "repository:group/app:pull",
+            "repository:group/team/app:pull,push",
+            "repository:group/app:*",
+            "registry:catalog:*",
+        ] {
+            let scope = Scope::parse(text).unwrap();
+            assert_eq!(AccessEntry::of(&scope).scope(), Some(scope), "{text}");
+        }
+    }
 
     fn claims() -> Claims {
         Claims {

@@ -51,7 +51,7 @@ impl Registry {
         for scope in scopes {
             let granted = self.granted(caller, scope).await?;
             if !granted.actions.is_empty() {
-                access.push(entry_of(&granted));
+                access.push(AccessEntry::of(&granted));
             }
         }
         if access.is_empty() && matches!(caller, Caller::User(_)) {
@@ -89,7 +89,7 @@ impl Registry {
         let verified = self
             .verified(token, SERVICE, now)
             .ok_or_else(identity::not_recognised)?;
-        let caller = self.caller_of(&verified.claims, now).await?;
+        let caller = self.caller_of(&verified, now).await?;
         if !verified.is_expired(now) {
             Ok(TokenCaller::Valid(caller))
         } else if now < verified.expires_at.saturating_add(UPLOAD_GRACE_MS) {
@@ -147,11 +147,11 @@ impl Registry {
         Some(verified)
     }
 
-    async fn caller_of(&self, claims: &Claims, now: i64) -> Result<Caller, Error> {
-        let Some(mut user) = self.holder_of(claims, now).await? else {
+    async fn caller_of(&self, verified: &Verified, now: i64) -> Result<Caller, Error> {
+        let Some(mut user) = self.holder_of(&verified.claims, now).await? else {
             return Ok(Caller::Anonymous);
         };
-        user.scopes = Some(claims.access.iter().filter_map(scope_of).collect());
+        user.scopes = Some(Arc::clone(&verified.scopes));
         Ok(Caller::User(Box::new(user)))
     }
 
@@ -233,50 +233,10 @@ pub(crate) fn credential_claim(user: &UserCaller) -> Result<CredentialClaim, Err
     })
 }
 
-/// A scope in the shape of the token specification; both are its three parts, `type:name:actions`.
-fn entry_of(scope: &Scope) -> AccessEntry {
-    let text = scope.to_string();
-    let (resource, actions) = text.rsplit_once(':').expect("a scope has three parts");
-    let (kind, name) = resource.split_once(':').expect("a scope has three parts");
-    AccessEntry {
-        kind: kind.to_owned(),
-        name: name.to_owned(),
-        actions: actions.split(',').map(str::to_owned).collect(),
-    }
-}
-
-fn scope_of(entry: &AccessEntry) -> Option<Scope> {
-    Scope::parse(&format!(
-        "{}:{}:{}",
-        entry.kind,
-        entry.name,
-        entry.actions.join(",")
-    ))
-    .ok()
-}
-
 fn action_of(action: ScopeAction) -> Action {
     match action {
         ScopeAction::Pull => Action::Pull,
         ScopeAction::Push => Action::Push,
         ScopeAction::Delete => Action::Delete,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scope_keeps_its_meaning_in_a_token() {
-        for text in [
-            "repository:group/app:pull",
-            "repository:group/team/app:pull,push",
-            "repository:group/app:*",
-            "registry:catalog:*",
-        ] {
-            let scope = Scope::parse(text).unwrap();
-            assert_eq!(scope_of(&entry_of(&scope)), Some(scope), "{text}");
-        }
     }
 }

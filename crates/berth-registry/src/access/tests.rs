@@ -204,7 +204,7 @@ fn a_token_gives_only_what_it_was_issued_for() {
         let Caller::User(mut user) = user(OWNER, true) else {
             unreachable!("a user")
         };
-        user.scopes = scopes.map(|text| berth_oci::Scope::parse_list(text).expect("good scopes"));
+        user.scopes = scopes.map(|text| berth_oci::Scope::parse_list(text).expect("good scopes").into());
         Caller::User(user)
     };
     let private = standing("org image");

@@ -96,7 +96,7 @@ impl Copy<'_> {
         let manifest = Manifest::parse(&row.bytes, Some(&row.media_type));
         let manifest = manifest.map_err(|error| source(error.to_string()))?;
         Ok(Stored {
-            media_type: row.media_type,
+            media_type: row.media_type.clone(),
             bytes: row.bytes.clone(),
             manifest,
         })
