@@ -93,6 +93,9 @@ pub const CLAUSES: &[Clause] = &[
         uploads::no_commit_after_abort(s).boxed()
     }),
     clause("any range is read as it is", |s| blobs::ranges(s).boxed()),
+    clause("pieces are the same bytes, sent instead of read", |s| {
+        blobs::pieces(s).boxed()
+    }),
     clause("a range beyond the end fails, and is never cut short", |s| {
         blobs::beyond_end(s).boxed()
     }),

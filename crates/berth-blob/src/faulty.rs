@@ -11,7 +11,7 @@ use berth_oci::Digest;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 
-use crate::{BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload};
+use crate::{BlobBytes, BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload};
 
 /// How a [`FaultyStore`] goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl<S: BlobStore> BlobStore for FaultyStore<S> {
         done
     }
 
-    async fn open(&self, key: &str, range: Range<u64>) -> Result<ByteStream, Error> {
+    async fn open(&self, key: &str, range: Range<u64>) -> Result<BlobBytes, Error> {
         self.read("open")?;
         self.inner.open(key, range).await
     }

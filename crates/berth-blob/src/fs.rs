@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use self::documents::Documents;
 use self::layout::Layout;
-use crate::{BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload};
+use crate::{BlobBytes, BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload};
 
 /// A name that no upload id can have.
 const CHECK_FILE: &str = ".check";
@@ -84,10 +84,10 @@ impl BlobStore for FileStore {
         blocking(move || remove(&path)).await
     }
 
-    async fn open(&self, key: &str, range: Range<u64>) -> Result<ByteStream, Error> {
+    async fn open(&self, key: &str, range: Range<u64>) -> Result<BlobBytes, Error> {
         match read::open(self.layout.blob(key)?, range).await {
             Err(Error::NotFound) => Err(self.not_found().await),
-            opened => opened,
+            opened => opened.map(BlobBytes::new),
         }
     }
 
@@ -168,7 +168,8 @@ impl BlobStore for FileStore {
         let found =
             blocking(move || fs::metadata(&path).map_err(|source| missing("find a document", source)))
                 .await?;
-        read::open(self.documents.path(name)?, 0..found.len()).await
+        let read = read::open(self.documents.path(name)?, 0..found.len()).await?;
+        Ok(BlobBytes::new(read).boxed())
     }
 
     fn list_documents(&self, prefix: &str) -> BoxStream<'static, Result<StoredDocument, Error>> {

@@ -2,6 +2,7 @@
 //! It refuses to know repositories, rights, digests' meaning and rows: a caller names an upload by its id, says
 //! where it continues, and keeps the key that [`BlobStore::commit`] hands out.
 
+mod bytes;
 pub mod contract;
 mod document;
 mod faulty;
@@ -13,12 +14,13 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::time::Duration;
 
+use ::bytes::Bytes;
 use async_trait::async_trait;
 use berth_oci::Digest;
-use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::BoxStream;
 
+pub use self::bytes::{BlobBytes, FilePart, Piece};
 pub use faulty::{Fault, FaultyStore};
 pub use fs::FileStore;
 pub use s3::{Patience, S3Settings, S3Store};
@@ -114,8 +116,8 @@ pub trait BlobStore: Send + Sync + 'static {
     /// A stream that began is finished even when the key is deleted meanwhile. A blob that turns out shorter than
     /// `range.end` makes the stream end in an error, never early. The error's kind tells what is wrong with the bytes:
     /// `UnexpectedEof` they are too few, `NotFound` they are gone, `InvalidData` the medium cannot read them; any other
-    /// kind says nothing about them.
-    async fn open(&self, key: &str, range: Range<u64>) -> Result<ByteStream, Error>;
+    /// kind says nothing about them. The same holds for [`BlobBytes::poll_piece`] and for [`FilePart::send`].
+    async fn open(&self, key: &str, range: Range<u64>) -> Result<BlobBytes, Error>;
 
     /// How many bytes the blob holds.
     async fn size(&self, key: &str) -> Result<u64, Error>;

@@ -35,7 +35,7 @@ pub use self::settings::S3Settings;
 
 use self::bucket::Bucket;
 use self::failure::{advice, translated};
-use crate::{BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload};
+use crate::{BlobBytes, BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload};
 
 /// How many blobs one request deletes: each is two objects, and the store takes 1,000.
 const DELETED_AT_ONCE: usize = 500;
@@ -119,9 +119,9 @@ impl BlobStore for S3Store {
         uploads::abort(&self.bucket, upload).await
     }
 
-    async fn open(&self, key: &str, range: Range<u64>) -> Result<ByteStream, Error> {
+    async fn open(&self, key: &str, range: Range<u64>) -> Result<BlobBytes, Error> {
         let (object, _) = self.bucket.layout.blob(key)?;
-        read::open(&self.bucket, object, range).await
+        read::open(&self.bucket, object, range).await.map(BlobBytes::new)
     }
 
     async fn size(&self, key: &str) -> Result<u64, Error> {

@@ -2,6 +2,7 @@
 //! repositories, and only a repository that links it makes it readable.
 
 mod elsewhere;
+mod stream;
 
 use berth_metadata::{Damage, LinkedBlob, UnlinkOutcome};
 use berth_oci::{Digest, RangeOutcome, RangeRequest, RepositoryName};
@@ -9,10 +10,11 @@ use berth_oci::{Digest, RangeOutcome, RangeRequest, RepositoryName};
 use crate::Registry;
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
-use crate::counting::{CountedBytes, Way};
 use crate::damage::Reading;
 use crate::error::Error;
 use crate::repository::{Place, viewer};
+
+pub use stream::BlobStream;
 
 /// A blob opened for reading.
 pub struct OpenedBlob {
@@ -21,7 +23,7 @@ pub struct OpenedBlob {
     /// First byte of the stream and the one after its last, when a part was asked for.
     pub part: Option<std::ops::Range<u64>>,
     /// The bytes; what is taken of them counts as sent.
-    pub stream: CountedBytes,
+    pub stream: BlobStream,
 }
 
 /// How a request for a blob's bytes is answered.
@@ -91,7 +93,7 @@ impl Registry {
                     let stale = now_ms().saturating_sub(self.limits.upkeep.scrub_interval_ms());
                     let is_due = part.is_none() && linked.verified_at < stale;
                     let stream = self.damage.watch(reading(digest, &linked), stream, is_due);
-                    let stream = CountedBytes::new(stream, self.counter(&place), Way::Out);
+                    let stream = BlobStream::new(stream, self.counter(&place));
                     return Ok(BlobRead::Opened(OpenedBlob { size, part, stream }));
                 }
             }

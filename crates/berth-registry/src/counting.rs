@@ -225,7 +225,7 @@ impl Counter {
         self.pushes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notes bytes that a client fetches elsewhere.
+    /// Notes bytes that go to a client, from here or elsewhere.
     pub(crate) fn sent(&self, bytes: u64) {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         self.bytes_out.fetch_add(bytes, Ordering::Relaxed);
@@ -257,26 +257,16 @@ impl Counter {
     }
 }
 
-/// Bytes of a blob on their way, counted as they are taken.
-pub struct CountedBytes {
+/// Bytes of a blob on their way in, counted as they are taken.
+pub(crate) struct CountedBytes {
     bytes: ByteStream,
     counter: Arc<Counter>,
-    way: Way,
-}
-
-/// Which way bytes go.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Way {
-    /// To a client.
-    Out,
-    /// From a client.
-    In,
 }
 
 impl CountedBytes {
     /// Counts the bytes of a stream for a repository.
-    pub(crate) fn new(bytes: ByteStream, counter: Arc<Counter>, way: Way) -> Self {
-        Self { bytes, counter, way }
+    pub(crate) fn new(bytes: ByteStream, counter: Arc<Counter>) -> Self {
+        Self { bytes, counter }
     }
 }
 
@@ -286,11 +276,8 @@ impl Stream for CountedBytes {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let polled = self.bytes.as_mut().poll_next(context);
         if let Poll::Ready(Some(Ok(bytes))) = &polled {
-            let count = match self.way {
-                Way::Out => &self.counter.bytes_out,
-                Way::In => &self.counter.bytes_in,
-            };
-            count.fetch_add(i64::try_from(bytes.len()).unwrap_or(i64::MAX), Ordering::Relaxed);
+            let count = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+            self.counter.bytes_in.fetch_add(count, Ordering::Relaxed);
         }
         polled
     }

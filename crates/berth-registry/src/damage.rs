@@ -7,18 +7,20 @@ use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use berth_blob::{BlobStore, ByteStream};
+use berth_blob::{BlobBytes, BlobStore};
 use berth_metadata::{Affected, Damage, DamageFound, Damaged, Metadata};
 use berth_oci::{Digest, Hasher};
 use futures_util::StreamExt as _;
 use serde::Serialize;
 
-use self::watched::Watched;
 use crate::Registry;
 use crate::access::Caller;
 use crate::clock::now_ms;
 use crate::error::Error;
 use crate::pace::Pace;
+
+pub(crate) use self::watched::Watched;
+pub use self::watched::{BlobPart, BlobPiece};
 
 /// Most repositories and tags that are named for one piece of damage.
 const NAMED_MAX: i64 = 100;
@@ -91,9 +93,9 @@ impl Watch {
     /// The same bytes; when they turn out to be damaged, the blob is marked before the reader hears of it. `whole`: they
     /// are all of the blob's, and it is time to verify them. Then the last piece is held back until they are known to
     /// be right, unless another reader does that already.
-    pub(crate) fn watch(&self, read: Reading, bytes: ByteStream, whole: bool) -> ByteStream {
+    pub(crate) fn watch(&self, read: Reading, bytes: BlobBytes, whole: bool) -> Watched {
         let turn = whole.then(|| self.turn(&read.digest)).flatten();
-        Watched::new(self.clone(), read, bytes, turn).into_stream()
+        Watched::new(self.clone(), read, bytes, turn)
     }
 
     fn turn(&self, digest: &Digest) -> Option<Turn> {

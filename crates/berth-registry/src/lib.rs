@@ -111,7 +111,7 @@ pub use berth_metadata::{
 };
 pub use berth_metadata::{PausedLane, RegionCheck, SyncCourse, SyncFigures, SyncStanding};
 pub use binned::{BinEntry, BinKind, BinObstacle, BinRestored, BinUsage, BinWanted, BinWish};
-pub use blob::{BlobRead, OpenedBlob};
+pub use blob::{BlobRead, BlobStream, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
 pub use clock::now_ms;
 pub use cluster::{ClusterChange, ClusterLogin, WantedCluster};
@@ -121,8 +121,7 @@ pub use contents::{
     LayerStanding, LayerState, OpenedFile, PREVIEW_BYTES_MAX, Package, PackageChange, PackageChanges,
     PackageManager, PackagesPage, Side,
 };
-pub use counting::CountedBytes;
-pub use damage::DamageReport;
+pub use damage::{BlobPart, BlobPiece, DamageReport};
 pub use error::{Denial, Error, ImmutableTag};
 pub use feed::{Heard, Listening, LiveChange, LiveKind, Told};
 pub use grant::{GrantPlace, RepositoryGrants, WantedGrant};

@@ -24,7 +24,7 @@ pub(crate) use active::ActiveUploads;
 use crate::Registry;
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
-use crate::counting::{CountedBytes, Way};
+use crate::counting::CountedBytes;
 use crate::error::Error;
 use room::Body;
 use row::offset;
@@ -271,7 +271,7 @@ impl Registry {
         let bytes = match &standing.organization {
             Some(organization) => {
                 let counter = self.counting.of(repository_id, organization);
-                Box::pin(CountedBytes::new(body, counter, Way::In))
+                Box::pin(CountedBytes::new(body, counter))
             }
             None => body,
         };

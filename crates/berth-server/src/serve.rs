@@ -3,6 +3,7 @@
 
 mod connection;
 mod exchange;
+mod sendfile;
 mod tls;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use sendfile::Bypass;
 pub(crate) use tls::{Certificate, Error as TlsError};
 
 /// How long requests that were cut off at the end of the grace time have to save how far they came.

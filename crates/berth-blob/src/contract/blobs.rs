@@ -1,9 +1,13 @@
 //! The clauses about what was committed, and about names.
 
+use std::future::poll_fn;
+use std::io::Read as _;
+use std::os::unix::net::UnixStream;
+
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::{append, body, bytes, delete as delete_one, keys, read, sha256, stored, unfinished, upload};
-use crate::{BlobStore, Error, Upload};
+use crate::{BlobStore, Error, FilePart, Piece, Upload};
 
 /// Milliseconds since the epoch.
 const AFTER_2020: i64 = 1_577_836_800_000;
@@ -45,6 +49,51 @@ pub(super) async fn ranges(store: &dyn BlobStore) {
         let found = read(store, &key, start as u64, end as u64).await;
         assert!(found == bytes[start..end], "bytes {start}..{end}");
     }
+}
+
+pub(super) async fn pieces(store: &dyn BlobStore) {
+    let bytes = bytes((3 << 20) + 333, 8);
+    let key = stored(store, &bytes).await;
+    let length = bytes.len();
+    for (start, end) in [
+        (0, length),
+        (0, 1),
+        (length - 1, length),
+        (5, 5),
+        (4097, 262_145),
+        (1 << 20, 2 << 20),
+        (77, length),
+    ] {
+        let mut opened = store
+            .open(&key, start as u64..end as u64)
+            .await
+            .expect("the blob opens");
+        let mut found = Vec::new();
+        while let Some(piece) = poll_fn(|context| opened.poll_piece(context)).await {
+            match piece.expect("the blob is read") {
+                Piece::Read(bytes) => found.extend_from_slice(&bytes),
+                Piece::Part(part) => found.append(&mut sent(&part)),
+            }
+        }
+        assert!(found == bytes[start..end], "bytes {start}..{end}");
+    }
+}
+
+/// What the other end of a socket gets of a part.
+fn sent(part: &FilePart) -> Vec<u8> {
+    assert!((1..=FilePart::BYTES_MAX).contains(&part.len()), "{part:?}");
+    let (near, mut far) = UnixStream::pair().expect("two sockets");
+    let part = part.clone();
+    let sending = std::thread::spawn(move || {
+        let mut done = 0;
+        while done < part.len() {
+            done += part.send(done, &near).expect("the part is sent");
+        }
+    });
+    let mut received = Vec::new();
+    far.read_to_end(&mut received).expect("the part is received");
+    sending.join().expect("the part is sent");
+    received
 }
 
 pub(super) async fn beyond_end(store: &dyn BlobStore) {

@@ -1,40 +1,49 @@
-//! Reading a blob: straight from the page cache while it is there, on a thread that may wait when it is not.
-//! A stream keeps its file open, so deleting the key does not disturb it.
+//! Reading a blob: straight from the page cache while it is there, on a thread that may wait when it is not; and telling
+//! which parts need no reading, because the system can send them as they lie there.
+//! A reader keeps its file open, so deleting the key does not disturb it.
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, stream};
 use rustix::fs::{Advice, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, ReadWriteFlags};
+use tokio::task::JoinHandle;
 
 use super::{blocking, missing};
-use crate::{ByteStream, Error};
+use crate::Error;
+use crate::bytes::{FilePart, Piece, Pieces, told};
 
 /// How much one item of the stream holds.
 const ITEM_BYTES: usize = 256 << 10;
 /// How far ahead the disk is asked to read once a stream had to wait for it.
 const AHEAD_BYTES: u64 = 8 << 20;
+/// Fewer bytes than this go out with less work when they are read and written behind their header.
+const PART_BYTES_MIN: u64 = 64 << 10;
+/// How far apart the places are that are looked at to see whether a part is in memory. What is missing between them
+/// is read while it is sent, by a worker that waits for it: what the disk reads at once is at least as long.
+const LOOK_EVERY: u64 = 128 << 10;
 
-/// Streams the bytes `range` of the file `path`.
-pub(super) async fn open(path: PathBuf, range: Range<u64>) -> Result<ByteStream, Error> {
+/// Opens the file `path` to read the bytes `range` of it.
+pub(super) async fn open(path: PathBuf, range: Range<u64>) -> Result<Reader, Error> {
     let file = match open_cached(&path) {
         Ok(file) => file,
         Err(_) => blocking(move || File::open(path).map_err(|source| missing("open a blob", source))).await?,
     };
-    let reader = Reader {
+    Ok(Reader {
         file: Arc::new(file),
         next: range.start,
         end: range.end,
         ahead: 0,
         recycled: None,
-    };
-    Ok(stream::unfold(Some(reader), Reader::item).boxed())
+        waiting: None,
+    })
 }
 
 /// Opens a file without waiting for the disk; an error when that would be necessary, or cannot be had here.
@@ -43,7 +52,8 @@ fn open_cached(path: &Path) -> Result<File, Errno> {
     rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED).map(File::from)
 }
 
-struct Reader {
+/// A range of a file, read from its start to its end; nothing follows an error.
+pub(super) struct Reader {
     file: Arc<File>,
     next: u64,
     end: u64,
@@ -51,46 +61,91 @@ struct Reader {
     ahead: u64,
     /// The item handed out last: its memory is used again when the consumer is done with it.
     recycled: Option<Bytes>,
+    /// The read that waits for the disk.
+    waiting: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
+impl Pieces for Reader {
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.next >= self.end {
+            return Poll::Ready(None);
+        }
+        let read = loop {
+            if let Some(waiting) = &mut self.waiting {
+                let read = ready!(Pin::new(waiting).poll(context));
+                self.waiting = None;
+                break read.unwrap_or_else(|gone| Err(io::Error::other(gone)));
+            }
+            let buffer = self.buffer();
+            match read_at(&self.file, buffer, self.next, ReadWriteFlags::NOWAIT) {
+                Ok(bytes) => break Ok(bytes),
+                Err((buffer, Errno::AGAIN | Errno::OPNOTSUPP)) => self.waiting = Some(self.read_cold(buffer)),
+                Err((_, error)) => break Err(told(error)),
+            }
+        };
+        match &read {
+            Ok(bytes) => {
+                self.next += bytes.len() as u64;
+                self.recycled = Some(bytes.clone());
+            }
+            Err(_) => self.next = self.end,
+        }
+        Poll::Ready(Some(read))
+    }
+
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>> {
+        match self.part() {
+            Some(part) => Poll::Ready(Some(Ok(Piece::Part(part)))),
+            None => self
+                .poll_read(context)
+                .map(|item| item.map(|read| read.map(Piece::Read))),
+        }
+    }
 }
 
 impl Reader {
-    /// The next item and what follows it; nothing follows the end of the range or an error.
-    async fn item(reader: Option<Self>) -> Option<(io::Result<Bytes>, Option<Self>)> {
-        let mut reader = reader.filter(|reader| reader.next < reader.end)?;
-        match reader.read().await {
-            Ok(bytes) => {
-                reader.next += bytes.len() as u64;
-                reader.recycled = Some(bytes.clone());
-                Some((Ok(bytes), Some(reader)))
-            }
-            Err(error) => Some((Err(error), None)),
+    /// Takes the next bytes as a part, as far as they are in memory; none when they are not, or not worth it.
+    fn part(&mut self) -> Option<FilePart> {
+        let end = self.end.min(self.next + FilePart::BYTES_MAX as u64);
+        if self.waiting.is_some() || end - self.next.min(end) < PART_BYTES_MIN {
+            return None;
         }
+        let mut seen = self.next;
+        while seen < end && self.is_cached(seen) {
+            let step = end.min(seen + LOOK_EVERY);
+            if !self.is_cached(step - 1) {
+                break;
+            }
+            seen = step;
+        }
+        if seen - self.next < PART_BYTES_MIN {
+            return None;
+        }
+        let part = FilePart::new(Arc::clone(&self.file), self.next..seen);
+        self.next = seen;
+        Some(part)
     }
 
-    async fn read(&mut self) -> io::Result<Bytes> {
-        let buffer = self.buffer();
-        match read_at(&self.file, buffer, self.next, ReadWriteFlags::NOWAIT) {
-            Ok(bytes) => Ok(bytes),
-            Err((buffer, Errno::AGAIN | Errno::OPNOTSUPP)) => self.read_cold(buffer).await,
-            Err((_, error)) => Err(told(error)),
-        }
+    fn is_cached(&self, offset: u64) -> bool {
+        let mut byte = [0];
+        let buffers = &mut [IoSliceMut::new(&mut byte)];
+        rustix::io::preadv2(&self.file, buffers, offset, ReadWriteFlags::NOWAIT) == Ok(1)
     }
 
     /// Reads on a thread that may wait for the disk, and has the disk go on with what comes next.
-    async fn read_cold(&mut self, buffer: BytesMut) -> io::Result<Bytes> {
+    fn read_cold(&mut self, buffer: BytesMut) -> JoinHandle<io::Result<Bytes>> {
         let (file, next) = (Arc::clone(&self.file), self.next);
         let ahead = (next + AHEAD_BYTES).min(self.end);
         let advise = NonZeroU64::new(ahead.saturating_sub(self.ahead.max(next)));
         let advise_from = self.ahead.max(next);
         self.ahead = self.ahead.max(ahead);
-        let read = tokio::task::spawn_blocking(move || {
+        tokio::task::spawn_blocking(move || {
             if let Some(length) = advise {
                 // Only advice: a file system that takes none still reads.
                 let _ = rustix::fs::fadvise(&file, advise_from, Some(length), Advice::WillNeed);
             }
             read_at(&file, buffer, next, ReadWriteFlags::empty()).map_err(|(_, error)| told(error))
-        });
-        read.await.map_err(io::Error::other)?
+        })
     }
 
     fn buffer(&mut self) -> BytesMut {
@@ -122,17 +177,5 @@ fn read_at(
             Err(Errno::INTR) => {}
             Err(error) => return Err((buffer, error)),
         }
-    }
-}
-
-/// The error as [`crate::BlobStore::open`] promises it.
-fn told(error: Errno) -> io::Error {
-    match error {
-        Errno::NODATA => io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "the blob is shorter than it should be",
-        ),
-        Errno::IO => io::Error::new(io::ErrorKind::InvalidData, io::Error::from(error)),
-        error => error.into(),
     }
 }

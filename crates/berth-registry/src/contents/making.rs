@@ -300,7 +300,7 @@ impl Shared {
             key: blob.key.clone(),
         };
         let stream = self.damage.watch(reading, stream, true);
-        let (packed, forwarding) = forward(stream, size, Arc::clone(&run.taken));
+        let (packed, forwarding) = forward(Box::pin(stream), size, Arc::clone(&run.taken));
         let bounds = Bounds {
             unpacked_max: self.limits.unpacked_bytes_max,
             time_max: self.limits.time_max,

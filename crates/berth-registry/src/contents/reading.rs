@@ -57,7 +57,7 @@ impl Files {
             })));
         }
         let stream = self.blobs.open(&blob.key, 0..size).await?;
-        let (packed, forwarding) = forward(stream, size, Arc::default());
+        let (packed, forwarding) = forward(Box::pin(stream), size, Arc::default());
         let bounds = Bounds {
             unpacked_max: self.limits.unpacked_bytes_max,
             time_max: self.limits.time_max,

@@ -2,22 +2,45 @@
 //! It refuses to know what becomes of what it finds.
 
 use std::io;
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use berth_blob::ByteStream;
+use berth_blob::{BlobBytes, FilePart, Piece};
 use berth_metadata::Damage;
 use berth_oci::Hasher;
 use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
 
 use super::{Reading, Turn, Watch, damage_of};
 use crate::clock::now_ms;
 
 /// Bytes that are being read, and hashed when it is time.
-pub(super) struct Watched {
-    source: Source,
+pub(crate) struct Watched {
+    source: Arc<Source>,
     /// None when they have ended.
-    bytes: Option<ByteStream>,
-    check: Option<Check>,
+    bytes: Option<BlobBytes>,
+    check: Option<Box<Check>>,
+    /// What is being done about their end, and what comes after it.
+    ending: Option<BoxFuture<'static, Option<io::Result<Bytes>>>>,
+}
+
+/// Some bytes of a blob on their way to a client.
+#[derive(Debug)]
+pub enum BlobPiece {
+    /// As they were read.
+    Read(Bytes),
+    /// Where they lie.
+    Part(BlobPart),
+}
+
+/// Bytes of a blob for the system to send, in a file and not read.
+#[derive(Debug)]
+pub struct BlobPart {
+    part: FilePart,
+    source: Arc<Source>,
 }
 
 /// Whose bytes they are.
@@ -34,48 +57,114 @@ struct Check {
 }
 
 impl Watched {
-    pub(super) fn new(watch: Watch, read: Reading, bytes: ByteStream, turn: Option<Turn>) -> Self {
-        let check = turn.map(|turn| Check {
-            hasher: Hasher::new(read.digest.algorithm()),
-            held: None,
-            _turn: turn,
+    pub(super) fn new(watch: Watch, read: Reading, bytes: BlobBytes, turn: Option<Turn>) -> Self {
+        let check = turn.map(|turn| {
+            Box::new(Check {
+                hasher: Hasher::new(read.digest.algorithm()),
+                held: None,
+                _turn: turn,
+            })
         });
         Self {
-            source: Source { watch, read },
+            source: Arc::new(Source { watch, read }),
             bytes: Some(bytes),
             check,
+            ending: None,
         }
     }
 
-    pub(super) fn into_stream(self) -> ByteStream {
-        Box::pin(stream::unfold(self, Self::next))
+    /// The next bytes, or where they lie when nobody has to look at them.
+    pub(crate) fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<BlobPiece>>> {
+        let piece = match &mut self.bytes {
+            Some(bytes) if self.check.is_none() => ready!(bytes.poll_piece(context)),
+            _ => {
+                let read = self.poll_next_unpin(context);
+                return read.map(|item| item.map(|read| read.map(BlobPiece::Read)));
+            }
+        };
+        match piece {
+            Some(Ok(Piece::Read(bytes))) => Poll::Ready(Some(Ok(BlobPiece::Read(bytes)))),
+            Some(Ok(Piece::Part(part))) => {
+                let source = Arc::clone(&self.source);
+                Poll::Ready(Some(Ok(BlobPiece::Part(BlobPart { part, source }))))
+            }
+            Some(Err(error)) => {
+                self.break_off(error);
+                self.poll_piece(context)
+            }
+            None => Poll::Ready(None),
+        }
     }
 
-    async fn next(mut self) -> Option<(io::Result<Bytes>, Self)> {
+    /// Nothing comes any more but this error, once the blob is marked if the error says so.
+    fn break_off(&mut self, error: io::Error) {
+        self.bytes = None;
+        let source = Arc::clone(&self.source);
+        let told = async move {
+            if let Some(damage) = damage_of(&error) {
+                source.found(damage).await;
+            }
+            Some(Err(error))
+        };
+        self.ending = Some(told.boxed());
+    }
+}
+
+impl Stream for Watched {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            match (self.bytes.as_mut()?.next().await, &mut self.check) {
-                (Some(Ok(chunk)), None) => return Some((Ok(chunk), self)),
+            let this = &mut *self;
+            if let Some(ending) = &mut this.ending {
+                let last = ready!(ending.poll_unpin(context));
+                this.ending = None;
+                return Poll::Ready(last);
+            }
+            let Some(bytes) = &mut this.bytes else {
+                return Poll::Ready(None);
+            };
+            match (ready!(bytes.poll_next_unpin(context)), &mut this.check) {
+                (Some(Ok(chunk)), None) => return Poll::Ready(Some(Ok(chunk))),
                 (Some(Ok(chunk)), Some(check)) => {
                     check.hasher.update(&chunk);
                     if let Some(before) = check.held.replace(chunk) {
-                        return Some((Ok(before), self));
+                        return Poll::Ready(Some(Ok(before)));
                     }
                 }
-                (Some(Err(error)), _) => {
-                    self.bytes = None;
-                    if let Some(damage) = damage_of(&error) {
-                        self.source.found(damage).await;
-                    }
-                    return Some((Err(error), self));
-                }
+                (Some(Err(error)), _) => this.break_off(error),
                 (None, _) => {
-                    self.bytes = None;
-                    let check = self.check.take()?;
-                    let last = self.source.end(check).await?;
-                    return Some((last, self));
+                    this.bytes = None;
+                    if let Some(check) = this.check.take() {
+                        let source = Arc::clone(&this.source);
+                        this.ending = Some(async move { source.end(*check).await }.boxed());
+                    }
                 }
             }
         }
+    }
+}
+
+impl BlobPart {
+    /// The most bytes of one part.
+    pub const BYTES_MAX: usize = FilePart::BYTES_MAX;
+
+    /// How many bytes it is, at most [`Self::BYTES_MAX`].
+    #[expect(clippy::len_without_is_empty, reason = "no part is empty")]
+    pub fn len(&self) -> usize {
+        self.part.len()
+    }
+
+    /// Has the system send the bytes but for the first `done` to `socket`, as many as it takes now, and says how many
+    /// those were. `WouldBlock` when it takes none; any other error is the end of the answer, and the blob is marked if
+    /// its bytes are to blame.
+    pub fn send(&self, done: usize, socket: impl AsFd) -> io::Result<usize> {
+        let sent = self.part.send(done, socket);
+        if let Some(damage) = sent.as_ref().err().and_then(damage_of) {
+            let source = Arc::clone(&self.source);
+            tokio::spawn(async move { source.found(damage).await });
+        }
+        sent
     }
 }
 
@@ -108,5 +197,11 @@ impl Source {
                 "a damaged blob could not be marked"
             );
         }
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.read.fmt(to)
     }
 }

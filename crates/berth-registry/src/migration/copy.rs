@@ -115,7 +115,10 @@ impl Copying<'_> {
         };
         let hasher = Arc::new(Mutex::new(Hasher::new(digest.algorithm())));
         let mut upload = Upload::new(new_id());
-        let appended = self.to.append(&mut upload, self.hashed(body, &hasher)).await;
+        let appended = self
+            .to
+            .append(&mut upload, self.hashed(Box::pin(body), &hasher))
+            .await;
         let broke_off = matches!(appended, Err(berth_blob::Error::Body(_)));
         if !broke_off {
             appended?;

@@ -1,10 +1,11 @@
 //! Bytes that change behind the registry's back: no pull gets wrong ones unnoticed, and every push heals.
 
+use std::future::poll_fn;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use berth_oci::Digest;
-use berth_registry::{BlobRead, Caller, Error, Limits, Upkeep};
+use berth_registry::{BlobPiece, BlobRead, Caller, Error, Limits, Upkeep};
 use futures_util::StreamExt as _;
 
 use crate::harness::{TestRegistry, admin, image, member, name, sha256};
@@ -213,6 +214,49 @@ async fn no_client_gets_all_of_wrong_bytes() {
             "{size}: the connection ends as if all was well"
         );
         assert!(sent < size, "{size}: all of it went out");
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_is_due_is_looked_at_by_those_who_would_send_it_unread() {
+    for (limits, flipped) in [
+        (suspicious(), true),
+        (suspicious(), false),
+        (Limits::default(), false),
+    ] {
+        let is_due = limits.upkeep.scrub_interval.is_zero();
+        let test = TestRegistry::open(limits).await;
+        let size = 1 << 20;
+        let digest = test.push("team/app", &vec![7; size]).await;
+        if flipped {
+            let mut bytes = vec![7; size];
+            bytes[0] ^= 1;
+            std::fs::write(&files_of(&test, &digest)[0], bytes).expect("a file of the same size");
+        }
+        a_moment().await;
+        let range = berth_oci::RangeRequest::Whole;
+        let opened = test
+            .registry
+            .open_blob(&admin(), &name("team/app"), &digest, range)
+            .await;
+        let BlobRead::Opened(mut blob) = opened.expect("opened") else {
+            panic!("no range was asked for")
+        };
+        let (mut read, mut unread) = (0, 0);
+        let ended = loop {
+            match poll_fn(|context| blob.stream.poll_piece(context)).await {
+                Some(Ok(BlobPiece::Read(bytes))) => read += bytes.len(),
+                Some(Ok(BlobPiece::Part(part))) => unread += part.len(),
+                other => break other,
+            }
+        };
+        assert_eq!(matches!(ended, Some(Err(_))), flipped, "{ended:?}");
+        assert_eq!(
+            (read == 0, unread == 0),
+            (!is_due, is_due),
+            "{read} read, {unread} not"
+        );
+        assert_eq!(read + unread == size, !flipped);
     }
 }
 

@@ -14,6 +14,7 @@ use super::Asked;
 use super::error;
 use super::manifests::{DIGEST, IMMUTABLE, text};
 use crate::origin::Origin;
+use crate::serve::Bypass;
 
 /// end-2, GET.
 pub(super) async fn get(
@@ -53,7 +54,10 @@ pub(super) async fn get(
             Ok((StatusCode::TEMPORARY_REDIRECT, head).into_response())
         }
         BlobRead::Opened(blob) => {
-            let body = Body::from_stream(blob.stream);
+            let body = match asked.parts.extensions.get::<Bypass>() {
+                Some(bypass) => bypass.body(blob.stream),
+                None => Body::from_stream(blob.stream),
+            };
             Ok(match blob.part {
                 None => (described(digest), [(CONTENT_LENGTH, blob.size)], body).into_response(),
                 Some(part) => {

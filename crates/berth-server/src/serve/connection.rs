@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -20,6 +20,7 @@ use tower_http::request_id::RequestId;
 use tracing::Instrument as _;
 
 use super::exchange::{Exchange, REQUEST_ID, Requests, ResponseBody, request_id};
+use super::sendfile::{Bypass, FileSender};
 use super::{Peer, Phases, Stopping, Timeouts};
 use crate::body::{Drained, StallTimeout};
 
@@ -38,19 +39,36 @@ pub(super) struct Shared {
     pub(super) phases: Phases,
 }
 
+/// Whose requests those of a connection are, and how their answers may go out.
+struct Asking {
+    peer: Peer,
+    /// None where the bytes that are sent must be read before, to encrypt them.
+    bypass: Option<Bypass>,
+}
+
 /// Serves a connection until it is done, idle for too long, or the server stops.
 pub(super) async fn serve(stream: TcpStream, peer: Peer, shared: Arc<Shared>) {
     if let Err(error) = prepare(&stream, shared.timeouts.response_stall) {
         tracing::debug!(client = %peer.address, %error, "the connection keeps the system's defaults");
     }
     let Some(tls) = &shared.tls else {
-        return drive(stream, peer, shared).await;
+        let stream = FileSender::new(stream);
+        let bypass = stream.bypass();
+        return drive(
+            stream,
+            Asking {
+                peer,
+                bypass: Some(bypass),
+            },
+            shared,
+        )
+        .await;
     };
     let handshake = tokio::time::timeout(shared.timeouts.header, tls.accept(stream));
     tokio::select! {
         () = shared.phases.stopping.cancelled() => {}
         done = handshake => match done {
-            Ok(Ok(stream)) => drive(stream, peer, shared).await,
+            Ok(Ok(stream)) => drive(stream, Asking { peer, bypass: None }, shared).await,
             Ok(Err(error)) => tracing::debug!(client = %peer.address, %error, "tls handshake failed"),
             Err(_) => tracing::debug!(client = %peer.address, "tls handshake took too long"),
         },
@@ -65,9 +83,18 @@ fn prepare(stream: &TcpStream, response_stall: Duration) -> std::io::Result<()> 
     Ok(rustix::net::sockopt::set_tcp_user_timeout(stream, millis)?)
 }
 
-async fn drive<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, peer: Peer, shared: Arc<Shared>) {
+async fn drive<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, asking: Asking, shared: Arc<Shared>) {
+    let Asking { peer, bypass } = asking;
     let requests = Arc::new(Requests::default());
-    let service = service_fn(|request| answer(request, peer, Arc::clone(&requests), Arc::clone(&shared)));
+    let service = service_fn(|mut request| {
+        // The frames of HTTP/2 take their bytes out of what they are given.
+        if let Some(bypass) = &bypass
+            && request.version() <= Version::HTTP_11
+        {
+            request.extensions_mut().insert(bypass.clone());
+        }
+        answer(request, peer, Arc::clone(&requests), Arc::clone(&shared))
+    });
     let builder = protocol(&shared.timeouts);
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut tick = tokio::time::interval(shared.timeouts.header);

@@ -105,6 +105,14 @@ impl Server {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// How long it has computed, in hundredths of a second.
+    pub(crate) fn processor_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let after_name = stat.rsplit_once(") ").unwrap().1;
+        let ticks = |field: usize| after_name.split(' ').nth(field).unwrap().parse::<u64>().unwrap();
+        ticks(11) + ticks(12)
+    }
+
     /// Waits for the end, which somebody must have asked for. The texts are those of the whole run.
     pub(crate) fn end(mut self) -> Ended {
         let err = self.log.take().unwrap().join().unwrap();

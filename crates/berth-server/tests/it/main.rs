@@ -25,6 +25,7 @@ mod replicas;
 mod restart;
 mod retention;
 mod scaled;
+mod sending;
 mod serve;
 mod stores;
 mod syncing;

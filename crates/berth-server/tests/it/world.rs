@@ -131,6 +131,18 @@ impl World {
         self.restart();
     }
 
+    /// Ends the server as an operator does, and answers what it logged.
+    pub(crate) fn end(mut self) -> String {
+        let ended = self.server.take().unwrap().stop();
+        assert!(ended.status.success(), "{}", ended.err);
+        ended.err
+    }
+
+    /// How long the server has computed, in hundredths of a second.
+    pub(crate) fn processor_ticks(&self) -> u64 {
+        self.server.as_ref().unwrap().processor_ticks()
+    }
+
     /// Kills the server in the middle of what it does, and starts it again.
     pub(crate) fn kill(&mut self) {
         let server = self.server.take().unwrap();
