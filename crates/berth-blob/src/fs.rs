@@ -5,6 +5,7 @@ mod append;
 mod documents;
 mod layout;
 mod read;
+mod whole;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -15,6 +16,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use berth_oci::Digest;
+use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::task::JoinHandle;
@@ -76,6 +78,14 @@ impl BlobStore for FileStore {
         let to = self.layout.blob(&key)?;
         let (layout, length) = (Arc::clone(&self.layout), upload.offset);
         blocking(move || publish(&layout, &from, &to, length)).await?;
+        Ok(key)
+    }
+
+    async fn store(&self, id: &str, digest: &Digest, parts: Vec<Bytes>) -> Result<String, Error> {
+        let key = layout::key(digest, id);
+        let (from, to) = (self.layout.upload(id)?, self.layout.blob(&key)?);
+        let layout = Arc::clone(&self.layout);
+        blocking(move || whole::store(&layout, (&from, &to), &parts)).await?;
         Ok(key)
     }
 

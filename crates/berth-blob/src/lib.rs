@@ -18,7 +18,7 @@ use ::bytes::Bytes;
 use async_trait::async_trait;
 use berth_oci::Digest;
 use futures_util::Stream;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
 
 pub use self::bytes::{BlobBytes, FilePart, Piece};
 pub use faulty::{Fault, FaultyStore};
@@ -105,6 +105,15 @@ pub trait BlobStore: Send + Sync + 'static {
     /// The same call again, after success or after a crash at any point, returns the same key. The caller has
     /// compared the digest; the store does not look at the bytes.
     async fn commit(&self, upload: &Upload, digest: &Digest) -> Result<String, Error>;
+
+    /// Does for a fresh upload named `id` what [`append`](Self::append) and [`commit`](Self::commit) do, in one step, for
+    /// a blob that is small enough to be in memory. After an error no blob is there that the caller was told of.
+    async fn store(&self, id: &str, digest: &Digest, parts: Vec<Bytes>) -> Result<String, Error> {
+        let mut upload = Upload::new(id);
+        let body = stream::iter(parts.into_iter().map(Ok));
+        self.append(&mut upload, Box::pin(body)).await?;
+        self.commit(&upload, digest).await
+    }
 
     /// Forgets the bytes of an upload that was not committed; forgetting what is not there succeeds.
     ///

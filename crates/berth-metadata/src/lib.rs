@@ -197,6 +197,11 @@ impl Metadata {
         })
     }
 
+    /// Whether several processes may serve from this database at once.
+    pub fn is_shared(&self) -> bool {
+        self.pool.dialect() == pool::Dialect::Postgres
+    }
+
     /// Forgets what the store keeps for a while so that writes can be tried again safely; for the upkeep.
     pub async fn forget_commits(&self) -> Result<(), Error> {
         self.pool.forget_commits().await

@@ -122,7 +122,7 @@ impl Registry {
         }
         let mut uploads = self.blobs.list_uploads();
         while let Some(upload) = uploads.try_next().await? {
-            if upload.modified_at < before && !self.metadata.upload_exists(&upload.id).await? {
+            if upload.modified_at < before && !self.is_unfinished(&upload.id).await? {
                 tracing::info!(upload = upload.id, "deleting an upload that no row names");
                 self.abort_or_leave(&Upload::new(upload.id)).await;
                 deleted += 1;
@@ -139,7 +139,7 @@ impl Registry {
         self.forget_known(&mut orphans).await?;
         let mut ended = Vec::new();
         for key in orphans {
-            if !self.metadata.upload_exists(uploads[&key]).await? {
+            if !self.is_unfinished(uploads[&key]).await? {
                 ended.push(key);
             }
         }

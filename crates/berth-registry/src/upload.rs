@@ -4,12 +4,14 @@
 mod active;
 mod bounded;
 mod finish;
+mod fresh;
 mod hashing;
 mod receive;
 mod room;
 mod row;
 mod segments;
 mod turn;
+mod whole;
 
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use berth_oci::endpoint::StartUpload;
 use berth_oci::{Algorithm, ContentRange, Digest, Hasher, RepositoryName};
 use uuid::Uuid;
 
+use active::Claim;
 pub(crate) use active::ActiveUploads;
 
 use crate::Registry;
@@ -30,6 +33,7 @@ use room::Body;
 use row::offset;
 pub(crate) use row::stored;
 use turn::Turn;
+use whole::Gathered;
 
 /// How an upload request was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +57,7 @@ pub struct Chunk {
 impl Registry {
     /// Begins an upload, or mounts the blob when it is asked for and readable elsewhere.
     pub async fn start_upload(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         repository: &RepositoryName,
         start: &StartUpload,
@@ -88,8 +92,8 @@ impl Registry {
             .await?;
         let upload = stored(&row);
         let body = self.counted(chunk.body, chunk.length, (repository_id, &standing));
-        let (turn, row) = self.take_turn(&row.id).await?;
-        let stored = self.finish(row, digest.clone(), (Some(body), turn)).await;
+        let claim = self.uploads.claim(&row.id).await;
+        let stored = self.finish_with(claim, digest, (None, Some(body))).await;
         if stored.is_err() {
             // Nobody was told of this session, so nobody can go on with it. What cannot be removed now expires.
             if let Err(error) = self.discard_upload(&upload).await {
@@ -150,16 +154,42 @@ impl Registry {
         id: &str,
         (digest, chunk): (&Digest, Chunk),
     ) -> Result<(), Error> {
-        let (turn, row, standing) = self
-            .claim_upload(caller, repository, id, (chunk.range, chunk.length))
-            .await?;
-        let body = (chunk.length != Some(0)).then(|| {
-            let body = self.counted(chunk.body, chunk.length, (row.repository_id, &standing));
-            Body {
-                bytes: turn.guard(body.bytes),
-                ..body
-            }
+        let (row, standing) = self.upload_row(caller, repository, id).await?;
+        let claim = self.uploads.claim(id).await;
+        let body = (chunk.length != Some(0))
+            .then(|| self.counted(chunk.body, chunk.length, (row.repository_id, &standing)));
+        self.finish_with(claim, digest, (chunk.range, body)).await
+    }
+
+    /// Ends an upload with these last bytes: in one step when they are few and all, else at this request's turn.
+    async fn finish_with(
+        self: &Arc<Self>,
+        claim: Claim,
+        digest: &Digest,
+        (range, body): (Option<ContentRange>, Option<Body>),
+    ) -> Result<(), Error> {
+        let length = body.as_ref().map_or(Some(0), |body| body.length);
+        let mut body = body.map(|body| Body {
+            bytes: claim.guard(body.bytes),
+            ..body
         });
+        if let Some(row) = self.uploads.fresh.find(claim.upload_id())
+            && let Some(few) = body
+        {
+            self.fits(&row, (range, length))?;
+            body = match whole::gather(few, digest).await {
+                Gathered::Not(body) => Some(body),
+                Gathered::Whole(parts) => match self.uploads.fresh.hold(&row.id).await {
+                    Some(held) => return self.finish_whole((held, claim), digest.clone(), parts).await,
+                    None => Some(whole::again(parts, None)),
+                },
+            };
+        }
+        let (turn, row) = self.turn_with(claim).await?;
+        if let Err(refusal) = self.fits(&row, (range, length)) {
+            self.release(&turn).await;
+            return Err(refusal);
+        }
         self.finish(row, digest.clone(), (body, turn)).await
     }
 
@@ -177,13 +207,16 @@ impl Registry {
 
     /// Row first, then bytes, as always when something is removed.
     pub(crate) async fn discard_upload(&self, upload: &Upload) -> Result<(), Error> {
+        if let Some(held) = self.uploads.fresh.hold(&upload.key).await {
+            held.forget();
+        }
         self.metadata.delete_upload(&upload.key).await?;
         self.blobs.abort(upload).await?;
         Ok(())
     }
 
     async fn create_upload(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         repository_id: i64,
         algorithm: Algorithm,
@@ -202,7 +235,9 @@ impl Registry {
             reserved: 0,
             under_quota: false,
         };
-        row.under_quota = self.metadata.create_upload(row.clone()).await?;
+        if !self.keep_fresh(&row) {
+            row.under_quota = self.metadata.create_upload(row.clone()).await?;
+        }
         Ok(row)
     }
 
@@ -217,7 +252,12 @@ impl Registry {
         let Some(place) = standing.repository else {
             return Err(Error::UploadUnknown);
         };
-        match self.metadata.upload(place.id, id).await? {
+        let fresh = self.uploads.fresh.find(id);
+        let found = match fresh.filter(|row| row.repository_id == place.id) {
+            None => self.metadata.upload(place.id, id).await?,
+            fresh => fresh,
+        };
+        match found {
             Some(row) if row.user_id.as_deref() == caller.user_id() => Ok((row, standing)),
             _ => Err(Error::UploadUnknown),
         }

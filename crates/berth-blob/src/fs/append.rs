@@ -265,7 +265,7 @@ pub(super) fn too_short(found: u64, expected: u64) -> io::Error {
     )
 }
 
-fn write_all_at(file: &File, parts: &[Bytes], mut offset: u64) -> io::Result<()> {
+pub(super) fn write_all_at(file: &File, parts: &[Bytes], mut offset: u64) -> io::Result<()> {
     let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
     let mut left = slices.as_mut_slice();
     while !left.is_empty() {

@@ -179,7 +179,7 @@ impl Registry {
         }
         let mut uploads = self.blobs.list_uploads();
         while let Some(upload) = uploads.try_next().await? {
-            if !self.metadata.upload_exists(&upload.id).await? {
+            if !self.is_unfinished(&upload.id).await? {
                 suspects.keep(|suspects| suspects.uploads.push((upload.id, upload.modified_at)));
             }
         }
@@ -235,7 +235,7 @@ impl Registry {
         differences: &mut Vec<Difference>,
     ) -> Result<(), Error> {
         for suspect in suspects {
-            if self.metadata.upload_exists(&suspect.upload_id).await?
+            if self.is_unfinished(&suspect.upload_id).await?
                 || !self
                     .metadata
                     .keys_named(std::slice::from_ref(&suspect.key))
@@ -271,7 +271,7 @@ impl Registry {
         let suspects: HashSet<String> = suspects.into_iter().map(|(id, _)| id).collect();
         let mut uploads = self.blobs.list_uploads();
         while let Some(upload) = uploads.try_next().await? {
-            if suspects.contains(&upload.id) && !self.metadata.upload_exists(&upload.id).await? {
+            if suspects.contains(&upload.id) && !self.is_unfinished(&upload.id).await? {
                 differences.push(Difference {
                     kind: DifferenceKind::NoUpload,
                     what: upload.id,

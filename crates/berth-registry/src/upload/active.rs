@@ -13,6 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::fresh::FreshUploads;
 use super::hashing::Hashing;
 use crate::error::Error;
 
@@ -22,6 +23,7 @@ pub(crate) struct ActiveUploads {
     slots: Arc<Mutex<HashMap<String, Slot>>>,
     tasks: TaskTracker,
     pub(super) hashing: Hashing,
+    pub(crate) fresh: FreshUploads,
 }
 
 struct Slot {
@@ -84,14 +86,25 @@ impl ActiveUploads {
             .map_err(|broken| Error::internal("receiving an upload", broken))?
     }
 
+    /// Runs work beside all requests; the end of this process waits for it.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(work);
+    }
+
     /// Waits until all that work has ended.
     pub(crate) async fn ended(&self) {
+        self.fresh.close();
         self.tasks.close();
         self.tasks.wait().await;
     }
 }
 
 impl Claim {
+    /// The upload.
+    pub(super) fn upload_id(&self) -> &str {
+        &self.id
+    }
+
     /// What is cancelled when a newer request claims the upload.
     pub(super) fn interrupt(&self) -> CancellationToken {
         self.interrupt.clone()

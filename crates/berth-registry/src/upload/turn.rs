@@ -28,7 +28,6 @@ const ASKED_EVERY: Duration = Duration::from_millis(200);
 /// The right to write to one upload. Given back with [`Registry::release`] or with the last bytes that are saved under it;
 /// one that is only dropped ends by itself.
 pub(super) struct Turn {
-    upload_id: String,
     /// This turn's own name in the row.
     pub(super) name: String,
     keeper: AbortHandle,
@@ -51,7 +50,13 @@ impl Drop for Turn {
 impl Registry {
     /// Interrupts whoever writes to the upload, in whichever process, and waits for the turn; the upload as it stands then.
     pub(super) async fn take_turn(&self, upload_id: &str) -> Result<(Turn, UploadRow), Error> {
-        let claim = self.uploads.claim(upload_id).await;
+        self.turn_with(self.uploads.claim(upload_id).await).await
+    }
+
+    /// Waits for the turn of a request that has its turn in this process.
+    pub(super) async fn turn_with(&self, claim: Claim) -> Result<(Turn, UploadRow), Error> {
+        let upload_id = claim.upload_id();
+        self.settle(upload_id).await?;
         let name = Uuid::new_v4().simple().to_string();
         let deadline = Instant::now() + PATIENCE;
         let row = loop {
@@ -71,7 +76,6 @@ impl Registry {
             claim.interrupt(),
         );
         let turn = Turn {
-            upload_id: upload_id.to_owned(),
             name,
             keeper: tokio::spawn(keeping).abort_handle(),
             claim,
@@ -82,7 +86,7 @@ impl Registry {
     /// Gives a turn back, so that nobody waits for its end. Whoever cannot be told waits.
     pub(super) async fn release(&self, turn: &Turn) {
         turn.keeper.abort();
-        if let Err(error) = self.metadata.release_turn(&turn.upload_id, &turn.name).await {
+        if let Err(error) = self.metadata.release_turn(turn.claim.upload_id(), &turn.name).await {
             tracing::debug!(%error, "the turn on an upload ends by itself");
         }
     }
