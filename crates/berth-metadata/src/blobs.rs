@@ -3,13 +3,17 @@
 //! A blob row exists while a repository links it, or its bin keeps it for a manifest. Whoever adds a link locks the blob's row first, whoever takes the
 //! last one away does so too ([`release`]), so a row never goes while a link comes.
 
+mod links;
+
+pub(crate) use links::{Link, link, link_all, linked};
+
 use crate::Metadata;
 use crate::byte_quotas::{self, Change, HELD_BY_LINK};
 use crate::error::{Conflict, Error};
 use crate::kept;
 use crate::pool::{Durability, Failure};
 use crate::repository_lock::{self, Counts};
-use crate::sql::{self, Meaning, Statement, change, first};
+use crate::sql::{self, change, first};
 use crate::viewer::{Viewer, readable};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -235,34 +239,6 @@ impl Metadata {
 
 /// The size of the blob that a changed row of `blob_links` names.
 pub(crate) const BLOB_SIZE: &str = "(SELECT b.size FROM blobs b WHERE b.digest = blob_links.digest)";
-
-/// Links a blob whose row the transaction holds locked; a link that is there and idle becomes young. Answers the bytes that
-/// the caller charges to quotas.
-pub(crate) async fn link(
-    tx: &mut AnyConnection,
-    repository_id: i64,
-    digest: &str,
-    now: i64,
-) -> Result<i64, Failure> {
-    const LINK: &str = "INSERT INTO blob_links (repository_id, digest, idle_since) VALUES ($1, $2, \
-           CASE WHEN EXISTS (SELECT 1 FROM manifest_references m WHERE m.repository_id = $1 AND m.digest = $2) \
-           THEN NULL ELSE $3 END) \
-         ON CONFLICT (repository_id, digest) DO NOTHING RETURNING idle_since, ";
-    const YOUNG: &str = "UPDATE blob_links SET idle_since = $3 \
-         WHERE repository_id = $1 AND digest = $2 AND idle_since IS NOT NULL";
-    let with_values = |statement: Statement| statement.bind(repository_id).bind(digest.to_owned()).bind(now);
-    let linked = first(tx, with_values(sql::made(format!("{LINK}{HELD_BY_LINK}")))).await;
-    let Some(row) = linked.reference(Conflict::RepositoryGone)? else {
-        // Linked before; whoever takes that link away waits for the blob's row.
-        change(tx, with_values(sqlx::query(YOUNG))).await?;
-        return Ok(0);
-    };
-    // A manifest that was let in without it references it.
-    if row.try_get::<Option<i64>, _>(0)?.is_none() {
-        use_bytes(tx, repository_id, digest, 1).await?;
-    }
-    Ok(row.try_get(1)?)
-}
 
 /// Counts that manifests of the repository use a linked blob now (1) or do no more (-1).
 async fn use_bytes(

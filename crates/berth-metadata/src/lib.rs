@@ -174,12 +174,14 @@ pub use pool::{Opening, Upgrade};
 
 use pool::Pool;
 use remembered::Memory;
+use std::sync::Arc;
 
 /// The metadata store; clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Metadata {
     pool: Pool,
     memory: Memory,
+    finishing: Arc<uploads::Finishing>,
 }
 
 impl Metadata {
@@ -194,6 +196,7 @@ impl Metadata {
         Ok(Metadata {
             pool: Pool::open(url, opening).await?,
             memory: Memory::default(),
+            finishing: Arc::default(),
         })
     }
 

@@ -94,7 +94,10 @@ macro_rules! upload_columns {
     };
 }
 
+mod together;
 mod turns;
+
+pub(crate) use together::Finishing;
 
 pub(crate) const FIND: &str = concat!(
     "SELECT ",
@@ -191,6 +194,9 @@ impl Metadata {
     /// there, and its caller looks whether the repository links the blob. [`Conflict::RepositoryGone`],
     /// [`Conflict::BytesQuota`].
     pub async fn finish_upload(&self, finish: FinishUpload) -> Result<FinishOutcome, Error> {
+        if let Some(finished) = self.finish_together(&finish).await {
+            return Ok(finished);
+        }
         self.pool
             .write("finish an upload", Durability::Durable, finish, |tx, upload| {
                 Box::pin(finish_row(tx, upload))
@@ -314,18 +320,28 @@ async fn finish_row(tx: &mut AnyConnection, finish: &FinishUpload) -> Result<Fin
         .bind(finish.key.clone())
         .bind(finish.size)
         .bind(finish.now);
-    let row = first(tx, blob)
-        .await?
-        .ok_or_else(|| Failure::Broken("no key for a new blob".to_owned()))?;
-    let found: String = row.try_get(0)?;
-    let is_damaged = row.try_get::<Option<i64>, _>(1)?.is_some();
-    let replaced = (found != finish.key).then_some(found);
-    if let Some(key) = &replaced {
-        replace(tx, finish, key, is_damaged).await?;
-    }
+    let row = first(tx, blob).await?.ok_or_else(no_key)?;
+    let replaced = replace_other(tx, finish, (row.try_get(0)?, row.try_get(1)?)).await?;
     charged.used = blobs::link(tx, finish.repository_id, &finish.digest, finish.now).await?;
     byte_quotas::charge(tx, finish.repository_id, charged).await?;
     Ok(FinishOutcome { replaced })
+}
+
+fn no_key() -> Failure {
+    Failure::Broken("no key for a new blob".to_owned())
+}
+
+/// Gives a blob, whose row is locked, the finished bytes unless `found` is their key; answers the key they took the place of.
+async fn replace_other(
+    tx: &mut AnyConnection,
+    finish: &FinishUpload,
+    (found, damaged_at): (String, Option<i64>),
+) -> Result<Option<String>, Failure> {
+    if found == finish.key {
+        return Ok(None);
+    }
+    replace(tx, finish, &found, damaged_at.is_some()).await?;
+    Ok(Some(found))
 }
 
 /// Gives a blob, whose row is locked, the finished bytes in place of those under `key`. Damaged ones are in quarantine.

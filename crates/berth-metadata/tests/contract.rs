@@ -226,6 +226,7 @@ contract! {
     search::organizations_are_found_by_those_with_a_right_in_them,
     uploads::progress_is_saved_by_one_request_at_a_time,
     uploads::a_finished_upload_is_a_linked_blob,
+    uploads::uploads_that_end_together_end_each_by_itself,
     uploads::a_blob_that_is_there_gets_the_bytes_that_were_verified,
     uploads::a_digest_pushed_again_while_reclaimed_gets_a_new_key,
     uploads::a_repeated_finish_changes_nothing,

@@ -21,8 +21,8 @@ use berth_oci::endpoint::StartUpload;
 use berth_oci::{Algorithm, ContentRange, Digest, Hasher, RepositoryName};
 use uuid::Uuid;
 
-use active::Claim;
 pub(crate) use active::ActiveUploads;
+use active::Claim;
 
 use crate::Registry;
 use crate::access::{Action, Caller};

@@ -34,6 +34,29 @@ pub(super) async fn read_back(store: &dyn BlobStore) {
     }
 }
 
+pub(super) async fn stored_whole(store: &dyn BlobStore) {
+    for length in [1, 10_240, 256 << 10] {
+        let (mut upload, content) = (upload(), bytes(length, 3));
+        append(store, &mut upload, &bytes(length + 7, 4)).await;
+        let parts: Vec<_> = content.chunks(1000).map(bytes::Bytes::copy_from_slice).collect();
+        let digest = sha256(&content);
+        // As after an answer that was lost.
+        for _ in 0..2 {
+            let key = store.store(&upload.key, &digest, parts.clone()).await;
+            let key = key.expect("the blob is stored");
+            assert!(
+                read(store, &key, 0, length as u64).await == content,
+                "{length} bytes"
+            );
+            assert_eq!(store.size(&key).await.expect("a size"), length as u64);
+        }
+        assert!(
+            !unfinished(store).await.contains(&upload.key),
+            "nothing is left of it"
+        );
+    }
+}
+
 pub(super) async fn ranges(store: &dyn BlobStore) {
     let bytes = bytes((1 << 20) + 333, 5);
     let key = stored(store, &bytes).await;

@@ -113,6 +113,58 @@ pub(crate) async fn a_finished_upload_is_a_linked_blob(world: World) {
     );
 }
 
+pub(crate) async fn uploads_that_end_together_end_each_by_itself(world: World) {
+    let metadata = &world.metadata;
+    let (one, other) = (world.repository().await, world.repository().await);
+    let shared = digest("shared");
+    world.push(one.id, &shared, "before", 5).await;
+    let direct = |key: String, repository_id, digest: &str| {
+        let finish = FinishUpload {
+            upload_id: None,
+            ..finish(&key, repository_id, digest, 6)
+        };
+        let metadata = metadata.clone();
+        tokio::spawn(async move { metadata.finish_upload(finish).await })
+    };
+    for round in 0..5 {
+        let key = |n: i32| format!("{round}-{n}");
+        // One that nothing links yet, several times; one that is there; and one that goes nowhere.
+        let fresh = digest(&format!("fresh {round}"));
+        let mut good = vec![
+            direct(key(0), one.id, &fresh),
+            direct(key(1), other.id, &fresh),
+            direct(key(2), one.id, &shared),
+        ];
+        let singles = (3..90).map(|n| direct(key(n), other.id, &digest(&format!("{round} {n}"))));
+        good.extend(singles);
+        let bad = direct(key(90), -1, &digest("nowhere"));
+        for finished in good {
+            finished.await.unwrap().unwrap();
+        }
+        assert_eq!(conflict(bad.await.unwrap()), Conflict::RepositoryGone);
+        for (repository, digest) in [(one.id, &fresh), (other.id, &fresh), (one.id, &shared)] {
+            assert!(metadata.is_linked(repository, digest).await.unwrap());
+        }
+        for n in 3..90 {
+            let digest = digest(&format!("{round} {n}"));
+            let linked = metadata.linked_blob(other.id, &digest).await.unwrap();
+            assert_eq!(linked.unwrap().key, key(n));
+        }
+        // Of two that bring the same blob the later one's bytes count, and the other's are given back.
+        let known = [key(0), key(1)];
+        assert_eq!(metadata.known_keys(&known).await.unwrap().len(), 2);
+        assert_eq!(
+            queued(&world)
+                .await
+                .iter()
+                .filter(|queued| known.contains(queued))
+                .count(),
+            1
+        );
+    }
+    assert!(!metadata.is_linked(one.id, &digest("nowhere")).await.unwrap());
+}
+
 pub(crate) async fn a_blob_that_is_there_gets_the_bytes_that_were_verified(world: World) {
     let metadata = &world.metadata;
     let (one, two) = (world.repository().await, world.repository().await);

@@ -111,7 +111,11 @@ impl Registry {
             }
             if let Err(error) = registry.settle(&id).await {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(upload = id, error, "an upload without a byte is only kept in memory");
+                tracing::warn!(
+                    upload = id,
+                    error,
+                    "an upload without a byte is only kept in memory"
+                );
             }
         });
         true

@@ -86,7 +86,11 @@ impl Registry {
     /// Gives a turn back, so that nobody waits for its end. Whoever cannot be told waits.
     pub(super) async fn release(&self, turn: &Turn) {
         turn.keeper.abort();
-        if let Err(error) = self.metadata.release_turn(turn.claim.upload_id(), &turn.name).await {
+        if let Err(error) = self
+            .metadata
+            .release_turn(turn.claim.upload_id(), &turn.name)
+            .await
+        {
             tracing::debug!(%error, "the turn on an upload ends by itself");
         }
     }

@@ -2,6 +2,7 @@
 
 mod archives;
 mod damage;
+mod fresh;
 mod harness;
 mod manifests;
 #[path = "../../../berth-metadata/tests/contract/postgres.rs"]
