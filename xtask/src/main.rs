@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 mod check;
 mod conformance;
+mod instructions;
 mod tidy;
 
-const USAGE: &str =
-    "usage: cargo xtask check | tidy | conformance PATH-OF-THE-SUITE'S-BINARY [BERTH_SETTING=VALUE]...";
+const USAGE: &str = "usage: cargo xtask check | tidy | instructions | conformance PATH-OF-THE-SUITE'S-BINARY [BERTH_SETTING=VALUE]...";
 
 #[expect(clippy::print_stderr, reason = "a command says on the terminal why it failed")]
 fn main() -> ExitCode {
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["check"] => check::run(root),
         ["tidy"] => tidy::run(root),
+        ["instructions"] => instructions::run(root),
         ["conformance", suite, settings @ ..] => conformance::run(&PathBuf::from(suite), settings),
         _ => Err(USAGE.into()),
     };

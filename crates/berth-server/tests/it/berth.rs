@@ -63,7 +63,20 @@ impl Place {
             "info",
         ];
         let all: Vec<&str> = fixed.iter().chain(arguments).copied().collect();
-        let mut command = self.command(&all, variables);
+        Server::start(self.command(&all, variables))
+    }
+}
+
+/// A running server; ended with the test if the test did not end it.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    log: Option<JoinHandle<String>>,
+}
+
+impl Server {
+    /// Starts a command that serves and logs in JSON, and waits until it says where it listens.
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -85,22 +98,17 @@ impl Place {
             log.read_to_string(&mut said).unwrap();
             said
         });
-        Server {
+        Self {
             child,
             address,
             log: Some(rest),
         }
     }
-}
 
-/// A running server; ended with the test if the test did not end it.
-pub(crate) struct Server {
-    child: Child,
-    pub(crate) address: SocketAddr,
-    log: Option<JoinHandle<String>>,
-}
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
 
-impl Server {
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }

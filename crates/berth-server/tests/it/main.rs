@@ -17,6 +17,7 @@ mod content;
 mod distribution;
 mod iam;
 mod installation;
+mod instructions;
 mod manage;
 #[path = "../../../berth-metadata/tests/contract/postgres.rs"]
 mod postgres;
