@@ -15,6 +15,7 @@ use crate::pool::{Durability, Failure};
 use crate::repository_lock::{self, Counts};
 use crate::sql::{self, change, first};
 use crate::viewer::{Viewer, readable};
+use futures_util::FutureExt as _;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::BTreeMap;
@@ -72,15 +73,10 @@ pub(crate) const KEYS: &str = "SELECT digest, key, size FROM blobs WHERE key > $
 impl Metadata {
     /// The blob of that digest, if the repository links it.
     pub async fn linked_blob(&self, repository_id: i64, digest: &str) -> Result<Option<LinkedBlob>, Error> {
-        let statement = sqlx::query(LINKED).bind(repository_id).bind(digest.to_owned());
-        let found = self.find("find a blob", statement, |row| {
-            Ok(LinkedBlob {
-                key: row.try_get(0)?,
-                size: row.try_get(1)?,
-                idle_since: row.try_get(2)?,
-                verified_at: row.try_get(3)?,
-            })
-        });
+        let found = || {
+            let statement = sqlx::query(LINKED).bind(repository_id).bind(digest.to_owned());
+            self.find("find a blob", statement, linked_blob).boxed()
+        };
         let key = format!("{repository_id} {digest}");
         self.memory.links.get(&self.pool, key, found).await
     }
@@ -367,4 +363,13 @@ async fn sweep(tx: &mut AnyConnection, before: i64, now: i64, limit: i64) -> Res
 
 fn idle_link(row: &AnyRow) -> Result<(i64, String), sqlx::Error> {
     Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+fn linked_blob(row: &AnyRow) -> Result<LinkedBlob, Failure> {
+    Ok(LinkedBlob {
+        key: row.try_get(0)?,
+        size: row.try_get(1)?,
+        idle_since: row.try_get(2)?,
+        verified_at: row.try_get(3)?,
+    })
 }

@@ -4,6 +4,7 @@ use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use crate::sql::{Meaning, change};
+use futures_util::FutureExt as _;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -250,13 +251,13 @@ impl Metadata {
             "{organization}\0{}\0{user_id}\0{account_id}",
             image.unwrap_or_default()
         );
-        let read = async {
+        let read = || {
             let statement = sqlx::query(STANDING)
                 .bind(organization.to_owned())
                 .bind(image.map(str::to_owned))
                 .bind(viewer.map(|(user_id, _)| user_id.to_owned()))
                 .bind(viewer.map(|(_, account_id)| account_id.to_owned()));
-            self.find("find where a caller stands", statement, stood).await
+            self.find("find where a caller stands", statement, stood).boxed()
         };
         let found = self.memory.standings.get(&self.pool, key, read).await?;
         Ok(found.map(|stood| stood.at(now)).unwrap_or_default())

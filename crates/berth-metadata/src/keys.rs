@@ -5,6 +5,7 @@ use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use crate::sql::{Meaning, change, first};
 use crate::users::{self, User, user_columns};
+use futures_util::FutureExt as _;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -103,10 +104,11 @@ impl Metadata {
             " FROM access_keys k JOIN users u ON u.id = k.user_id JOIN accounts a ON a.id = u.account_id \
              WHERE k.access_key_id = $1"
         );
-        let statement = sqlx::query(FIND).bind(access_key_id.to_owned());
-        let found = self.find("find an access key", statement, |row| {
-            Ok((access_key(row)?, users::read(row)?))
-        });
+        let found = || {
+            let statement = sqlx::query(FIND).bind(access_key_id.to_owned());
+            let read = |row: &AnyRow| Ok((access_key(row)?, users::read(row)?));
+            self.find("find an access key", statement, read).boxed()
+        };
         let key = access_key_id.to_owned();
         self.memory.access_keys.get(&self.pool, key, found).await
     }
@@ -223,11 +225,14 @@ impl Metadata {
             " FROM temporary_logins t JOIN users u ON u.id = t.user_id JOIN accounts a ON a.id = u.account_id \
              LEFT JOIN access_keys k ON k.access_key_id = t.made_with WHERE t.id = $1"
         );
-        let statement = sqlx::query(FIND).bind(id.to_owned());
-        let found = self.find("find a temporary login", statement, |row| {
-            let enabled = row.try_get::<i64, _>("made_with_enabled")? != 0;
-            Ok((temporary_login(row)?, users::read(row)?, enabled))
-        });
+        let found = || {
+            let statement = sqlx::query(FIND).bind(id.to_owned());
+            let read = |row: &AnyRow| {
+                let enabled = row.try_get::<i64, _>("made_with_enabled")? != 0;
+                Ok((temporary_login(row)?, users::read(row)?, enabled))
+            };
+            self.find("find a temporary login", statement, read).boxed()
+        };
         let key = id.to_owned();
         self.memory.temporary_logins.get(&self.pool, key, found).await
     }

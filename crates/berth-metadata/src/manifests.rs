@@ -9,6 +9,7 @@ use crate::pool::{Durability, Failure};
 use crate::sql;
 use crate::tags::Expected;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 use std::sync::Arc;
@@ -160,8 +161,10 @@ impl Metadata {
         repository_id: i64,
         tag: &str,
     ) -> Result<Option<Arc<ManifestRow>>, Error> {
-        let statement = sqlx::query(BY_TAG).bind(repository_id).bind(tag.to_owned());
-        let found = self.find("find a manifest by tag", statement, manifest);
+        let found = || {
+            let statement = sqlx::query(BY_TAG).bind(repository_id).bind(tag.to_owned());
+            self.find("find a manifest by tag", statement, manifest).boxed()
+        };
         let key = place(repository_id, tag);
         self.memory.manifests.get(&self.pool, key, found).await
     }
@@ -172,8 +175,11 @@ impl Metadata {
         repository_id: i64,
         digest: &str,
     ) -> Result<Option<Arc<ManifestRow>>, Error> {
-        let statement = sqlx::query(BY_DIGEST).bind(repository_id).bind(digest.to_owned());
-        let found = self.find("find a manifest by digest", statement, manifest);
+        let found = || {
+            let statement = sqlx::query(BY_DIGEST).bind(repository_id).bind(digest.to_owned());
+            self.find("find a manifest by digest", statement, manifest)
+                .boxed()
+        };
         let key = place(repository_id, digest);
         self.memory.manifests.get(&self.pool, key, found).await
     }
@@ -184,10 +190,12 @@ impl Metadata {
         repository_id: i64,
         tag: &str,
     ) -> Result<Option<ManifestDescriptor>, Error> {
-        let statement = sqlx::query(DESCRIPTOR_BY_TAG)
-            .bind(repository_id)
-            .bind(tag.to_owned());
-        let found = self.find("find a manifest by tag", statement, descriptor);
+        let found = || {
+            let statement = sqlx::query(DESCRIPTOR_BY_TAG)
+                .bind(repository_id)
+                .bind(tag.to_owned());
+            self.find("find a manifest by tag", statement, descriptor).boxed()
+        };
         let key = place(repository_id, tag);
         self.memory.descriptors.get(&self.pool, key, found).await
     }
@@ -198,10 +206,13 @@ impl Metadata {
         repository_id: i64,
         digest: &str,
     ) -> Result<Option<ManifestDescriptor>, Error> {
-        let statement = sqlx::query(DESCRIPTOR_BY_DIGEST)
-            .bind(repository_id)
-            .bind(digest.to_owned());
-        let found = self.find("find a manifest by digest", statement, descriptor);
+        let found = || {
+            let statement = sqlx::query(DESCRIPTOR_BY_DIGEST)
+                .bind(repository_id)
+                .bind(digest.to_owned());
+            self.find("find a manifest by digest", statement, descriptor)
+                .boxed()
+        };
         let key = place(repository_id, digest);
         self.memory.descriptors.get(&self.pool, key, found).await
     }

@@ -9,6 +9,7 @@ use crate::keys::{AccessKey, TemporaryLogin};
 use crate::manifests::{ManifestDescriptor, ManifestRow};
 use crate::pool::{Mark, Pool};
 use crate::users::User;
+use futures_util::future::BoxFuture;
 use moka::sync::Cache;
 use std::sync::Arc;
 
@@ -79,21 +80,22 @@ impl<T: Clone + Send + Sync + 'static> Remembered<T> {
     }
 
     /// The row that is asked for with `key`: as it was read last if nothing was written since, or as `read` finds it.
-    pub(crate) async fn get(
+    pub(crate) async fn get<'a>(
         &self,
         pool: &Pool,
         key: String,
-        read: impl Future<Output = Result<Option<T>, Error>>,
+        // Boxed, and made only when it is needed: most requests carry it for nothing.
+        read: impl FnOnce() -> BoxFuture<'a, Result<Option<T>, Error>>,
     ) -> Result<Option<T>, Error> {
         let Some(mark) = pool.mark().await else {
-            return read.await;
+            return read().await;
         };
         if let Some(found) = self.rows.get(key.as_str())
             && found.mark == mark
         {
             return Ok(found.row);
         }
-        let row = read.await?;
+        let row = read().await?;
         let found = Found {
             mark,
             row: row.clone(),

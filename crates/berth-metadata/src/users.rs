@@ -4,6 +4,7 @@ use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
 use crate::sql::{Meaning, change};
+use futures_util::FutureExt as _;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -129,7 +130,10 @@ impl Metadata {
             user_columns!(),
             " FROM users u JOIN accounts a ON a.id = u.account_id WHERE u.id = $1"
         );
-        let found = self.find("find a user", sqlx::query(FIND).bind(id.to_owned()), read);
+        let found = || {
+            let statement = sqlx::query(FIND).bind(id.to_owned());
+            self.find("find a user", statement, read).boxed()
+        };
         self.memory.users.get(&self.pool, id.to_owned(), found).await
     }
 

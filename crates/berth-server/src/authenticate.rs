@@ -91,7 +91,7 @@ pub(crate) async fn caller(app: &AppState, parts: &Parts) -> Result<Authenticate
                 expired: true,
             },
         }),
-        Shown::Basic { user, password } => login(app, parts, &user, &password).await.map(valid),
+        Shown::Basic { user, password } => Box::pin(login(app, parts, &user, &password)).await.map(valid),
         Shown::Signature(_) | Shown::Unreadable => Err(unusable()),
     }
 }

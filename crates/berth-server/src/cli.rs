@@ -251,7 +251,7 @@ fn serve(args: SettingArgs) -> Result<(), Failure> {
         settings, ignored, ..
     } = args.load()?;
     keep_to_owner();
-    crate::logging::start(&settings.log);
+    let _logging = crate::logging::start(&settings.log)?;
     for variable in ignored {
         tracing::warn!(variable, "no setting reads this variable");
     }

@@ -87,27 +87,23 @@ fn continues_upload(endpoint: &Endpoint) -> bool {
     )
 }
 
+/// Reads are most of all requests: only they are part of this future, which is made and moved for every one.
 async fn serve(asked: &Asked<'_>, endpoint: Endpoint, body: axum::body::Body) -> Result<Response, Error> {
     match endpoint {
         Endpoint::Ping => ping(asked),
         Endpoint::ListRepositories { page } => {
             asked.login_first()?;
-            lists::repositories(asked, &page).await
+            Box::pin(lists::repositories(asked, &page)).await
         }
-        Endpoint::ListTags { repository, page } => lists::tags(asked, &repository, &page).await,
+        Endpoint::ListTags { repository, page } => Box::pin(lists::tags(asked, &repository, &page)).await,
         Endpoint::ListReferrers {
             repository,
             digest,
             artifact_type,
             last,
         } => {
-            lists::referrers(
-                asked,
-                &repository,
-                &digest,
-                (artifact_type.as_deref(), last.as_ref()),
-            )
-            .await
+            let wanted = (artifact_type.as_deref(), last.as_ref());
+            Box::pin(lists::referrers(asked, &repository, &digest, wanted)).await
         }
         Endpoint::GetManifest {
             repository,
@@ -121,23 +117,29 @@ async fn serve(asked: &Asked<'_>, endpoint: Endpoint, body: axum::body::Body) ->
             repository,
             reference,
             tags,
-        } => manifests::put(asked, &repository, (&reference, &tags), body).await,
+        } => Box::pin(manifests::put(asked, &repository, (&reference, &tags), body)).await,
         Endpoint::DeleteManifest {
             repository,
             reference,
-        } => manifests::delete(asked, &repository, &reference).await,
+        } => Box::pin(manifests::delete(asked, &repository, &reference)).await,
         Endpoint::GetBlob { repository, digest } => blobs::get(asked, &repository, &digest).await,
         Endpoint::HeadBlob { repository, digest } => blobs::head(asked, &repository, &digest).await,
-        Endpoint::DeleteBlob { repository, digest } => blobs::delete(asked, &repository, &digest).await,
-        Endpoint::StartUpload { repository, start } => uploads::start(asked, &repository, start, body).await,
-        Endpoint::UploadStatus { repository, id } => uploads::status(asked, &repository, &id).await,
-        Endpoint::AppendUpload { repository, id } => uploads::append(asked, &repository, &id, body).await,
+        Endpoint::DeleteBlob { repository, digest } => {
+            Box::pin(blobs::delete(asked, &repository, &digest)).await
+        }
+        Endpoint::StartUpload { repository, start } => {
+            Box::pin(uploads::start(asked, &repository, start, body)).await
+        }
+        Endpoint::UploadStatus { repository, id } => Box::pin(uploads::status(asked, &repository, &id)).await,
+        Endpoint::AppendUpload { repository, id } => {
+            Box::pin(uploads::append(asked, &repository, &id, body)).await
+        }
         Endpoint::FinishUpload {
             repository,
             id,
             digest,
-        } => uploads::finish(asked, &repository, (&id, &digest), body).await,
-        Endpoint::CancelUpload { repository, id } => uploads::cancel(asked, &repository, &id).await,
+        } => Box::pin(uploads::finish(asked, &repository, (&id, &digest), body)).await,
+        Endpoint::CancelUpload { repository, id } => Box::pin(uploads::cancel(asked, &repository, &id)).await,
     }
 }
 
