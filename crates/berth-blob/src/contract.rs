@@ -57,10 +57,9 @@ pub const CLAUSES: &[Clause] = &[
     clause("what was appended and committed is read back", |s| {
         blobs::read_back(s).boxed()
     }),
-    clause(
-        "a small blob is stored in one step, in place of what was appended",
-        |s| blobs::stored_whole(s).boxed(),
-    ),
+    clause("a small blob is stored in one step", |s| {
+        blobs::stored_whole(s).boxed()
+    }),
     clause("an upload grows by several appends", |s| {
         uploads::several_appends(s).boxed()
     }),

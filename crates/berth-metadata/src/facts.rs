@@ -1,7 +1,7 @@
 //! What lists show of a manifest without reading its bytes. The caller holds the repository's lock.
 
 use crate::pool::Failure;
-use crate::sql::{self, change};
+use crate::sql::{self, change, first};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -40,15 +40,23 @@ pub(crate) async fn note(
 ) -> Result<(), Failure> {
     const NOTE: &str = "INSERT INTO manifest_facts (repository_id, digest, is_index, config_digest, image_bytes) \
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT (repository_id, digest) DO UPDATE SET \
-         is_index = excluded.is_index, config_digest = excluded.config_digest, image_bytes = excluded.image_bytes";
+         is_index = excluded.is_index, config_digest = excluded.config_digest, image_bytes = excluded.image_bytes \
+         RETURNING CAST(CASE WHEN EXISTS (SELECT 1 FROM manifest_references r \
+           WHERE r.repository_id = manifest_facts.repository_id AND r.digest = manifest_facts.digest) \
+         THEN 1 ELSE 0 END AS BIGINT)";
     let note = sqlx::query(NOTE)
         .bind(repository_id)
         .bind(digest.to_owned())
         .bind(i64::from(facts.is_index))
         .bind(facts.config_digest.clone())
         .bind(facts.image_bytes.clamp(0, IMAGE_BYTES_MAX));
-    change(tx, note).await?;
-    sum_up(tx, repository_id, digest).await
+    let row = first(tx, note).await?;
+    let is_listed = row.map_or(Ok(0), |row| row.try_get::<i64, _>(0))? != 0;
+    // Most are no index, and in none.
+    if facts.is_index || is_listed {
+        sum_up(tx, repository_id, digest).await?;
+    }
+    Ok(())
 }
 
 /// Counts anew the size of a manifest, if it is an index, and of the indexes that list it: its own facts have changed,

@@ -150,7 +150,9 @@ fn hash_all(
     permit: OwnedSemaphorePermit,
 ) {
     while let Some(batch) = batches.blocking_recv() {
-        batch.iter().for_each(|chunk| hasher.update(chunk));
+        for chunk in &batch {
+            hasher.update(chunk);
+        }
     }
     drop(permit);
     let _ = done.send(hasher);

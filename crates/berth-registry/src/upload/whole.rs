@@ -44,7 +44,9 @@ pub(super) async fn gather(body: Body, digest: &Digest) -> Gathered {
         }
     }
     let mut hasher = Hasher::new(digest.algorithm());
-    parts.iter().for_each(|part| hasher.update(part));
+    for part in &parts {
+        hasher.update(part);
+    }
     if came == length && hasher.finish() == *digest {
         Gathered::Whole(parts)
     } else {

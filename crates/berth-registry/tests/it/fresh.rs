@@ -123,8 +123,8 @@ async fn the_search_for_what_no_row_names_leaves_what_is_being_pushed() {
             assert_eq!(found, 0);
         }
     };
-    let (pushed, ()) = tokio::join!(pushes, searches);
-    for digest in pushed {
+    let (digests, ()) = tokio::join!(pushes, searches);
+    for digest in digests {
         test.pull(&admin(), APP, &digest).await.expect("pulled");
     }
 }
