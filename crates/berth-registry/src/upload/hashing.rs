@@ -11,10 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// Bodies up to this many bytes are hashed where they are read; a thread would cost more than it saves.
 const INLINE_BYTES_MAX: usize = 256 << 10;
-/// How much is handed to a thread at once: waking it for every read of the connection costs more than the hand-over.
-const BATCH_BYTES: usize = 512 << 10;
-/// Batches that may wait for the hash; more would only be memory.
-const BATCHES_WAITING_MAX: usize = 1;
+/// Chunks that may wait for the hash; more would only be memory.
+const CHUNKS_WAITING_MAX: usize = 4;
 /// Hash threads at once; bodies beyond that are hashed where they are read.
 const THREADS_MAX: usize = 64;
 
@@ -43,11 +41,7 @@ enum Hash {
         bytes: usize,
         done: oneshot::Sender<Hasher>,
     },
-    Thread {
-        batches: mpsc::Sender<Vec<Bytes>>,
-        batch: Vec<Bytes>,
-        bytes: usize,
-    },
+    Thread(mpsc::Sender<Bytes>),
     Ended,
 }
 
@@ -79,11 +73,11 @@ impl Tee {
                 Some((Ok(chunk), self))
             }
             Some(Err(error)) => {
-                self.end().await;
+                self.end();
                 Some((Err(error), self))
             }
             None => {
-                self.end().await;
+                self.end();
                 None
             }
         }
@@ -101,19 +95,8 @@ impl Tee {
         match &mut self.hash {
             // All threads are taken: hash here after all.
             Hash::Inline { hasher, .. } => hasher.update(chunk),
-            Hash::Thread {
-                batches,
-                batch,
-                bytes,
-            } => {
-                batch.push(chunk.clone());
-                *bytes += chunk.len();
-                if *bytes >= BATCH_BYTES {
-                    *bytes = 0;
-                    // A send fails only when the thread died; the receiver of its result reports that.
-                    drop(batches.send(std::mem::take(batch)).await);
-                }
-            }
+            // A send fails only when the thread died; the receiver of its result reports that.
+            Hash::Thread(chunks) => drop(chunks.send(chunk.clone()).await),
             Hash::Ended => {}
         }
     }
@@ -123,36 +106,28 @@ impl Tee {
             return;
         };
         if let Hash::Inline { hasher, done, .. } = std::mem::replace(&mut self.hash, Hash::Ended) {
-            let (batches, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
-            tokio::task::spawn_blocking(move || hash_all(*hasher, receiver, done, permit));
-            self.hash = Hash::Thread {
-                batches,
-                batch: Vec::new(),
-                bytes: 0,
-            };
+            let (sender, chunks) = mpsc::channel(CHUNKS_WAITING_MAX);
+            tokio::task::spawn_blocking(move || hash_all(*hasher, chunks, done, permit));
+            self.hash = Hash::Thread(sender);
         }
     }
 
-    async fn end(&mut self) {
-        match std::mem::replace(&mut self.hash, Hash::Ended) {
+    fn end(&mut self) {
+        if let Hash::Inline { hasher, done, .. } = std::mem::replace(&mut self.hash, Hash::Ended) {
             // Nobody listens when the write has failed already.
-            Hash::Inline { hasher, done, .. } => drop(done.send(*hasher)),
-            Hash::Thread { batches, batch, .. } => drop(batches.send(batch).await),
-            Hash::Ended => {}
+            let _ = done.send(*hasher);
         }
     }
 }
 
 fn hash_all(
     mut hasher: Hasher,
-    mut batches: mpsc::Receiver<Vec<Bytes>>,
+    mut chunks: mpsc::Receiver<Bytes>,
     done: oneshot::Sender<Hasher>,
     permit: OwnedSemaphorePermit,
 ) {
-    while let Some(batch) = batches.blocking_recv() {
-        for chunk in &batch {
-            hasher.update(chunk);
-        }
+    while let Some(chunk) = chunks.blocking_recv() {
+        hasher.update(&chunk);
     }
     drop(permit);
     let _ = done.send(hasher);
