@@ -111,7 +111,10 @@ impl Reader {
             return None;
         }
         let mut seen = self.next;
-        while seen < end && self.is_cached(seen) {
+        if !self.is_cached(seen) {
+            return None;
+        }
+        while seen < end {
             let step = end.min(seen + LOOK_EVERY);
             if !self.is_cached(step - 1) {
                 break;

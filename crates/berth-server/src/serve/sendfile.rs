@@ -19,8 +19,9 @@ use tokio::net::TcpStream;
 /// Parts that one connection can have between its body and its socket. hyper takes one more piece only while it holds
 /// fewer bytes than its buffer may have, so there are at most a few.
 const SLOTS: usize = 8;
-/// How many bytes a connection sends before others have their turn.
-const TURN_BYTES: usize = 4 << 20;
+/// How many bytes a connection sends before others have their turn: a few milliseconds of one processor, for a client that
+/// takes as much as it is given.
+const TURN_BYTES: usize = 16 << 20;
 
 /// The memory whose slices stand for bytes of files, for all connections: zeros that the system need not keep, because
 /// nobody looks at them.

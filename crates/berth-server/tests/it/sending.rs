@@ -65,9 +65,10 @@ async fn many_answers_follow_one_another_on_a_connection() {
             ((1 << 20) - 1, 1 << 20),
         ] {
             wire.ask(&get(&digest), &[&format!("range: bytes={from}-{to}")]);
-            match content.get(from..=to.min(last)) {
-                Some(part) if !content.is_empty() => wire.answer().is(206, part),
-                _ => assert_eq!(wire.answer().status, 416, "{from}-{to} of {length}"),
+            if from < length {
+                wire.answer().is(206, &content[from..=to.min(last)]);
+            } else {
+                assert_eq!(wire.answer().status, 416, "{from}-{to} of {length}");
             }
         }
     }
@@ -174,7 +175,7 @@ async fn the_bytes_on_their_way_are_not_a_copy() {
     wire.ask(&get(&digest), &[]);
     assert_eq!(wire.head().length(), HUGE);
     // As much as both sockets hold has been sent, and the server waits.
-    let waiting = wire.wait_for_bytes(256 << 10);
+    let waiting = wire.wait_for_bytes(32 << 10);
     let mut changed = std::fs::OpenOptions::new()
         .write(true)
         .open(file(&world, &digest))
@@ -262,7 +263,7 @@ async fn a_client_that_hangs_up_leaves_the_server_as_it_was() {
 }
 
 #[tokio::test]
-async fn the_log_and_the_statistics_know_what_was_sent() {
+async fn the_log_knows_what_was_sent() {
     let world = World::start().await;
     let content = bytes(9, LARGE);
     let digest = world.admin.push_blob("team/app", &content).await;
