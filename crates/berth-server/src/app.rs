@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 
@@ -9,14 +10,15 @@ use axum::Router;
 use axum::extract::Request;
 use http::Uri;
 use http::uri::PathAndQuery;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use berth_registry::{Registry, Upgrade};
 
 use crate::config::{BasePath, Settings};
+use crate::overload::{Bounds, Gate};
 use crate::serve::{Certificate, Phases, Server, Timeouts, TlsError};
 use crate::state::AppState;
-use crate::{api, console, distribution, first_start, health, token};
+use crate::{api, console, descriptors, distribution, first_start, health, token};
 
 /// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +88,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
         address: wanted,
         source,
     };
-    let listener = TcpListener::bind(wanted).await.map_err(listen_error)?;
+    let listener = listen(wanted).map_err(listen_error)?;
     // With port 0 the system chose one.
     let address = listener.local_addr().map_err(listen_error)?;
     first_start(&registry, &settings, address).await?;
@@ -98,9 +100,13 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
         response_stall: limits.response_stall_timeout,
         grace: limits.shutdown_grace,
     };
-    let connections_max = limits
-        .connections_max
-        .expect("the table of settings has a default for it");
+    let given = |setting: Option<NonZeroU32>| setting.expect("the table of settings has a default for it");
+    let connections_max = descriptors::connections(given(limits.connections_max));
+    let gate = Gate::new(Bounds {
+        requests_max: given(limits.requests_max).get(),
+        uploads_max: given(limits.uploads_max).get(),
+        wait_max: limits.request_wait_max,
+    });
     let base = settings.base_path.clone();
     let router = router(AppState {
         registry: Arc::clone(&registry),
@@ -115,6 +121,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
         listener,
         tls,
         router,
+        gate,
         timeouts,
         connections_max,
     }
@@ -126,6 +133,19 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
     registry.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Connections that the system holds until they are accepted; one too many tries again a second later.
+const BACKLOG: u32 = 4096;
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Makes the first account, and shows on standard output what nobody could know otherwise.

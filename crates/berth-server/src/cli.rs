@@ -17,6 +17,10 @@ use crate::migrate::MigrateArgs;
 use crate::rebuild::RebuildArgs;
 use crate::self_signed;
 
+/// Threads that wait for disks and count passwords, made when they are needed. All uploads that run at one time have theirs, so that
+/// none of them is in the way of a read.
+const BLOCKING_THREADS_MAX: usize = 1024;
+
 /// A container image registry: push, pull and manage container images.
 ///
 /// `berth serve` starts the server. Without any setting it keeps everything in ./data and answers plain HTTP on port
@@ -256,7 +260,10 @@ fn serve(args: SettingArgs) -> Result<(), Failure> {
         tracing::warn!(variable, "no setting reads this variable");
     }
 
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .build()?;
     runtime.block_on(crate::app::run(settings)).map_err(Failure::from)
 }
 

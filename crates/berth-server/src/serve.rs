@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::overload::Gate;
 pub(crate) use sendfile::Bypass;
 pub(crate) use tls::{Certificate, Error as TlsError};
 
@@ -93,6 +94,8 @@ pub(crate) struct Server {
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     /// What answers.
     pub(crate) router: Router,
+    /// How much it answers at one time.
+    pub(crate) gate: Gate,
     /// How long it waits.
     pub(crate) timeouts: Timeouts,
     /// The most connections at one time.
@@ -106,6 +109,7 @@ impl Server {
             listener,
             tls,
             router,
+            gate,
             timeouts,
             connections_max,
         } = self;
@@ -113,6 +117,7 @@ impl Server {
         let tls = tls.map(TlsAcceptor::from);
         let shared = connection::Shared {
             router,
+            gate,
             tls,
             timeouts,
             phases: phases.clone(),

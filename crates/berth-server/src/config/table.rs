@@ -308,6 +308,27 @@ const SERVING: &[Setting] = &[
         field: |s| &mut s.limits.connections_max,
     },
     Setting {
+        key: "limits.requests_max",
+        default: "512",
+        otherwise: NONE,
+        help: "Most requests that are worked on at one time, up to the first byte of their response. More wait for their turn.",
+        field: |s| &mut s.limits.requests_max,
+    },
+    Setting {
+        key: "limits.uploads_max",
+        default: "256",
+        otherwise: NONE,
+        help: "Most requests at one time whose bodies are longer than 64 KiB: each takes a few buffers while its client sends. More wait for their turn.",
+        field: |s| &mut s.limits.uploads_max,
+    },
+    Setting {
+        key: "limits.request_wait_max",
+        default: "15s",
+        otherwise: NONE,
+        help: "How long a request waits for its turn before it is answered with 503 and Retry-After. Probes never wait.",
+        field: |s| &mut s.limits.request_wait_max,
+    },
+    Setting {
         key: "limits.event_streams_max",
         default: "1000",
         otherwise: NONE,

@@ -23,6 +23,7 @@ use super::exchange::{Exchange, REQUEST_ID, Requests, ResponseBody, request_id};
 use super::sendfile::{Bypass, FileSender};
 use super::{Peer, Phases, Stopping, Timeouts};
 use crate::body::{Drained, StallTimeout};
+use crate::overload::{Gate, Work};
 
 /// How long a connection that has not asked yet is kept when the server stops.
 const LAST_CALL: Duration = Duration::from_secs(1);
@@ -34,6 +35,7 @@ const READ_BUFFER_MAX: usize = 256 << 10;
 /// What all connections share.
 pub(super) struct Shared {
     pub(super) router: Router,
+    pub(super) gate: Gate,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) timeouts: Timeouts,
     pub(super) phases: Phases,
@@ -51,28 +53,31 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, shared: Arc<Shared>) {
     if let Err(error) = prepare(&stream, shared.timeouts.response_stall) {
         tracing::debug!(client = %peer.address, %error, "the connection keeps the system's defaults");
     }
-    let Some(tls) = &shared.tls else {
-        let stream = FileSender::new(stream);
-        let bypass = stream.bypass();
-        return drive(
-            stream,
-            Asking {
-                peer,
-                bypass: Some(bypass),
-            },
-            shared,
-        )
-        .await;
-    };
-    let handshake = tokio::time::timeout(shared.timeouts.header, tls.accept(stream));
-    tokio::select! {
-        () = shared.phases.stopping.cancelled() => {}
-        done = handshake => match done {
-            Ok(Ok(stream)) => drive(stream, Asking { peer, bypass: None }, shared).await,
-            Ok(Err(error)) => tracing::debug!(client = %peer.address, %error, "tls handshake failed"),
-            Err(_) => tracing::debug!(client = %peer.address, "tls handshake took too long"),
-        },
+    // Boxed, as what a task may need at one time is reserved for all of its life.
+    match &shared.tls {
+        Some(tls) => Box::pin(decrypt(stream, tls.clone(), peer, shared)).await,
+        None => {
+            let stream = FileSender::new(stream);
+            let bypass = Some(stream.bypass());
+            drive(stream, Asking { peer, bypass }, shared).await;
+        }
     }
+}
+
+async fn decrypt(stream: TcpStream, tls: TlsAcceptor, peer: Peer, shared: Arc<Shared>) {
+    let handshake = tokio::time::timeout(shared.timeouts.header, tls.accept(stream));
+    // Boxed for the same reason: it is over when the connection begins.
+    let mut handshake = Box::pin(handshake);
+    let stream = tokio::select! {
+        () = shared.phases.stopping.cancelled() => return,
+        done = handshake.as_mut() => match done {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return tracing::debug!(client = %peer.address, %error, "tls handshake failed"),
+            Err(_) => return tracing::debug!(client = %peer.address, "tls handshake took too long"),
+        },
+    };
+    drop(handshake);
+    drive(stream, Asking { peer, bypass: None }, shared).await;
 }
 
 fn prepare(stream: &TcpStream, response_stall: Duration) -> std::io::Result<()> {
@@ -96,7 +101,7 @@ async fn drive<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, asking: A
         answer(request, peer, Arc::clone(&requests), Arc::clone(&shared))
     });
     let builder = protocol(&shared.timeouts);
-    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection = Box::pin(builder.serve_connection(TokioIo::new(stream), service));
     let mut tick = tokio::time::interval(shared.timeouts.header);
     tick.tick().await;
     let mut seen = None;
@@ -174,7 +179,15 @@ async fn answer(
         .extensions_mut()
         .insert(Stopping(shared.phases.stopping.clone()));
     request.extensions_mut().insert(RequestId::new(id.clone()));
-    let mut response = shared.router.clone().call(request).instrument(span).await?;
+    let mut response = match shared.gate.enter(Work::of(&request)).await {
+        Ok(place) => {
+            let response = shared.router.clone().call(request).instrument(span).await?;
+            // The rest of the response waits for its client alone.
+            drop(place);
+            response
+        }
+        Err(overloaded) => overloaded.response(request.uri().path()),
+    };
     response.headers_mut().insert(REQUEST_ID, id);
     let status = response.status();
     Ok(response.map(|body| exchange.respond(status, body)))

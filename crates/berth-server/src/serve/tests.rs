@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::{Certificate, Peer, Phases, Server, Timeouts};
 use crate::body;
+use crate::overload::{Bounds, Gate};
 
 /// Long enough for anything that must not happen in a test.
 const NEVER: Duration = Duration::from_mins(10);
@@ -61,6 +62,11 @@ async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Ru
         listener,
         tls,
         router,
+        gate: Gate::new(Bounds {
+            requests_max: 100,
+            uploads_max: 100,
+            wait_max: NEVER,
+        }),
         timeouts,
         connections_max,
     };

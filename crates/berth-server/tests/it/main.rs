@@ -14,11 +14,13 @@ mod command_line;
 mod commands;
 mod console;
 mod content;
+mod crowd;
 mod distribution;
 mod iam;
 mod installation;
 mod instructions;
 mod manage;
+mod overload;
 #[path = "../../../berth-metadata/tests/contract/postgres.rs"]
 mod postgres;
 mod regressions;

@@ -12,7 +12,7 @@ use berth_registry::{
 use http::Method;
 use rustix::process::Signal;
 
-use crate::berth::{Place, Server};
+use crate::berth::{Ended, Place, Server};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::installation::{ACCESS_KEY_ID, Answer, LOGIN_KEY, VARIABLES, basic, signature_ahead};
@@ -106,6 +106,10 @@ impl World {
         self.server.as_ref().unwrap().address
     }
 
+    pub(crate) fn process_id(&self) -> u32 {
+        self.server.as_ref().unwrap().process_id()
+    }
+
     /// Puts the server's clock so far ahead of the true time.
     pub(crate) fn move_clock(&self, ahead: Duration) {
         let clock = self.clock.as_ref().expect("started with a clock");
@@ -149,6 +153,11 @@ impl World {
         server.signal(Signal::KILL);
         server.end();
         self.begin_again();
+    }
+
+    /// Ends the server as an operator does; what it said.
+    pub(crate) fn end(mut self) -> Ended {
+        self.server.take().unwrap().stop()
     }
 
     fn begin_again(&mut self) {
