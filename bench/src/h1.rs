@@ -5,7 +5,10 @@
 //! connection per worker, writes request bytes as they are, and reads bodies
 //! into one reused buffer (or drops them in the kernel, see [`Sink::Trunc`]).
 
+mod head;
+
 use std::io;
+use std::net::ToSocketAddrs as _;
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,12 +17,16 @@ use std::task::{Context, Poll};
 use anyhow::{Context as _, Result, bail, ensure};
 use ring::digest;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use self::head::parse_head;
+pub use self::head::{Body, Head, render};
+
 const READ_BUF: usize = 256 * 1024;
+const SMALL_BUF: usize = 64 * 1024;
 const MAX_HEAD: usize = 64 * 1024;
 
 /// Where a server listens and how to speak to it.
@@ -91,18 +98,6 @@ impl AsyncWrite for Io {
     }
 }
 
-/// What the request carries.
-#[derive(Clone, Copy)]
-pub enum Body<'a> {
-    Empty,
-    /// One `Content-Length` body.
-    Sized(&'a [u8]),
-    /// One `Content-Length` body kept in two pieces.
-    Split(&'a [u8], &'a [u8]),
-    /// `Transfer-Encoding: chunked` with chunks of the given size.
-    Chunked(&'a [u8], usize),
-}
-
 /// What is done with response body bytes.
 pub enum Sink<'a> {
     /// Read into a reused buffer and forget.
@@ -112,61 +107,6 @@ pub enum Sink<'a> {
     Trunc,
     Collect(&'a mut Vec<u8>),
     Hash(&'a mut digest::Context),
-}
-
-#[derive(Debug, Default, Clone)]
-pub struct Head {
-    pub status: u16,
-    pub content_length: Option<u64>,
-    pub chunked: bool,
-    pub close: bool,
-    pub location: Option<String>,
-    pub digest: Option<String>,
-    pub www_authenticate: Option<String>,
-    pub link: Option<String>,
-    pub subject_token: Option<String>,
-    no_body: bool,
-}
-
-impl Head {
-    pub fn expect(&self, allowed: &[u16], what: &str) -> Result<&Self> {
-        ensure!(
-            allowed.contains(&self.status),
-            "{what}: status {} (expected {allowed:?})",
-            self.status
-        );
-        Ok(self)
-    }
-}
-
-/// A request head rendered once and sent many times.
-pub fn render(
-    method: &str,
-    path: &str,
-    authority: &str,
-    headers: &[(&str, &str)],
-    body: &Body<'_>,
-) -> Vec<u8> {
-    let mut out = Vec::with_capacity(512);
-    for part in [method, " ", path, " HTTP/1.1\r\nHost: ", authority, "\r\n"] {
-        out.extend_from_slice(part.as_bytes());
-    }
-    for (name, value) in headers {
-        for part in [name, ": ", value, "\r\n"] {
-            out.extend_from_slice(part.as_bytes());
-        }
-    }
-    match body {
-        Body::Empty if matches!(method, "GET" | "HEAD" | "DELETE") => {}
-        Body::Empty => out.extend_from_slice(b"Content-Length: 0\r\n"),
-        Body::Sized(b) => out.extend_from_slice(format!("Content-Length: {}\r\n", b.len()).as_bytes()),
-        Body::Split(a, b) => {
-            out.extend_from_slice(format!("Content-Length: {}\r\n", a.len() + b.len()).as_bytes());
-        }
-        Body::Chunked(..) => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-    }
-    out.extend_from_slice(b"\r\n");
-    out
 }
 
 pub struct Conn {
@@ -184,6 +124,25 @@ impl Conn {
         let tcp = TcpStream::connect((ep.host.as_str(), ep.port))
             .await
             .with_context(|| format!("connect {}", ep.authority()))?;
+        Self::over(ep, tcp, READ_BUF).await
+    }
+
+    /// A connection that takes little memory, here and in the kernel: one of thousands.
+    pub async fn connect_small(ep: &Endpoint) -> Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(SMALL_BUF as u32)?;
+        let addr = (ep.host.as_str(), ep.port)
+            .to_socket_addrs()?
+            .find(std::net::SocketAddr::is_ipv4);
+        let addr = addr.with_context(|| format!("{} has no IPv4 address", ep.host))?;
+        let tcp = socket
+            .connect(addr)
+            .await
+            .with_context(|| format!("connect {}", ep.authority()))?;
+        Self::over(ep, tcp, SMALL_BUF).await
+    }
+
+    async fn over(ep: &Endpoint, tcp: TcpStream, buffer: usize) -> Result<Self> {
         tcp.set_nodelay(true)?;
         let io = match &ep.tls {
             None => Io::Plain(tcp),
@@ -194,12 +153,17 @@ impl Conn {
         };
         Ok(Self {
             io,
-            buf: vec![0; READ_BUF],
+            buf: vec![0; buffer],
             start: 0,
             end: 0,
             authority: ep.authority(),
             closed: false,
         })
+    }
+
+    /// What the Host header says.
+    pub fn authority(&self) -> &str {
+        &self.authority
     }
 
     pub async fn request(
@@ -284,6 +248,16 @@ impl Conn {
             ensure!(self.end - self.start < MAX_HEAD, "response head too long");
             self.fill().await?;
         }
+    }
+
+    /// Reads some of a body and forgets it: a client that takes its time. At most one buffer; returns how much.
+    pub async fn read_some(&mut self) -> Result<usize> {
+        if self.start == self.end {
+            self.fill().await?;
+        }
+        let n = self.end - self.start;
+        self.start = self.end;
+        Ok(n)
     }
 
     /// Reads the response body to its end; returns its length.
@@ -381,98 +355,4 @@ async fn drop_in_kernel(tcp: &TcpStream, mut left: u64) -> Result<()> {
         left -= n;
     }
     Ok(())
-}
-
-fn parse_head(buf: &[u8]) -> Result<Option<(Head, usize)>> {
-    let mut headers = [httparse::EMPTY_HEADER; 64];
-    let mut resp = httparse::Response::new(&mut headers);
-    let used = match resp.parse(buf)? {
-        httparse::Status::Complete(n) => n,
-        httparse::Status::Partial => return Ok(None),
-    };
-    let mut head = Head {
-        status: resp.code.unwrap_or(0),
-        ..Head::default()
-    };
-    for h in resp.headers.iter() {
-        let text = || String::from_utf8_lossy(h.value).into_owned();
-        let name = h.name;
-        if name.eq_ignore_ascii_case("content-length") {
-            head.content_length = Some(std::str::from_utf8(h.value)?.trim().parse()?);
-        } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            head.chunked = h.value.eq_ignore_ascii_case(b"chunked");
-        } else if name.eq_ignore_ascii_case("connection") {
-            head.close = h.value.eq_ignore_ascii_case(b"close");
-        } else if name.eq_ignore_ascii_case("location") {
-            head.location = Some(text());
-        } else if name.eq_ignore_ascii_case("docker-content-digest") {
-            head.digest = Some(text());
-        } else if name.eq_ignore_ascii_case("www-authenticate") {
-            head.www_authenticate = Some(text());
-        } else if name.eq_ignore_ascii_case("link") {
-            head.link = Some(text());
-        } else if name.eq_ignore_ascii_case("x-subject-token") {
-            head.subject_token = Some(text());
-        }
-    }
-    Ok(Some((head, used)))
-}
-
-/// Client TLS settings: trust `ca` (PEM) when given, else accept any certificate
-/// (the generator only ever talks to a server under test).
-pub fn tls_config(ca: Option<&str>) -> Result<Arc<rustls::ClientConfig>> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()?;
-    let mut config = match ca {
-        Some(path) => {
-            let mut roots = rustls::RootCertStore::empty();
-            let pem = std::fs::read(path).with_context(|| format!("read {path}"))?;
-            for cert in rustls_pemfile::certs(&mut &pem[..]) {
-                roots.add(cert?)?;
-            }
-            builder.with_root_certificates(roots).with_no_client_auth()
-        }
-        None => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
-            .with_no_client_auth(),
-    };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
-
-#[derive(Debug)]
-struct AcceptAny(Arc<rustls::crypto::CryptoProvider>);
-
-impl rustls::client::danger::ServerCertVerifier for AcceptAny {
-    fn verify_server_cert(
-        &self,
-        _: &rustls::pki_types::CertificateDer<'_>,
-        _: &[rustls::pki_types::CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: rustls::pki_types::UnixTime,
-    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
-        Ok(rustls::client::danger::ServerCertVerified::assertion())
-    }
-    fn verify_tls12_signature(
-        &self,
-        m: &[u8],
-        c: &rustls::pki_types::CertificateDer<'_>,
-        d: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(m, c, d, &self.0.signature_verification_algorithms)
-    }
-    fn verify_tls13_signature(
-        &self,
-        m: &[u8],
-        c: &rustls::pki_types::CertificateDer<'_>,
-        d: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(m, c, d, &self.0.signature_verification_algorithms)
-    }
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

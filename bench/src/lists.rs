@@ -7,8 +7,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::h1::{Body, Conn, Endpoint, Sink, tls_config};
+use crate::h1::{Body, Conn, Endpoint, Sink};
 use crate::stats::{median, quantile};
+use crate::tls;
 
 #[derive(Args)]
 pub struct ListsArgs {
@@ -98,7 +99,7 @@ const CALLS: [(&str, &str, u64); 18] = [
 
 /// Prints the table of one server.
 pub async fn run(args: ListsArgs) -> Result<()> {
-    let endpoint = Endpoint::parse(&args.url, &tls_config(None)?)?;
+    let endpoint = Endpoint::parse(&args.url, &tls::client_config(None)?)?;
     ensure!(
         endpoint.host == "127.0.0.1" || endpoint.host == "localhost",
         "{} is not on this machine",

@@ -94,6 +94,11 @@ pub fn peak_rss_kib(pids: &[u32]) -> u64 {
     pids.iter().filter_map(|p| status_kib(*p, "VmHWM:").ok()).sum()
 }
 
+/// Sum of the processes' present resident sets, in KiB.
+pub fn rss_kib(pids: &[u32]) -> u64 {
+    pids.iter().filter_map(|p| status_kib(*p, "VmRSS:").ok()).sum()
+}
+
 /// Sum of the processes' peak anonymous memory cannot be read; this is the
 /// present anonymous part, which leaves mapped files out.
 pub fn anon_rss_kib(pids: &[u32]) -> u64 {
@@ -104,5 +109,20 @@ pub fn anon_rss_kib(pids: &[u32]) -> u64 {
 pub fn reset_peak(pids: &[u32]) {
     for pid in pids {
         let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
+    }
+}
+
+/// Lets this process open as many files as its hard limit says: thousands of connections.
+pub fn raise_file_limit() {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: both calls only read or write the given structure.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
     }
 }

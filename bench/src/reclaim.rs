@@ -10,9 +10,10 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::data::{Rng, sha256};
-use crate::h1::{Body, Endpoint, Sink, tls_config};
-use crate::registry::{Kind, Login, PushMode, Session, Target, install_image};
+use crate::h1::{Body, Sink};
+use crate::registry::{PushMode, Session, Target, install_image};
 use crate::stats::{median, quantile};
+use crate::tls;
 
 /// Blobs of `reclaim.sql`, and every which of them is to go.
 const BLOBS: usize = 1_000_000;
@@ -82,21 +83,12 @@ fn files_left(storage: &Path) -> Result<usize> {
 
 /// Prints a line for each kind of request: name, kind, requests, median and 99th percentile in ms; and the time it took.
 pub async fn run(args: ReclaimArgs) -> Result<()> {
-    let endpoint = Endpoint::parse(&args.url, &tls_config(None)?)?;
-    ensure!(
-        endpoint.host == "127.0.0.1" || endpoint.host == "localhost",
-        "{} is not on this machine",
-        endpoint.host
-    );
     let begin = Instant::now();
-    let login = Login::Password(args.user.clone(), args.password.clone());
-    let target = Arc::new(Target::new(
-        args.name.clone(),
-        Kind::Registry,
-        endpoint,
-        login,
-        Vec::new(),
-    ));
+    let spec = format!(
+        "name={},url={},user={},pass={}",
+        args.name, args.url, args.user, args.password
+    );
+    let target = Arc::new(Target::parse(&spec, &tls::client_config(None)?, false)?);
     let mut rng = Rng::new(Rng::fresh_seed());
     let mut layer = vec![0; SIZE];
     rng.fill(&mut layer);
@@ -115,23 +107,7 @@ pub async fn run(args: ReclaimArgs) -> Result<()> {
     let mut looked = Instant::now();
     let end = begin + Duration::from_secs(args.seconds);
     for round in 0.. {
-        let mut took = [0.0; 3];
-        let at = Instant::now();
-        let (head, bytes) = session
-            .call("GET", &manifest, &[], Body::Empty, &mut Sink::Discard)
-            .await?;
-        head.expect(&[200], "manifest GET")?;
-        ensure!(bytes == image.manifest.len() as u64, "another manifest came");
-        took[0] = at.elapsed().as_secs_f64();
-        let at = Instant::now();
-        ensure!(session.blob_exists(&digest).await?, "the layer is gone");
-        took[1] = at.elapsed().as_secs_f64();
-        let mut small = vec![0; 1024];
-        rng.fill(&mut small);
-        let small_digest = sha256(&small);
-        let at = Instant::now();
-        session.push_blob(&small, &small_digest, PushMode::Put).await?;
-        took[2] = at.elapsed().as_secs_f64();
+        let took = one_turn(&mut session, &mut rng, &manifest, &digest, image.manifest.len()).await?;
         if round >= UNMEASURED {
             for (times, took) in times.iter_mut().zip(took) {
                 times.push(took * 1000.0);
@@ -168,4 +144,32 @@ pub async fn run(args: ReclaimArgs) -> Result<()> {
     }
     println!("{} seconds {}", args.name, begin.elapsed().as_secs());
     Ok(())
+}
+
+/// A manifest, a blob's head and a push of 1 KiB; the seconds each took.
+async fn one_turn(
+    session: &mut Session,
+    rng: &mut Rng,
+    manifest: &str,
+    digest: &str,
+    length: usize,
+) -> Result<[f64; 3]> {
+    let mut took = [0.0; 3];
+    let at = Instant::now();
+    let (head, bytes) = session
+        .call("GET", manifest, &[], Body::Empty, &mut Sink::Discard)
+        .await?;
+    head.expect(&[200], "manifest GET")?;
+    ensure!(bytes == length as u64, "another manifest came");
+    took[0] = at.elapsed().as_secs_f64();
+    let at = Instant::now();
+    ensure!(session.blob_exists(digest).await?, "the layer is gone");
+    took[1] = at.elapsed().as_secs_f64();
+    let mut small = vec![0; 1024];
+    rng.fill(&mut small);
+    let small_digest = sha256(&small);
+    let at = Instant::now();
+    session.push_blob(&small, &small_digest, PushMode::Put).await?;
+    took[2] = at.elapsed().as_secs_f64();
+    Ok(took)
 }

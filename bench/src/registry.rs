@@ -1,122 +1,22 @@
 //! The OCI distribution operations the scenarios are made of.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+mod image;
+mod target;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as B64;
-use serde_json::{Value, json};
-use tokio::sync::Mutex;
+use anyhow::{Context, Result, ensure};
 
-use crate::data::sha256;
+pub use self::image::{Image, config, install_image, manifest, write_file};
+pub use self::target::{Kind, Target};
 use crate::h1::{Body, Conn, Endpoint, Head, Sink};
 
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 /// Chunk of a streamed PATCH; Go's clients write 32 KiB, browsers of images more.
 const STREAM_CHUNK: usize = 256 * 1024;
-const TOKEN_REUSE: Duration = Duration::from_secs(40);
-
-/// How the server wants to know who calls.
-#[derive(Clone)]
-pub enum Login {
-    None,
-    Token(String),
-    Password(String, String),
-}
-
-/// What stands at the other end.
-pub enum Kind {
-    Registry,
-    /// A plain file server over a folder laid out as the registry's URLs: the
-    /// generator "pushes" by writing files into it.
-    Static(PathBuf),
-}
-
-pub struct Target {
-    pub name: String,
-    pub kind: Kind,
-    pub endpoint: Endpoint,
-    pub login: Login,
-    pub pids: Vec<u32>,
-    tokens: Mutex<HashMap<String, (String, Instant)>>,
-}
-
-impl Target {
-    pub fn new(name: String, kind: Kind, endpoint: Endpoint, login: Login, pids: Vec<u32>) -> Self {
-        Self {
-            name,
-            kind,
-            endpoint,
-            login,
-            pids,
-            tokens: Mutex::new(HashMap::new()),
-        }
-    }
-
-    pub fn is_static(&self) -> bool {
-        matches!(self.kind, Kind::Static(_))
-    }
-
-    /// The `Authorization` value for work on `repo`, if any.
-    pub async fn authorization(&self, repo: &str) -> Result<Option<String>> {
-        let (user, pass) = match &self.login {
-            Login::None => return Ok(None),
-            Login::Token(t) => return Ok(Some(format!("Bearer {t}"))),
-            Login::Password(u, p) => (u, p),
-        };
-        let basic = format!("Basic {}", B64.encode(format!("{user}:{pass}")));
-        let mut tokens = self.tokens.lock().await;
-        if let Some((value, since)) = tokens.get(repo)
-            && since.elapsed() < TOKEN_REUSE
-        {
-            return Ok(Some(value.clone()));
-        }
-        let mut conn = Conn::connect(&self.endpoint).await?;
-        let head = conn.request("GET", "/v2/", &[], Body::Empty).await?;
-        conn.read_body(&head, &mut Sink::Discard).await?;
-        let value = match head.www_authenticate.as_deref() {
-            Some(c) if c.len() > 7 && c[..7].eq_ignore_ascii_case("bearer ") => {
-                self.fetch_token(&c[7..], repo, &basic).await?
-            }
-            _ => basic,
-        };
-        tokens.insert(repo.to_string(), (value.clone(), Instant::now()));
-        Ok(Some(value))
-    }
-
-    async fn fetch_token(&self, challenge: &str, repo: &str, basic: &str) -> Result<String> {
-        let param = |key: &str| {
-            challenge.split(',').find_map(|p| {
-                let (k, v) = p.trim().split_once('=')?;
-                (k == key).then(|| v.trim_matches('"').to_string())
-            })
-        };
-        let realm = param("realm").context("Bearer challenge without realm")?;
-        let service = param("service").unwrap_or_default();
-        // The token service is asked at the target's own address.
-        let path = path_of(&realm);
-        let sep = if path.contains('?') { '&' } else { '?' };
-        let path = format!("{path}{sep}service={service}&scope=repository:{repo}:pull,push");
-        let mut conn = Conn::connect(&self.endpoint).await?;
-        let head = conn
-            .request("GET", &path, &[("Authorization", basic)], Body::Empty)
-            .await?;
-        let mut body = Vec::new();
-        conn.read_body(&head, &mut Sink::Collect(&mut body)).await?;
-        head.expect(&[200], "token")?;
-        let doc: Value = serde_json::from_slice(&body)?;
-        let token = doc["token"].as_str().or(doc["access_token"].as_str());
-        Ok(format!("Bearer {}", token.context("no token in answer")?))
-    }
-}
 
 /// The path and query of an absolute or relative URL.
-fn path_of(url: &str) -> String {
+pub fn path_of(url: &str) -> String {
     match url.split_once("://") {
         Some((_, rest)) => match rest.find('/') {
             Some(at) => rest[at..].to_string(),
@@ -132,7 +32,7 @@ pub enum PushMode {
     Put,
     /// POST, one streamed chunked PATCH, empty PUT (docker, podman, skopeo).
     Patch,
-    /// POST, PATCHes of this many bytes with `Content-Range`, empty PUT.
+    /// POST, `PATCHes` of this many bytes with `Content-Range`, empty PUT.
     Ranges(usize),
     /// `POST ?digest=` with the whole blob.
     Single,
@@ -144,15 +44,18 @@ pub struct Session {
     conn: Conn,
     repo: String,
     auth: Option<String>,
+    /// The connection to where blobs were last redirected to, and that place.
+    elsewhere: Option<(String, Conn)>,
 }
 
 impl Session {
     pub async fn open(target: &Arc<Target>, repo: &str) -> Result<Self> {
         Ok(Self {
             auth: target.authorization(repo).await?,
-            conn: Conn::connect(&target.endpoint).await?,
+            conn: Conn::connect(target.endpoint()).await?,
             target: target.clone(),
             repo: repo.to_string(),
+            elsewhere: None,
         })
     }
 
@@ -170,8 +73,8 @@ impl Session {
         if let Some(a) = &self.auth {
             headers.push(("Authorization", a.as_str()));
         }
-        let authority = self.target.endpoint.authority();
-        crate::h1::render(method, &self.path(rest), &authority, &headers, &Body::Empty)
+        let authority = self.conn.authority();
+        crate::h1::render(method, &self.path(rest), authority, &headers, &Body::Empty)
     }
 
     /// One request, its response body handed to `sink`.
@@ -184,7 +87,7 @@ impl Session {
         sink: &mut Sink<'_>,
     ) -> Result<(Head, u64)> {
         if self.conn.closed {
-            self.conn = Conn::connect(&self.target.endpoint).await?;
+            self.conn = Conn::connect(self.target.endpoint()).await?;
         }
         let mut all = Vec::with_capacity(headers.len() + 1);
         all.extend_from_slice(headers);
@@ -279,103 +182,33 @@ impl Session {
         Ok(())
     }
 
-    /// Reads a whole blob; fails when its length differs from `size`.
+    /// Reads a whole blob, from where the server says when it redirects; fails when its length differs from `size`.
     pub async fn pull_blob(&mut self, digest: &str, size: u64, sink: &mut Sink<'_>) -> Result<()> {
         let path = self.path(&format!("blobs/{digest}"));
-        let (head, n) = self.call("GET", &path, &[], Body::Empty, sink).await?;
-        if head.status == 307 {
-            bail!("blob GET was redirected; redirects are not measured");
+        let (mut head, mut n) = self.call("GET", &path, &[], Body::Empty, sink).await?;
+        if matches!(head.status, 302 | 307) {
+            let location = head.location.context("redirect without Location")?;
+            (head, n) = self.follow(&location, sink).await?;
         }
         head.expect(&[200], "blob GET")?;
         ensure!(n == size, "blob GET gave {n} bytes, expected {size}");
         Ok(())
     }
-}
 
-/// A manifest over a config and layers, each `(digest, size)`.
-pub fn manifest(config: (&str, usize), layers: &[(String, usize)]) -> Vec<u8> {
-    let layers: Vec<Value> = layers
-        .iter()
-        .map(|(d, s)| json!({"mediaType": LAYER, "digest": d, "size": s}))
-        .collect();
-    let doc = json!({
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "config": {"mediaType": CONFIG, "digest": config.0, "size": config.1},
-        "layers": layers,
-    });
-    serde_json::to_vec(&doc).expect("a manifest always serialises")
-}
-
-/// A config whose bytes (and so digest) depend on `id`.
-pub fn config(id: u64, layers: &[(String, usize)]) -> Vec<u8> {
-    let diff_ids: Vec<&str> = layers.iter().map(|(d, _)| d.as_str()).collect();
-    let doc = json!({
-        "architecture": "amd64",
-        "os": "linux",
-        "config": {"Labels": {"berth.bench.id": format!("{id:016x}")}},
-        "rootfs": {"type": "layers", "diff_ids": diff_ids},
-    });
-    serde_json::to_vec(&doc).expect("a config always serialises")
-}
-
-/// An image ready to be pulled: what [`install_image`] stored.
-pub struct Image {
-    pub manifest: Vec<u8>,
-    pub manifest_digest: String,
-    pub config: (String, u64),
-    pub layers: Vec<(String, u64)>,
-}
-
-/// Stores an image with these layers under `repo:tag`, by pushing or by writing.
-pub async fn install_image(
-    target: &Arc<Target>,
-    repo: &str,
-    tag: &str,
-    id: u64,
-    layers: &[(&[u8], &str)],
-) -> Result<Image> {
-    let list: Vec<(String, usize)> = layers
-        .iter()
-        .map(|(data, digest)| (digest.to_string(), data.len()))
-        .collect();
-    let config = config(id, &list);
-    let config_digest = sha256(&config);
-    let manifest = manifest((&config_digest, config.len()), &list);
-    let manifest_digest = sha256(&manifest);
-    match &target.kind {
-        Kind::Registry => {
-            let mut s = Session::open(target, repo).await?;
-            for (data, digest) in layers {
-                s.push_blob(data, digest, PushMode::Put).await?;
-            }
-            s.push_blob(&config, &config_digest, PushMode::Put).await?;
-            s.put_manifest(tag, &manifest).await?;
-        }
-        Kind::Static(root) => {
-            for (data, digest) in layers {
-                write_file(root, &format!("v2/{repo}/blobs/{digest}"), data)?;
-            }
-            write_file(root, &format!("v2/{repo}/blobs/{config_digest}"), &config)?;
-            write_file(root, &format!("v2/{repo}/manifests/{tag}"), &manifest)?;
-            let by_digest = format!("v2/{repo}/manifests/{manifest_digest}");
-            write_file(root, &by_digest, &manifest)?;
-        }
+    /// GETs an absolute URL, without the registry's authorization.
+    async fn follow(&mut self, url: &str, sink: &mut Sink<'_>) -> Result<(Head, u64)> {
+        let endpoint = Endpoint::parse(url, self.target.tls())?;
+        self.target.permits(&endpoint)?;
+        let authority = endpoint.authority();
+        let mut conn = match self.elsewhere.take() {
+            Some((to, conn)) if to == authority && !conn.closed => conn,
+            _ => Conn::connect(&endpoint).await?,
+        };
+        let head = conn.request("GET", &path_of(url), &[], Body::Empty).await?;
+        let n = conn.read_body(&head, sink).await?;
+        self.elsewhere = Some((authority, conn));
+        Ok((head, n))
     }
-    Ok(Image {
-        manifest_digest,
-        config: (config_digest, config.len() as u64),
-        layers: list.into_iter().map(|(d, s)| (d, s as u64)).collect(),
-        manifest,
-    })
-}
-
-pub fn write_file(root: &Path, rel: &str, data: &[u8]) -> Result<()> {
-    let path = root.join(rel);
-    if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir)?;
-    }
-    std::fs::write(&path, data).with_context(|| format!("write {}", path.display()))
 }
 
 #[cfg(test)]

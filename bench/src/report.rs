@@ -1,14 +1,16 @@
-//! Samples, their summary, and the tables.
+//! Samples and their summary: medians, and ratios within a round.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::stats::median;
 
+/// The target whose figures are what the machine itself can do.
+pub const MACHINE: &str = "machine";
+
 /// One measured run of one scenario against one target.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Sample {
     pub scenario: String,
     pub target: String,
@@ -32,9 +34,21 @@ pub struct Sample {
     pub peak_rss_mib: f64,
     pub peak_anon_mib: f64,
     pub note: Option<String>,
+    /// Further figures by name.
+    #[serde(default)]
+    pub more: BTreeMap<String, f64>,
 }
 
 impl Sample {
+    /// Nothing measured yet.
+    pub fn new(scenario: &str, target: &str) -> Self {
+        Self {
+            scenario: scenario.into(),
+            target: target.into(),
+            ..Self::default()
+        }
+    }
+
     /// Server CPU seconds per GiB moved, for scenarios that move bytes.
     pub fn cpu_per_gib(&self) -> Option<f64> {
         let gib = self.bytes as f64 / (1u64 << 30) as f64;
@@ -75,9 +89,11 @@ pub struct Summary {
     pub ratio_to_baseline: Option<f64>,
     pub ratio_to_limit: Option<f64>,
     pub notes: Vec<String>,
+    #[serde(default)]
+    pub more: BTreeMap<String, f64>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Report {
     pub started: String,
     pub label: String,
@@ -85,6 +101,9 @@ pub struct Report {
     pub params: serde_json::Value,
     pub baseline: Option<String>,
     pub limit: Option<String>,
+    /// Whether the servers spoke TLS.
+    #[serde(default)]
+    pub tls: bool,
     pub summary: Vec<Summary>,
     pub samples: Vec<Sample>,
 }
@@ -99,17 +118,6 @@ pub fn summarise(samples: &[Sample], baseline: Option<&str>, limit: Option<&str>
         }
         groups.entry(key).or_default().push(s);
     }
-    let against = |group: &[&Sample], other: Option<&str>| {
-        let ratios: Vec<f64> = group
-            .iter()
-            .filter_map(|s| {
-                let key = (s.scenario.clone(), other?.to_string());
-                let peer = groups.get(&key)?.iter().find(|o| o.round == s.round)?;
-                (peer.value > 0.0).then(|| s.value / peer.value)
-            })
-            .collect();
-        (!ratios.is_empty()).then(|| median(&ratios))
-    };
     let mid = |g: &[&Sample], f: fn(&Sample) -> f64| median(&g.iter().map(|s| f(s)).collect::<Vec<_>>());
     let mid_opt = |g: &[&Sample], f: fn(&Sample) -> Option<f64>| {
         let v: Vec<f64> = g.iter().filter_map(|s| f(s)).collect();
@@ -138,87 +146,44 @@ pub fn summarise(samples: &[Sample], baseline: Option<&str>, limit: Option<&str>
                 peak_anon_mib: g.iter().map(|s| s.peak_anon_mib).fold(0.0, f64::max),
                 noise: mid(g, Sample::noise),
                 errors: g.iter().map(|s| s.errors).sum(),
-                ratio_to_baseline: against(g, baseline),
-                ratio_to_limit: against(g, limit),
+                ratio_to_baseline: baseline.and_then(|other| ratio(samples, &key.0, &key.1, other)),
+                ratio_to_limit: limit.and_then(|other| ratio(samples, &key.0, &key.1, other)),
                 notes,
+                more: medians(g),
             }
         })
         .collect()
 }
 
-fn num(v: f64) -> String {
-    match v {
-        v if v >= 100.0 => format!("{v:.0}"),
-        v if v >= 10.0 => format!("{v:.1}"),
-        v => format!("{v:.2}"),
-    }
+/// The medians of what the samples tell besides.
+fn medians(group: &[&Sample]) -> BTreeMap<String, f64> {
+    let names: BTreeSet<&String> = group.iter().flat_map(|s| s.more.keys()).collect();
+    let of = |name: &String| {
+        median(
+            &group
+                .iter()
+                .filter_map(|s| s.more.get(name).copied())
+                .collect::<Vec<_>>(),
+        )
+    };
+    names.into_iter().map(|name| (name.clone(), of(name))).collect()
 }
 
-fn opt(v: Option<f64>) -> String {
-    v.map_or("-".into(), num)
-}
-
-/// The rows whose figure is worse than the baseline's, as `target scenario`.
-fn behind(summary: &[Summary]) -> Vec<String> {
-    summary
-        .iter()
-        .filter(|s| {
-            s.ratio_to_baseline
-                .is_some_and(|r| if s.higher_is_better { r < 1.0 } else { r > 1.0 })
+/// The median over rounds of one target's value over another's in the same round.
+pub fn ratio(samples: &[Sample], scenario: &str, target: &str, other: &str) -> Option<f64> {
+    let of = |name: &str| {
+        let name = name.to_string();
+        samples
+            .iter()
+            .filter(move |s| s.scenario == scenario && s.target == name)
+    };
+    let ratios: Vec<f64> = of(target)
+        .filter_map(|s| {
+            let peer = of(other).find(|o| o.round == s.round && o.unit == s.unit)?;
+            (peer.value > 0.0).then(|| s.value / peer.value)
         })
-        .map(|s| format!("{} {}", s.target, s.scenario))
-        .collect()
-}
-
-/// A Markdown table of the summary.
-pub fn table(report: &Report) -> String {
-    let mut out = String::new();
-    let base = report.baseline.as_deref().unwrap_or("-");
-    let limit = report.limit.as_deref().unwrap_or("-");
-    let _ = writeln!(
-        out,
-        "| scenario | target | value | unit | min..max | x {base} | x {limit} | p50 ms | p99 ms | cpu s/GiB | cpu us/op | peak RSS MiB | anon MiB | noise cores |"
-    );
-    let _ = writeln!(out, "|---|---|--:|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
-    for s in &report.summary {
-        let _ = writeln!(
-            out,
-            "| {} | {} | {} | {} | {}..{} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-            s.scenario,
-            s.target,
-            num(s.value),
-            s.unit,
-            num(s.min),
-            num(s.max),
-            opt(s.ratio_to_baseline),
-            opt(s.ratio_to_limit),
-            num(s.p50_ms),
-            num(s.p99_ms),
-            opt(s.cpu_per_gib),
-            opt(s.cpu_us_per_op),
-            num(s.peak_rss_mib),
-            num(s.peak_anon_mib),
-            num(s.noise),
-        );
-    }
-    if report.baseline.is_some() {
-        let behind = behind(&report.summary);
-        let none = behind.is_empty();
-        let _ = writeln!(
-            out,
-            "\nBehind {base}: {}",
-            if none { "nothing".into() } else { behind.join(", ") }
-        );
-    }
-    for s in &report.summary {
-        if s.errors > 0 {
-            let _ = writeln!(out, "\n! {} {}: {} errors", s.scenario, s.target, s.errors);
-        }
-        for n in &s.notes {
-            let _ = writeln!(out, "\n! {} {}: {n}", s.scenario, s.target);
-        }
-    }
-    out
+        .collect();
+    (!ratios.is_empty()).then(|| median(&ratios))
 }
 
 #[cfg(test)]
@@ -227,8 +192,6 @@ mod tests {
 
     fn sample(target: &str, round: usize, value: f64) -> Sample {
         Sample {
-            scenario: "pull-1".into(),
-            target: target.into(),
             round,
             value,
             unit: "MiB/s".into(),
@@ -236,17 +199,8 @@ mod tests {
             wall_s: 1.0,
             bytes: 1 << 30,
             ops: 1,
-            errors: 0,
-            p50_ms: 1.0,
-            p95_ms: 1.0,
-            p99_ms: 1.0,
-            max_ms: 1.0,
             server_cpu_s: 0.5,
-            client_cpu_s: 0.1,
-            other_cpu_s: 0.0,
-            peak_rss_mib: 10.0,
-            peak_anon_mib: 5.0,
-            note: None,
+            ..Sample::new("pull-1", target)
         }
     }
 
@@ -264,7 +218,5 @@ mod tests {
         assert_eq!(b.ratio_to_baseline, Some(2.0));
         assert_eq!(b.cpu_per_gib, Some(0.5));
         assert_eq!(b.ratio_to_limit, None);
-        assert!(behind(&sum).is_empty());
-        assert_eq!(behind(&summarise(&all, Some("b"), None)), ["a pull-1"]);
     }
 }
