@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ use crate::scenario::{Params, Scenario};
 const PIECE: usize = 1 << 20;
 /// What is hashed: enough for a steady clock, little enough for a round.
 const HASHED: usize = 256 << 20;
+/// Files of more than this are written out while they grow.
+const BEGUN_EARLY: usize = 1 << 20;
 const SMALL: usize = 10 * 1024;
 const MIB: f64 = (1 << 20) as f64;
 
@@ -142,11 +145,20 @@ impl Limits {
         while left > 0 {
             let n = left.min(PIECE);
             file.write_all(&self.data[at..at + n])?;
+            if size > BEGUN_EARLY {
+                begin_writing(&file);
+            }
             left -= n;
             at = (at + PIECE) % self.data.len();
         }
         Ok(file.sync_data()?)
     }
+}
+
+/// Lets the disk begin with what was written so far, beside what comes: else it stands still until the end.
+fn begin_writing(file: &File) {
+    // SAFETY: only the descriptor is used, which is open; a refusal costs nothing but time.
+    unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
 }
 
 fn join<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {

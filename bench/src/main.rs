@@ -3,8 +3,10 @@
 mod data;
 mod goals;
 mod h1;
+mod latency;
 mod limits;
 mod lists;
+mod plot;
 mod proc;
 mod reclaim;
 mod registry;
@@ -32,6 +34,9 @@ enum Command {
     /// Measure scenarios against one or more targets, taking turns
     #[command(args_override_self = true)]
     Run(Box<run::RunArgs>),
+    /// Measure how long answers take at rates from little to too much, and draw it
+    #[command(args_override_self = true)]
+    Latency(Box<latency::LatencyArgs>),
     /// Measure how long a server takes to its first answer
     Start(start::StartArgs),
     /// Measure lists and details of the management API of one Berth, whose database was filled
@@ -48,6 +53,7 @@ fn main() -> Result<()> {
     proc::raise_file_limit();
     match Cli::parse().command {
         Command::Run(args) => on_threads(args.threads(), run::run(*args)),
+        Command::Latency(args) => on_threads(args.threads, latency::run(*args)),
         Command::Start(args) => on_threads(1, start::run(args)),
         Command::Lists(args) => on_threads(1, lists::run(args)),
         Command::ReclaimFiles(args) => reclaim::write_files(&args),

@@ -113,7 +113,7 @@ fn ms(t: Instant) -> f64 {
 }
 
 /// Runs the futures on the runtime's threads; the first error wins, after all ended.
-async fn join_all<T, F>(work: impl IntoIterator<Item = F>) -> Result<Vec<T>>
+pub async fn join_all<T, F>(work: impl IntoIterator<Item = F>) -> Result<Vec<T>>
 where
     F: Future<Output = Result<T>> + Send + 'static,
     T: Send + 'static,

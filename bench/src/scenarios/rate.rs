@@ -3,13 +3,26 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::{Bench, Outcome, join_all, ms};
 use crate::h1::{Body, Conn, Sink};
 use crate::registry::{Session, Target};
+use crate::scenario::Scenario;
 
 impl Bench {
+    /// The request of a scenario that sends the same one again and again, and whether its answer has no body.
+    pub async fn request_of(&self, scenario: Scenario, target: &Arc<Target>) -> Result<(Vec<u8>, bool)> {
+        let digest = self.pulls.get(&target.name).map(|(digest, _)| digest);
+        let (repo, method, rest) = match (scenario, digest) {
+            (Scenario::BlobHead, Some(digest)) => ("pull", "HEAD", format!("blobs/{digest}")),
+            (Scenario::ManifestGet, _) => ("meta", "GET", "manifests/latest".into()),
+            _ => bail!("{} is more than one request", scenario.name()),
+        };
+        let session = Session::open(target, &self.repo(repo)).await?;
+        Ok((session.render(method, &rest), method == "HEAD"))
+    }
+
     pub(super) async fn rate(
         &self,
         target: &Arc<Target>,
