@@ -30,6 +30,9 @@ serve() {
         "BERTH_LOG_LEVEL=${BENCH_LOG:-warn}" "${@:4}")
     [ -z "${BENCH_TLS:-}" ] || [ "$name" = berth-replicas ] ||
         settings+=("BERTH_TLS_CERTIFICATE=$dir/tls/server.crt" "BERTH_TLS_KEY=$dir/tls/server.key")
+    [ -z "${BENCH_BUSY:-}" ] ||
+        settings+=(BERTH_RECLAIM_DELAY=1ms "BERTH_RECLAIM_RATE=${BENCH_RATE:-200}" BERTH_LIMITS_UPLOAD_TTL=1d BERTH_SCRUB_INTERVAL=1s
+            BERTH_BIN_TTL=0s BERTH_OUTBOUND_ALLOW=127.0.0.0/8)
     if [ ! -e "$data/made" ]; then
         mkdir -p "$data"
         launch "$name" "$binary" "$port"
@@ -40,6 +43,7 @@ serve() {
             echo "bench: filling the database of $name" >&2
             fill "$here/big.sql" "$(database_of "$data")"
         fi
+        [ -z "${BENCH_BUSY:-}" ] || [ "$name" = berth-there ] || fill_waste "$data"
         touch "$data/made"
         time_start "$name" "$url" -- env "BERTH_LISTEN=127.0.0.1:$port" "${settings[@]}" "$binary" serve
     fi
@@ -176,4 +180,36 @@ start_nginx() {
     time_start nginx "$scheme://127.0.0.1:$port" --any --path / -- nginx -e "$dir/nginx.log" -p "$dir/nginx" -c "$dir/nginx/nginx.conf"
     start_nginx_process nginx "$port"
     arguments+=(--target "name=nginx,url=$scheme://127.0.0.1:$port,pid=$!,root=$dir/nginx/www")
+}
+
+fill_waste() { # FOLDER: 100,000 blobs that no manifest uses any more, with files
+    echo "bench: writing what is to be deleted" >&2
+    fill "$here/reclaim.sql" "$(database_of "$1")"
+    "$loadgen" reclaim-files "$1/storage"
+}
+
+# Deletes and scrubs go on by themselves; images come and go in the first Berth, and each is sent to another one.
+keep_busy() {
+    local first=${arguments[1]} here_url here_password ca=()
+    here_url=$(sed 's/.*url=//; s/,.*//' <<<"$first")
+    here_password=$(sed 's/.*pass=//' <<<"$first")
+    local password=
+    serve berth-there "$berth" "$dir/berth-there"
+    [ -z "${BENCH_TLS:-}" ] || ca=("$dir/tls/ca.crt")
+    export XDG_CONFIG_HOME=$dir/config
+    {
+        "$berth" login "$here_url" --account berth --user admin --secret-stdin ${ca:+--ca-cert "${ca[0]}"} <<<"$here_password"
+        "$berth" region add there "$url" --user admin --secret-stdin ${ca:+--certificate-authority "${ca[0]}"} <<<"$password"
+        "$berth" image create bench/churn
+        "$berth" sync create bench/churn there bench --override
+    } >>"$dir/admin.log" 2>&1
+    "$loadgen" churn --target "$first" --repository bench/churn 2>>"$dir/churn.log" &
+    pids+=($!)
+    churn=$!
+}
+
+tell_busy() { # what went on meanwhile: without it the figures say nothing
+    kill -0 "$churn" || { echo "bench: nothing was pushed beside the measurement" >&2; exit 1; }
+    "$berth" sync status bench/churn
+    "$berth" maintenance list | head -n 8
 }

@@ -1,5 +1,6 @@
 //! Bounded load generator for OCI distribution registries. See README.md.
 
+mod churn;
 mod data;
 mod goals;
 mod h1;
@@ -45,6 +46,8 @@ enum Command {
     ReclaimFiles(reclaim::FilesArgs),
     /// Measure a few requests of one Berth for a while, or until a reclaim is over
     Reclaim(reclaim::ReclaimArgs),
+    /// Push and delete images at a steady pace beside a measurement
+    Churn(churn::ChurnArgs),
     /// Join result files into one table
     Table(run::TableArgs),
 }
@@ -58,6 +61,7 @@ fn main() -> Result<()> {
         Command::Lists(args) => on_threads(1, lists::run(args)),
         Command::ReclaimFiles(args) => reclaim::write_files(&args),
         Command::Reclaim(args) => on_threads(1, reclaim::run(args)),
+        Command::Churn(args) => on_threads(1, churn::run(args)),
         Command::Table(args) => run::join(args),
     }
 }
