@@ -117,7 +117,8 @@ start_berth-replicas() {
     port=$(free_port)
     nginx_conf proxy "upstream berth { server ${first#http://} max_fails=1 fail_timeout=5s; server ${url#http://} max_fails=1 fail_timeout=5s;
         keepalive 64; keepalive_requests 1000000000; }" \
-        "listen 127.0.0.1:$port${BENCH_TLS:+ ssl}; $nginx_tls client_max_body_size 0; proxy_request_buffering off; proxy_buffering off;
+        "listen 127.0.0.1:$port${BENCH_TLS:+ ssl}; $nginx_tls client_max_body_size 0; client_body_buffer_size 256k; proxy_request_buffering off;
+        proxy_buffer_size 64k; proxy_buffers 16 64k; proxy_busy_buffers_size 256k; proxy_max_temp_file_size 0;
         proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_set_header Host \$http_host;
         proxy_set_header X-Forwarded-For \$proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto \$scheme;
         location / { proxy_pass http://berth; }"

@@ -147,6 +147,11 @@ const READS: [&str; 8] = [
     "tags-list",
 ];
 
+/// Whether the memory of this target is that of one Berth alone.
+pub fn is_one_process(target: &str) -> bool {
+    target != "berth-replicas"
+}
+
 /// The goals of a row that can be judged in this report, for one of its targets; `first` is the first Berth of the run.
 pub fn of(row: &Row, report: &Report, target: &str, first: &str) -> Vec<Goal> {
     let stated: Vec<Goal> = row
@@ -165,14 +170,13 @@ pub fn of(row: &Row, report: &Report, target: &str, first: &str) -> Vec<Goal> {
             other => Some(other),
         })
         .collect();
-    if target == "berth-postgres" && target != first {
-        return READS
-            .contains(&row.scenario)
-            .then_some(Goal::Of("berth", POSTGRES_SHARE))
-            .into_iter()
-            .collect();
+    match target {
+        "berth" | "berth-other" => stated,
+        target if target == first && target == "berth-postgres" => stated,
+        "berth-postgres" if READS.contains(&row.scenario) => vec![Goal::Of("berth", POSTGRES_SHARE)],
+        // What lies between costs what it costs; the columns beside it tell.
+        _ => Vec::new(),
     }
-    stated
 }
 
 impl Goal {

@@ -80,6 +80,9 @@ pub async fn run(args: LatencyArgs) -> Result<()> {
     }
     let mut bench = Bench::new(params);
     let mut steps = Vec::new();
+    println!(
+        "| scenario | target | of its most | asked for | answered | p50 ms | p99 ms | p99.9 ms |\n|---|---|--:|--:|--:|--:|--:|--:|"
+    );
     for &scenario in &args.scenario {
         let mut loads = Vec::new();
         for target in &targets {
@@ -177,8 +180,15 @@ fn panels(args: &LatencyArgs, targets: &[Arc<Target>], steps: &[Step]) -> Vec<Pa
     args.scenario
         .iter()
         .map(|&scenario| Panel {
-            title: scenario.name().replace('-', " "),
+            title: title(scenario).into(),
             series: targets.iter().map(|target| series(scenario, target)).collect(),
         })
         .collect()
+}
+
+fn title(scenario: Scenario) -> &'static str {
+    match scenario {
+        Scenario::BlobHead => "HEAD of a blob",
+        _ => "GET of a manifest by its tag",
+    }
 }

@@ -28,7 +28,7 @@ pub struct Panel {
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 360.0;
 const LEFT: f64 = 70.0;
-const RIGHT: f64 = 30.0;
+const RIGHT: f64 = 44.0;
 const TOP: f64 = 74.0;
 const BOTTOM: f64 = 56.0;
 

@@ -98,7 +98,7 @@ impl Bench {
             Kind::Registry => {
                 let next = Arc::new(AtomicUsize::new(1));
                 let (tags, manifest) = (self.p.tags, Arc::new(image.manifest));
-                join_all((0..16).map(|_| {
+                join_all((0..64).map(|_| {
                     let (target, repo) = (target.clone(), repo.clone());
                     let (next, manifest) = (next.clone(), manifest.clone());
                     async move {
