@@ -32,7 +32,7 @@ serve() {
         settings+=("BERTH_TLS_CERTIFICATE=$dir/tls/server.crt" "BERTH_TLS_KEY=$dir/tls/server.key")
     [ -z "${BENCH_BUSY:-}" ] ||
         settings+=(BERTH_RECLAIM_DELAY=1ms "BERTH_RECLAIM_RATE=${BENCH_RATE:-200}" BERTH_LIMITS_UPLOAD_TTL=1d BERTH_SCRUB_INTERVAL=1s
-            BERTH_BIN_TTL=0s BERTH_OUTBOUND_ALLOW=127.0.0.0/8)
+            BERTH_BIN_TTL=1s BERTH_OUTBOUND_ALLOW=127.0.0.0/8)
     if [ ! -e "$data/made" ]; then
         mkdir -p "$data"
         launch "$name" "$binary" "$port"
@@ -128,22 +128,22 @@ start_berth-replicas() {
 
 touch_made() { mkdir -p "$1" && touch "$1/made"; }
 
-start_docker-registry() { start_distribution_of docker-registry docker-registry "log: {level: error, accesslog: {disabled: true}}"; }
+start_docker-registry() { start_distribution_of docker-registry docker-registry; }
 
-start_distribution() { start_distribution_of distribution "$BENCH_DISTRIBUTION" "log: {level: error, accesslog: {disabled: true}}"; }
+start_distribution() { start_distribution_of distribution "$BENCH_DISTRIBUTION"; }
 
-start_distribution_of() { # NAME BINARY LOG
+start_distribution_of() { # NAME BINARY: without logs of requests and traces, as all others
     local port tls=
     port=$(free_port)
     [ -z "${BENCH_TLS:-}" ] || tls=", tls: {certificate: $dir/tls/server.crt, key: $dir/tls/server.key}"
     cat >"$dir/$1.yml" <<YML
 version: 0.1
-$3
+log: {level: fatal, accesslog: {disabled: true}}
 storage: {filesystem: {rootdirectory: $dir/$1}, delete: {enabled: true}, maintenance: {uploadpurging: {enabled: false}}}
 http: {addr: "127.0.0.1:$port"$tls}
 YML
-    time_start "$1" "$scheme://127.0.0.1:$port" --any --path /v2/ -- "$2" serve "$dir/$1.yml"
-    "$2" serve "$dir/$1.yml" >"$dir/$1.log" 2>&1 &
+    time_start "$1" "$scheme://127.0.0.1:$port" --any --path /v2/ -- env OTEL_TRACES_EXPORTER=none "$2" serve "$dir/$1.yml"
+    OTEL_TRACES_EXPORTER=none "$2" serve "$dir/$1.yml" >"$dir/$1.log" 2>&1 &
     pids+=($!)
     await "$1" $! listens "$port"
     arguments+=(--target "name=$1,url=$scheme://127.0.0.1:$port,pid=$!")

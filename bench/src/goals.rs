@@ -147,9 +147,9 @@ const READS: [&str; 8] = [
     "tags-list",
 ];
 
-/// Whether the memory of this target is that of one Berth alone.
-pub fn is_one_process(target: &str) -> bool {
-    target != "berth-replicas"
+/// Whether the goal for memory holds for this target: one Berth alone, whose uploads need not wait in memory for a store.
+pub fn bounds_memory(target: &str) -> bool {
+    !matches!(target, "berth-replicas" | "berth-s3" | "berth-redirect")
 }
 
 /// The goals of a row that can be judged in this report, for one of its targets; `first` is the first Berth of the run.

@@ -174,7 +174,7 @@ fn worst(
     let _ = write!(out, " {} |", num(most(subject)));
     out.push_str(&" - |".repeat(compared(others, subjects).len() + 4));
     let Goal::Anon(limit) = WORST_ANON else { return };
-    let met = goals::is_one_process(subject).then(|| most(subject) <= limit);
+    let met = goals::bounds_memory(subject).then(|| most(subject) <= limit);
     if met == Some(false) {
         missed.push(label);
     }

@@ -157,7 +157,7 @@ impl Target {
         // The token service is asked at the target's own address.
         let path = path_of(&realm);
         let sep = if path.contains('?') { '&' } else { '?' };
-        let path = format!("{path}{sep}service={service}&scope=repository:{repo}:pull,push");
+        let path = format!("{path}{sep}service={service}&scope=repository:{repo}:pull,push,delete");
         let mut conn = Conn::connect(self.endpoint()).await?;
         let head = conn
             .request("GET", &path, &[("Authorization", basic)], Body::Empty)
