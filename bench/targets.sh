@@ -132,13 +132,13 @@ start_docker-registry() { start_distribution_of docker-registry docker-registry;
 
 start_distribution() { start_distribution_of distribution "$BENCH_DISTRIBUTION"; }
 
-start_distribution_of() { # NAME BINARY: without logs of requests and traces, as all others
+start_distribution_of() { # NAME BINARY: without a line for each request and without traces, as all others
     local port tls=
     port=$(free_port)
     [ -z "${BENCH_TLS:-}" ] || tls=", tls: {certificate: $dir/tls/server.crt, key: $dir/tls/server.key}"
     cat >"$dir/$1.yml" <<YML
 version: 0.1
-log: {level: fatal, accesslog: {disabled: true}}
+log: {level: error, accesslog: {disabled: true}}
 storage: {filesystem: {rootdirectory: $dir/$1}, delete: {enabled: true}, maintenance: {uploadpurging: {enabled: false}}}
 http: {addr: "127.0.0.1:$port"$tls}
 YML
