@@ -22,6 +22,11 @@ pub fn goals(report: &Report) -> String {
     out.push_str(&"--:|".repeat(others.len() + 1 + compared(&others, &subjects).len() + 4));
     out.push_str("---|---|\n");
     let mut missed = Vec::new();
+    let sides = Sides {
+        report,
+        others: &others,
+        subjects: &subjects,
+    };
     for row in &ROWS {
         for &subject in &subjects {
             let Some(s) = find(report, row.scenario, subject) else {
@@ -36,11 +41,11 @@ pub fn goals(report: &Report) -> String {
             if judged.1 == Some(false) {
                 missed.push(label.clone());
             }
-            line(&mut out, report, &label, s, (&others, &subjects), &judged);
+            line(&mut out, &sides, &label, s, &judged);
         }
     }
     for subject in &subjects {
-        worst(&mut out, report, subject, (&others, &subjects), &mut missed);
+        worst(&mut out, &sides, subject, &mut missed);
     }
     let none = missed.is_empty();
     let _ = writeln!(
@@ -98,14 +103,25 @@ fn judge(row: &Row, report: &Report, s: &Summary, first: &str) -> (String, Optio
     (words.join(", "), met)
 }
 
+/// Whose figures stand beside whose.
+struct Sides<'a> {
+    report: &'a Report,
+    others: &'a [&'a str],
+    subjects: &'a [&'a str],
+}
+
 fn line(
     out: &mut String,
-    report: &Report,
+    sides: &Sides<'_>,
     label: &str,
     s: &Summary,
-    (others, subjects): (&[&str], &[&str]),
     (wanted, met): &(String, Option<bool>),
 ) {
+    let Sides {
+        report,
+        others,
+        subjects,
+    } = *sides;
     let _ = write!(out, "| {label} | {} |", s.unit);
     for other in others {
         let text = find(report, &s.scenario, other).map_or("-".into(), |o| cell(o, &s.unit));
@@ -146,13 +162,12 @@ fn cell(s: &Summary, unit: &str) -> String {
 }
 
 /// The row of the worst anonymous memory of all scenarios.
-fn worst(
-    out: &mut String,
-    report: &Report,
-    subject: &str,
-    (others, subjects): (&[&str], &[&str]),
-    missed: &mut Vec<String>,
-) {
+fn worst(out: &mut String, sides: &Sides<'_>, subject: &str, missed: &mut Vec<String>) {
+    let Sides {
+        report,
+        others,
+        subjects,
+    } = *sides;
     let most = |target: &str| {
         let of = report.summary.iter().filter(|s| s.target == target);
         of.map(|s| s.peak_anon_mib).fold(0.0, f64::max)
