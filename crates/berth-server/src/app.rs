@@ -100,13 +100,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
         response_stall: limits.response_stall_timeout,
         grace: limits.shutdown_grace,
     };
-    let given = |setting: Option<NonZeroU32>| setting.expect("the table of settings has a default for it");
     let connections_max = descriptors::connections(given(limits.connections_max));
-    let gate = Gate::new(Bounds {
-        requests_max: given(limits.requests_max).get(),
-        uploads_max: given(limits.uploads_max).get(),
-        wait_max: limits.request_wait_max,
-    });
+    let gate = gate(&settings);
     let base = settings.base_path.clone();
     let router = router(AppState {
         registry: Arc::clone(&registry),
@@ -133,6 +128,19 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
     registry.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// A setting that is never missing.
+fn given(setting: Option<NonZeroU32>) -> NonZeroU32 {
+    setting.expect("the table of settings has a default for it")
+}
+
+fn gate(settings: &Settings) -> Gate {
+    Gate::new(Bounds {
+        requests_max: given(settings.limits.requests_max).get(),
+        uploads_max: given(settings.limits.uploads_max).get(),
+        wait_max: settings.limits.request_wait_max,
+    })
 }
 
 /// Connections that the system holds until they are accepted; one too many tries again a second later.

@@ -35,15 +35,18 @@ impl Connection {
 
     /// Sends a request, given as its line without the version; it must be answered with this status.
     pub(super) fn ask(&mut self, line: &str, headers: &[(&str, &str)], body: &[u8], status: u16) -> Answer {
-        let mut request = format!(
-            "{line} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n",
-            self.host,
-            body.len()
-        );
+        let mut request = Vec::new();
+        let length = body.len();
+        write!(
+            request,
+            "{line} HTTP/1.1\r\nHost: {}\r\nContent-Length: {length}\r\n",
+            self.host
+        )
+        .unwrap();
         for (name, value) in headers {
-            request += &format!("{name}: {value}\r\n");
+            write!(request, "{name}: {value}\r\n").unwrap();
         }
-        let mut request = (request + "\r\n").into_bytes();
+        request.extend(b"\r\n");
         request.extend(body);
         self.stream.get_mut().write_all(&request).unwrap();
         let answer = self.answer(line.starts_with("HEAD "));
