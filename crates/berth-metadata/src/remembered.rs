@@ -56,7 +56,7 @@ fn weigh_user(user: &User) -> usize {
 /// Rows of one kind by what they were asked with, within a bound of memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Remembered<T: Clone + Send + Sync + 'static> {
-    rows: Cache<Box<str>, Found<T>>,
+    rows: Cache<String, Found<T>>,
 }
 
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ struct Found<T> {
 impl<T: Clone + Send + Sync + 'static> Remembered<T> {
     /// Keeps at most `bytes_max`; `weigh` says how many bytes a row takes besides itself.
     pub(crate) fn new(bytes_max: u64, weigh: fn(&T) -> usize) -> Self {
-        let weigher = move |key: &Box<str>, found: &Found<T>| {
+        let weigher = move |key: &String, found: &Found<T>| {
             let bytes = OVERHEAD_BYTES + size_of::<T>() + key.len() + found.row.as_ref().map_or(0, weigh);
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
@@ -100,7 +100,7 @@ impl<T: Clone + Send + Sync + 'static> Remembered<T> {
             mark,
             row: row.clone(),
         };
-        self.rows.insert(key.into_boxed_str(), found);
+        self.rows.insert(key, found);
         Ok(row)
     }
 }

@@ -55,14 +55,8 @@ pub(crate) async fn a_manifest_is_served_as_it_was_pushed(world: World) {
             .as_deref(),
         Some(&expected)
     );
-    assert_eq!(
-        metadata
-            .manifest_by_digest(repository.id, &digest)
-            .await
-            .unwrap()
-            .as_deref(),
-        Some(&expected)
-    );
+    let by_digest = metadata.manifest_by_digest(repository.id, &digest).await.unwrap();
+    assert_eq!(by_digest.as_deref(), Some(&expected));
     let by_tag = metadata
         .manifest_descriptor_by_tag(repository.id, "v1")
         .await

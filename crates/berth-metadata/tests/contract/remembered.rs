@@ -18,6 +18,7 @@ struct Answers {
 
 struct Place {
     organization: String,
+    organization_id: i64,
     image: String,
     repository_id: i64,
     user: User,
@@ -48,6 +49,73 @@ impl Place {
     }
 }
 
+/// Everything that changes an answer, in the order in which a story would have it.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Publish,
+    GrantImage,
+    GrantOrganization,
+    DisableUser,
+    PushBlob,
+    PutManifest,
+    MoveTag,
+    DeleteManifest,
+    DeleteTag,
+    Share,
+    MakeAdministrator,
+}
+
+impl Change {
+    const ALL: [Self; 11] = [
+        Self::Publish,
+        Self::GrantImage,
+        Self::GrantOrganization,
+        Self::DisableUser,
+        Self::PushBlob,
+        Self::PutManifest,
+        Self::MoveTag,
+        Self::DeleteManifest,
+        Self::DeleteTag,
+        Self::Share,
+        Self::MakeAdministrator,
+    ];
+
+    async fn make(self, world: &World, place: &Place) {
+        let (metadata, id, user) = (&world.metadata, place.repository_id, &place.user);
+        let grants = [(user.id.clone(), Permission::Write)];
+        let put = |word| tagged(manifest(id, word, &[&digest("b")]), &["v1"]);
+        let made = match self {
+            Self::Publish => metadata.set_repository_public(id, true, 11).await.map(drop),
+            Self::GrantImage => metadata.add_grants(GrantTarget::Repository(id), &grants).await,
+            Self::GrantOrganization => {
+                let on = GrantTarget::Organization(place.organization_id);
+                metadata.add_grants(on, &grants).await
+            }
+            Self::DisableUser => metadata.set_user_enabled(&user.id, false).await.map(drop),
+            Self::PushBlob => {
+                world.push(id, &digest("b"), "key", 12).await;
+                Ok(())
+            }
+            Self::PutManifest => metadata.put_manifest(put("one")).await.map(drop),
+            Self::MoveTag => metadata.put_manifest(put("two")).await.map(drop),
+            Self::DeleteManifest => {
+                let digest = digest("one");
+                let deleted = metadata.delete_manifest(id, &digest, unkept(13));
+                deleted.await.map(drop)
+            }
+            Self::DeleteTag => metadata.delete_tag(id, "v1", None, unkept(14)).await.map(drop),
+            Self::Share => {
+                metadata.set_repository_public(id, false, 15).await.unwrap();
+                metadata
+                    .create_share(new_share(id, &user.account_id, Some(20)))
+                    .await
+            }
+            Self::MakeAdministrator => metadata.set_user_administrator(&user.id, true).await.map(drop),
+        };
+        made.unwrap();
+    }
+}
+
 /// Each change that another process makes is in the next answer, and a store that was opened after it says the same.
 pub(crate) async fn what_another_process_changes_is_in_the_next_answer(world: World) {
     let owner = world.user(&world.account().await).await;
@@ -59,77 +127,28 @@ pub(crate) async fn what_another_process_changes_is_in_the_next_answer(world: Wo
     let repository_id = world.repository_in(organization_id, &image).await.id;
     let place = Place {
         organization,
+        organization_id,
         image,
         repository_id,
-        user: user.clone(),
+        user,
     };
     let other = world.again().await;
-    let (here, there) = (&world, &other.metadata);
-    let on = GrantTarget::Repository(repository_id);
-    let permission = Permission::Write;
-    let mut before = place.seen(here).await;
-    // The text of each step is what a failure says.
-    for step in 0..11 {
-        match step {
-            0 => there
-                .set_repository_public(repository_id, true, 11)
-                .await
-                .map(drop),
-            1 => there.add_grants(on, &[(user.id.clone(), permission)]).await,
-            2 => {
-                there
-                    .add_grants(
-                        GrantTarget::Organization(organization_id),
-                        &[(user.id.clone(), permission)],
-                    )
-                    .await
-            }
-            3 => there.set_user_enabled(&user.id, false).await.map(drop),
-            4 => {
-                other.push(repository_id, &digest("b"), "key", 12).await;
-                Ok(())
-            }
-            5 => {
-                let put = tagged(manifest(repository_id, "one", &[&digest("b")]), &["v1"]);
-                there.put_manifest(put).await.map(drop)
-            }
-            6 => {
-                let put = tagged(manifest(repository_id, "two", &[&digest("b")]), &["v1"]);
-                there.put_manifest(put).await.map(drop)
-            }
-            7 => there
-                .delete_manifest(repository_id, &digest("one"), unkept(13))
-                .await
-                .map(drop),
-            8 => there
-                .delete_tag(repository_id, "v1", None, unkept(14))
-                .await
-                .map(drop),
-            9 => {
-                there
-                    .set_repository_public(repository_id, false, 15)
-                    .await
-                    .unwrap();
-                there
-                    .create_share(new_share(repository_id, &user.account_id, Some(20)))
-                    .await
-            }
-            _ => there.set_user_administrator(&user.id, true).await.map(drop),
-        }
-        .unwrap();
-        let after = place.seen(here).await;
-        assert_ne!(after, before, "step {step} changed nothing");
+    let mut before = place.seen(&world).await;
+    for change in Change::ALL {
+        change.make(&other, &place).await;
+        let after = place.seen(&world).await;
+        assert_ne!(after, before, "{change:?} changed nothing");
         let fresh = world.again().await;
-        assert_eq!(after, place.seen(&fresh).await, "step {step}");
+        assert_eq!(after, place.seen(&fresh).await, "{change:?}");
         fresh.metadata.close().await;
         // Nothing was written in between: asked again it is the same.
-        assert_eq!(after, place.seen(here).await, "step {step}, asked again");
+        assert_eq!(after, place.seen(&world).await, "{change:?}, asked again");
         before = after;
     }
     assert!(before.standing.shared);
     // A share ends without anybody writing that it did.
-    let viewer = Some((user.id.as_str(), user.account_id.as_str()));
-    let later = here
+    let viewer = Some((place.user.id.as_str(), place.user.account_id.as_str()));
+    let later = world
         .metadata
         .standing(&place.organization, Some(&place.image), viewer, 20);
     assert!(!later.await.unwrap().shared);

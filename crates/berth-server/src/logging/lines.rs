@@ -142,15 +142,14 @@ mod tests {
                 }
             })
         };
-        let mut all = Vec::new();
-        while all.iter().filter(|byte| **byte == b'\n').count() < count {
+        let mut all = String::new();
+        while all.lines().count() < count {
             go.send(()).unwrap();
-            all.extend(written.recv().unwrap());
+            all.push_str(&String::from_utf8(written.recv().unwrap()).unwrap());
             assert!(lines.0.waiting().bytes.len() <= BYTES_MAX + line.len());
         }
         logging.join().unwrap();
         lines.flush();
-        let all = String::from_utf8(all).unwrap();
         let numbers: Vec<usize> = all
             .lines()
             .map(|line| line.trim_matches('x').parse().unwrap())

@@ -54,14 +54,12 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, shared: Arc<Shared>) {
         tracing::debug!(client = %peer.address, %error, "the connection keeps the system's defaults");
     }
     // Boxed, as what a task may need at one time is reserved for all of its life.
-    match &shared.tls {
-        Some(tls) => Box::pin(decrypt(stream, tls.clone(), peer, shared)).await,
-        None => {
-            let stream = FileSender::new(stream);
-            let bypass = Some(stream.bypass());
-            drive(stream, Asking { peer, bypass }, shared).await;
-        }
+    if let Some(tls) = &shared.tls {
+        return Box::pin(decrypt(stream, tls.clone(), peer, shared)).await;
     }
+    let stream = FileSender::new(stream);
+    let bypass = Some(stream.bypass());
+    drive(stream, Asking { peer, bypass }, shared).await;
 }
 
 async fn decrypt(stream: TcpStream, tls: TlsAcceptor, peer: Peer, shared: Arc<Shared>) {

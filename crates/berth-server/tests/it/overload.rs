@@ -117,12 +117,9 @@ async fn beyond_its_bound_a_server_tells_requests_when_to_come_back() {
             .await
             .is(200);
     }
-    let ended = world.end();
-    let told = ended
-        .err
-        .matches("more requests come than can be answered")
-        .count();
-    assert_eq!(told, 1, "{}", ended.err);
+    let log = world.end();
+    let told = log.matches("more requests come than can be answered").count();
+    assert_eq!(told, 1, "{log}");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use berth_registry::{
 use http::Method;
 use rustix::process::Signal;
 
-use crate::berth::{Ended, Place, Server};
+use crate::berth::{Place, Server};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::installation::{ACCESS_KEY_ID, Answer, LOGIN_KEY, VARIABLES, basic, signature_ahead};
@@ -153,11 +153,6 @@ impl World {
         server.signal(Signal::KILL);
         server.end();
         self.begin_again();
-    }
-
-    /// Ends the server as an operator does; what it said.
-    pub(crate) fn end(mut self) -> Ended {
-        self.server.take().unwrap().stop()
     }
 
     fn begin_again(&mut self) {
