@@ -139,7 +139,7 @@ fn gate(settings: &Settings) -> Gate {
     Gate::new(Bounds {
         requests_max: given(settings.limits.requests_max).get(),
         uploads_max: given(settings.limits.uploads_max).get(),
-        wait_max: settings.limits.request_wait_max,
+        wait: settings.limits.request_wait_max,
     })
 }
 

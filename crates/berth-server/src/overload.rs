@@ -31,7 +31,7 @@ pub(crate) struct Bounds {
     /// Requests whose bodies are long.
     pub(crate) uploads_max: u32,
     /// How long a request waits for its turn.
-    pub(crate) wait_max: Duration,
+    pub(crate) wait: Duration,
 }
 
 /// What a request takes of a server.
@@ -124,7 +124,7 @@ impl Gate {
         Self {
             answers: Places::new(bounds.requests_max),
             uploads: Places::new(bounds.uploads_max),
-            wait_max: bounds.wait_max,
+            wait_max: bounds.wait,
             refused: AtomicU64::new(0),
             untold: AtomicU64::new(0),
             told: Mutex::new(None),
@@ -212,7 +212,7 @@ mod tests {
         Gate::new(Bounds {
             requests_max,
             uploads_max: 1,
-            wait_max,
+            wait: wait_max,
         })
     }
 

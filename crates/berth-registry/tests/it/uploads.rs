@@ -404,7 +404,11 @@ async fn a_mount_needs_the_right_to_read_the_source() {
     let Caller::User(mut limited) = member() else {
         unreachable!("a user")
     };
-    limited.scopes = Some(berth_oci::Scope::parse_list("repository:team/fourth:pull,push").expect("a scope").into());
+    limited.scopes = Some(
+        berth_oci::Scope::parse_list("repository:team/fourth:pull,push")
+            .expect("a scope")
+            .into(),
+    );
     let start = mount(Some("team/source"));
     let refused = test
         .registry

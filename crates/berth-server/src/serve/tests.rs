@@ -65,7 +65,7 @@ async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Ru
         gate: Gate::new(Bounds {
             requests_max: 100,
             uploads_max: 100,
-            wait_max: NEVER,
+            wait: NEVER,
         }),
         timeouts,
         connections_max,
