@@ -110,18 +110,19 @@ pub async fn run(args: RunArgs) -> Result<()> {
         summary: Vec::new(),
         samples: Vec::new(),
     };
+    for file in &args.include {
+        report.samples.extend(read(file)?.samples);
+    }
     let mut bench = Arc::new(Bench::new(params));
     for &scenario in &args.scenario {
         let rounds = rounds::rounds_of(&mut bench, scenario, &targets, limits.as_ref(), &args).await?;
         report.samples.extend(rounds.into_iter().flatten());
-    }
-    for file in &args.include {
-        report.samples.extend(read(file)?.samples);
-    }
-    finish(&mut report);
-    if let Some(path) = &args.json {
-        std::fs::write(path, serde_json::to_vec_pretty(&report)?)
-            .with_context(|| format!("write {}", path.display()))?;
+        finish(&mut report);
+        // After each scenario: a run that breaks off was not in vain.
+        if let Some(path) = &args.json {
+            std::fs::write(path, serde_json::to_vec_pretty(&report)?)
+                .with_context(|| format!("write {}", path.display()))?;
+        }
     }
     print!(
         "{}",
