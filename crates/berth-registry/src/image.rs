@@ -2,7 +2,6 @@
 //! is told in a sentence, so that whoever looks sees the rest.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 
 use berth_metadata::{LayerUse, ManifestFacts, ManifestRow};
 use berth_oci::{Descriptor, Digest, Manifest, ManifestKind, Reference, RepositoryName, media_type};
@@ -135,7 +134,8 @@ impl Registry {
             Reference::Digest(digest) => (None, digest.to_string()),
         };
         // By digest, so that all of the answer is about one manifest although the tag may move.
-        let stored = self.stored_manifest(&place, &digest).await?;
+        let stored = self.metadata.manifest_by_digest(place.repository_id, &digest);
+        let stored = stored.await?;
         let stored = stored.ok_or_else(|| Error::ManifestUnknown(reference.clone()))?;
         let facts = if let Some(row) = &tag {
             row.facts.clone()
@@ -248,7 +248,8 @@ impl Registry {
             return Ok(());
         };
         let chosen = chosen.digest.clone();
-        let Some(stored) = self.stored_manifest(&detail.place, &chosen).await? else {
+        let stored = self.metadata.manifest_by_digest(detail.place.repository_id, &chosen);
+        let Some(stored) = stored.await? else {
             return Ok(());
         };
         match Manifest::parse(&stored.bytes, Some(&stored.media_type)) {
@@ -379,15 +380,6 @@ impl Registry {
             }
         }
         Ok(())
-    }
-
-    async fn stored_manifest(
-        &self,
-        place: &TagPlace,
-        digest: &str,
-    ) -> Result<Option<Arc<ManifestRow>>, Error> {
-        let found = self.metadata.manifest_by_digest(place.repository_id, digest);
-        Ok(found.await?)
     }
 }
 

@@ -31,10 +31,6 @@ mod table;
 mod token;
 mod unknown_path;
 
-/// Requests allocate small things on all threads at once, and large buffers are to go back to the system.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> std::process::ExitCode {
     cli::run()
 }
