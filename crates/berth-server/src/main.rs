@@ -1,6 +1,7 @@
 //! The `berth` binary: a container image registry with everything in it.
 
 mod admin;
+mod allocator;
 mod api;
 mod app;
 mod audit;
@@ -32,5 +33,6 @@ mod token;
 mod unknown_path;
 
 fn main() -> std::process::ExitCode {
+    allocator::limit();
     cli::run()
 }

@@ -121,6 +121,18 @@ impl Server {
         ticks(11) + ticks(12)
     }
 
+    /// Bytes of memory that are its own: of no file, and shared with nobody.
+    pub(crate) fn own_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let own = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        own.unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse::<u64>()
+            .unwrap()
+            << 10
+    }
+
     /// Waits for the end, which somebody must have asked for. The texts are those of the whole run.
     pub(crate) fn end(mut self) -> Ended {
         let err = self.log.take().unwrap().join().unwrap();

@@ -3,6 +3,7 @@
 use rustix::process::Signal;
 
 use crate::berth::Place;
+use crate::installation::{Installation, PASSWORD, basic};
 
 /// What follows a name in the announcement of a first start.
 fn announced<'a>(announcement: &'a str, name: &str) -> Option<&'a str> {
@@ -177,4 +178,18 @@ fn an_address_that_is_taken_is_refused_with_what_to_do() {
         ended.err
     );
     assert!(ended.err.contains("--listen"), "{}", ended.err);
+}
+
+#[tokio::test]
+async fn memory_that_a_login_needed_is_given_back() {
+    let installation = Installation::start();
+    let before = installation.server.own_memory();
+    for password in ["wrong", PASSWORD, "wrong again"] {
+        let status = if password == PASSWORD { 200 } else { 401 };
+        let answer = installation.get("/v2/", &basic("admin", password)).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    // One check needs 19 MiB.
+    let more = installation.server.own_memory().saturating_sub(before);
+    assert!(more < 12 << 20, "{more} bytes more than before");
 }
