@@ -11,6 +11,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 use wal_index::WalIndex;
 
@@ -28,7 +29,7 @@ const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA
 pub(crate) struct Sqlite {
     reads: AnyPool,
     queue: Queue,
-    index: Option<WalIndex>,
+    index: Arc<WalIndex>,
 }
 
 impl Sqlite {
@@ -55,7 +56,7 @@ impl Sqlite {
         Ok(Sqlite {
             reads,
             queue: group_commit::start(writer, writing),
-            index: WalIndex::of(Path::new(file(url))),
+            index: Arc::new(WalIndex::of(Path::new(file(url)))),
         })
     }
 
@@ -65,7 +66,7 @@ impl Sqlite {
 
     /// Where the database stands.
     pub(super) fn mark(&self) -> Option<Mark> {
-        self.index?.mark()
+        self.index.mark()
     }
 
     /// A connection that reads, beside the others.
@@ -83,6 +84,7 @@ impl Sqlite {
     pub(super) async fn close(&self) {
         self.queue.close().await;
         self.reads.close().await;
+        self.index.close();
     }
 }
 

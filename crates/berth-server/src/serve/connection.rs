@@ -75,7 +75,8 @@ async fn decrypt(stream: TcpStream, tls: TlsAcceptor, peer: Peer, shared: Arc<Sh
         },
     };
     drop(handshake);
-    drive(stream, Asking { peer, bypass: None }, shared).await;
+    // Large, and hyper keeps it in more than one place of its state.
+    drive(Box::new(stream), Asking { peer, bypass: None }, shared).await;
 }
 
 fn prepare(stream: &TcpStream, response_stall: Duration) -> std::io::Result<()> {

@@ -10,8 +10,8 @@ const PULLS: usize = 500;
 const IDLE: usize = 300;
 /// More than the system keeps for a client that does not read.
 const LAYER_BYTES: usize = 4 << 20;
-/// What all of them may take: a read buffer of 256 KiB for each pull, and what a connection holds in a debug build.
-const GROWTH_BYTES_MAX: u64 = 192 << 20;
+/// What all of them may take: what a connection holds in a debug build, and no bytes of what it waits for.
+const GROWTH_BYTES_MAX: u64 = 96 << 20;
 
 /// A connection on which a request was sent, with little room for the answer.
 async fn asked(world: &World, line: &str) -> TcpStream {

@@ -4,56 +4,67 @@
 
 use super::super::mark::Mark;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 /// The one version of the format there is.
 const VERSION: u32 = 3_007_000;
 /// Where the header says that it is complete.
 const IS_INITIALIZED: usize = 12;
 
-/// The open index of one database.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct WalIndex(&'static File);
+/// The index of one database, open for as long as the connections to it.
+#[derive(Debug, Default)]
+pub(super) struct WalIndex(RwLock<Option<Arc<File>>>);
 
-/// Every index that this process has opened, and none is ever closed: closing one would take away the locks that SQLite
-/// holds on the same file in this process ("How To Corrupt An SQLite Database File", section 2.2).
-static OPENED: Mutex<Vec<((u64, u64), WalIndex)>> = Mutex::new(Vec::new());
+/// Every index that is open in this process, by device and number, so that none is open twice: closing one of two would take
+/// away the locks that SQLite holds on the same file ("How To Corrupt An SQLite Database File", section 2.2).
+static OPEN: Mutex<Vec<((u64, u64), Weak<File>)>> = Mutex::new(Vec::new());
 
 impl WalIndex {
-    /// The index beside the database file; none when there is none, or when it is of a kind that is not known here. A
-    /// connection to the database must be open.
-    pub(super) fn of(database: &Path) -> Option<Self> {
-        // SQLite follows links before it adds its suffix.
-        let mut name = database.canonicalize().ok()?.into_os_string();
-        name.push("-shm");
-        let path = PathBuf::from(name);
-        let index = opened(&path).ok()?;
-        index.mark().map(|_| index)
+    /// The index beside the database file, to which a connection must be open; one that never tells anything when there is
+    /// none, or when it is of a kind that is not known here.
+    pub(super) fn of(database: &Path) -> Self {
+        let known = open(database).ok().filter(|file| header(file).is_some());
+        Self(RwLock::new(known))
     }
 
     /// The header; none while it is being changed.
-    pub(super) fn mark(self) -> Option<Mark> {
-        let mut twice = [0; 2 * Mark::LENGTH];
-        self.0.read_exact_at(&mut twice, 0).ok()?;
-        // It is there twice and written in the other order.
-        let (first, second) = twice.split_at(Mark::LENGTH);
-        let known = first.starts_with(&VERSION.to_ne_bytes()) && first[IS_INITIALIZED] == 1;
-        let header = first.try_into().ok()?;
-        (known && first == second).then(|| Mark::of(header))
+    pub(super) fn mark(&self) -> Option<Mark> {
+        header(self.0.read().unwrap_or_else(PoisonError::into_inner).as_deref()?)
+    }
+
+    /// Lets go of the file, after the connections.
+    pub(super) fn close(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 
-fn opened(path: &Path) -> std::io::Result<WalIndex> {
-    let mut all = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+fn header(file: &File) -> Option<Mark> {
+    let mut twice = [0; 2 * Mark::LENGTH];
+    file.read_exact_at(&mut twice, 0).ok()?;
+    // It is there twice and written in the other order.
+    let (first, second) = twice.split_at(Mark::LENGTH);
+    let known = first.starts_with(&VERSION.to_ne_bytes()) && first[IS_INITIALIZED] == 1;
+    let header = first.try_into().ok()?;
+    (known && first == second).then(|| Mark::of(header))
+}
+
+fn open(database: &Path) -> io::Result<Arc<File>> {
+    // SQLite follows links before it adds its suffix.
+    let mut name = database.canonicalize()?.into_os_string();
+    name.push("-shm");
+    let path = PathBuf::from(name);
     let is = |found: &std::fs::Metadata| (found.dev(), found.ino());
+    let mut all = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|(_, file)| file.strong_count() > 0);
     let wanted = is(&path.metadata()?);
-    if let Some((_, index)) = all.iter().find(|(known, _)| *known == wanted) {
-        return Ok(*index);
+    let found = all.iter().find(|(known, _)| *known == wanted);
+    if let Some(file) = found.and_then(|(_, file)| file.upgrade()) {
+        return Ok(file);
     }
-    let file: &'static File = Box::leak(Box::new(File::open(path)?));
-    let index = WalIndex(file);
-    all.push((is(&file.metadata()?), index));
-    Ok(index)
+    let file = Arc::new(File::open(path)?);
+    all.push((is(&file.metadata()?), Arc::downgrade(&file)));
+    Ok(file)
 }
