@@ -183,6 +183,10 @@ fn an_address_that_is_taken_is_refused_with_what_to_do() {
 #[tokio::test]
 async fn memory_that_a_login_needed_is_given_back() {
     let installation = Installation::start();
+    // It listens before its first account is there, whose password it checks as well.
+    while installation.get("/readyz", "").await.status != 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     let before = installation.server.own_memory();
     for password in ["wrong", PASSWORD, "wrong again"] {
         let status = if password == PASSWORD { 200 } else { 401 };
