@@ -248,7 +248,9 @@ impl Registry {
             return Ok(());
         };
         let chosen = chosen.digest.clone();
-        let stored = self.metadata.manifest_by_digest(detail.place.repository_id, &chosen);
+        let stored = self
+            .metadata
+            .manifest_by_digest(detail.place.repository_id, &chosen);
         let Some(stored) = stored.await? else {
             return Ok(());
         };
