@@ -20,7 +20,10 @@ pub(super) struct WalIndex(RwLock<Option<Arc<File>>>);
 
 /// Every index that is open in this process, by device and number, so that none is open twice: closing one of two would take
 /// away the locks that SQLite holds on the same file ("How To Corrupt An SQLite Database File", section 2.2).
-static OPEN: Mutex<Vec<((u64, u64), Weak<File>)>> = Mutex::new(Vec::new());
+static OPEN: Mutex<Vec<(Inode, Weak<File>)>> = Mutex::new(Vec::new());
+
+/// A device, and a number on it.
+type Inode = (u64, u64);
 
 impl WalIndex {
     /// The index beside the database file, to which a connection must be open; one that never tells anything when there is
