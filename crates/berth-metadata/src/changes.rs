@@ -66,8 +66,10 @@ impl Metadata {
     /// Has changes noted for that many milliseconds from now on, by the clock of the database.
     pub async fn note_changes(&self, for_ms: i64) -> Result<ChangesNoted, Error> {
         let now = self.pool.now_expression();
+        // The clock is read once: PostgreSQL's goes on within a statement, and the answer compares.
         let text = format!(
-            "INSERT INTO change_gate (id, generation, open_until) VALUES (1, {now}, {now} + $1) \
+            "INSERT INTO change_gate (id, generation, open_until) \
+             SELECT 1, clock.now, clock.now + $1 FROM (SELECT {now} AS now) AS clock WHERE TRUE \
              ON CONFLICT (id) DO UPDATE SET open_until = excluded.open_until, generation = CASE \
              WHEN change_gate.open_until <= excluded.open_until - $1 THEN excluded.generation \
              ELSE change_gate.generation END RETURNING generation, open_until - $1"
