@@ -11,7 +11,9 @@ use e2e::image::{Layout, random_tar};
 use e2e::login::{Login, Request};
 use e2e::sample;
 use e2e::server::Server;
+use e2e::wire::{Cable, Wire};
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 const MIB: u64 = 1 << 20;
 /// What a copy may take on a busy machine; one whose process was killed is free after a minute.
@@ -127,7 +129,12 @@ fn a_destination_that_is_killed_in_mid_sync_gets_the_rest() {
 /// Copies a large layer, kills somebody in the middle, and sees that little was sent twice.
 fn check(kill: impl FnOnce(&mut Server, &mut Server)) {
     let (mut here, mut there) = (team(), team());
-    register(&here, &there.address(), &there.long_term_login());
+    let runtime = Runtime::new().unwrap();
+    let wire = runtime.block_on(Wire::to(there.port()));
+    // A copy takes seconds however fast the machine is.
+    wire.set(Cable::Slow(1));
+    let address = format!("localhost:{}", wire.port());
+    register(&here, &address, &there.long_term_login());
     let docker = Docker::start();
     log_in(&docker, &here.address(), &here.long_term_login()).ok();
     let image = here.image("team/app:v1");

@@ -194,6 +194,14 @@ fn limits() -> Limits {
 }
 
 async fn check(test: TestRegistry) {
+    // Without an image, what a push makes of a repository is swept too, and those who are about to use it come again.
+    for repository in REPOSITORIES {
+        test.push(repository, b"{}").await;
+        test.push(repository, b"first").await;
+        test.put(repository, "v1", &image(b"{}", &[b"first"]))
+            .await
+            .expect("an image");
+    }
     let crowd = Arc::new(Crowd {
         test,
         over: AtomicBool::new(false),
@@ -229,6 +237,13 @@ async fn check(test: TestRegistry) {
                 Crowd::may_fail(&error);
             }
         }
+        let first = Reference::Digest(sha256(&image(b"{}", &[b"first"])));
+        let deleted = crowd
+            .test
+            .registry
+            .delete_manifest(&admin(), &name(repository), &first, None)
+            .await;
+        deleted.expect("nobody else deletes it");
     }
     crowd.settle().await;
     assert_eq!(crowd.test.files(), Vec::<String>::new(), "nothing links them");
