@@ -86,7 +86,7 @@ impl Metadata {
         self.pool
             .write(
                 "add to the audit trail",
-                Durability::Durable,
+                Durability::Durable.of_contents(),
                 events,
                 |tx, events| {
                     Box::pin(async move {

@@ -103,7 +103,11 @@ impl Metadata {
                 .bind(now)
         };
         Ok(self
-            .change("refresh a blob link", Durability::Relaxed, statement)
+            .change(
+                "refresh a blob link",
+                Durability::Relaxed.of_contents(),
+                statement,
+            )
             .await?
             > 0)
     }
@@ -122,7 +126,7 @@ impl Metadata {
         self.pool
             .write(
                 "mount a blob",
-                Durability::Durable,
+                Durability::Durable.of_contents(),
                 digest.to_owned(),
                 move |tx, digest| {
                     Box::pin(async move {

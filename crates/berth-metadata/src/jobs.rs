@@ -93,9 +93,12 @@ impl Metadata {
             return Ok(None);
         }
         self.pool
-            .write("claim a job", Durability::Relaxed, claim, move |tx, claim| {
-                Box::pin(take(tx, claim, clock))
-            })
+            .write(
+                "claim a job",
+                Durability::Relaxed.of_contents(),
+                claim,
+                move |tx, claim| Box::pin(take(tx, claim, clock)),
+            )
             .await
     }
 
@@ -106,7 +109,11 @@ impl Metadata {
         let holder = holder.to_owned();
         let statement = move || made(text.clone()).bind(id).bind(holder.clone()).bind(held_ms);
         Ok(self
-            .change("hold a job for longer", Durability::Relaxed, statement)
+            .change(
+                "hold a job for longer",
+                Durability::Relaxed.of_contents(),
+                statement,
+            )
             .await?
             > 0)
     }

@@ -226,9 +226,12 @@ impl Metadata {
     /// [`Conflict::BytesQuota`](crate::Conflict::BytesQuota).
     pub async fn put_manifest(&self, put: PutManifest) -> Result<PutOutcome, Error> {
         self.pool
-            .write("put a manifest", Durability::Durable, put, |tx, manifest| {
-                Box::pin(write::put(tx, manifest))
-            })
+            .write(
+                "put a manifest",
+                Durability::Durable.of_contents(),
+                put,
+                |tx, manifest| Box::pin(write::put(tx, manifest)),
+            )
             .await
     }
 

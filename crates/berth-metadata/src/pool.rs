@@ -13,7 +13,7 @@ pub(crate) mod rebuilding;
 mod sqlite;
 
 pub(crate) use failure::Failure;
-pub(crate) use mark::Mark;
+pub(crate) use mark::{Mark, Marks};
 pub use migrate::Upgrade;
 
 use crate::error::Error;
@@ -35,6 +35,33 @@ pub(crate) enum Durability {
     Relaxed,
     /// On the disk when it is answered.
     Durable,
+}
+
+impl Durability {
+    /// Terms of a write that leaves alone who there is, what they may do, and which places there are.
+    pub(crate) fn of_contents(self) -> Terms {
+        Terms {
+            durability: self,
+            contents_only: true,
+        }
+    }
+}
+
+/// What a write asks for and promises.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    durability: Durability,
+    /// It changes no row that is read for [`Marks::rights`].
+    contents_only: bool,
+}
+
+impl From<Durability> for Terms {
+    fn from(durability: Durability) -> Self {
+        Self {
+            durability,
+            contents_only: false,
+        }
+    }
 }
 
 /// How many rows a reading statement is asked for.
@@ -130,12 +157,11 @@ impl Pool {
         }
     }
 
-    /// Where the database stands now: nothing was written by anybody between two marks that are equal. None when it cannot
-    /// be told.
-    pub(crate) async fn mark(&self) -> Option<Mark> {
+    /// Where the database stands now. None when it cannot be told.
+    pub(crate) async fn marks(&self) -> Option<Marks> {
         match &self.database {
-            Database::Sqlite(sqlite) => sqlite.mark(),
-            Database::Postgres(postgres) => Box::pin(postgres.mark()).await,
+            Database::Sqlite(sqlite) => sqlite.marks(),
+            Database::Postgres(postgres) => Box::pin(postgres.marks()).await,
         }
     }
 
@@ -169,7 +195,7 @@ impl Pool {
     pub(crate) async fn write<I, T, F>(
         &self,
         doing: &'static str,
-        durability: Durability,
+        terms: impl Into<Terms>,
         input: I,
         body: F,
     ) -> Result<T, Error>
@@ -181,9 +207,12 @@ impl Pool {
             + Sync
             + 'static,
     {
+        let terms = terms.into();
         let written = match &self.database {
-            Database::Sqlite(sqlite) => sqlite.writes().write(doing, durability, input, body).await,
-            Database::Postgres(postgres) => Box::pin(postgres.write(doing, durability, input, body)).await,
+            Database::Sqlite(sqlite) => sqlite.writes().write(doing, terms, input, body).await,
+            Database::Postgres(postgres) => {
+                Box::pin(postgres.write(doing, terms.durability, input, body)).await
+            }
         };
         if written.is_ok() {
             self.written.notify_one();

@@ -7,7 +7,7 @@ pub(crate) use composed::{Composed, holding};
 
 use crate::error::{Conflict, Error};
 pub(crate) use crate::pool::Statement;
-use crate::pool::{Durability, Failure, Rows};
+use crate::pool::{Failure, Rows, Terms};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
@@ -130,11 +130,11 @@ impl crate::Metadata {
     pub(crate) async fn change(
         &self,
         doing: &'static str,
-        durability: Durability,
+        terms: impl Into<Terms>,
         statement: impl Fn() -> Statement + Send + Sync + 'static,
     ) -> Result<u64, Error> {
         self.pool
-            .write(doing, durability, statement, |tx, statement| {
+            .write(doing, terms, statement, |tx, statement| {
                 let statement = statement();
                 Box::pin(async move { Ok(change(tx, statement).await?) })
             })

@@ -75,7 +75,7 @@ impl Metadata {
         self.pool
             .write(
                 "queue what follows from an event",
-                Durability::Durable,
+                Durability::Durable.of_contents(),
                 input,
                 |tx, (event, follows, now)| Box::pin(settle(tx, event, follows, *now)),
             )

@@ -122,23 +122,28 @@ impl Metadata {
             " THEN 1 ELSE 0 END"
         );
         self.pool
-            .write("start an upload", Durability::Relaxed, upload, |tx, upload| {
-                Box::pin(async move {
-                    let insert = sqlx::query(INSERT)
-                        .bind(upload.id.clone())
-                        .bind(upload.repository_id)
-                        .bind(upload.user_id.clone())
-                        .bind(upload.algorithm.clone())
-                        .bind(upload.offset)
-                        .bind(upload.hash_state.clone())
-                        .bind(upload.backend.clone())
-                        .bind(upload.created_at)
-                        .bind(upload.updated_at);
-                    let row = first(tx, insert).await.reference(Conflict::RepositoryGone)?;
-                    let row = row.ok_or_else(|| Failure::Broken("no row for a new upload".to_owned()))?;
-                    Ok(row.try_get::<i64, _>(0)? != 0)
-                })
-            })
+            .write(
+                "start an upload",
+                Durability::Relaxed.of_contents(),
+                upload,
+                |tx, upload| {
+                    Box::pin(async move {
+                        let insert = sqlx::query(INSERT)
+                            .bind(upload.id.clone())
+                            .bind(upload.repository_id)
+                            .bind(upload.user_id.clone())
+                            .bind(upload.algorithm.clone())
+                            .bind(upload.offset)
+                            .bind(upload.hash_state.clone())
+                            .bind(upload.backend.clone())
+                            .bind(upload.created_at)
+                            .bind(upload.updated_at);
+                        let row = first(tx, insert).await.reference(Conflict::RepositoryGone)?;
+                        let row = row.ok_or_else(|| Failure::Broken("no row for a new upload".to_owned()))?;
+                        Ok(row.try_get::<i64, _>(0)? != 0)
+                    })
+                },
+            )
             .await
     }
 
@@ -169,7 +174,7 @@ impl Metadata {
         self.pool
             .write(
                 "reserve bytes for an upload",
-                Durability::Relaxed,
+                Durability::Relaxed.of_contents(),
                 id.to_owned(),
                 move |tx, id| Box::pin(reserve(tx, id, repository_id, bytes)),
             )
@@ -181,9 +186,12 @@ impl Metadata {
     /// [`Conflict::UploadMoved`] when another request did so first, [`Conflict::UploadGone`].
     pub async fn save_upload(&self, save: SaveUpload) -> Result<(), Error> {
         self.pool
-            .write("save an upload", Durability::Relaxed, save, |tx, progress| {
-                Box::pin(save_row(tx, progress))
-            })
+            .write(
+                "save an upload",
+                Durability::Relaxed.of_contents(),
+                save,
+                |tx, progress| Box::pin(save_row(tx, progress)),
+            )
             .await
     }
 
@@ -198,9 +206,12 @@ impl Metadata {
             return Ok(finished);
         }
         self.pool
-            .write("finish an upload", Durability::Durable, finish, |tx, upload| {
-                Box::pin(finish_row(tx, upload))
-            })
+            .write(
+                "finish an upload",
+                Durability::Durable.of_contents(),
+                finish,
+                |tx, upload| Box::pin(finish_row(tx, upload)),
+            )
             .await
     }
 

@@ -139,7 +139,9 @@ fn boxed<F: Future>(check: impl FnOnce() -> F) -> Pin<Box<F>> {
 
 contract! {
     remembered::what_another_process_changes_is_in_the_next_answer,
+    remembered::what_the_same_process_changes_is_in_the_next_answer,
     remembered::nobody_is_answered_what_was_over_when_they_asked,
+    remembered::pushes_keep_nobody_in_the_dark_about_rights,
     archives::chunks_follow_one_another_and_the_last_one_queues_the_work,
     archives::an_archive_moves_on_from_the_state_that_it_is_in,
     archives::a_user_has_so_many_archives_under_way,

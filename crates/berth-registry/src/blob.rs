@@ -82,6 +82,7 @@ impl Registry {
                 // Pushed again or unlinked since the look, and reclaimed: then the row says so.
                 Err(berth_blob::Error::NotFound) if read.as_ref() != Some(&linked.key) => {
                     read = Some(linked.key);
+                    berth_metadata::look_again();
                 }
                 Err(berth_blob::Error::NotFound) => {
                     let read = reading(digest, &linked);

@@ -98,6 +98,7 @@ pub use automation::{
 pub use berth_blob::S3Settings;
 /// How far an upload of an archive came.
 pub use berth_metadata::ArchiveState;
+pub use berth_metadata::at_one_moment;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
     ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, GivenLogin, Grant, Group, HistoryOrder,

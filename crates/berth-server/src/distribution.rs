@@ -8,11 +8,12 @@ mod manifests;
 mod uploads;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use berth_oci::Endpoint;
-use berth_registry::{Actor, Caller, Error};
+use berth_registry::{Actor, Caller, Error, at_one_moment};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
@@ -41,8 +42,16 @@ async fn handle(State(app): State<AppState>, request: Request) -> Response {
         Ok(endpoint) => endpoint,
         Err(error) => return error::endpoint(&error),
     };
-    let refused = Refused::new(&app, &parts, &endpoint);
-    let caller = match authenticate::caller(&app, &parts).await {
+    if parts.method.is_safe() {
+        at_one_moment(answer(&app, &parts, endpoint, body)).await
+    } else {
+        Box::pin(answer(&app, &parts, endpoint, body)).await
+    }
+}
+
+async fn answer(app: &AppState, parts: &Parts, endpoint: Endpoint, body: Body) -> Response {
+    let refused = Refused::new(app, parts, &endpoint);
+    let caller = match authenticate::caller(app, parts).await {
         Ok(authenticated) if !authenticated.expired || continues_upload(&endpoint) => authenticated.caller,
         Ok(_) => {
             return refused.answer(&Error::BadCredentials {
@@ -54,16 +63,16 @@ async fn handle(State(app): State<AppState>, request: Request) -> Response {
             if let Some(presented) = authenticate::presented(&parts.headers)
                 && authenticate::is_refused_login(&error)
             {
-                audit::refused(&app, &parts, Actor::Refused(presented), &response);
+                audit::refused(app, parts, Actor::Refused(presented), &response);
             }
             return response;
         }
     };
-    let change = Note::of_change(&app, &parts, &endpoint).map(|note| note.by(&caller));
+    let change = Note::of_change(app, parts, &endpoint).map(|note| note.by(&caller));
     let asked = Asked {
-        app: &app,
+        app,
         caller: &caller,
-        parts: &parts,
+        parts,
     };
     let served = serve(&asked, endpoint, body).await;
     let denied = matches!(served, Err(Error::Denied(_)));
@@ -71,7 +80,7 @@ async fn handle(State(app): State<AppState>, request: Request) -> Response {
     if let Some(change) = change {
         change.answered(Told::by(&response)).await;
     } else if let Some(actor) = denied.then(|| Actor::of(&caller)).flatten() {
-        audit::refused(&app, &parts, actor, &response);
+        audit::refused(app, parts, actor, &response);
     }
     response
 }
@@ -88,7 +97,7 @@ fn continues_upload(endpoint: &Endpoint) -> bool {
 }
 
 /// Reads are most of all requests: only they are part of this future, which is made and moved for every one.
-async fn serve(asked: &Asked<'_>, endpoint: Endpoint, body: axum::body::Body) -> Result<Response, Error> {
+async fn serve(asked: &Asked<'_>, endpoint: Endpoint, body: Body) -> Result<Response, Error> {
     match endpoint {
         Endpoint::Ping => ping(asked),
         Endpoint::ListRepositories { page } => {

@@ -4,8 +4,9 @@
 //! write is answered after the COMMIT, and when that fails all of the batch fail. A batch of relaxed writes only runs
 //! with `synchronous = NORMAL`, which flushes nothing; the next durable batch flushes theirs as well.
 
-use super::Durability;
 use super::failure::Failure;
+use super::sqlite::{Begun, Generations};
+use super::{Durability, Terms};
 use crate::error::Error;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -53,7 +54,7 @@ enum Message {
 
 /// One write of a batch, its types erased.
 struct Member {
-    durability: Durability,
+    terms: Terms,
     run: Box<Run>,
 }
 
@@ -90,12 +91,17 @@ async fn try_connect(options: &AnyConnectOptions) -> Result<AnyConnection, sqlx:
 }
 
 /// Starts the task on `connection`; it connects anew with `options` when that one fails.
-pub(super) fn start(connection: AnyConnection, options: AnyConnectOptions) -> Queue {
+pub(super) fn start(
+    connection: AnyConnection,
+    options: AnyConnectOptions,
+    generations: Arc<Generations>,
+) -> Queue {
     let (messages, queue) = mpsc::channel(QUEUE_LENGTH);
     let writer = Writer {
         options,
         connection: Some(connection),
         synchronous: Durability::Durable,
+        generations,
     };
     // No thread of its own: measured, its hand-overs to SQLite's thread take twice as long as the runtime's.
     tokio::spawn(writer.serve(queue));
@@ -106,7 +112,7 @@ impl Queue {
     pub(super) async fn write<I, T, F>(
         &self,
         doing: &'static str,
-        durability: Durability,
+        terms: Terms,
         input: I,
         body: F,
     ) -> Result<T, Error>
@@ -120,7 +126,7 @@ impl Queue {
     {
         let (sender, receiver) = oneshot::channel();
         let run = run_once(doing, input, body, sender);
-        let member = Member { durability, run };
+        let member = Member { terms, run };
         self.messages
             .send_timeout(Message::Write(member), ROOM_TIMEOUT)
             .await
@@ -187,6 +193,8 @@ struct Writer {
     connection: Option<AnyConnection>,
     /// What `PRAGMA synchronous` is set to on `connection`.
     synchronous: Durability,
+    /// Hears of each commit.
+    generations: Arc<Generations>,
 }
 
 impl Writer {
@@ -223,20 +231,25 @@ impl Writer {
     async fn commit(&mut self, batch: Vec<Member>) -> Vec<Member> {
         let durability = batch
             .iter()
-            .map(|member| member.durability)
+            .map(|member| member.terms.durability)
             .max()
             .unwrap_or(Durability::Durable);
+        let contents_only = batch.iter().all(|member| member.terms.contents_only);
         let mut ran = Vec::with_capacity(batch.len());
         let mut waiting = batch.into_iter();
         let outcome = match self.begin(durability).await {
-            Ok(connection) => run(connection, &mut waiting, &mut ran).await,
+            Ok((connection, begun)) => run(connection, &mut waiting, &mut ran).await.map(|()| begun),
             Err(failure) => Err(failure.into_error("begin a transaction")),
         };
-        let Err(error) = outcome else {
-            for write in ran {
-                (write.answer)(Ok(()));
+        let error = match outcome {
+            Err(error) => error,
+            Ok(begun) => {
+                self.generations.committed(begun, contents_only);
+                for write in ran {
+                    (write.answer)(Ok(()));
+                }
+                return Vec::new();
             }
-            return Vec::new();
         };
         tracing::warn!(%error, writes = ran.len(), "a batch of writes failed");
         self.disconnect().await;
@@ -253,7 +266,7 @@ impl Writer {
     }
 
     /// A transaction on the connection, made anew if need be, with the lock for writing and a first savepoint.
-    async fn begin(&mut self, durability: Durability) -> Result<&mut AnyConnection, Failure> {
+    async fn begin(&mut self, durability: Durability) -> Result<(&mut AnyConnection, Begun), Failure> {
         if self.connection.is_none() {
             self.connection = Some(connect_writer(&self.options).await?);
             self.synchronous = Durability::Durable;
@@ -270,7 +283,7 @@ impl Writer {
         let deadline = Instant::now() + BUSY_TIMEOUT;
         loop {
             match execute(connection, BEGIN).await {
-                Ok(()) => return Ok(connection),
+                Ok(()) => return Ok((connection, self.generations.begun())),
                 Err(failure) if failure.is_collision() && Instant::now() < deadline => {
                     tokio::time::sleep(BUSY_PAUSE).await;
                 }

@@ -8,7 +8,7 @@ mod standing;
 mod upgrade;
 
 use super::failure::Failure;
-use super::mark::Mark;
+use super::mark::Marks;
 use super::migrate::{STEPS, Upgrade};
 use super::{Durability, Rows, Statement};
 use crate::error::Error;
@@ -91,8 +91,9 @@ impl Postgres {
     }
 
     /// Where the database stands.
-    pub(super) async fn mark(&self) -> Option<Mark> {
-        self.asking.mark(&self.connections).await
+    pub(super) async fn marks(&self) -> Option<Marks> {
+        let all = self.asking.mark(&self.connections).await?;
+        Some(Marks { all, rights: all })
     }
 
     /// What `body` finds in one state of the database.

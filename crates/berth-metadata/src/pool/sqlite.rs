@@ -1,12 +1,14 @@
 //! SQLite: several connections that read, one that writes (see `group_commit`).
 
+mod generations;
 mod wal_index;
 
 use super::failure::Failure;
 use super::group_commit::{self, Queue, connect_writer};
-use super::mark::Mark;
+use super::mark::Marks;
 use super::migrate::{self, Upgrade};
 use crate::error::Error;
+pub(super) use generations::{Begun, Generations};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
 use std::path::Path;
@@ -29,7 +31,7 @@ const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA
 pub(crate) struct Sqlite {
     reads: AnyPool,
     queue: Queue,
-    index: Arc<WalIndex>,
+    generations: Arc<Generations>,
 }
 
 impl Sqlite {
@@ -53,10 +55,11 @@ impl Sqlite {
             .connect_with(options(url, "rw").map_err(opening)?)
             .await
             .map_err(opening)?;
+        let generations = Arc::new(Generations::of(WalIndex::of(Path::new(file(url)))));
         Ok(Sqlite {
             reads,
-            queue: group_commit::start(writer, writing),
-            index: Arc::new(WalIndex::of(Path::new(file(url)))),
+            queue: group_commit::start(writer, writing, Arc::clone(&generations)),
+            generations,
         })
     }
 
@@ -65,8 +68,8 @@ impl Sqlite {
     }
 
     /// Where the database stands.
-    pub(super) fn mark(&self) -> Option<Mark> {
-        self.index.mark()
+    pub(super) fn marks(&self) -> Option<Marks> {
+        self.generations.marks()
     }
 
     /// A connection that reads, beside the others.
@@ -84,7 +87,7 @@ impl Sqlite {
     pub(super) async fn close(&self) {
         self.queue.close().await;
         self.reads.close().await;
-        self.index.close();
+        self.generations.close();
     }
 }
 

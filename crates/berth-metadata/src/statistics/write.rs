@@ -46,9 +46,12 @@ impl Metadata {
     /// organisation that is gone counts for its account alone.
     pub async fn add_counts(&self, day: i64, counted: Vec<RepositoryCounts>) -> Result<(), Error> {
         self.pool
-            .write("add counts", Durability::Relaxed, counted, move |tx, counted| {
-                Box::pin(add(tx, day, counted))
-            })
+            .write(
+                "add counts",
+                Durability::Relaxed.of_contents(),
+                counted,
+                move |tx, counted| Box::pin(add(tx, day, counted)),
+            )
             .await
     }
 

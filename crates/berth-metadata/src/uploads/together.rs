@@ -52,7 +52,7 @@ impl Metadata {
         let finishing = Arc::clone(&self.finishing);
         let written = self.pool.write(
             "finish uploads",
-            Durability::Durable,
+            Durability::Durable.of_contents(),
             finishing,
             |tx, finishing| Box::pin(finish_all(tx, mem::take(&mut *finishing.waiting()))),
         );

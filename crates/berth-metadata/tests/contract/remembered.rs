@@ -118,6 +118,17 @@ impl Change {
 
 /// Each change that another process makes is in the next answer, and a store that was opened after it says the same.
 pub(crate) async fn what_another_process_changes_is_in_the_next_answer(world: World) {
+    let other = world.again().await;
+    every_change_is_in_the_next_answer(&world, &other).await;
+    other.metadata.close().await;
+}
+
+/// So is each change that the same process makes, also of what it believes that only rights depend on.
+pub(crate) async fn what_the_same_process_changes_is_in_the_next_answer(world: World) {
+    every_change_is_in_the_next_answer(&world, &world).await;
+}
+
+async fn every_change_is_in_the_next_answer(world: &World, maker: &World) {
     let owner = world.user(&world.account().await).await;
     let user = world.user(&world.account().await).await;
     let organization = name("org");
@@ -132,17 +143,16 @@ pub(crate) async fn what_another_process_changes_is_in_the_next_answer(world: Wo
         repository_id,
         user,
     };
-    let other = world.again().await;
-    let mut before = place.seen(&world).await;
+    let mut before = place.seen(world).await;
     for change in Change::ALL {
-        change.make(&other, &place).await;
-        let after = place.seen(&world).await;
+        change.make(maker, &place).await;
+        let after = place.seen(world).await;
         assert_ne!(after, before, "{change:?} changed nothing");
         let fresh = world.again().await;
         assert_eq!(after, place.seen(&fresh).await, "{change:?}");
         fresh.metadata.close().await;
         // Nothing was written in between: asked again it is the same.
-        assert_eq!(after, place.seen(&world).await, "{change:?}, asked again");
+        assert_eq!(after, place.seen(world).await, "{change:?}, asked again");
         before = after;
     }
     assert!(before.standing.shared);
@@ -152,7 +162,6 @@ pub(crate) async fn what_another_process_changes_is_in_the_next_answer(world: Wo
         .metadata
         .standing(&place.organization, Some(&place.image), viewer, 20);
     assert!(!later.await.unwrap().shared);
-    other.metadata.close().await;
 }
 
 /// While one process moves a tag on and on, nobody in another is answered a manifest older than the newest that was
@@ -193,6 +202,54 @@ pub(crate) async fn nobody_is_answered_what_was_over_when_they_asked(world: Worl
     }
     for reader in readers {
         reader.await.unwrap();
+    }
+    other.metadata.close().await;
+}
+
+/// While pushes go on, a right that anybody changes is in the next answer, and so is what is read at one moment.
+pub(crate) async fn pushes_keep_nobody_in_the_dark_about_rights(world: World) {
+    const CHANGES: usize = 120;
+    let user = world.user(&world.account().await).await;
+    let repository_id = world.repository().await.id;
+    let other = world.again().await;
+    let over = Arc::new(AtomicU64::new(0));
+    let pushes: Vec<_> = (0..3)
+        .map(|pusher| {
+            let (metadata, over) = (world.metadata.clone(), Arc::clone(&over));
+            tokio::spawn(async move {
+                let mut pushed = 0;
+                while over.load(Ordering::SeqCst) == 0 {
+                    pushed += 1;
+                    let upload = new_upload(&format!("upload{pusher}.{pushed}"), repository_id, 1);
+                    metadata.create_upload(upload).await.unwrap();
+                }
+                pushed
+            })
+        })
+        .collect();
+    for n in 0..CHANGES {
+        let enabled = n % 2 == 1;
+        // Ours and another process's, in every order.
+        let who = [&world, &other, &other, &world, &world][n % 5];
+        who.metadata.set_user_enabled(&user.id, enabled).await.unwrap();
+        let seen = async || {
+            let user = world.metadata.user_by_id(&user.id).await.unwrap();
+            user.expect("it is always there").enabled
+        };
+        assert_eq!(seen().await, enabled, "change {n}");
+        let read = berth_metadata::at_one_moment(async {
+            let first = seen().await;
+            who.metadata.set_user_enabled(&user.id, !enabled).await.unwrap();
+            berth_metadata::look_again();
+            let then = seen().await;
+            who.metadata.set_user_enabled(&user.id, enabled).await.unwrap();
+            (first, then)
+        });
+        assert_eq!(read.await, (enabled, !enabled), "change {n}");
+    }
+    over.store(1, Ordering::SeqCst);
+    for pusher in pushes {
+        assert!(pusher.await.unwrap() > 0, "nothing was pushed beside");
     }
     other.metadata.close().await;
 }

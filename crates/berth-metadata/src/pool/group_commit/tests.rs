@@ -94,7 +94,7 @@ impl Notes {
     async fn write(&self, body: Body, text: &str) -> Result<(), Error> {
         self.sqlite
             .writes()
-            .write("note", Durability::Durable, text.to_owned(), body)
+            .write("note", Durability::Durable.into(), text.to_owned(), body)
             .await
     }
 
@@ -130,7 +130,7 @@ impl Notes {
         let write = self
             .sqlite
             .writes()
-            .write("read a setting", durability, (), |tx, ()| {
+            .write("read a setting", durability.into(), (), |tx, ()| {
                 Box::pin(async move {
                     let row = sqlx::query("PRAGMA synchronous").fetch_one(tx).await?;
                     Ok(row.try_get::<i64, _>(0)?)

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 /// The one version of the format there is.
 const VERSION: u32 = 3_007_000;
+/// Where the header counts commits.
+pub(super) const CHANGE_COUNTER: usize = 8;
 /// Where the header says that it is complete.
 const IS_INITIALIZED: usize = 12;
 
