@@ -208,8 +208,9 @@ impl Pool {
             + 'static,
     {
         let terms = terms.into();
+        // Boxed, as reads are: callers hold these futures inside their own.
         let written = match &self.database {
-            Database::Sqlite(sqlite) => sqlite.writes().write(doing, terms, input, body).await,
+            Database::Sqlite(sqlite) => Box::pin(sqlite.writes().write(doing, terms, input, body)).await,
             Database::Postgres(postgres) => {
                 Box::pin(postgres.write(doing, terms.durability, input, body)).await
             }

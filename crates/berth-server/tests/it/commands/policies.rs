@@ -6,8 +6,8 @@ use super::Desk;
 use crate::world::World;
 
 async fn desk_with_an_image() -> (World, Desk) {
-    let world = Box::pin(World::start()).await;
-    Box::pin(world.admin.push_image("team/app", "v1", b"first")).await;
+    let world = World::start().await;
+    world.admin.push_image("team/app", "v1", b"first").await;
     let desk = Desk::at(&world);
     (world, desk)
 }
