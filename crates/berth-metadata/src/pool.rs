@@ -5,12 +5,14 @@
 
 pub(crate) mod catalog;
 mod failure;
+mod generations;
 mod group_commit;
 mod mark;
 mod migrate;
 mod postgres;
 pub(crate) mod rebuilding;
 mod sqlite;
+mod wal_index;
 
 pub(crate) use failure::Failure;
 pub(crate) use mark::{Mark, Marks};

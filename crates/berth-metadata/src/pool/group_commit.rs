@@ -5,7 +5,7 @@
 //! with `synchronous = NORMAL`, which flushes nothing; the next durable batch flushes theirs as well.
 
 use super::failure::Failure;
-use super::sqlite::{Begun, Generations};
+use super::generations::{Begun, Generations};
 use super::{Durability, Terms};
 use crate::error::Error;
 use futures_util::FutureExt;

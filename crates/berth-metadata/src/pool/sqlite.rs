@@ -1,21 +1,18 @@
 //! SQLite: several connections that read, one that writes (see `group_commit`).
 
-mod generations;
-mod wal_index;
-
 use super::failure::Failure;
+use super::generations::Generations;
 use super::group_commit::{self, Queue, connect_writer};
 use super::mark::Marks;
 use super::migrate::{self, Upgrade};
+use super::wal_index::WalIndex;
 use crate::error::Error;
-pub(super) use generations::{Begun, Generations};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
-use wal_index::WalIndex;
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Readers beyond the cores only wait for one another.

@@ -4,13 +4,13 @@
 //! ours before, and has counted exactly one change after it, that was our transaction and no other. A commit of another
 //! process shows in the header at once, and nothing is said of what it changed.
 
-use super::super::mark::{Mark, Marks};
+use super::mark::{Mark, Marks};
 use super::wal_index::{CHANGE_COUNTER, WalIndex};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Counts the changes of rights.
 #[derive(Debug)]
-pub(in super::super) struct Generations {
+pub(super) struct Generations {
     index: WalIndex,
     known: Mutex<Known>,
 }
@@ -25,7 +25,7 @@ struct Known {
 
 /// Where the database stood when a transaction of ours began.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Begun(Option<Mark>);
+pub(super) struct Begun(Option<Mark>);
 
 impl Generations {
     pub(super) fn of(index: WalIndex) -> Self {
@@ -48,12 +48,12 @@ impl Generations {
     }
 
     /// A transaction began that nobody else can write beside.
-    pub(in super::super) fn begun(&self) -> Begun {
+    pub(super) fn begun(&self) -> Begun {
         Begun(self.index.mark())
     }
 
     /// It was committed just now.
-    pub(in super::super) fn committed(&self, begun: Begun, contents_only: bool) {
+    pub(super) fn committed(&self, begun: Begun, contents_only: bool) {
         let after = self.index.mark().filter(|after| is_next(begun.0, *after));
         let mut known = self.known();
         if !contents_only || after.is_none() || known.header != begun.0 {
@@ -81,7 +81,7 @@ fn is_next(before: Option<Mark>, after: Mark) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Durability, Opening, Pool, Terms};
+    use super::super::{Durability, Opening, Pool, Terms};
     use super::*;
 
     async fn marks(pool: &Pool) -> Marks {

@@ -2,7 +2,7 @@
 //! of every process changes it before it is answered, and SQLite compares it to know whether the pages that it keeps are still
 //! true. So who finds it unchanged knows without asking that nothing was written.
 
-use super::super::mark::Mark;
+use super::mark::Mark;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
