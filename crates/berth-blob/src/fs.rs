@@ -1,6 +1,7 @@
 //! Blobs as files below one folder.
 //! It owns the order of writes that makes a blob durable and whole; it trusts the file system to keep what it synced.
 
+mod ahead;
 mod append;
 mod documents;
 mod layout;

@@ -7,23 +7,24 @@ use std::io::{self, IoSlice};
 use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, TryRecvError};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use rustix::fs::FlockOperation;
 use tokio::task::JoinHandle;
 
-use super::joined;
+use super::{ahead, joined};
 use crate::{ByteStream, Error};
 
 /// How much one write takes to the disk.
 const BATCH_BYTES: usize = 512 << 10;
 /// Buffers below this size are copied together, so that a body in tiny pieces does not become tiny writes.
 const COPY_BELOW_BYTES: usize = 16 << 10;
-/// After so many bytes a sync runs beside the writes, so that the last one, which the client waits for, is short.
-const SYNC_EVERY_BYTES: u64 = 32 << 20;
+/// After so many bytes the disk begins with them, so that the sync, which the client waits for, finds little left to do.
+const BEGIN_EVERY_BYTES: u64 = 4 << 20;
+/// Blocks are taken for as many bytes as came already, between these: once for many writes, and not for small bodies.
+const RESERVED_BYTES_MIN: u64 = 1 << 20;
+const RESERVED_BYTES_MAX: u64 = 16 << 20;
 
 /// Writes `body` to the file `path` from `offset` on, and moves `offset` over what is durable.
 pub(super) async fn append(path: PathBuf, offset: &mut u64, mut body: ByteStream) -> Result<(), Error> {
@@ -103,11 +104,11 @@ struct Sink {
     path: PathBuf,
     start: u64,
     end: u64,
-    file: Option<Arc<Claim>>,
-    /// Up to where a sync beside the writes was begun.
-    early_end: u64,
-    /// How that sync ends.
-    early: Option<Receiver<io::Result<()>>>,
+    file: Option<Claim>,
+    /// Up to where the disk was told to begin.
+    begun_end: u64,
+    /// Up to where blocks were taken before their bytes came.
+    reserved_end: u64,
 }
 
 impl Sink {
@@ -117,59 +118,57 @@ impl Sink {
             start,
             end: start,
             file: None,
-            early_end: start,
-            early: None,
+            begun_end: start,
+            reserved_end: start,
         }
     }
 
     fn write(mut self, mut batch: Batch) -> Result<Self, Error> {
         batch.seal();
-        if self.file.is_none() {
-            self.file = Some(Arc::new(self.open()?));
-        }
-        let file = self.file.as_ref().expect("opened above");
-        let written = write_all_at(file, &batch.parts, self.end);
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => self.open()?,
+        };
+        self.reserve(&file, batch.bytes as u64);
+        let written = write_all_at(&file, &batch.parts, self.end);
         self.end += batch.bytes as u64;
-        match written.and_then(|()| self.sync_early()) {
+        let begun = written.and_then(|()| self.begin(&file));
+        self.file = Some(file);
+        match begun {
             Ok(()) => Ok(self),
             Err(error) => Err(self.restore("write an upload", error)),
         }
     }
 
-    /// Has the disk begin with what is written, at most one sync at a time.
-    fn sync_early(&mut self) -> io::Result<()> {
-        let Some(file) = self
-            .file
-            .as_ref()
-            .filter(|_| self.end - self.early_end >= SYNC_EVERY_BYTES)
-        else {
-            return Ok(());
-        };
-        match self.early.as_ref().map(Receiver::try_recv) {
-            Some(Err(TryRecvError::Empty)) => return Ok(()),
-            Some(Ok(done)) => done?,
-            Some(Err(TryRecvError::Disconnected)) | None => {}
+    /// Has blocks taken for many writes at once, which costs less than for each of their pages.
+    fn reserve(&mut self, file: &File, bytes: u64) {
+        let came = self.end - self.start;
+        if came == 0 || self.end + bytes <= self.reserved_end {
+            return;
         }
-        let (file, (told, early)) = (Arc::clone(file), mpsc::sync_channel(1));
-        (self.early, self.early_end) = (Some(early), self.end);
-        tokio::task::spawn_blocking(move || {
-            let done = file.sync_data();
-            // Before the append can end, so that whoever comes next does not find the upload still claimed.
-            drop(file);
-            told.send(done)
-        });
+        let from = self.reserved_end.max(self.end);
+        let to = from + came.clamp(RESERVED_BYTES_MIN, RESERVED_BYTES_MAX);
+        // Refused by a full disk, where what comes may have room nevertheless, or by one that does this with each write: not
+        // asked again, and given back as it may be taken in part.
+        self.reserved_end = ahead::reserve(file, from..to).map_or(u64::MAX, |()| to);
+    }
+
+    fn begin(&mut self, file: &File) -> io::Result<()> {
+        if self.end - self.begun_end >= BEGIN_EVERY_BYTES {
+            ahead::begin(file, self.begun_end..self.end)?;
+            self.begun_end = self.end;
+        }
         Ok(())
     }
 
     fn sync(self) -> Result<u64, Error> {
-        let last = self.file.as_ref().map_or(Ok(()), |file| file.sync_data());
-        // A failure is told once for each open file, so the earlier sync may have swallowed it.
-        let early = self
-            .early
-            .as_ref()
-            .and_then(|early| early.recv().ok())
-            .unwrap_or(Ok(()));
-        match last.and(early) {
+        let synced = self.file.as_ref().map_or(Ok(()), |file| {
+            if self.reserved_end > self.end {
+                file.set_len(self.end)?;
+            }
+            file.sync_data()
+        });
+        match synced {
             Ok(()) => Ok(self.end),
             Err(error) => Err(self.restore("sync an upload", error)),
         }
@@ -183,7 +182,8 @@ impl Sink {
         if found < self.start {
             return Err(failed(too_short(found, self.start)));
         }
-        if found > self.start {
+        // Also when nothing is beyond it: blocks that were taken for more may be.
+        if self.start > 0 || found > 0 {
             file.set_len(self.start).map_err(failed)?;
         }
         Ok(file)
@@ -191,10 +191,6 @@ impl Sink {
 
     /// Takes away what a failed append left behind, and says why it failed.
     fn restore(self, doing: &str, error: io::Error) -> Error {
-        if let Some(early) = &self.early {
-            // Only waits: whatever it tells comes after the first failure.
-            early.recv().ok();
-        }
         let restored = match &self.file {
             Some(file) if self.start > 0 => file.set_len(self.start),
             _ => fs::remove_file(&self.path),
@@ -280,4 +276,71 @@ pub(super) fn write_all_at(file: &File, parts: &[Bytes], mut offset: u64) -> io:
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+
+    const KIB: u64 = 1 << 10;
+    const MIB: u64 = 1 << 20;
+
+    fn body(parts: u64, broken: Option<io::Error>) -> ByteStream {
+        let parts = (0..parts).map(|n| Ok(Bytes::from(vec![u8::try_from(n % 251).unwrap(); 128 << 10])));
+        Box::pin(stream::iter(parts.chain(broken.map(Err))))
+    }
+
+    /// A body of so many parts, after an append that was killed when it had taken blocks and written beyond the offset; the bytes
+    /// and the blocks there are then.
+    async fn appended(before: u64, stray: (u64, u64), parts: u64, broken: Option<io::Error>) -> (u64, u64) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("upload");
+        let mut offset = 0;
+        if before > 0 {
+            append(path.clone(), &mut offset, body(before, None))
+                .await
+                .unwrap();
+            let file = OpenOptions::new().write(true).open(&path).unwrap();
+            file.set_len(offset + stray.0).unwrap();
+            // A file system that cannot leaves nothing behind either.
+            ahead::reserve(&file, offset..offset + stray.1).ok();
+        }
+        let is_broken = broken.is_some();
+        let start = offset;
+        let done = append(path.clone(), &mut offset, body(parts, broken)).await;
+        assert_eq!(done.is_err(), is_broken, "{done:?}");
+        assert_eq!(offset, start + parts * 128 * KIB);
+        let found = fs::metadata(&path).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let expected = (0..before).chain(0..parts);
+        assert!(
+            bytes
+                .chunks(128 << 10)
+                .zip(expected)
+                .all(|(part, n)| part.iter().all(|byte| u64::from(*byte) == n % 251)),
+            "the bytes are not those that were sent"
+        );
+        (found.len(), found.blocks() * 512)
+    }
+
+    #[tokio::test]
+    async fn an_upload_takes_no_more_of_the_disk_than_its_bytes() {
+        for (before, stray, parts, is_broken) in [
+            (0, (0, 0), 3, false),
+            (0, (0, 0), 9, false),
+            (0, (0, 0), 13, true),
+            (0, (0, 0), 300, false),
+            (9, (0, 0), 21, false),
+            // Killed before or after the first byte beyond the offset.
+            (9, (0, 8 * MIB), 1, false),
+            (9, (300 * KIB, 8 * MIB), 1, false),
+            (9, (300 * KIB, 8 * MIB), 40, true),
+        ] {
+            let broken = is_broken.then(|| io::Error::other("gone"));
+            let (length, taken) = appended(before, stray, parts, broken).await;
+            assert_eq!(length, (before + parts) * 128 * KIB);
+            assert!(taken <= length + 64 * KIB, "{taken} bytes taken for {length}");
+        }
+    }
 }
