@@ -26,9 +26,10 @@ const SPARE: std::ops::Range<usize> = 0..600;
 /// Milliseconds of load before the disk is full, while it is, and with room again.
 const PAUSE: std::ops::Range<u64> = 100..500;
 /// Calls that are let fail, and with what.
-const CALLS: [&str; 7] = [
+const CALLS: [&str; 8] = [
     "fsync",
     "fdatasync",
+    "syncfs",
     "pwrite64",
     "ftruncate",
     "rename",

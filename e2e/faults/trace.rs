@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// System calls that change what a disk holds. `write` is not among them: it also wakes threads.
-const STEPS: &str =
-    "fsync,fdatasync,pwrite64,ftruncate,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,link,linkat";
+const STEPS: &str = "fsync,fdatasync,syncfs,pwrite64,pwritev,ftruncate,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,link,linkat";
 /// Microseconds before each step is done.
 const DELAY: u32 = 12_000;
 const GLANCE: Duration = Duration::from_millis(1);

@@ -4,6 +4,7 @@
 mod ahead;
 mod append;
 mod documents;
+mod journal;
 mod layout;
 mod read;
 mod whole;
@@ -23,7 +24,9 @@ use futures_util::{StreamExt, TryStreamExt};
 use tokio::task::JoinHandle;
 
 use self::documents::Documents;
+use self::journal::{Journal, Outcome};
 use self::layout::Layout;
+use self::whole::Sync;
 use crate::{BlobBytes, BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload};
 
 /// A name that no upload id can have.
@@ -34,18 +37,34 @@ const CHECK_FILE: &str = ".check";
 pub struct FileStore {
     layout: Arc<Layout>,
     documents: Documents,
+    journal: Option<Arc<Journal>>,
 }
 
 impl FileStore {
-    /// Opens the store in the folder `root`, laying it out when it is new.
+    /// Opens the store in the folder `root`, laying it out when it is new, and completes what a crash left in journals.
     ///
     /// Several processes may have the same folder open.
     pub fn open(root: &Path) -> Result<Self, Error> {
         let doing = || format!("open the blob store in {}", root.display());
         let layout = Layout::create(root).map_err(|source| Error::from_io(doing(), source))?;
+        journal::replay_all(&layout)?;
         Ok(Self {
             layout: Arc::new(layout),
             documents: Documents::below(root),
+            journal: None,
+        })
+    }
+
+    /// Lets small blobs share their syncs through a journal, where the file system is known to keep them so.
+    ///
+    /// Only where no process on another machine reads what this one stores: after a crash of this machine a blob may be
+    /// missing there until the store is opened again.
+    pub fn with_journal(self) -> Result<Self, Error> {
+        let begun = Journal::begin(&self.layout);
+        let journal = begun.map_err(|source| Error::from_io("begin the journal of small blobs", source))?;
+        Ok(Self {
+            journal: journal.map(Arc::new),
+            ..self
         })
     }
 }
@@ -82,11 +101,20 @@ impl BlobStore for FileStore {
         Ok(key)
     }
 
-    async fn store(&self, id: &str, digest: &Digest, parts: Vec<Bytes>) -> Result<String, Error> {
+    async fn store(&self, id: &str, digest: &Digest, mut parts: Vec<Bytes>) -> Result<String, Error> {
         let key = layout::key(digest, id);
         let (from, to) = (self.layout.upload(id)?, self.layout.blob(&key)?);
+        if let Some(journal) = &self.journal
+            && parts.iter().map(Bytes::len).sum::<usize>() <= journal::BLOB_BYTES_MAX
+        {
+            parts = match journal.store(&key, &to, parts).await {
+                Outcome::Stored => return Ok(key),
+                Outcome::Not(parts) => parts,
+                Outcome::Failed(source) => return Err(Error::from_io("store a blob", source)),
+            };
+        }
         let layout = Arc::clone(&self.layout);
-        blocking(move || whole::store(&layout, (&from, &to), &parts)).await?;
+        blocking(move || whole::store(&layout, (&from, &to), (&parts, Sync::Now))).await?;
         Ok(key)
     }
 

@@ -40,6 +40,15 @@ pub enum Storage {
     S3(Box<S3Settings>),
 }
 
+/// What a registry is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Serving,
+    Command,
+    /// The end of a command that has not finished what it does with the database.
+    Finishing,
+}
+
 impl fmt::Display for Storage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -58,15 +67,20 @@ impl Registry {
 
     /// The same, with the database opened in a certain way.
     pub async fn open_with(settings: Settings, opening: Opening) -> Result<Self, Error> {
-        Self::opened(settings, opening, false).await
+        Self::opened(settings, opening, Purpose::Command).await
+    }
+
+    /// The same for the process that serves; over SQLite it is the only one that does.
+    pub async fn open_to_serve(settings: Settings, opening: Opening) -> Result<Self, Error> {
+        Self::opened(settings, opening, Purpose::Serving).await
     }
 
     /// The same for the command that is not finished yet with a database.
     pub(crate) async fn open_unfinished(settings: Settings) -> Result<Self, Error> {
-        Self::opened(settings, Opening::default(), true).await
+        Self::opened(settings, Opening::default(), Purpose::Finishing).await
     }
 
-    async fn opened(settings: Settings, opening: Opening, is_unfinished: bool) -> Result<Self, Error> {
+    async fn opened(settings: Settings, opening: Opening, purpose: Purpose) -> Result<Self, Error> {
         let metadata = Metadata::open_with(&settings.database, opening);
         let metadata = metadata.await.map_err(|source| {
             Error::internal(
@@ -75,14 +89,22 @@ impl Registry {
             )
         })?;
         if let Some(command) = metadata.instance_value(UNFINISHED).await?
-            && !is_unfinished
+            && purpose != Purpose::Finishing
         {
             return Err(Error::Invalid(format!(
                 "the database {} is not whole yet: run `{command}` to its end",
                 without_secrets(&settings.database)
             )));
         }
-        let blobs = open_blobs(&settings).await?;
+        let blobs = match &settings.storage {
+            Storage::Folder(path) if purpose == Purpose::Serving && !metadata.is_shared() => {
+                let opened = FileStore::open(path).and_then(FileStore::with_journal);
+                opened
+                    .map(|store| Arc::new(store) as _)
+                    .map_err(|error| not_opened(&settings, error))?
+            }
+            _ => open_blobs(&settings).await?,
+        };
         belongs_together(&metadata, blobs.as_ref(), &settings).await?;
         Self::new(metadata, blobs, settings.limits, &settings.identity).await
     }
@@ -133,10 +155,14 @@ pub(crate) async fn open_blobs(settings: &Settings) -> Result<Arc<dyn BlobStore>
         Storage::Folder(path) => FileStore::open(path).map(|store| Arc::new(store) as _),
         Storage::S3(store) => S3Store::open(store).await.map(|store| Arc::new(store) as _),
     };
-    opened.map_err(|error| match error {
+    opened.map_err(|error| not_opened(settings, error))
+}
+
+fn not_opened(settings: &Settings, error: berth_blob::Error) -> Error {
+    match error {
         berth_blob::Error::Misconfigured(what) => Error::Invalid(what),
         source => Error::internal(format!("opening the storage {}", settings.storage), source),
-    })
+    }
 }
 
 /// Refuses a storage that another database knows the blobs of: the upkeep deletes blobs that no row names.

@@ -72,7 +72,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
         source,
     })?;
     let opening = settings.opening(Upgrade::Apply);
-    let registry = Arc::new(Registry::open_with(settings.registry(), opening).await?);
+    let registry = Arc::new(Registry::open_to_serve(settings.registry(), opening).await?);
     let phases = Phases::of_signals().map_err(Error::Signals)?;
     let tls = match settings.tls_files() {
         Some((certificate, key)) => {

@@ -262,7 +262,8 @@ pub(super) fn too_short(found: u64, expected: u64) -> io::Error {
 }
 
 pub(super) fn write_all_at(file: &File, parts: &[Bytes], mut offset: u64) -> io::Result<()> {
-    let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+    let parts = parts.iter().filter(|part| !part.is_empty());
+    let mut slices: Vec<IoSlice<'_>> = parts.map(|part| IoSlice::new(part)).collect();
     let mut left = slices.as_mut_slice();
     while !left.is_empty() {
         match rustix::io::pwritev(file, left, offset) {

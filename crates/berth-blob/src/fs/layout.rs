@@ -16,7 +16,8 @@ const ALGORITHMS: [(&str, usize); 2] = [("sha256", 64), ("sha512", 128)];
 const REGISTRY_ID: &str = "registry-id";
 const ID_LENGTH_MAX: usize = 128;
 
-/// The folders of one store: `blobs/<algorithm>/<first two digits>/<hex>.<upload id>` and `uploads/<upload id>`.
+/// The folders of one store: `blobs/<algorithm>/<first two digits>/<hex>.<upload id>`, `uploads/<upload id>`, and
+/// `journals` with bytes of small blobs.
 #[derive(Debug)]
 pub(super) struct Layout {
     root: PathBuf,
@@ -97,6 +98,19 @@ impl Layout {
 
     fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of the journals of small blobs, made with the first of them.
+    pub(super) fn journals(&self) -> PathBuf {
+        self.root.join("journals")
+    }
+
+    pub(super) fn blobs(&self) -> &Path {
+        &self.blobs
     }
 
     pub(super) fn uploads(&self) -> &Path {
@@ -188,7 +202,8 @@ fn write_synced(path: &Path, line: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-fn create_dir(path: &Path) -> io::Result<()> {
+/// Creates a folder unless it is there.
+pub(super) fn create_dir(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         other => other,

@@ -53,6 +53,50 @@ async fn fills_up(medium: &Mount) {
 }
 
 #[tokio::test]
+async fn a_full_ext4_takes_small_blobs_again_when_there_is_room() {
+    small_ones_fill_up(&Mount::ext4("256M"), 1).await;
+}
+
+#[tokio::test]
+async fn a_medium_too_small_for_a_journal_takes_small_blobs() {
+    small_ones_fill_up(&Mount::ext4("64M"), 0).await;
+}
+
+async fn small_ones_fill_up(medium: &Mount, journals: usize) {
+    let store = FileStore::open(&medium.path()).unwrap().with_journal().unwrap();
+    let mut stored = Vec::new();
+    let content = bytes(60_000, 1);
+    let digest = Digest::of(Algorithm::Sha256, &content);
+    let parts = vec![content.clone().into()];
+    let error = loop {
+        match store
+            .store(&format!("small-{}", stored.len()), &digest, parts.clone())
+            .await
+        {
+            Ok(key) => stored.push(key),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, Error::NoSpace), "{error:?}");
+    let made = std::fs::read_dir(medium.path().join("journals")).map_or(0, Iterator::count);
+    assert_eq!(made, journals);
+    assert_eq!(
+        contract::keys(&store).await.len(),
+        stored.len(),
+        "nothing is left of what did not fit"
+    );
+    for key in stored.drain(..20) {
+        contract::delete(&store, &key).await.unwrap();
+    }
+    stored.push(store.store("again", &digest, parts).await.unwrap());
+    drop(store);
+    let store = FileStore::open(&medium.path()).unwrap();
+    for key in &stored {
+        assert!(read(&store, key, 0, 60_000).await == content);
+    }
+}
+
+#[tokio::test]
 async fn a_medium_without_room_for_a_file_says_so() {
     let medium = Mount::tmpfs("16M,nr_inodes=16");
     let store = FileStore::open(&medium.path()).unwrap();

@@ -38,6 +38,16 @@ impl Mount {
         mount
     }
 
+    /// An XFS file system of `size` (as truncate takes it, 300M at least) in a file.
+    pub(crate) fn xfs(size: &str) -> Self {
+        let mount = Self::folder();
+        let image = mount.image();
+        run("truncate", &["-s", size, text(&image)]);
+        run("mkfs.xfs", &["-q", "-f", text(&image)]);
+        mount.attach();
+        mount
+    }
+
     /// Where it is mounted.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("mounted")

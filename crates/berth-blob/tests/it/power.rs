@@ -69,6 +69,90 @@ async fn a_commit_that_power_interrupted_can_be_repeated() {
     assert!(read(&store, &key, 0, upload.offset).await == content);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledged_small_blobs_survive_a_power_failure_on_ext4() {
+    small_blobs_survive(&Mount::ext4("512M")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledged_small_blobs_survive_a_power_failure_on_xfs() {
+    small_blobs_survive(&Mount::xfs("512M")).await;
+}
+
+/// Cuts the power at many moments: while the journal is made, in its first segment, while one is settled and the next
+/// is written, and while one is written for the second time.
+async fn small_blobs_survive(medium: &Mount) {
+    let mut kept = BTreeMap::new();
+    for (round, after) in [2, 30, 31, 300, 301, 302, 900, 1500, 2100]
+        .into_iter()
+        .enumerate()
+    {
+        let store = Arc::new(FileStore::open(&medium.path()).unwrap().with_journal().unwrap());
+        let (committed, cut) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let pushers: Vec<_> = (0..8)
+            .map(|pusher| {
+                let told = (Arc::clone(&committed), Arc::clone(&cut));
+                tokio::spawn(store_until_dark(Arc::clone(&store), told, (round, pusher)))
+            })
+            .collect();
+        while committed.load(Ordering::SeqCst) < after {
+            tokio::task::yield_now().await;
+        }
+        cut.store(true, Ordering::SeqCst);
+        tokio::task::block_in_place(|| medium.lose_power());
+        for pusher in pushers {
+            kept.extend(pusher.await.unwrap());
+        }
+        drop(store);
+        medium.restart();
+        // As many as the file system lost must come from the journal, or nothing is proven.
+        let lost = kept
+            .iter()
+            .filter(|(key, bytes)| !is_whole(medium, key, bytes))
+            .count();
+        assert!(lost > 0 || after < 30, "the power cut took something: {after}");
+        let store = FileStore::open(&medium.path()).unwrap();
+        for (key, bytes) in &kept {
+            assert!(is_whole(medium, key, bytes), "{key} is whole after {after}");
+        }
+        nothing_half_written(&store).await;
+    }
+}
+
+fn is_whole(medium: &Mount, key: &str, bytes: &[u8]) -> bool {
+    std::fs::read(medium.path().join("blobs").join(key)).is_ok_and(|found| found == bytes)
+}
+
+/// Stores small blobs in one step until the power is cut.
+async fn store_until_dark(
+    store: Arc<FileStore>,
+    (committed, cut): (Arc<AtomicUsize>, Arc<AtomicBool>),
+    (round, pusher): (usize, usize),
+) -> Vec<(String, Vec<u8>)> {
+    let mut acknowledged = Vec::new();
+    for number in 0.. {
+        let seed = round * 1_000_000 + pusher * 10_000 + number;
+        let content = bytes(1 + number * 7919 % 40_000, seed as u64);
+        let digest = Digest::of(Algorithm::Sha256, &content);
+        let parts = vec![content.clone().into()];
+        match store.store(&format!("small-{seed}"), &digest, parts).await {
+            Ok(key) if !cut.load(Ordering::SeqCst) => {
+                acknowledged.push((key, content));
+                committed.fetch_add(1, Ordering::SeqCst);
+            }
+            Ok(_) => break,
+            Err(error) => {
+                assert!(
+                    matches!(error, Error::Internal { .. } | Error::ReadOnly),
+                    "{error:?}"
+                );
+                break;
+            }
+        }
+    }
+    acknowledged
+}
+
 /// Pushes from several tasks at once until `after` blobs are acknowledged, then cuts the power under them.
 async fn work_until_dark(medium: &Mount, round: usize, after: usize) -> Acknowledged {
     let store = Arc::new(FileStore::open(&medium.path()).unwrap());
