@@ -13,9 +13,9 @@ const KEPT_MAX: c_int = 8 << 20;
 const ARENAS_MIN: usize = 4;
 
 /// How often it is looked at whether memory has come to rest.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// So many KiB more than at the last time are worth giving back.
-const WORTH_KIB: u64 = 6 << 10;
+const WORTH_KIB: u64 = 8 << 10;
 /// Whose memory has changed by less than these KiB between two looks is at rest.
 const REST_KIB: u64 = 1 << 10;
 
