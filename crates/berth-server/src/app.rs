@@ -108,6 +108,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
         settings: Arc::new(settings),
     });
     let router = beneath(base, router);
+    // Ends with the process.
+    tokio::spawn(crate::allocator::tidy());
     let upkeep = {
         let registry = Arc::clone(&registry);
         tokio::spawn(async move { registry.maintain().await })

@@ -27,8 +27,8 @@ const AHEAD_BYTES: u64 = 8 << 20;
 /// Fewer bytes than this go out with less work when they are read and written behind their header.
 const PART_BYTES_MIN: u64 = 64 << 10;
 /// How far apart the places are that are looked at to see whether a part is in memory. What is missing between them
-/// is read while it is sent, by a worker that waits for it: what the disk reads at once is at least as long.
-const LOOK_EVERY: u64 = 128 << 10;
+/// is read while it is sent, by a worker that waits for it: one or two reads of what the disk reads at once.
+const LOOK_EVERY: u64 = 256 << 10;
 
 /// Opens the file `path` to read the bytes `range` of it.
 pub(super) async fn open(path: PathBuf, range: Range<u64>) -> Result<Reader, Error> {
@@ -41,6 +41,7 @@ pub(super) async fn open(path: PathBuf, range: Range<u64>) -> Result<Reader, Err
         next: range.start,
         end: range.end,
         ahead: 0,
+        all_cached: false,
         recycled: None,
         waiting: None,
     })
@@ -59,6 +60,8 @@ pub(super) struct Reader {
     end: u64,
     /// Up to where the disk was asked to read ahead.
     ahead: u64,
+    /// Whether the part handed out last was as long as it could be, so that what follows is most likely in memory, too.
+    all_cached: bool,
     /// The item handed out last: its memory is used again when the consumer is done with it.
     recycled: Option<Bytes>,
     /// The read that waits for the disk.
@@ -111,7 +114,7 @@ impl Reader {
             return None;
         }
         let mut seen = self.next;
-        if !self.is_cached(seen) {
+        if !std::mem::take(&mut self.all_cached) && !self.is_cached(seen) {
             return None;
         }
         while seen < end {
@@ -125,6 +128,7 @@ impl Reader {
             return None;
         }
         let part = FilePart::new(Arc::clone(&self.file), self.next..seen);
+        self.all_cached = seen == end;
         self.next = seen;
         Some(part)
     }

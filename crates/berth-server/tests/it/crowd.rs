@@ -1,5 +1,7 @@
 //! Many at once: pulls that nobody reads on, and connections that ask nothing, cost little and keep nobody waiting.
 
+use std::time::{Duration, Instant};
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -12,6 +14,11 @@ const IDLE: usize = 300;
 const LAYER_BYTES: usize = 4 << 20;
 /// What all of them may take: what a connection holds in a debug build, and no bytes of what it waits for.
 const GROWTH_BYTES_MAX: u64 = 96 << 20;
+
+/// What a process needs that has just begun, in a debug build, and little more. What the start leaves free is as much again.
+const START_BYTES_MAX: u64 = 26 << 20;
+/// What caches and the allocator's arenas may keep of a burst of uploads.
+const KEPT_BYTES_MAX: u64 = 24 << 20;
 
 /// A connection on which a request was sent, with little room for the answer.
 async fn asked(world: &World, line: &str) -> TcpStream {
@@ -71,5 +78,33 @@ async fn five_hundred_pulls_that_stand_still_keep_nobody_waiting() {
         pull.read_exact(&mut answer).await.unwrap();
         let head = answer.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
         assert!(layer.starts_with(&answer[head..]));
+    }
+}
+
+#[tokio::test]
+async fn memory_that_is_free_again_is_given_back() {
+    let world = World::start().await;
+    let started = settles_at(&world, START_BYTES_MAX).await;
+
+    let pushes = (0..16).map(|number| {
+        let admin = world.admin.clone();
+        tokio::spawn(async move { admin.push_blob("team/app", &bytes(number, LAYER_BYTES)).await })
+    });
+    for push in pushes.collect::<Vec<_>>() {
+        push.await.unwrap();
+    }
+    settles_at(&world, started + KEPT_BYTES_MAX).await;
+}
+
+/// Waits until the server has no more memory than `most`, and says how much it is.
+async fn settles_at(world: &World, most: u64) -> u64 {
+    let begun = Instant::now();
+    loop {
+        let now = anonymous_bytes(world.process_id());
+        if now <= most {
+            return now;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "{} MiB stay", now >> 20);
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
