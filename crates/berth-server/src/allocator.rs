@@ -8,9 +8,9 @@ const ALONE_FROM: c_int = 1 << 20;
 /// Free bytes that each of the allocator's arenas keeps at its end: some buffers of uploads, so that they are not
 /// taken and given back all the time.
 const KEPT_MAX: c_int = 8 << 20;
-/// Arenas on a machine with few processors. There is no need for more than work at one time: left to itself, glibc makes
-/// eight for each processor, and each thread that ever waited for a disk leaves its garbage in another one.
-const ARENAS_MIN: usize = 4;
+/// Arenas for each processor: enough that threads which work at one time seldom share one. Left to itself, glibc makes eight,
+/// and each thread that ever waited for a disk leaves its garbage in another one.
+const ARENAS_PER_PROCESSOR: usize = 3;
 
 /// How often it is looked at whether memory has come to rest.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -26,8 +26,8 @@ const REST_KIB: u64 = 1 << 10;
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "glibc has no other way to set its limits from inside")]
 pub(crate) fn limit() {
-    let processors = std::thread::available_parallelism().map_or(ARENAS_MIN, usize::from);
-    let arenas = c_int::try_from(processors.max(ARENAS_MIN)).unwrap_or(c_int::MAX);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let arenas = c_int::try_from(processors * ARENAS_PER_PROCESSOR).unwrap_or(c_int::MAX);
     for (limit, most) in [
         (libc::M_MMAP_THRESHOLD, ALONE_FROM),
         (libc::M_TRIM_THRESHOLD, KEPT_MAX),
