@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use self::segments::{SEGMENT_BYTES, SEGMENTS, Segments};
+use self::entry::{SEGMENT_BYTES, SEGMENTS};
+use self::segments::Segments;
 use super::append::{self, Claim};
 use super::layout::{self, Layout};
 pub(super) use replay::replay_all;

@@ -7,6 +7,10 @@ use bytes::Bytes;
 
 use crate::fs::layout;
 
+/// The halves of a journal.
+pub(super) const SEGMENTS: usize = 2;
+/// The bytes of each.
+pub(super) const SEGMENT_BYTES: usize = 16 << 20;
 /// What is synced together begins at a multiple of this: no sync writes once more to where an earlier one wrote.
 pub(super) const BLOCK_BYTES: usize = 4096;
 

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::segments::{SEGMENT_BYTES, SEGMENTS};
-use super::{NAME_LENGTH, durable, entry, watch};
+use super::entry::{self, SEGMENT_BYTES, SEGMENTS};
+use super::{NAME_LENGTH, durable, watch};
 use crate::Error;
 use crate::fs::append;
 use crate::fs::layout::Layout;

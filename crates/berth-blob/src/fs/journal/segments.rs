@@ -11,12 +11,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rustix::fs::FlockOperation;
 
-use super::{AGAIN_AFTER, BATCH_BYTES, Claim, durable, entry, replay, watch};
+use super::entry::{self, SEGMENT_BYTES, SEGMENTS};
+use super::{AGAIN_AFTER, BATCH_BYTES, Claim, durable, replay, watch};
 use crate::Error;
 use crate::fs::layout::Layout;
 
-pub(super) const SEGMENTS: usize = 2;
-pub(super) const SEGMENT_BYTES: usize = 16 << 20;
 /// Entries of a segment: so many files a start after a crash looks at.
 const ENTRIES_MAX: usize = 4096;
 /// A segment whose first entry is so old makes room for the other.

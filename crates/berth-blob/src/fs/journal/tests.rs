@@ -1,3 +1,5 @@
+//! The journal as a whole: what is in it survives, what fails is told to all who shared it, and nothing is left behind.
+
 use std::path::PathBuf;
 
 use berth_oci::{Algorithm, Digest};
