@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -73,7 +74,19 @@ impl Mount {
 
     /// Mounts it again, as after a restart of the machine.
     pub(crate) fn restart(&self) {
-        run("umount", &[text(&self.path())]);
+        let unmounted = (0..200).any(|_| {
+            let done = Command::new("umount").arg(self.path()).output();
+            let done = done.unwrap_or_else(|error| panic!("umount is needed for this test: {error}"));
+            let said = String::from_utf8_lossy(&done.stderr);
+            // A store that was dropped may still be syncing, on a thread of its own.
+            let is_busy = said.contains("busy");
+            assert!(done.status.success() || is_busy, "{said}");
+            if is_busy {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            !is_busy
+        });
+        assert!(unmounted, "{} is in use for too long", self.path().display());
         self.attach();
     }
 
