@@ -4,8 +4,8 @@
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -21,6 +21,9 @@ const ENTRIES_MAX: usize = 4096;
 /// A segment whose first entry is so old makes room for the other.
 const AGE_MAX: Duration = Duration::from_secs(5);
 
+/// How soon it is seen that the store was closed.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// The segments of one journal.
 pub(super) struct Segments {
     pub(super) layout: Arc<Layout>,
@@ -31,6 +34,8 @@ pub(super) struct Segments {
     /// Whether each one's files are not durable yet.
     is_taken: [Arc<AtomicBool>; SEGMENTS],
     buffer: Vec<u8>,
+    /// Gone with the store.
+    in_use: Arc<()>,
 }
 
 struct Filling {
@@ -51,6 +56,7 @@ struct Settling {
     number: usize,
     watch: File,
     is_taken: Arc<AtomicBool>,
+    in_use: Weak<()>,
 }
 
 impl Segments {
@@ -62,6 +68,7 @@ impl Segments {
             filling: None,
             is_taken: Default::default(),
             buffer: Vec::with_capacity(BATCH_BYTES),
+            in_use: Arc::default(),
         }
     }
 
@@ -109,6 +116,7 @@ impl Segments {
             number,
             watch,
             is_taken: Arc::clone(&self.is_taken[number]),
+            in_use: Arc::downgrade(&self.in_use),
         };
         let named = std::thread::Builder::new().name("small-blobs-sync".to_owned());
         if let Err(error) = named.spawn(move || settling.run()) {
@@ -165,11 +173,8 @@ impl Settling {
                 "small blobs could not be synced together; each is written again from the journal"
             );
             settled = replay::store_again(&self.layout, &self.path, self.number);
-            if settled.is_err() {
-                std::thread::sleep(AGAIN_AFTER);
-            }
-            // Given up meanwhile, or gone through by the next to open the store.
-            if !self.path.exists() {
+            // Closed, and left to the next to open the store; or given up meanwhile.
+            if settled.is_err() && !self.pause() || !self.path.exists() {
                 return;
             }
         }
@@ -179,6 +184,18 @@ impl Settling {
             Ok(()) => self.is_taken.store(false, Ordering::Release),
             Err(error) => tracing::warn!(%error, "half of the journal of small blobs is out of use"),
         }
+    }
+
+    /// Waits before the next try; false when the store is closed.
+    fn pause(&self) -> bool {
+        let until = Instant::now() + AGAIN_AFTER;
+        while Instant::now() < until {
+            if self.in_use.strong_count() == 0 {
+                return false;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        true
     }
 }
 
