@@ -103,11 +103,7 @@ impl Metadata {
                 .bind(now)
         };
         Ok(self
-            .change(
-                "refresh a blob link",
-                Durability::Relaxed.of_contents(),
-                statement,
-            )
+            .change("refresh a blob link", Durability::Relaxed, statement)
             .await?
             > 0)
     }
@@ -126,7 +122,7 @@ impl Metadata {
         self.pool
             .write(
                 "mount a blob",
-                Durability::Durable.of_contents(),
+                Durability::Durable,
                 digest.to_owned(),
                 move |tx, digest| {
                     Box::pin(async move {

@@ -77,7 +77,7 @@ impl Metadata {
         self.pool
             .write(
                 "have changes noted",
-                Durability::Relaxed.of_contents(),
+                Durability::Relaxed,
                 (text, for_ms),
                 |tx, (text, for_ms)| {
                     let note = sql::made(text.clone()).bind(*for_ms);

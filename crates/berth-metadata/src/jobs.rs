@@ -93,12 +93,9 @@ impl Metadata {
             return Ok(None);
         }
         self.pool
-            .write(
-                "claim a job",
-                Durability::Relaxed.of_contents(),
-                claim,
-                move |tx, claim| Box::pin(take(tx, claim, clock)),
-            )
+            .write("claim a job", Durability::Relaxed, claim, move |tx, claim| {
+                Box::pin(take(tx, claim, clock))
+            })
             .await
     }
 
@@ -109,11 +106,7 @@ impl Metadata {
         let holder = holder.to_owned();
         let statement = move || made(text.clone()).bind(id).bind(holder.clone()).bind(held_ms);
         Ok(self
-            .change(
-                "hold a job for longer",
-                Durability::Relaxed.of_contents(),
-                statement,
-            )
+            .change("hold a job for longer", Durability::Relaxed, statement)
             .await?
             > 0)
     }

@@ -22,7 +22,7 @@ impl Metadata {
                 .bind(ttl_ms)
         };
         Ok(self
-            .change("take a lease", Durability::Relaxed.of_contents(), statement)
+            .change("take a lease", Durability::Relaxed, statement)
             .await?
             > 0)
     }

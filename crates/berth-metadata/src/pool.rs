@@ -40,7 +40,9 @@ pub(crate) enum Durability {
 }
 
 impl Durability {
-    /// Terms of a write that leaves alone who there is, what they may do, and which places there are.
+    /// Terms of a write that leaves alone who there is, what they may do, and which places there are. Only for one that
+    /// changes some row whenever it succeeds: a commit of another process right behind one that changed nothing would be
+    /// taken for ours.
     pub(crate) fn of_contents(self) -> Terms {
         Terms {
             durability: self,
@@ -53,7 +55,7 @@ impl Durability {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     durability: Durability,
-    /// It changes no row that is read for [`Marks::rights`].
+    /// It changes a row, and none that is read for [`Marks::rights`].
     contents_only: bool,
 }
 

@@ -75,7 +75,7 @@ impl Metadata {
         self.pool
             .write(
                 "queue what follows from an event",
-                Durability::Durable.of_contents(),
+                Durability::Durable,
                 input,
                 |tx, (event, follows, now)| Box::pin(settle(tx, event, follows, *now)),
             )

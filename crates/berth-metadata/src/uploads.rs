@@ -174,7 +174,7 @@ impl Metadata {
         self.pool
             .write(
                 "reserve bytes for an upload",
-                Durability::Relaxed.of_contents(),
+                Durability::Relaxed,
                 id.to_owned(),
                 move |tx, id| Box::pin(reserve(tx, id, repository_id, bytes)),
             )

@@ -1,7 +1,7 @@
 //! Which of this process's commits changed rights, so that pushes do not end what is known of them.
 //!
 //! Between its `BEGIN IMMEDIATE` and its `COMMIT` nobody else writes. So when the header of the index was at a commit of
-//! ours before, and has counted exactly one change after it, that was our transaction and no other. A commit of another
+//! ours before, and has counted exactly one change after it, that was our transaction, which changed something, and no other. A commit of another
 //! process shows in the header at once, and nothing is said of what it changed.
 
 use super::mark::{Mark, Marks};

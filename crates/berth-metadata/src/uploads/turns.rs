@@ -56,7 +56,7 @@ impl Metadata {
         self.pool
             .write(
                 "take the turn on an upload",
-                Durability::Relaxed.of_contents(),
+                Durability::Relaxed,
                 (wanted, take),
                 |tx, (wanted, take)| Box::pin(take_row(tx, wanted, take)),
             )
@@ -73,7 +73,7 @@ impl Metadata {
         self.pool
             .write(
                 "keep the turn on an upload",
-                Durability::Relaxed.of_contents(),
+                Durability::Relaxed,
                 (held, keep),
                 |tx, (held, keep)| {
                     Box::pin(async move {
@@ -93,13 +93,9 @@ impl Metadata {
         const RELEASE: &str = "UPDATE uploads SET turn = NULL, turn_until = 0 WHERE id = $1 AND turn = $2";
         let (upload_id, turn) = (upload_id.to_owned(), turn.to_owned());
         let statement = move || sqlx::query(RELEASE).bind(upload_id.clone()).bind(turn.clone());
-        self.change(
-            "release the turn on an upload",
-            Durability::Relaxed.of_contents(),
-            statement,
-        )
-        .await
-        .map(drop)
+        self.change("release the turn on an upload", Durability::Relaxed, statement)
+            .await
+            .map(drop)
     }
 
     /// Forgets an upload that got no bytes since `before` and that no request brings bytes of; false when there is none.
