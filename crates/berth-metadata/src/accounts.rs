@@ -2,10 +2,10 @@
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Metadata {
 /// Locks an account until the transaction ends, for one more of what `count` counts; [`Conflict::AccountGone`],
 /// [`Conflict::TooMany`] when there are `limit` already.
 pub(crate) async fn lock_below(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     account_id: &str,
     count: &'static str,
     limit: i64,
@@ -104,7 +104,7 @@ pub(crate) async fn lock_below(
 }
 
 /// Inserts the account's row.
-pub(crate) async fn insert(tx: &mut AnyConnection, account: &Account) -> Result<(), Failure> {
+pub(crate) async fn insert(tx: &mut Tx<'_>, account: &Account) -> Result<(), Failure> {
     const INSERT: &str = "INSERT INTO accounts (id, name, created_at) VALUES ($1, $2, $3)";
     let insert = sqlx::query(INSERT)
         .bind(account.id.clone())

@@ -4,10 +4,10 @@
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::jobs::{self, NewJob};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change, first};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// The kind of the jobs that store what is in archives; their subject is the archive's number.
 pub const ARCHIVE: &str = "archive";
@@ -261,7 +261,7 @@ impl Metadata {
     }
 }
 
-async fn create(tx: &mut AnyConnection, new: &NewArchive) -> Result<(), Failure> {
+async fn create(tx: &mut Tx<'_>, new: &NewArchive) -> Result<(), Failure> {
     // The lock keeps two that begin at once from both finding room.
     const LOCK: &str = "UPDATE users SET enabled = enabled WHERE id = $1";
     const COUNT: &str = "SELECT COUNT(*) FROM archives WHERE user_id = $1 \
@@ -291,7 +291,7 @@ async fn create(tx: &mut AnyConnection, new: &NewArchive) -> Result<(), Failure>
     Ok(())
 }
 
-async fn add(tx: &mut AnyConnection, chunk: &ArchiveChunk) -> Result<bool, Failure> {
+async fn add(tx: &mut Tx<'_>, chunk: &ArchiveChunk) -> Result<bool, Failure> {
     const ADD: &str = "UPDATE archives SET byte_offset = $3, found = COALESCE($4, found), \
          updated_at = $5, state = CASE WHEN $3 = size THEN 'processing' ELSE state END \
          WHERE number = $1 AND byte_offset = $2 AND state = 'receiving'";
@@ -310,7 +310,7 @@ async fn add(tx: &mut AnyConnection, chunk: &ArchiveChunk) -> Result<bool, Failu
     Ok(true)
 }
 
-async fn advance(tx: &mut AnyConnection, step: &ArchiveStep) -> Result<bool, Failure> {
+async fn advance(tx: &mut Tx<'_>, step: &ArchiveStep) -> Result<bool, Failure> {
     const STEP: &str = "UPDATE archives SET state = $3, wanted = COALESCE($4, wanted), found = COALESCE($5, found), \
          updated_at = $6 WHERE number = $1 AND state = $2";
     let update = sqlx::query(STEP)

@@ -3,10 +3,10 @@
 
 use crate::Metadata;
 use crate::error::Error;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{self, change, first};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 use std::sync::Arc;
 
 /// What is known of one who failed.
@@ -145,7 +145,7 @@ impl Metadata {
 }
 
 async fn change_row<T>(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     (lock, kept_ms): (&str, i64),
     subject: &str,
     compute: &Change<T>,

@@ -13,12 +13,12 @@ pub(crate) use many::{Gone, insert, keep_all, take_all, unnamed};
 use crate::by::Deletion;
 use crate::byte_quotas::{self, Change, HELD_BY_BINNED};
 use crate::error::Conflict;
-use crate::pool::Failure;
+use crate::pool::{Failure, Tx};
 use crate::references::sizes;
 use crate::repository_lock::lock_any;
 use crate::sql::{self, change, first};
 use crate::{blobs, facts, kept};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 use std::collections::BTreeSet;
 
 /// Most manifests that one deletion takes along; those beyond stay where they are, without a tag.
@@ -82,11 +82,7 @@ pub(crate) struct Entry<'a> {
 pub(crate) type GoneTag = (String, i64, i64);
 
 /// Whether nothing live names the manifest.
-pub(crate) async fn is_unnamed(
-    tx: &mut AnyConnection,
-    repository_id: i64,
-    digest: &str,
-) -> Result<bool, Failure> {
+pub(crate) async fn is_unnamed(tx: &mut Tx<'_>, repository_id: i64, digest: &str) -> Result<bool, Failure> {
     let text =
         format!("SELECT 1 FROM manifests m WHERE m.repository_id = $1 AND m.digest = $2 AND {UNNAMED}");
     let statement = sql::made(text).bind(repository_id).bind(digest.to_owned());
@@ -96,7 +92,7 @@ pub(crate) async fn is_unnamed(
 /// Moves a manifest that no tag names into the bin; with it what nothing live names without it: the manifests of an
 /// index, and those that refer to what is moved. The caller counts the bytes that are idle now.
 pub(crate) async fn take(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     digest: &str,
     now: i64,
@@ -111,7 +107,7 @@ pub(crate) async fn take(
 
 /// The digests that a statement over `$1` and the list `(IN)` answers.
 async fn digests(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     text: &str,
     repository_id: i64,
     among: &[String],
@@ -129,12 +125,7 @@ async fn digests(
 }
 
 /// The sum of what a statement over `$1` and the list `(IN)` answers, a number for each row.
-async fn sum_over(
-    tx: &mut AnyConnection,
-    text: &str,
-    repository_id: i64,
-    among: &[String],
-) -> Result<i64, Failure> {
+async fn sum_over(tx: &mut Tx<'_>, text: &str, repository_id: i64, among: &[String]) -> Result<i64, Failure> {
     let mut sum = 0;
     for list in sql::lists(among) {
         let text = text.replace("(IN)", &format!("({})", sql::markers(2, list.len())));
@@ -145,12 +136,7 @@ async fn sum_over(
 }
 
 /// Runs a statement over `$1` and the list `(IN)`.
-async fn over(
-    tx: &mut AnyConnection,
-    text: &str,
-    repository_id: i64,
-    among: &[String],
-) -> Result<(), Failure> {
+async fn over(tx: &mut Tx<'_>, text: &str, repository_id: i64, among: &[String]) -> Result<(), Failure> {
     for list in sql::lists(among) {
         let text = text.replace("(IN)", &format!("({})", sql::markers(2, list.len())));
         let statement = sql::made(text).bind(repository_id);
@@ -160,7 +146,7 @@ async fn over(
 }
 
 /// Moves manifests into the bin; quotas go on counting them.
-async fn move_in(tx: &mut AnyConnection, repository_id: i64, manifests: &[String]) -> Result<(), Failure> {
+async fn move_in(tx: &mut Tx<'_>, repository_id: i64, manifests: &[String]) -> Result<(), Failure> {
     const MANIFESTS: &str = "INSERT INTO binned_manifests (repository_id, digest, media_type, size, artifact_type, \
            subject, annotations, created_at, is_index, config_digest, image_bytes, pulls, pulled_at, bytes) \
          SELECT m.repository_id, m.digest, m.media_type, m.size, m.artifact_type, m.subject, m.annotations, \
@@ -190,7 +176,7 @@ async fn move_in(tx: &mut AnyConnection, repository_id: i64, manifests: &[String
 
 /// Ends a deletion: what it took is kept under an entry of the bin, or is gone at once.
 pub(crate) async fn keep(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     deletion: &Deletion,
     entry: Entry<'_>,
     tags: &[GoneTag],
@@ -220,11 +206,7 @@ pub(crate) async fn keep(
 }
 
 /// Makes an entry of the bin and answers its id.
-pub(crate) async fn enter(
-    tx: &mut AnyConnection,
-    deletion: &Deletion,
-    entry: Entry<'_>,
-) -> Result<i64, Failure> {
+pub(crate) async fn enter(tx: &mut Tx<'_>, deletion: &Deletion, entry: Entry<'_>) -> Result<i64, Failure> {
     const ENTER: &str = "INSERT INTO bin \
          (organization_id, repository_id, kind, name, digest, size_bytes, at, user_id, why, expires_at) \
          SELECT r.organization_id, r.id, $2, $3, $4, $5, $6, $7, $8, $9 FROM repositories r WHERE r.id = $1 \
@@ -246,7 +228,7 @@ pub(crate) async fn enter(
 
 /// Locks the repository of an entry, live or in the bin, and answers its id; none when there is no such entry. Whoever
 /// changes entries for good holds that lock.
-pub(crate) async fn lock_owner(tx: &mut AnyConnection, entry_id: i64) -> Result<Option<i64>, Failure> {
+pub(crate) async fn lock_owner(tx: &mut Tx<'_>, entry_id: i64) -> Result<Option<i64>, Failure> {
     const OWNER: &str = "SELECT repository_id FROM bin WHERE id = $1";
     let Some(row) = first(tx, sqlx::query(OWNER).bind(entry_id)).await? else {
         return Ok(None);
@@ -260,7 +242,7 @@ pub(crate) async fn lock_owner(tx: &mut AnyConnection, entry_id: i64) -> Result<
 
 /// Ends entries whose tags and manifests are live again. They stay in no list until they expire.
 pub(crate) async fn close(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     entry_ids: &[i64],
     now: i64,
@@ -280,7 +262,7 @@ pub(crate) async fn close(
 /// Deletes those of the manifests that nothing holds in the bin any more, with what only they held. Blobs that nothing
 /// links are queued for reclaim.
 pub(crate) async fn drop_unheld(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     manifests: Vec<String>,
     now: i64,

@@ -11,13 +11,13 @@ use crate::Metadata;
 use crate::byte_quotas::{self, Change, HELD_BY_LINK};
 use crate::error::{Conflict, Error};
 use crate::kept;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::repository_lock::{self, Counts};
 use crate::sql::{self, change, first};
 use crate::viewer::{Viewer, readable};
 use futures_util::FutureExt as _;
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 use std::collections::BTreeMap;
 
 /// A blob as a repository sees it; a damaged one is not seen.
@@ -237,12 +237,7 @@ impl Metadata {
 pub(crate) const BLOB_SIZE: &str = "(SELECT b.size FROM blobs b WHERE b.digest = blob_links.digest)";
 
 /// Counts that manifests of the repository use a linked blob now (1) or do no more (-1).
-async fn use_bytes(
-    tx: &mut AnyConnection,
-    repository_id: i64,
-    digest: &str,
-    sign: i64,
-) -> Result<(), Failure> {
+async fn use_bytes(tx: &mut Tx<'_>, repository_id: i64, digest: &str, sign: i64) -> Result<(), Failure> {
     let size = sqlx::query("SELECT size FROM blobs WHERE digest = $1").bind(digest.to_owned());
     let row = first(tx, size).await?;
     let row = row.ok_or_else(|| Failure::Broken(format!("no blob {digest} for a link")))?;
@@ -253,11 +248,7 @@ async fn use_bytes(
 
 /// Deletes those of the blobs that nothing links and no bin keeps any more and queues their keys, but those of damaged
 /// ones, which are in quarantine. The caller has just taken links away, or manifests out of a bin.
-pub(crate) async fn release(
-    tx: &mut AnyConnection,
-    mut digests: Vec<String>,
-    now: i64,
-) -> Result<(), Failure> {
+pub(crate) async fn release(tx: &mut Tx<'_>, mut digests: Vec<String>, now: i64) -> Result<(), Failure> {
     // One order for all, so that two releases do not wait for each other.
     digests.sort_unstable();
     for list in sql::lists(&digests) {
@@ -283,7 +274,7 @@ pub(crate) async fn release(
 }
 
 async fn unlink(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     digest: &str,
     now: i64,
@@ -319,7 +310,7 @@ async fn unlink(
 pub(crate) const IDLE: &str = "SELECT repository_id, digest FROM blob_links \
      WHERE idle_since IS NOT NULL AND idle_since < $1 ORDER BY idle_since LIMIT $2";
 
-async fn sweep(tx: &mut AnyConnection, before: i64, now: i64, limit: i64) -> Result<u64, Failure> {
+async fn sweep(tx: &mut Tx<'_>, before: i64, now: i64, limit: i64) -> Result<u64, Failure> {
     const UNLINK: &str = "DELETE FROM blob_links WHERE repository_id = $1 AND digest = $2 AND idle_since < $3 \
          AND NOT EXISTS (SELECT 1 FROM manifest_references m WHERE m.repository_id = $1 AND m.digest = $2) RETURNING ";
     // Linked while a manifest that names it was just being put.

@@ -6,10 +6,10 @@
 
 use crate::Metadata;
 use crate::error::{Conflict, Error, QuotaFull, QuotaPlace};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{self, Meaning, change, first};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) mod recount;
@@ -100,11 +100,7 @@ impl Change {
 
 /// Counts a change for the quotas that a repository is under; [`Conflict::BytesQuota`] when it asks for more than there is
 /// room for. The last thing that a transaction does before it commits.
-pub(crate) async fn charge(
-    tx: &mut AnyConnection,
-    repository_id: i64,
-    wanted: Change,
-) -> Result<(), Failure> {
+pub(crate) async fn charge(tx: &mut Tx<'_>, repository_id: i64, wanted: Change) -> Result<(), Failure> {
     match try_charge(tx, repository_id, wanted).await? {
         Some(full) => Err(Conflict::BytesQuota(full).into()),
         None => Ok(()),
@@ -113,7 +109,7 @@ pub(crate) async fn charge(
 
 /// Like [`charge`], but nothing is counted when there is no room, and the transaction goes on.
 pub(crate) async fn try_charge(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     wanted: Change,
 ) -> Result<Option<QuotaFull>, Failure> {
@@ -133,7 +129,7 @@ pub(crate) async fn try_charge(
 }
 
 /// Counts what repositories hold less.
-pub(crate) async fn give_back(tx: &mut AnyConnection, less: &BTreeMap<i64, i64>) -> Result<(), Failure> {
+pub(crate) async fn give_back(tx: &mut Tx<'_>, less: &BTreeMap<i64, i64>) -> Result<(), Failure> {
     // In one order for all, so that no two transactions wait for each other.
     let mut quotas: BTreeMap<(QuotaPlace, i64), i64> = BTreeMap::new();
     for (repository_id, bytes) in less.iter().filter(|(_, bytes)| **bytes != 0) {
@@ -149,11 +145,7 @@ pub(crate) async fn give_back(tx: &mut AnyConnection, less: &BTreeMap<i64, i64>)
 
 /// The bytes that quotas counted for those of the blobs that the repository's bin has just ceased to keep and that the
 /// repository does not link. They stay locked, so that no link to them comes.
-pub(crate) async fn let_go(
-    tx: &mut AnyConnection,
-    repository_id: i64,
-    blobs: &[String],
-) -> Result<i64, Failure> {
+pub(crate) async fn let_go(tx: &mut Tx<'_>, repository_id: i64, blobs: &[String]) -> Result<i64, Failure> {
     if blobs.is_empty() || quotas_of(tx, repository_id).await?.is_empty() {
         return Ok(0);
     }
@@ -180,7 +172,7 @@ pub(crate) async fn let_go(
 }
 
 /// The organisation's quota, then the account's, each if there is one.
-async fn quotas_of(tx: &mut AnyConnection, repository_id: i64) -> Result<Vec<(QuotaPlace, i64)>, Failure> {
+async fn quotas_of(tx: &mut Tx<'_>, repository_id: i64) -> Result<Vec<(QuotaPlace, i64)>, Failure> {
     let rows = sqlx::query(OF_REPOSITORY)
         .bind(repository_id)
         .fetch_all(tx)
@@ -204,7 +196,7 @@ pub(crate) const OF_REPOSITORY: &str = "SELECT CAST(0 AS BIGINT), q.id FROM repo
 
 /// Counts a change in a quota's row; says so when that is more than there may be.
 async fn count(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     (place, id): (QuotaPlace, i64),
     wanted: Change,
 ) -> Result<Option<QuotaFull>, Failure> {
@@ -234,7 +226,7 @@ async fn count(
     }))
 }
 
-async fn name(tx: &mut AnyConnection, id: i64) -> Result<String, Failure> {
+async fn name(tx: &mut Tx<'_>, id: i64) -> Result<String, Failure> {
     const NAME: &str = "SELECT COALESCE(o.name, a.name, '') FROM byte_quotas q \
          LEFT JOIN organizations o ON o.id = q.organization_id LEFT JOIN accounts a ON a.id = q.account_id WHERE q.id = $1";
     let row = first(tx, sqlx::query(NAME).bind(id)).await?;
@@ -304,7 +296,7 @@ impl Metadata {
 
 /// Sets or takes away the quota of bytes of an account whose other quotas the transaction has just set.
 pub(crate) async fn set_of_account(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     account_id: &str,
     limit: Option<i64>,
     fence: Option<&'static str>,
@@ -329,7 +321,7 @@ pub(crate) async fn set_of_account(
 
 /// Lets no other transaction that changes what is held run beside this one: who began before is waited for, and who
 /// begins later sees what this one stores.
-async fn shut(tx: &mut AnyConnection, fence: Option<&'static str>) -> Result<(), Failure> {
+async fn shut(tx: &mut Tx<'_>, fence: Option<&'static str>) -> Result<(), Failure> {
     if let Some(fence) = fence {
         sqlx::raw_sql(fence).execute(tx).await?;
     }

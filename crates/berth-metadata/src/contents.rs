@@ -1,11 +1,11 @@
 //! What is known of what is in layers: the lists of their files, made elsewhere and kept here within a bound, and who else
 //! uses a layer. Refuses to know how a list is written.
 
-use sqlx::{AnyConnection, Row as _};
+use sqlx::Row as _;
 
 use crate::Metadata;
 use crate::error::Error;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{self, change};
 use crate::viewer::{Viewer, readable};
 
@@ -173,7 +173,7 @@ impl Metadata {
     }
 }
 
-async fn save(tx: &mut AnyConnection, index: &NewLayerIndex) -> Result<bool, Failure> {
+async fn save(tx: &mut Tx<'_>, index: &NewLayerIndex) -> Result<bool, Failure> {
     const SAVE: &str = "INSERT INTO layer_indexes (digest, format, problem, bytes, size, made_at, used_at) \
          SELECT b.digest, $2, $3, $4, $5, $6, $6 FROM blobs b WHERE b.digest = $1 \
          ON CONFLICT (digest) DO UPDATE SET format = excluded.format, problem = excluded.problem, \

@@ -3,9 +3,9 @@
 
 use crate::Metadata;
 use crate::error::Error;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::change;
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 /// How bytes differ from what was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,7 +215,7 @@ impl Metadata {
     }
 }
 
-async fn mark(tx: &mut AnyConnection, found: &DamageFound) -> Result<bool, Failure> {
+async fn mark(tx: &mut Tx<'_>, found: &DamageFound) -> Result<bool, Failure> {
     const MARK: &str =
         "UPDATE blobs SET damaged_at = $3 WHERE digest = $1 AND key = $2 AND damaged_at IS NULL";
     const QUARANTINE: &str = "INSERT INTO quarantine (key, digest, size, damage, found_at) \
@@ -237,7 +237,7 @@ async fn mark(tx: &mut AnyConnection, found: &DamageFound) -> Result<bool, Failu
     Ok(true)
 }
 
-async fn clear(tx: &mut AnyConnection, digest: &str, key: &str, now: i64) -> Result<bool, Failure> {
+async fn clear(tx: &mut Tx<'_>, digest: &str, key: &str, now: i64) -> Result<bool, Failure> {
     const CLEAR: &str = "UPDATE blobs SET damaged_at = NULL, verified_at = $3 \
          WHERE digest = $1 AND key = $2 AND damaged_at IS NOT NULL";
     const RELEASE: &str = "DELETE FROM quarantine WHERE key = $1";
@@ -255,7 +255,7 @@ async fn clear(tx: &mut AnyConnection, digest: &str, key: &str, now: i64) -> Res
 pub(crate) const EXPIRED: &str = "SELECT key FROM quarantine q WHERE q.found_at < $1 \
      AND NOT EXISTS (SELECT 1 FROM blobs b WHERE b.key = q.key) ORDER BY q.found_at LIMIT $2";
 
-async fn expire(tx: &mut AnyConnection, before: i64, now: i64, limit: i64) -> Result<u64, Failure> {
+async fn expire(tx: &mut Tx<'_>, before: i64, now: i64, limit: i64) -> Result<u64, Failure> {
     const QUEUE: &str = "INSERT INTO reclaim (key, digest, size, queued_at) \
          SELECT key, digest, size, $2 FROM quarantine WHERE key = $1 ON CONFLICT (key) DO NOTHING";
     const DELETE: &str = "DELETE FROM quarantine WHERE key = $1";

@@ -1,9 +1,9 @@
 //! What lists show of a manifest without reading its bytes. The caller holds the repository's lock.
 
-use crate::pool::Failure;
+use crate::pool::{Failure, Tx};
 use crate::sql::{self, change, first};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// What a list shows of a manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ const IMAGE_BYTES_MAX: i64 = 32 << 40;
 
 /// Notes the facts of a manifest whose references are stored.
 pub(crate) async fn note(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     digest: &str,
     facts: &ManifestFacts,
@@ -61,7 +61,7 @@ pub(crate) async fn note(
 
 /// Counts anew the size of a manifest, if it is an index, and of the indexes that list it: its own facts have changed,
 /// or went with its row.
-pub(crate) async fn sum_up(tx: &mut AnyConnection, repository_id: i64, digest: &str) -> Result<(), Failure> {
+pub(crate) async fn sum_up(tx: &mut Tx<'_>, repository_id: i64, digest: &str) -> Result<(), Failure> {
     const LISTED_BY: &str =
         "SELECT manifest FROM manifest_references WHERE repository_id = $1 AND digest = $2";
     const SUM_UP: &str = "UPDATE manifest_facts SET image_bytes = COALESCE((\

@@ -2,11 +2,11 @@
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change};
 use futures_util::FutureExt as _;
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// What a grant allows; each includes the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -273,7 +273,7 @@ pub(crate) const STANDING: &str = "SELECT o.id, o.account_id, r.id, r.is_public,
      WHERE o.name = $1";
 
 async fn must_change(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     statement: crate::sql::Statement,
     user_id: &str,
 ) -> Result<(), Failure> {

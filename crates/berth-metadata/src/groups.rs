@@ -2,11 +2,11 @@
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change};
 use crate::users::{self, User, user_columns};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// A group of users of one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -222,7 +222,7 @@ impl Metadata {
 }
 
 /// Inserts the role and says so in the group's row.
-async fn bind_role(tx: &mut AnyConnection, group_id: &str, role: &GroupRole) -> Result<bool, Failure> {
+async fn bind_role(tx: &mut Tx<'_>, group_id: &str, role: &GroupRole) -> Result<bool, Failure> {
     const INSERT: &str =
         "INSERT INTO group_roles (group_id, role, place) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     const TELL: &str = "UPDATE user_groups SET administrator = 1 WHERE id = $1";

@@ -8,10 +8,10 @@ pub use guard::{Covers, Guard};
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change, first};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// What a rule says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,7 +159,7 @@ impl Metadata {
 
 /// Notes that the rules in an organisation change, of immutability or of retention, which orders this with other changes
 /// of them, and stops what goes by those that were read before.
-pub(crate) async fn count_change(tx: &mut AnyConnection, organization_id: i64) -> Result<(), Failure> {
+pub(crate) async fn count_change(tx: &mut Tx<'_>, organization_id: i64) -> Result<(), Failure> {
     const COUNT: &str = "UPDATE organizations SET rules_version = rules_version + 1 WHERE id = $1";
     if change(tx, sqlx::query(COUNT).bind(organization_id)).await? == 0 {
         return Err(Conflict::OrganizationGone.into());
@@ -167,7 +167,7 @@ pub(crate) async fn count_change(tx: &mut AnyConnection, organization_id: i64) -
     Ok(())
 }
 
-async fn create(tx: &mut AnyConnection, new: &NewImmutabilityRule) -> Result<ImmutabilityRule, Failure> {
+async fn create(tx: &mut Tx<'_>, new: &NewImmutabilityRule) -> Result<ImmutabilityRule, Failure> {
     const BESIDE: &str = "SELECT images, kind, pattern, except_pattern FROM immutability_rules \
          WHERE organization_id = $1 AND COALESCE(repository_id, 0) = $2";
     const INSERT: &str = "INSERT INTO immutability_rules \

@@ -4,10 +4,10 @@ use crate::Metadata;
 use crate::accounts::{self, Account};
 use crate::error::{Conflict, Error};
 use crate::keys::{self, AccessKey};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{change, first};
 use crate::users::{self, NewUser, User};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 /// The account a registry starts with.
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ impl Metadata {
     }
 }
 
-async fn create_first(tx: &mut AnyConnection, start: &FirstAccount) -> Result<User, Failure> {
+async fn create_first(tx: &mut Tx<'_>, start: &FirstAccount) -> Result<User, Failure> {
     let claim = sqlx::query(SET_IF_ABSENT)
         .bind("bootstrapped_at")
         .bind(start.account.created_at.to_string());

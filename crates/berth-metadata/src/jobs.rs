@@ -6,9 +6,9 @@
 
 use crate::Metadata;
 use crate::error::Error;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{change, first, made};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 /// A job to queue.
 #[derive(Clone, Debug)]
@@ -225,7 +225,7 @@ impl Metadata {
 }
 
 /// Queues a job in the transaction that makes its subject.
-pub(crate) async fn queue(tx: &mut AnyConnection, job: &NewJob) -> Result<(), Failure> {
+pub(crate) async fn queue(tx: &mut Tx<'_>, job: &NewJob) -> Result<(), Failure> {
     // The update locks the lane, so that it is not forgotten before its job is there.
     const LANE: &str = "INSERT INTO job_lanes (kind, lane) VALUES ($1, $2) \
          ON CONFLICT (kind, lane) DO UPDATE SET lane = excluded.lane";
@@ -245,7 +245,7 @@ pub(crate) async fn queue(tx: &mut AnyConnection, job: &NewJob) -> Result<(), Fa
 
 /// Forgets a lane if nothing waits in it. What is queued at the same time waits for the lock, and the second statement sees
 /// what was queued before it.
-async fn forget(tx: &mut AnyConnection, (kind, lane): &(String, String)) -> Result<(), Failure> {
+async fn forget(tx: &mut Tx<'_>, (kind, lane): &(String, String)) -> Result<(), Failure> {
     const LOCK: &str = "UPDATE job_lanes SET lane = lane WHERE kind = $1 AND lane = $2";
     const FORGET: &str = "DELETE FROM job_lanes WHERE kind = $1 AND lane = $2 \
          AND NOT EXISTS (SELECT 1 FROM jobs WHERE kind = $1 AND lane = $2)";
@@ -266,7 +266,7 @@ pub(crate) fn due_lane(clock: &str) -> String {
     )
 }
 
-async fn take(tx: &mut AnyConnection, claim: &JobClaim, clock: &str) -> Result<Option<Job>, Failure> {
+async fn take(tx: &mut Tx<'_>, claim: &JobClaim, clock: &str) -> Result<Option<Job>, Failure> {
     const TURN: &str = "UPDATE job_lanes SET claimed_at = $3 WHERE kind = $1 AND lane = $2";
     let lane = made(due_lane(clock))
         .bind(claim.kind)
@@ -300,7 +300,7 @@ async fn take(tx: &mut AnyConnection, claim: &JobClaim, clock: &str) -> Result<O
     }))
 }
 
-async fn end(tx: &mut AnyConnection, kind: &str, job: &Job, holder: &str) -> Result<(), Failure> {
+async fn end(tx: &mut Tx<'_>, kind: &str, job: &Job, holder: &str) -> Result<(), Failure> {
     const END: &str = "DELETE FROM jobs WHERE id = $1 AND holder = $2 AND wanted = $3";
     const ONCE_MORE: &str =
         "UPDATE jobs SET holder = NULL, held_until = NULL, attempts = 0 WHERE id = $1 AND holder = $2";
@@ -320,7 +320,7 @@ async fn end(tx: &mut AnyConnection, kind: &str, job: &Job, holder: &str) -> Res
 }
 
 async fn postpone(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     kind: &str,
     (job, holder): (&Job, &str),
     again: &JobAgain,

@@ -1,13 +1,13 @@
 //! The bytes that only the bin of a repository needs: of blobs that its binned manifests reference and no live manifest of
 //! it uses, each once. `repositories.bin_bytes` counts them; whoever changes which they are adds the difference.
 
-use crate::pool::Failure;
+use crate::pool::{Failure, Tx};
 use crate::sql::{self, change, first};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 /// The bytes of those of the blobs that only the bin of the repository needs now.
 pub(crate) async fn bytes<'a>(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     digests: impl IntoIterator<Item = &'a String>,
 ) -> Result<i64, Failure> {
@@ -32,7 +32,7 @@ pub(crate) async fn bytes<'a>(
 }
 
 /// Notes that the bin of the repository alone needs so many bytes more.
-pub(crate) async fn add(tx: &mut AnyConnection, repository_id: i64, bytes: i64) -> Result<(), Failure> {
+pub(crate) async fn add(tx: &mut Tx<'_>, repository_id: i64, bytes: i64) -> Result<(), Failure> {
     const ADD: &str = "UPDATE repositories SET bin_bytes = bin_bytes + $2 WHERE id = $1";
     if bytes != 0 {
         change(tx, sqlx::query(ADD).bind(repository_id).bind(bytes)).await?;
@@ -42,7 +42,7 @@ pub(crate) async fn add(tx: &mut AnyConnection, repository_id: i64, bytes: i64) 
 
 /// Notes that a live manifest began to use a blob of so many bytes, or ceased to when they are negative.
 pub(crate) async fn used(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     digest: &str,
     bytes: i64,

@@ -2,12 +2,12 @@
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change, first};
 use crate::users::{self, User, user_columns};
 use futures_util::FutureExt as _;
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// A long-lived key of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -270,7 +270,7 @@ impl Metadata {
 }
 
 /// Inserts the key's row.
-pub(crate) async fn insert(tx: &mut AnyConnection, key: &AccessKey) -> Result<(), Failure> {
+pub(crate) async fn insert(tx: &mut Tx<'_>, key: &AccessKey) -> Result<(), Failure> {
     const INSERT: &str = "INSERT INTO access_keys \
          (access_key_id, user_id, secret_encrypted, enabled, created_at, last_used_at, expires_at, description) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";

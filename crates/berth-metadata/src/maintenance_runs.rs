@@ -2,10 +2,10 @@
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change, first};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// Ended runs of a kind that are kept.
 const KEPT: i64 = 200;
@@ -191,7 +191,7 @@ impl Metadata {
 }
 
 async fn begin(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     kind: &str,
     holder: &str,
     now: i64,

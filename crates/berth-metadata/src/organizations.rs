@@ -7,11 +7,11 @@ pub use seen::{OrganizationOrder, SeenOrganization, SeenQuery};
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::grants::Permission;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change, first};
 use crate::{quotas, repositories};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// An organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,7 +156,7 @@ impl Metadata {
     }
 }
 
-async fn delete(tx: &mut AnyConnection, name: &str, now: i64) -> Result<bool, Failure> {
+async fn delete(tx: &mut Tx<'_>, name: &str, now: i64) -> Result<bool, Failure> {
     const UNLISTED: &str = "SELECT r.id FROM repositories r JOIN organizations o ON o.id = r.organization_id \
          WHERE o.name = $1 AND r.listed = 0 ORDER BY r.id";
     const DELETE: &str = "DELETE FROM organizations WHERE name = $1";
@@ -171,7 +171,7 @@ async fn delete(tx: &mut AnyConnection, name: &str, now: i64) -> Result<bool, Fa
         > 0)
 }
 
-async fn create(tx: &mut AnyConnection, new: &NewOrganization) -> Result<Organization, Failure> {
+async fn create(tx: &mut Tx<'_>, new: &NewOrganization) -> Result<Organization, Failure> {
     // The update locks the creator's row, so that two organisations at once cannot both be the last one allowed.
     const CREATOR: &str = "UPDATE users SET enabled = enabled WHERE id = $1 RETURNING account_id, name";
     const ACCOUNT: &str = "SELECT name FROM accounts WHERE id = $1";

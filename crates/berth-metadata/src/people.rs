@@ -3,10 +3,10 @@
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::groups::GroupRole;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change};
 use crate::users::AccessType;
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 /// What to change of a user; absent fields stay.
 #[derive(Clone, Debug, Default)]
@@ -92,7 +92,7 @@ impl Metadata {
 }
 
 /// How many enabled administrators the account has.
-async fn administrators(tx: &mut AnyConnection, account_id: &str) -> Result<i64, Failure> {
+async fn administrators(tx: &mut Tx<'_>, account_id: &str) -> Result<i64, Failure> {
     const COUNT: &str = "SELECT COUNT(*) FROM users u WHERE u.account_id = $1 AND u.enabled = 1 \
          AND (u.administrator = 1 OR EXISTS (SELECT 1 FROM group_members m \
            JOIN user_groups g ON g.id = m.group_id WHERE m.user_id = u.id AND g.administrator = 1))";
@@ -103,7 +103,7 @@ async fn administrators(tx: &mut AnyConnection, account_id: &str) -> Result<i64,
     Ok(row.try_get(0)?)
 }
 
-async fn apply(tx: &mut AnyConnection, account_id: &str, wanted: &PeopleChange) -> Result<bool, Failure> {
+async fn apply(tx: &mut Tx<'_>, account_id: &str, wanted: &PeopleChange) -> Result<bool, Failure> {
     const DELETE_USER: &str = "DELETE FROM users WHERE id = $1 AND account_id = $2";
     const DELETE_GROUP: &str = "DELETE FROM user_groups WHERE id = $1 AND account_id = $2";
     const REMOVE_MEMBER: &str = "DELETE FROM group_members WHERE group_id = $1 AND user_id = $2";
@@ -122,7 +122,7 @@ async fn apply(tx: &mut AnyConnection, account_id: &str, wanted: &PeopleChange) 
     })
 }
 
-async fn update_user(tx: &mut AnyConnection, account_id: &str, user: &UserUpdate) -> Result<bool, Failure> {
+async fn update_user(tx: &mut Tx<'_>, account_id: &str, user: &UserUpdate) -> Result<bool, Failure> {
     const UPDATE: &str = "UPDATE users SET name = COALESCE($3, name), \
          password_hash = COALESCE($4, password_hash), access = COALESCE($5, access), \
          enabled = COALESCE($6, enabled), description = COALESCE($7, description) \
@@ -138,11 +138,7 @@ async fn update_user(tx: &mut AnyConnection, account_id: &str, user: &UserUpdate
     Ok(change(tx, update).await.unique(Conflict::UserExists)? > 0)
 }
 
-async fn update_group(
-    tx: &mut AnyConnection,
-    account_id: &str,
-    group: &GroupUpdate,
-) -> Result<bool, Failure> {
+async fn update_group(tx: &mut Tx<'_>, account_id: &str, group: &GroupUpdate) -> Result<bool, Failure> {
     const UPDATE: &str = "UPDATE user_groups SET name = COALESCE($3, name), \
          description = COALESCE($4, description) WHERE id = $1 AND account_id = $2";
     let update = sqlx::query(UPDATE)
@@ -154,7 +150,7 @@ async fn update_group(
 }
 
 /// A group without a role is no administrators' group any more.
-async fn remove_role(tx: &mut AnyConnection, group_id: &str, role: &GroupRole) -> Result<bool, Failure> {
+async fn remove_role(tx: &mut Tx<'_>, group_id: &str, role: &GroupRole) -> Result<bool, Failure> {
     const DELETE: &str = "DELETE FROM group_roles WHERE group_id = $1 AND role = $2 AND place = $3";
     const TELL: &str = "UPDATE user_groups SET administrator = \
          CASE WHEN EXISTS (SELECT 1 FROM group_roles r WHERE r.group_id = $1) THEN 1 ELSE 0 END WHERE id = $1";

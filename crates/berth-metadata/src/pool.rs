@@ -4,6 +4,7 @@
 //! others and is tried again differs per database and stays in here.
 
 pub(crate) mod catalog;
+mod direct;
 mod failure;
 mod generations;
 mod group_commit;
@@ -12,11 +13,13 @@ mod migrate;
 mod postgres;
 pub(crate) mod rebuilding;
 mod sqlite;
+mod tx;
 mod wal_index;
 
 pub(crate) use failure::Failure;
 pub(crate) use mark::{Mark, Marks};
 pub use migrate::Upgrade;
+pub(crate) use tx::Tx;
 
 use crate::error::Error;
 use futures_util::future::BoxFuture;
@@ -206,10 +209,7 @@ impl Pool {
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
-        F: for<'a> Fn(&'a mut AnyConnection, &'a I) -> BoxFuture<'a, Result<T, Failure>>
-            + Send
-            + Sync
-            + 'static,
+        F: for<'a> Fn(&'a mut Tx<'_>, &'a I) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
     {
         let terms = terms.into();
         // Boxed, as reads are: callers hold these futures inside their own.
@@ -233,11 +233,11 @@ impl Pool {
     /// What `body` finds in one state of the database; it changes nothing, and keeps no writer waiting.
     pub(crate) async fn snapshot<T, F>(&self, doing: &str, body: F) -> Result<T, Error>
     where
-        F: for<'a> FnOnce(&'a mut AnyConnection) -> BoxFuture<'a, Result<T, Failure>> + Send,
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, Failure>> + Send,
     {
         let found = match &self.database {
             Database::Sqlite(sqlite) => match sqlite.reads().begin().await {
-                Ok(mut tx) => body(&mut tx).await,
+                Ok(mut tx) => body(&mut Tx::from(&mut *tx)).await,
                 Err(error) => Err(error.into()),
             },
             Database::Postgres(postgres) => postgres.snapshot(body).await,

@@ -3,9 +3,9 @@
 use crate::Metadata;
 use crate::byte_quotas;
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change, first};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 /// What an account may have at most; none leaves it to the settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,7 +104,7 @@ const COUNT_TAGS: &str = "SELECT COUNT(*) FROM tags WHERE repository_id = $1";
 
 /// How many organisations a user of the account may create: as set for it, else `otherwise`.
 pub(crate) async fn organizations_per_user(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     account_id: &str,
     otherwise: i64,
 ) -> Result<i64, Failure> {
@@ -115,7 +115,7 @@ pub(crate) async fn organizations_per_user(
 }
 
 /// That a repository just inserted into the organisation is not one too many; [`Conflict::RepositoryQuota`].
-pub(crate) async fn admit_repository(tx: &mut AnyConnection, organization_id: i64) -> Result<(), Failure> {
+pub(crate) async fn admit_repository(tx: &mut Tx<'_>, organization_id: i64) -> Result<(), Failure> {
     // The update locks the quota's row, so that two repositories at once cannot both be the last one allowed.
     const LIMIT: &str = "UPDATE account_quotas SET repositories = repositories WHERE repositories IS NOT NULL \
          AND account_id = (SELECT o.account_id FROM organizations o WHERE o.id = $1) RETURNING account_id, repositories";
@@ -131,7 +131,7 @@ pub(crate) async fn admit_repository(tx: &mut AnyConnection, organization_id: i6
 }
 
 /// That a tag just made is not one too many for its repository, which the caller has locked; [`Conflict::TagQuota`].
-pub(crate) async fn admit_tag(tx: &mut AnyConnection, repository_id: i64) -> Result<(), Failure> {
+pub(crate) async fn admit_tag(tx: &mut Tx<'_>, repository_id: i64) -> Result<(), Failure> {
     let Some(row) = first(tx, sqlx::query(TAG_LIMIT).bind(repository_id)).await? else {
         return Ok(());
     };

@@ -3,10 +3,10 @@
 
 use crate::Metadata;
 use crate::error::Error;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{self, change};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// Bytes of manifests that are read at once, one manifest at least.
 const BYTES_MAX: i64 = 8 << 20;
@@ -119,7 +119,7 @@ impl Metadata {
     }
 }
 
-async fn written(tx: &mut AnyConnection, ids: &[i64], stamp: i64) -> Result<(), Failure> {
+async fn written(tx: &mut Tx<'_>, ids: &[i64], stamp: i64) -> Result<(), Failure> {
     for list in sql::lists(ids) {
         let text = format!(
             "DELETE FROM record_outbox WHERE id IN ({})",
@@ -134,7 +134,7 @@ async fn written(tx: &mut AnyConnection, ids: &[i64], stamp: i64) -> Result<(), 
     note_stamp(tx, stamp).await
 }
 
-async fn note_stamp(tx: &mut AnyConnection, stamp: i64) -> Result<(), Failure> {
+async fn note_stamp(tx: &mut Tx<'_>, stamp: i64) -> Result<(), Failure> {
     const NOTE: &str = "INSERT INTO instance_values (name, value) VALUES ($1, $2) \
          ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     change(

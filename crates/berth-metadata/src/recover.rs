@@ -3,10 +3,10 @@
 
 use crate::Metadata;
 use crate::error::Error;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::records::RecordedRepository;
 use crate::sql::{change, first};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 /// A tag as a record says it was.
 #[derive(Clone, Debug)]
@@ -165,7 +165,7 @@ impl Metadata {
 }
 
 async fn recover(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     full_name: &str,
     says: Option<&RecordedRepository>,
     at: i64,
@@ -196,7 +196,7 @@ async fn recover(
     Ok(found.map(|row| row.try_get(0)).transpose()?)
 }
 
-async fn rename(tx: &mut AnyConnection, (from, to): (&str, &str), is_live: bool) -> Result<bool, Failure> {
+async fn rename(tx: &mut Tx<'_>, (from, to): (&str, &str), is_live: bool) -> Result<bool, Failure> {
     const RENAME: &str = "UPDATE repositories SET full_name = $2, image = $3, listed = $4 WHERE full_name = $1 \
          AND NOT EXISTS (SELECT 1 FROM repositories t WHERE t.full_name = $2) RETURNING id";
     const CLOSE: &str =
@@ -217,7 +217,7 @@ async fn rename(tx: &mut AnyConnection, (from, to): (&str, &str), is_live: bool)
     Ok(true)
 }
 
-async fn forget(tx: &mut AnyConnection, full_name: &str) -> Result<(), Failure> {
+async fn forget(tx: &mut Tx<'_>, full_name: &str) -> Result<(), Failure> {
     const FIND: &str = "SELECT id FROM repositories WHERE full_name = $1";
     const DELETES: [&str; 5] = [
         "DELETE FROM tags WHERE repository_id = $1",
@@ -235,7 +235,7 @@ async fn forget(tx: &mut AnyConnection, full_name: &str) -> Result<(), Failure> 
     Ok(())
 }
 
-async fn point(tx: &mut AnyConnection, tag: &RecoveredTag) -> Result<bool, Failure> {
+async fn point(tx: &mut Tx<'_>, tag: &RecoveredTag) -> Result<bool, Failure> {
     const NAMED: &str = "SELECT digest FROM tags WHERE repository_id = $1 AND tag = $2";
     const STORED: &str = "SELECT digest FROM manifests WHERE repository_id = $1 AND digest = $2";
     const NOTE: &str = "INSERT INTO tag_history (repository_id, tag, digest, at, user_id) VALUES ($1, $2, $3, $4, $5) \

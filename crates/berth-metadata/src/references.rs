@@ -2,13 +2,13 @@
 //! lock.
 
 use crate::blobs::BLOB_SIZE;
-use crate::pool::Failure;
+use crate::pool::{Failure, Tx};
 use crate::sql::{self, Statement};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 use std::collections::BTreeSet;
 
 /// The sum of the sizes that a statement over links answers, one for each.
-pub(crate) async fn sizes(tx: &mut AnyConnection, statement: Statement) -> Result<i64, Failure> {
+pub(crate) async fn sizes(tx: &mut Tx<'_>, statement: Statement) -> Result<i64, Failure> {
     let mut bytes = 0;
     for row in statement.fetch_all(tx).await? {
         bytes += row.try_get::<i64, _>(0)?;
@@ -18,7 +18,7 @@ pub(crate) async fn sizes(tx: &mut AnyConnection, statement: Statement) -> Resul
 
 /// The live manifests that list any of these, themselves or through others.
 pub(crate) async fn listing(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     among: Vec<String>,
 ) -> Result<BTreeSet<String>, Failure> {
@@ -47,7 +47,7 @@ pub(crate) async fn listing(
 
 /// Takes a manifest's references away and answers what they named.
 pub(crate) async fn unreference(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     manifest: &str,
 ) -> Result<Vec<String>, Failure> {
@@ -63,7 +63,7 @@ pub(crate) async fn unreference(
 
 /// Starts the time of grace of those blobs that no manifest references any more, and answers their bytes.
 pub(crate) async fn set_idle(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     digests: &[String],
     now: i64,
@@ -85,7 +85,7 @@ pub(crate) async fn set_idle(
 
 /// Starts the use of those blobs that the repository links, and answers the bytes of those that were idle.
 pub(crate) async fn set_used(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     digests: &[String],
 ) -> Result<i64, Failure> {

@@ -3,9 +3,8 @@
 use crate::Metadata;
 use crate::accounts;
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, Statement, change, first};
-use sqlx::AnyConnection;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -150,12 +149,12 @@ impl Metadata {
 const BY_ROW: &str = concat!(region_columns!(), "WHERE id = $1");
 
 /// The region of that row, inside a transaction.
-pub(crate) async fn by_row(tx: &mut AnyConnection, id: i64) -> Result<Option<Region>, Failure> {
+pub(crate) async fn by_row(tx: &mut Tx<'_>, id: i64) -> Result<Option<Region>, Failure> {
     let row = first(tx, sqlx::query(BY_ROW).bind(id)).await?;
     row.as_ref().map(read).transpose()
 }
 
-async fn update(tx: &mut AnyConnection, region: &Region, read_at: i64) -> Result<(), Failure> {
+async fn update(tx: &mut Tx<'_>, region: &Region, read_at: i64) -> Result<(), Failure> {
     const MOVED: &str = "SELECT 1 FROM regions WHERE id = $1 AND registry_url <> $2";
     const CONTENTS: [&str; 2] = [
         "DELETE FROM region_uploads WHERE region = $1",
@@ -193,12 +192,7 @@ fn checked(statement: Statement, check: Option<&RegionCheck>) -> Statement {
         .bind(check.map_or_else(String::new, |check| check.registry_id.clone()))
 }
 
-async fn delete(
-    tx: &mut AnyConnection,
-    account_id: &str,
-    region_id: &str,
-    now: i64,
-) -> Result<bool, Failure> {
+async fn delete(tx: &mut Tx<'_>, account_id: &str, region_id: &str, now: i64) -> Result<bool, Failure> {
     const DELETE: &str = "DELETE FROM regions WHERE account_id = $1 AND region_id = $2";
     // The deletion took the region from its copies, and from here on no other transaction can add one.
     const CANCEL: &str = "UPDATE sync_jobs SET status = 'cancel', detail = 'the region was deleted', ended_at = $1, \

@@ -13,13 +13,13 @@ pub use query::{RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQue
 use crate::Metadata;
 use crate::byte_quotas::{Change, HELD_BY_LINK, HELD_BY_MANIFEST};
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::repository_lock::lock;
 use crate::sql::{self, Meaning, Statement, change, in_one_row};
 use crate::viewer::{Viewer, readable};
 use crate::{blobs, byte_quotas, quotas};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// A repository, which SWR calls an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,7 +196,7 @@ impl Metadata {
 }
 
 /// Deletes a repository that pushes began with all that it holds; false when there is none of that id.
-pub(crate) async fn delete(tx: &mut AnyConnection, id: i64, now: i64) -> Result<bool, Failure> {
+pub(crate) async fn delete(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<bool, Failure> {
     const UNLINK: &str = "DELETE FROM blob_links WHERE repository_id = $1 RETURNING digest, ";
     const MANIFESTS: &str = "DELETE FROM manifests WHERE repository_id = $1 RETURNING ";
     const DELETE: &str = "DELETE FROM repositories WHERE id = $1";
@@ -239,11 +239,7 @@ pub(crate) async fn delete(tx: &mut AnyConnection, id: i64, now: i64) -> Result<
     Ok(true)
 }
 
-async fn create(
-    tx: &mut AnyConnection,
-    new: &NewRepository,
-    says: &RepositoryEdit,
-) -> Result<Repository, Failure> {
+async fn create(tx: &mut Tx<'_>, new: &NewRepository, says: &RepositoryEdit) -> Result<Repository, Failure> {
     const LIST: &str = "UPDATE repositories SET listed = 1 WHERE full_name = $1 AND listed = 0";
     if change(tx, insert(new))
         .await
@@ -294,7 +290,7 @@ fn find(full_name: &str) -> Statement {
     sqlx::query(FIND).bind(full_name.to_owned())
 }
 
-async fn by_name(tx: &mut AnyConnection, full_name: &str) -> Result<Option<Repository>, Failure> {
+async fn by_name(tx: &mut Tx<'_>, full_name: &str) -> Result<Option<Repository>, Failure> {
     find(full_name)
         .fetch_optional(tx)
         .await?

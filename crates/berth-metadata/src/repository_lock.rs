@@ -1,14 +1,14 @@
 //! The lock on a repository that orders the changes to what it holds, and the counts kept beside it.
 
 use crate::error::Conflict;
-use crate::pool::Failure;
+use crate::pool::{Failure, Tx};
 use crate::sql::{change, first};
 use crate::tag_events::is_awaited;
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 /// Locks a repository until the transaction ends; [`Conflict::RepositoryGone`], also for one in the bin. Whatever takes
 /// away links to blobs or changes what manifests reference holds this lock.
-pub(crate) async fn lock(tx: &mut AnyConnection, id: i64) -> Result<(), Failure> {
+pub(crate) async fn lock(tx: &mut Tx<'_>, id: i64) -> Result<(), Failure> {
     const LOCK: &str = "UPDATE repositories SET updated_at = updated_at WHERE id = $1 AND listed <> 2";
     if change(tx, sqlx::query(LOCK).bind(id)).await? == 0 {
         return Err(Conflict::RepositoryGone.into());
@@ -17,7 +17,7 @@ pub(crate) async fn lock(tx: &mut AnyConnection, id: i64) -> Result<(), Failure>
 }
 
 /// Like [`lock`], also for a repository in the bin.
-pub(crate) async fn lock_any(tx: &mut AnyConnection, id: i64) -> Result<(), Failure> {
+pub(crate) async fn lock_any(tx: &mut Tx<'_>, id: i64) -> Result<(), Failure> {
     const LOCK: &str = "UPDATE repositories SET updated_at = updated_at WHERE id = $1";
     if change(tx, sqlx::query(LOCK).bind(id)).await? == 0 {
         return Err(Conflict::RepositoryGone.into());
@@ -26,7 +26,7 @@ pub(crate) async fn lock_any(tx: &mut AnyConnection, id: i64) -> Result<(), Fail
 }
 
 /// The organisation of a repository that the caller holds locked.
-pub(crate) async fn organization(tx: &mut AnyConnection, id: i64) -> Result<i64, Failure> {
+pub(crate) async fn organization(tx: &mut Tx<'_>, id: i64) -> Result<i64, Failure> {
     const OF: &str = "SELECT organization_id FROM repositories WHERE id = $1";
     let row = first(tx, sqlx::query(OF).bind(id)).await?;
     let row = row.ok_or(Conflict::RepositoryGone)?;
@@ -45,7 +45,7 @@ pub(crate) struct Touched {
 }
 
 /// Like [`lock`], and notes that the content changes.
-pub(crate) async fn touch(tx: &mut AnyConnection, id: i64, now: i64) -> Result<Touched, Failure> {
+pub(crate) async fn touch(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<Touched, Failure> {
     const TOUCH: &str = concat!(
         "UPDATE repositories SET updated_at = $2, listed = 1 WHERE id = $1 AND listed <> 2 RETURNING \
          CAST(CASE WHEN EXISTS (SELECT 1 FROM binned_manifests b WHERE b.repository_id = repositories.id) \
@@ -76,7 +76,7 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// Adds the changes to the repository's row, at the cost of one statement when there are any.
-    pub(crate) async fn save(self, tx: &mut AnyConnection, id: i64) -> Result<(), Failure> {
+    pub(crate) async fn save(self, tx: &mut Tx<'_>, id: i64) -> Result<(), Failure> {
         const ADD: &str =
             "UPDATE repositories SET tag_count = tag_count + $2, size_bytes = size_bytes + $3 WHERE id = $1";
         if self != Counts::default() {
@@ -87,7 +87,7 @@ impl Counts {
     }
 
     /// Like [`touch`] and [`Counts::save`], in one statement.
-    pub(crate) async fn touch(self, tx: &mut AnyConnection, id: i64, now: i64) -> Result<(), Failure> {
+    pub(crate) async fn touch(self, tx: &mut Tx<'_>, id: i64, now: i64) -> Result<(), Failure> {
         const TOUCH: &str = "UPDATE repositories SET updated_at = $2, listed = 1, \
              tag_count = tag_count + $3, size_bytes = size_bytes + $4 WHERE id = $1";
         let touch = sqlx::query(TOUCH).bind(id).bind(now).bind(self.tags);

@@ -21,10 +21,10 @@ pub(crate) use log::LOG;
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::immutability;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change, first};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// A repository's retention.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,7 +157,7 @@ impl Metadata {
 }
 
 /// Notes that the rules for a repository change; [`Conflict::RepositoryGone`].
-async fn count_change(tx: &mut AnyConnection, repository_id: i64) -> Result<(), Failure> {
+async fn count_change(tx: &mut Tx<'_>, repository_id: i64) -> Result<(), Failure> {
     const PLACE: &str = "SELECT organization_id FROM repositories WHERE id = $1";
     let place = first(tx, sqlx::query(PLACE).bind(repository_id)).await?;
     let place = place.ok_or(Conflict::RepositoryGone)?;

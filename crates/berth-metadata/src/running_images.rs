@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::AnyConnection;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::Metadata;
 use crate::error::Error;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{change, first};
 
 /// An image that a container of a workload runs, or is to run by the template of its pods.
@@ -114,7 +113,7 @@ pub(crate) const RUNNING: &str = "SELECT c.cluster_id, c.name AS cluster_name, C
      ORDER BY c.name, i.namespace, i.kind, i.workload, i.container, i.tag, i.digest";
 
 async fn in_repositories(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     cluster: i64,
     running: &BTreeSet<RunningWorkload>,
 ) -> Result<BTreeSet<Placed>, Failure> {
@@ -137,7 +136,7 @@ async fn in_repositories(
     Ok(found)
 }
 
-async fn stored(tx: &mut AnyConnection, cluster: i64) -> Result<Vec<(i64, Placed)>, Failure> {
+async fn stored(tx: &mut Tx<'_>, cluster: i64) -> Result<Vec<(i64, Placed)>, Failure> {
     const STORED: &str = "SELECT i.id, i.repository_id, r.full_name, i.tag, i.digest, i.namespace, i.kind, i.workload, \
          i.container FROM running_images i JOIN repositories r ON r.id = i.repository_id WHERE i.cluster = $1";
     let rows = sqlx::query(STORED).bind(cluster).fetch_all(tx).await?;

@@ -2,11 +2,11 @@
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::repository_lock::lock;
 use crate::sql::{Meaning, change};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// What a share says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Metadata {
     }
 }
 
-async fn create(tx: &mut AnyConnection, new: &NewShare) -> Result<(), Failure> {
+async fn create(tx: &mut Tx<'_>, new: &NewShare) -> Result<(), Failure> {
     const INSERT: &str = "INSERT INTO shares (repository_id, account_id, deadline_at, expires_at, description, \
          creator_id, creator_name, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
     const LOOK: &str = "SELECT r.is_public, (SELECT COUNT(*) FROM shares s WHERE s.repository_id = r.id) \

@@ -6,10 +6,10 @@ pub use composed::TextMatch;
 pub(crate) use composed::{Composed, holding};
 
 use crate::error::{Conflict, Error};
-pub(crate) use crate::pool::Statement;
 use crate::pool::{Failure, Rows, Terms};
+pub(crate) use crate::pool::{Statement, Tx};
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Row as _};
 
 /// Most values in one list; longer lists are several statements.
 const LIST_LENGTH_MAX: usize = 64;
@@ -18,15 +18,12 @@ const LIST_LENGTH_MAX: usize = 64;
 ///
 /// `fetch_optional` may stop at the first row and so miss an error that comes after it (a foreign key is checked at
 /// the end of a statement); a write must see it.
-pub(crate) async fn first(
-    tx: &mut AnyConnection,
-    statement: Statement,
-) -> Result<Option<AnyRow>, sqlx::Error> {
+pub(crate) async fn first(tx: &mut Tx<'_>, statement: Statement) -> Result<Option<AnyRow>, sqlx::Error> {
     Ok(statement.fetch_all(tx).await?.into_iter().next())
 }
 
 /// Runs a statement and answers the number of rows it changed.
-pub(crate) async fn change(tx: &mut AnyConnection, statement: Statement) -> Result<u64, sqlx::Error> {
+pub(crate) async fn change(tx: &mut Tx<'_>, statement: Statement) -> Result<u64, sqlx::Error> {
     Ok(statement.execute(tx).await?.rows_affected())
 }
 

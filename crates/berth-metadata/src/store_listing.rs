@@ -3,10 +3,10 @@
 use crate::Metadata;
 use crate::blobs::BlobRow;
 use crate::error::Error;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{self, change, first};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// Bytes in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,7 +174,7 @@ impl Metadata {
     }
 }
 
-async fn note(tx: &mut AnyConnection, bytes: &[ListedBytes]) -> Result<(), Failure> {
+async fn note(tx: &mut Tx<'_>, bytes: &[ListedBytes]) -> Result<(), Failure> {
     for chunk in bytes.chunks(200) {
         let rows = (0..chunk.len()).map(|n| format!("({})", sql::markers(1 + 4 * n, 4)));
         let rows = rows.collect::<Vec<_>>().join(", ");
@@ -206,7 +206,7 @@ macro_rules! bytes_of {
     };
 }
 
-async fn reconcile(tx: &mut AnyConnection, now: i64) -> Result<Reconciled, Failure> {
+async fn reconcile(tx: &mut Tx<'_>, now: i64) -> Result<Reconciled, Failure> {
     const NEWEST: &str = concat!(
         bytes_of!("l.key", "l.digest = blobs.digest AND l.size = blobs.size"),
         " ORDER BY l.modified_at DESC, l.key DESC LIMIT 1"
@@ -224,7 +224,7 @@ async fn reconcile(tx: &mut AnyConnection, now: i64) -> Result<Reconciled, Failu
     Ok(Reconciled { rekeyed, damaged })
 }
 
-async fn settle(tx: &mut AnyConnection, now: i64) -> Result<(), Failure> {
+async fn settle(tx: &mut Tx<'_>, now: i64) -> Result<(), Failure> {
     const KEEP: [&str; 2] = [
         "DELETE FROM reclaim WHERE EXISTS (SELECT 1 FROM blobs b WHERE b.key = reclaim.key)",
         "DELETE FROM quarantine WHERE EXISTS \
@@ -237,7 +237,7 @@ async fn settle(tx: &mut AnyConnection, now: i64) -> Result<(), Failure> {
 }
 
 /// Deletes the blobs that nothing links and no bin keeps, and queues the keys of those that are not damaged.
-async fn release(tx: &mut AnyConnection, now: i64) -> Result<(), Failure> {
+async fn release(tx: &mut Tx<'_>, now: i64) -> Result<(), Failure> {
     const UNLINKED: &str = "NOT EXISTS (SELECT 1 FROM blob_links l WHERE l.digest = blobs.digest) \
          AND NOT EXISTS (SELECT 1 FROM binned_references r WHERE r.blob = blobs.digest)";
     let queue = format!(
@@ -251,7 +251,7 @@ async fn release(tx: &mut AnyConnection, now: i64) -> Result<(), Failure> {
 }
 
 async fn link(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     wanted: &[WantedBlob],
     now: i64,

@@ -10,11 +10,11 @@ pub use status::{DestinationStanding, SyncStanding};
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::jobs;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, Statement, first, lists, made, markers};
 use crate::tag_events::sync_job;
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 use std::collections::BTreeSet;
 
 /// Tags to copy to one destination.
@@ -184,7 +184,7 @@ pub(crate) const COUNT: &str = "SELECT COUNT(*) FROM sync_jobs WHERE repository_
 pub(crate) const NEWEST_FIRST: &str = concat!(job_columns!(), "ORDER BY id DESC LIMIT $2 OFFSET $3");
 pub(crate) const OLDEST_FIRST: &str = concat!(job_columns!(), "ORDER BY id LIMIT $2 OFFSET $3");
 
-async fn create(tx: &mut AnyConnection, new: &NewSyncJobs) -> Result<Vec<String>, Failure> {
+async fn create(tx: &mut Tx<'_>, new: &NewSyncJobs) -> Result<Vec<String>, Failure> {
     const INSERT: &str = "INSERT INTO sync_jobs (repository_id, tag, region, region_id, remote_organization, \
          overwrite, status, operator_id, operator_name, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, 'waiting', $7, $8, $9, $9) \
@@ -213,11 +213,7 @@ async fn create(tx: &mut AnyConnection, new: &NewSyncJobs) -> Result<Vec<String>
 }
 
 /// Which of the tags the repository holds.
-async fn held(
-    tx: &mut AnyConnection,
-    repository_id: i64,
-    tags: &[String],
-) -> Result<BTreeSet<String>, Failure> {
+async fn held(tx: &mut Tx<'_>, repository_id: i64, tags: &[String]) -> Result<BTreeSet<String>, Failure> {
     let mut held = BTreeSet::new();
     for list in lists(tags) {
         let text = format!(

@@ -2,10 +2,10 @@
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::repository_lock::lock;
 use crate::sql::{Meaning, change};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 /// A rule to store.
 #[derive(Clone, Debug)]
@@ -95,7 +95,7 @@ impl Metadata {
     }
 }
 
-async fn put(tx: &mut AnyConnection, rule: &WantedSyncRule, limit: i64) -> Result<(), Failure> {
+async fn put(tx: &mut Tx<'_>, rule: &WantedSyncRule, limit: i64) -> Result<(), Failure> {
     const UPSERT: &str = "INSERT INTO sync_rules (repository_id, region, remote_organization, automatic, overwrite, \
          created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $6) \
          ON CONFLICT (repository_id, region, remote_organization) DO UPDATE SET \

@@ -5,10 +5,10 @@ use crate::Metadata;
 use crate::by::{By, TagChange};
 use crate::error::Error;
 use crate::jobs::{self, NewJob};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{change, first};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// A tag that came to name something else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ pub(crate) struct Moved<'a> {
 }
 
 /// Notes that a tag moved, if somebody waits for that.
-pub(crate) async fn note(tx: &mut AnyConnection, moved: Moved<'_>) -> Result<(), Failure> {
+pub(crate) async fn note(tx: &mut Tx<'_>, moved: Moved<'_>) -> Result<(), Failure> {
     const NOTE: &str = concat!(
         "INSERT INTO tag_events (repository_id, tag, digest, previous, why, user_id, origin, at) \
          SELECT r.id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS TEXT), \
@@ -130,7 +130,7 @@ pub(crate) async fn note(tx: &mut AnyConnection, moved: Moved<'_>) -> Result<(),
 }
 
 async fn settle(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     event: &TagEvent,
     follows: &EventFollows,
     now: i64,
@@ -149,7 +149,7 @@ async fn settle(
 }
 
 async fn set_off(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     event: &TagEvent,
     (trigger, job): (i64, &FollowJob),
     now: i64,
@@ -180,7 +180,7 @@ async fn set_off(
     jobs::queue(tx, &job).await
 }
 
-async fn send(tx: &mut AnyConnection, event: &TagEvent, rule: i64, now: i64) -> Result<(), Failure> {
+async fn send(tx: &mut Tx<'_>, event: &TagEvent, rule: i64, now: i64) -> Result<(), Failure> {
     // A copy that waits already becomes the copy of what the tag names now, by the rule. What came two ways is sent both:
     // each may lack what came by the other.
     const INSERT: &str = "INSERT INTO sync_jobs (repository_id, tag, region, region_id, remote_organization, overwrite, \

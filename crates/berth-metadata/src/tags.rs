@@ -5,12 +5,12 @@ use crate::binning::{self, BinKind, Entry, GoneTag};
 use crate::by::{By, Deletion, TagChange, Untagged};
 use crate::error::{Conflict, Error};
 use crate::immutability::Check;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::quotas;
 use crate::repository_lock::{self, Counts};
 use crate::sql::{change, first, in_one_row};
 use crate::tag_events::{self, Moved};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 pub(crate) mod list;
 pub(crate) mod moves;
@@ -91,7 +91,7 @@ impl Metadata {
 
 /// The tags after one in byte order.
 pub(crate) async fn page(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     after: &str,
     limit: i64,
@@ -111,7 +111,7 @@ pub(crate) async fn page(
 
 /// What each of the tags names, if all are as expected; [`Conflict::TagMoved`]. The caller holds the repository's lock.
 pub(crate) async fn require(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     tags: &[String],
     expected: Option<&Expected>,
@@ -140,7 +140,7 @@ pub(crate) struct Target<'a> {
 /// [`Conflict::TagImmutable`] where that is another one. Where `previous` is none,
 /// the caller counts one tag more.
 pub(crate) async fn point(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     target: Target<'_>,
     tag: &str,
     previous: Option<&str>,
@@ -186,7 +186,7 @@ pub(crate) async fn point(
 
 /// Deletes every tag that names a manifest and answers them; [`Conflict::TagImmutable`].
 pub(crate) async fn delete_naming(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     digest: &str,
     (check, by): (Check<'_>, &By),
@@ -209,7 +209,7 @@ pub(crate) async fn delete_naming(
 }
 
 async fn delete(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     tag: &str,
     expected: Option<&Expected>,
@@ -256,7 +256,7 @@ async fn delete(
 
 /// Adds to the histories of tags that they were deleted.
 pub(crate) async fn note_gone(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     tags: &[binning::Gone],
     deletion: &Deletion,
@@ -276,7 +276,7 @@ pub(crate) async fn note_gone(
 }
 
 pub(crate) async fn named_by(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     tag: &str,
     expected: Option<&Expected>,
@@ -291,7 +291,7 @@ pub(crate) async fn named_by(
 
 /// Adds to a tag's history that it names a digest now or was deleted, and why; answers the entry's id.
 pub(crate) async fn note(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     tag: &str,
     (digest, why): (Option<&str>, TagChange),

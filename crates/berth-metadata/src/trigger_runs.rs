@@ -6,11 +6,11 @@ mod turn;
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::jobs::{self, NewJob};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change, first};
 use crate::triggers::{TriggerRow, trigger, trigger_fields};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 pub use turn::{SaveTriggerRun, TriggerStep, TriggerTurn};
 
@@ -190,7 +190,7 @@ impl Metadata {
 pub(crate) const FORGET: &str = "DELETE FROM trigger_history WHERE at < $1 AND id IN (SELECT id FROM trigger_history \
      WHERE status NOT IN ('waiting', 'running') ORDER BY id LIMIT $2)";
 
-async fn want(tx: &mut AnyConnection, wanted: &WantTriggerRun) -> Result<i64, Failure> {
+async fn want(tx: &mut Tx<'_>, wanted: &WantTriggerRun) -> Result<i64, Failure> {
     // The order of runs is that of events: a number of theirs is drawn, and nothing else follows from it.
     const DRAW: &str = "INSERT INTO tag_events (repository_id, tag, digest, why, origin, at) \
          SELECT repository_id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), '', CAST($5 AS BIGINT) \

@@ -6,10 +6,10 @@ use crate::Metadata;
 use crate::blobs;
 use crate::byte_quotas::{self, Change, under_quota};
 use crate::error::{Conflict, Error, QuotaFull};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, Statement, change, first};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// An unfinished upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -240,7 +240,7 @@ impl Metadata {
 }
 
 /// Runs a statement that deletes an upload, and gives back what that had reserved.
-async fn forget(tx: &mut AnyConnection, delete: Statement) -> Result<bool, Failure> {
+async fn forget(tx: &mut Tx<'_>, delete: Statement) -> Result<bool, Failure> {
     let Some(row) = first(tx, delete).await? else {
         return Ok(false);
     };
@@ -250,7 +250,7 @@ async fn forget(tx: &mut AnyConnection, delete: Statement) -> Result<bool, Failu
 }
 
 async fn reserve(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     id: &str,
     repository_id: i64,
     bytes: i64,
@@ -283,7 +283,7 @@ async fn reserve(
     Ok(full)
 }
 
-async fn save_row(tx: &mut AnyConnection, save: &SaveUpload) -> Result<(), Failure> {
+async fn save_row(tx: &mut Tx<'_>, save: &SaveUpload) -> Result<(), Failure> {
     const SAVE: &str = "UPDATE uploads SET byte_offset = $3, hash_state = $4, backend = $5, updated_at = $6, \
              turn = CASE WHEN $8 = 1 THEN turn END, turn_until = CASE WHEN $8 = 1 THEN turn_until ELSE 0 END \
          WHERE id = $1 AND byte_offset = $2 AND COALESCE(turn, '') = $7 RETURNING repository_id, reserved_bytes";
@@ -315,7 +315,7 @@ async fn save_row(tx: &mut AnyConnection, save: &SaveUpload) -> Result<(), Failu
     }
 }
 
-async fn finish_row(tx: &mut AnyConnection, finish: &FinishUpload) -> Result<FinishOutcome, Failure> {
+async fn finish_row(tx: &mut Tx<'_>, finish: &FinishUpload) -> Result<FinishOutcome, Failure> {
     const FORGET: &str = "DELETE FROM uploads WHERE id = $1 AND repository_id = $2 RETURNING reserved_bytes";
     // The update changes nothing but locks the row: its blob cannot be released before the link below is there.
     const BLOB: &str = "INSERT INTO blobs (digest, key, size, created_at, verified_at) VALUES ($1, $2, $3, $4, $4) \
@@ -344,7 +344,7 @@ fn no_key() -> Failure {
 
 /// Gives a blob, whose row is locked, the finished bytes unless `found` is their key; answers the key they took the place of.
 async fn replace_other(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     finish: &FinishUpload,
     (found, damaged_at): (String, Option<i64>),
 ) -> Result<Option<String>, Failure> {
@@ -356,12 +356,7 @@ async fn replace_other(
 }
 
 /// Gives a blob, whose row is locked, the finished bytes in place of those under `key`. Damaged ones are in quarantine.
-async fn replace(
-    tx: &mut AnyConnection,
-    finish: &FinishUpload,
-    key: &str,
-    is_damaged: bool,
-) -> Result<(), Failure> {
+async fn replace(tx: &mut Tx<'_>, finish: &FinishUpload, key: &str, is_damaged: bool) -> Result<(), Failure> {
     const QUEUE: &str = "INSERT INTO reclaim (key, digest, size, queued_at) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (key) DO NOTHING";
     const REPLACE: &str = "UPDATE blobs SET key = $2, damaged_at = NULL, verified_at = $3 WHERE digest = $1";

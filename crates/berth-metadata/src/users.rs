@@ -2,11 +2,11 @@
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change};
 use futures_util::FutureExt as _;
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// How a user may sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,7 +229,7 @@ impl Metadata {
 }
 
 /// Inserts the user's row and reads it back.
-pub(crate) async fn insert(tx: &mut AnyConnection, user: &NewUser) -> Result<User, Failure> {
+pub(crate) async fn insert(tx: &mut Tx<'_>, user: &NewUser) -> Result<User, Failure> {
     const INSERT: &str = "INSERT INTO users \
          (id, account_id, name, password_hash, access, administrator, enabled, created_at, description) \
          VALUES ($1, $2, $3, $4, $5, $6, $9, $7, $8)";

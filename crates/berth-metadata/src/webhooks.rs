@@ -5,10 +5,10 @@ mod deliveries;
 
 use crate::Metadata;
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change, first};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 pub use deliveries::{DeliveriesPage, Delivery, DeliveryPlace, Redelivery};
 
@@ -202,7 +202,7 @@ impl Metadata {
     }
 }
 
-async fn note(tx: &mut AnyConnection, attempt: &DeliveryAttempt) -> Result<(), Failure> {
+async fn note(tx: &mut Tx<'_>, attempt: &DeliveryAttempt) -> Result<(), Failure> {
     const DELIVERY: &str = "UPDATE webhook_deliveries SET status = $2, attempts = attempts + 1, response_status = $3, \
          error = $4, took_ms = $5, attempted_at = $6, due_at = $7 WHERE run_id = $1";
     const RUN: &str = "UPDATE trigger_history SET status = $2, succeeded = $3, detail = $4, ended_at = $5, \
@@ -246,7 +246,7 @@ async fn note(tx: &mut AnyConnection, attempt: &DeliveryAttempt) -> Result<(), F
 }
 
 /// Stores the webhook of a trigger that was just stored.
-pub(crate) async fn store(tx: &mut AnyConnection, trigger_id: i64, new: &NewWebhook) -> Result<(), Failure> {
+pub(crate) async fn store(tx: &mut Tx<'_>, trigger_id: i64, new: &NewWebhook) -> Result<(), Failure> {
     const INSERT: &str =
         "INSERT INTO webhooks (trigger_id, uid, url, secret_encrypted) VALUES ($1, $2, $3, $4)";
     let insert = sqlx::query(INSERT)

@@ -5,11 +5,11 @@ use crate::binning::{self, BinKind, Entry};
 use crate::by::Deletion;
 use crate::error::{Conflict, Error};
 use crate::immutability::{Check, Guard};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::repository_lock::lock;
 use crate::sql::{change, first};
 use crate::tags;
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 /// Tags looked through at a time.
 const PAGE: i64 = 1000;
@@ -29,7 +29,7 @@ impl Metadata {
     }
 }
 
-async fn delete(tx: &mut AnyConnection, id: i64, deletion: &Deletion) -> Result<bool, Failure> {
+async fn delete(tx: &mut Tx<'_>, id: i64, deletion: &Deletion) -> Result<bool, Failure> {
     const FIND: &str = "SELECT image, size_bytes FROM repositories WHERE id = $1";
     // No name that a client may write holds a colon.
     const HIDE: &str = "UPDATE repositories SET listed = 2, image = ':bin:' || CAST(id AS TEXT), \
@@ -55,7 +55,7 @@ async fn delete(tx: &mut AnyConnection, id: i64, deletion: &Deletion) -> Result<
 }
 
 /// Lets a repository be deleted: none of its tags is immutable. [`Conflict::TagImmutable`], [`Conflict::RulesChanged`].
-async fn permit(tx: &mut AnyConnection, id: i64, guard: &Guard) -> Result<(), Failure> {
+async fn permit(tx: &mut Tx<'_>, id: i64, guard: &Guard) -> Result<(), Failure> {
     let check = Check::of(tx, id, guard).await?;
     if check.is_open()? {
         return Ok(());

@@ -5,9 +5,9 @@ use crate::binning::{self, BinKind};
 use crate::blobs;
 use crate::byte_quotas::{self, Change, HELD_BY_BINNED, HELD_BY_LINK, HELD_BY_MANIFEST};
 use crate::error::{Conflict, Error};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{self, change, first};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 pub(crate) const EXPIRED: &str = "SELECT id FROM bin WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2";
 
@@ -67,7 +67,7 @@ impl Metadata {
 /// Rows of one step while somebody waits for the end.
 const ORGANIZATION_STEP: i64 = 1000;
 
-async fn require_empty(tx: &mut AnyConnection, organization: &str) -> Result<(), Failure> {
+async fn require_empty(tx: &mut Tx<'_>, organization: &str) -> Result<(), Failure> {
     const LIVE: &str = "SELECT 1 FROM repositories r JOIN organizations o ON o.id = r.organization_id \
          WHERE o.name = $1 AND r.listed = 1 LIMIT 1";
     match first(tx, sqlx::query(LIVE).bind(organization.to_owned())).await? {
@@ -77,7 +77,7 @@ async fn require_empty(tx: &mut AnyConnection, organization: &str) -> Result<(),
 }
 
 /// Takes an entry away that has expired, or a part of its image.
-async fn step(tx: &mut AnyConnection, id: i64, now: i64, limit: i64) -> Result<(), Failure> {
+async fn step(tx: &mut Tx<'_>, id: i64, now: i64, limit: i64) -> Result<(), Failure> {
     // From the first step on nothing restores it, whatever the time is elsewhere.
     const END: &str = "UPDATE bin SET expires_at = 0 WHERE id = $1 AND expires_at <= $2 \
          RETURNING kind, restored_at";
@@ -100,7 +100,7 @@ async fn step(tx: &mut AnyConnection, id: i64, now: i64, limit: i64) -> Result<(
 }
 
 /// Whether the repository, which the caller has locked, is in the bin: what is live is never purged, whatever an entry says.
-async fn is_in_bin(tx: &mut AnyConnection, repository_id: i64) -> Result<bool, Failure> {
+async fn is_in_bin(tx: &mut Tx<'_>, repository_id: i64) -> Result<bool, Failure> {
     const IN_BIN: &str = "SELECT 1 FROM repositories WHERE id = $1 AND listed = 2";
     Ok(first(tx, sqlx::query(IN_BIN).bind(repository_id))
         .await?
@@ -108,7 +108,7 @@ async fn is_in_bin(tx: &mut AnyConnection, repository_id: i64) -> Result<bool, F
 }
 
 /// Deletes a part of what an image in the bin holds, and in the end the image.
-async fn image(tx: &mut AnyConnection, repository_id: i64, now: i64, limit: i64) -> Result<(), Failure> {
+async fn image(tx: &mut Tx<'_>, repository_id: i64, now: i64, limit: i64) -> Result<(), Failure> {
     const ROWS: [&str; 2] = [
         "DELETE FROM tags WHERE repository_id = $1 AND tag IN \
          (SELECT t.tag FROM tags t WHERE t.repository_id = $1 ORDER BY t.tag LIMIT $2)",
@@ -131,7 +131,7 @@ async fn image(tx: &mut AnyConnection, repository_id: i64, now: i64, limit: i64)
 }
 
 /// Deletes manifests; whether there were any.
-async fn manifests(tx: &mut AnyConnection, repository_id: i64, limit: i64) -> Result<bool, Failure> {
+async fn manifests(tx: &mut Tx<'_>, repository_id: i64, limit: i64) -> Result<bool, Failure> {
     const DELETE: &str = "DELETE FROM manifests WHERE repository_id = $1 AND digest IN \
          (SELECT m.digest FROM manifests m WHERE m.repository_id = $1 ORDER BY m.digest LIMIT $2) RETURNING ";
     let delete = sql::made(format!("{DELETE}{HELD_BY_MANIFEST}"));
@@ -145,7 +145,7 @@ async fn manifests(tx: &mut AnyConnection, repository_id: i64, limit: i64) -> Re
 }
 
 /// Deletes the row of an image that holds nothing any more, and its unfinished uploads.
-async fn end(tx: &mut AnyConnection, repository_id: i64) -> Result<(), Failure> {
+async fn end(tx: &mut Tx<'_>, repository_id: i64) -> Result<(), Failure> {
     const UPLOADS: &str = "DELETE FROM uploads WHERE repository_id = $1 RETURNING reserved_bytes";
     const DELETE: &str = "DELETE FROM repositories WHERE id = $1";
     let uploads = sqlx::query(UPLOADS)
@@ -165,7 +165,7 @@ async fn end(tx: &mut AnyConnection, repository_id: i64) -> Result<(), Failure> 
 }
 
 /// Deletes manifests that were in the bin before their image; whether there were any.
-async fn binned(tx: &mut AnyConnection, repository_id: i64, now: i64, limit: i64) -> Result<bool, Failure> {
+async fn binned(tx: &mut Tx<'_>, repository_id: i64, now: i64, limit: i64) -> Result<bool, Failure> {
     const SOME: &str =
         "SELECT digest FROM binned_manifests WHERE repository_id = $1 ORDER BY digest LIMIT $2";
     let some = sqlx::query(SOME).bind(repository_id).bind(limit);
@@ -200,7 +200,7 @@ async fn binned(tx: &mut AnyConnection, repository_id: i64, now: i64, limit: i64
 }
 
 /// Takes links to blobs away; whether there were any.
-async fn unlink(tx: &mut AnyConnection, repository_id: i64, now: i64, limit: i64) -> Result<bool, Failure> {
+async fn unlink(tx: &mut Tx<'_>, repository_id: i64, now: i64, limit: i64) -> Result<bool, Failure> {
     const UNLINK: &str = "DELETE FROM blob_links WHERE repository_id = $1 AND digest IN \
          (SELECT l.digest FROM blob_links l WHERE l.repository_id = $1 ORDER BY l.digest LIMIT $2) RETURNING digest, ";
     let unlink = sql::made(format!("{UNLINK}{HELD_BY_LINK}"));

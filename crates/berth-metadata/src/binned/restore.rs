@@ -6,12 +6,12 @@ use crate::binning;
 use crate::by::{By, TagChange};
 use crate::error::{Conflict, Error};
 use crate::immutability::{Check, Guard};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::quotas;
 use crate::repository_lock::{self, Counts};
 use crate::sql::{Meaning, change, first};
 use crate::tags::{self, Target};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 /// An entry to restore.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl Metadata {
     }
 }
 
-async fn restore(tx: &mut AnyConnection, wanted: &BinRestore) -> Result<Option<BinRestored>, Failure> {
+async fn restore(tx: &mut Tx<'_>, wanted: &BinRestore) -> Result<Option<BinRestored>, Failure> {
     const FIND: &str = "SELECT repository_id, digest, restored_at FROM bin \
          WHERE id = $1 AND (restored_at IS NOT NULL OR expires_at > $2)";
     if binning::lock_owner(tx, wanted.id).await?.is_none() {
@@ -104,11 +104,7 @@ async fn restore(tx: &mut AnyConnection, wanted: &BinRestore) -> Result<Option<B
     }
 }
 
-async fn image(
-    tx: &mut AnyConnection,
-    wanted: &BinRestore,
-    found: &Found,
-) -> Result<Option<BinRestored>, Failure> {
+async fn image(tx: &mut Tx<'_>, wanted: &BinRestore, found: &Found) -> Result<Option<BinRestored>, Failure> {
     const SHOW: &str = "UPDATE repositories SET listed = 1, image = $2, full_name = $3, updated_at = $4 \
          WHERE id = $1 AND listed = 2 RETURNING organization_id";
     const LIVE: &str = "SELECT 1 FROM repositories WHERE id = $1 AND listed <> 2";
@@ -135,7 +131,7 @@ async fn image(
 }
 
 async fn manifest(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     wanted: &BinRestore,
     found: &Found,
     digest: &str,
@@ -200,7 +196,7 @@ fn names(gone: &Gone) -> Vec<String> {
 
 /// The answer for an entry that was restored before, none when it was undone since.
 async fn again(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     found: &Found,
     digest: &str,
     gone: &Gone,
@@ -232,7 +228,7 @@ fn free(digest: &str, gone: &Gone) -> Result<(), Failure> {
 
 /// A tag that comes back is the one that it was: its id and age are those from before.
 async fn keep_age(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     (tag, tag_id, created_at): &(String, i64, i64),
 ) -> Result<(), Failure> {

@@ -2,19 +2,14 @@
 //! links to their blobs.
 
 use super::{digests, over};
-use crate::pool::Failure;
+use crate::pool::{Failure, Tx};
 use crate::references::set_used;
 use crate::sql::{self, change, first};
 use crate::{facts, kept};
-use sqlx::AnyConnection;
 use std::collections::BTreeSet;
 
 /// Whether the bin holds the manifest.
-pub(crate) async fn is_binned(
-    tx: &mut AnyConnection,
-    repository_id: i64,
-    digest: &str,
-) -> Result<bool, Failure> {
+pub(crate) async fn is_binned(tx: &mut Tx<'_>, repository_id: i64, digest: &str) -> Result<bool, Failure> {
     const BINNED: &str = "SELECT 1 FROM binned_manifests WHERE repository_id = $1 AND digest = $2";
     let binned = sqlx::query(BINNED).bind(repository_id).bind(digest.to_owned());
     Ok(first(tx, binned).await?.is_some())
@@ -28,11 +23,7 @@ pub(crate) struct Back {
 }
 
 /// Makes a manifest live again, with what deletions of it took along and what these list, as far as the bin holds them.
-pub(crate) async fn bring_back(
-    tx: &mut AnyConnection,
-    repository_id: i64,
-    digest: &str,
-) -> Result<Back, Failure> {
+pub(crate) async fn bring_back(tx: &mut Tx<'_>, repository_id: i64, digest: &str) -> Result<Back, Failure> {
     const TAKEN_ALONG: &str = "SELECT DISTINCT other.digest FROM bin_manifests own \
          JOIN bin b ON b.id = own.entry_id AND b.digest = own.digest \
          JOIN bin_manifests other ON other.entry_id = own.entry_id \
@@ -67,7 +58,7 @@ pub(crate) async fn bring_back(
 
 /// Makes the manifests live.
 async fn move_out(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     manifests: &[String],
     named: &[String],
@@ -97,7 +88,7 @@ async fn move_out(
 
 /// Links the blobs that the bin kept for the manifests, idle as yet; quotas counted them all the time.
 async fn relink(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     manifests: &[String],
     named: &[String],

@@ -2,11 +2,11 @@
 
 use super::{BinKind, TAKEN_MAX, UNNAMED, digests, drop_unheld, move_in};
 use crate::by::Deletion;
-use crate::pool::Failure;
+use crate::pool::{Failure, Tx};
 use crate::references::set_idle;
 use crate::sql::{self, Statement, change};
 use crate::{kept, repository_lock};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A tag that a deletion took away, with what its entry in the bin says.
@@ -24,7 +24,7 @@ pub(crate) type TakenFor = BTreeMap<String, Vec<String>>;
 
 /// Those of the manifests that nothing live names.
 pub(crate) async fn unnamed(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     among: &[String],
 ) -> Result<Vec<String>, Failure> {
@@ -41,7 +41,7 @@ pub(crate) async fn unnamed(
 /// index, and those that refer to what is moved. Answers what went for which, and the bytes that are idle now, which the
 /// caller counts.
 pub(crate) async fn take_all(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     roots: &[String],
     now: i64,
@@ -101,7 +101,7 @@ pub(crate) async fn take_all(
 /// Ends a deletion of tags: each is kept under an entry of the bin of its own, with what was taken for its manifest; or
 /// all is gone at once.
 pub(crate) async fn keep_all(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     deletion: &Deletion,
     repository_id: i64,
     gone: &[Gone],
@@ -148,7 +148,7 @@ pub(crate) async fn keep_all(
 
 /// Makes an entry of the bin for each tag and answers their ids.
 async fn enter_all(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     deletion: &Deletion,
     repository_id: i64,
     gone: &[Gone],
@@ -186,7 +186,7 @@ const ROWS_AT_ONCE: usize = 128;
 
 /// Inserts rows of so many columns, many with each statement.
 pub(crate) async fn insert<T>(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     into: &'static str,
     values: &[T],
     columns: usize,
@@ -208,7 +208,7 @@ fn rows(rows: usize, columns: usize) -> String {
 
 /// The pairs of texts that a statement over `$1` and the list `(IN)` answers.
 async fn pairs(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     text: &str,
     repository_id: i64,
     among: &[String],

@@ -1,17 +1,17 @@
 //! The links that a push makes, one or many in few statements.
 
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 use super::use_bytes;
 use crate::byte_quotas::HELD_BY_LINK;
 use crate::error::Conflict;
-use crate::pool::Failure;
+use crate::pool::{Failure, Tx};
 use crate::sql::{self, Meaning, Statement, change};
 
 /// Links a blob whose row the transaction holds locked; a link that is there and idle becomes young. Answers the bytes that
 /// the caller charges to quotas.
 pub(crate) async fn link(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     digest: &str,
     now: i64,
@@ -42,7 +42,7 @@ pub(crate) struct MadeLink {
 }
 
 /// Makes those of the links that are not there, no digest twice, and answers them; [`linked`] must follow for each of `links`.
-pub(crate) async fn link_all(tx: &mut AnyConnection, links: &[Link<'_>]) -> Result<Vec<MadeLink>, Failure> {
+pub(crate) async fn link_all(tx: &mut Tx<'_>, links: &[Link<'_>]) -> Result<Vec<MadeLink>, Failure> {
     let mut made = Vec::with_capacity(links.len());
     for list in sql::lists(links) {
         let row = |n: usize| {
@@ -76,11 +76,7 @@ pub(crate) async fn link_all(tx: &mut AnyConnection, links: &[Link<'_>]) -> Resu
 }
 
 /// Ends the making of a link: `made` when it was not there before. Answers the bytes that the caller charges to quotas.
-pub(crate) async fn linked(
-    tx: &mut AnyConnection,
-    link: Link<'_>,
-    made: Option<&MadeLink>,
-) -> Result<i64, Failure> {
+pub(crate) async fn linked(tx: &mut Tx<'_>, link: Link<'_>, made: Option<&MadeLink>) -> Result<i64, Failure> {
     const YOUNG: &str = "UPDATE blob_links SET idle_since = $3 \
          WHERE repository_id = $1 AND digest = $2 AND idle_since IS NOT NULL";
     let Some(made) = made else {

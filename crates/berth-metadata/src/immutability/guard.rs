@@ -1,9 +1,9 @@
 //! What a transaction asks before it moves or deletes a tag that is there.
 
 use crate::error::Conflict;
-use crate::pool::Failure;
+use crate::pool::{Failure, Tx};
 use crate::sql::first;
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,11 +47,7 @@ impl<'a> Check<'a> {
     }
 
     /// The check by a guard in a repository, whose lock the caller holds.
-    pub(crate) async fn of(
-        tx: &mut AnyConnection,
-        repository_id: i64,
-        guard: &'a Guard,
-    ) -> Result<Self, Failure> {
+    pub(crate) async fn of(tx: &mut Tx<'_>, repository_id: i64, guard: &'a Guard) -> Result<Self, Failure> {
         const VERSION: &str = "SELECT o.rules_version FROM repositories r \
              JOIN organizations o ON o.id = r.organization_id WHERE r.id = $1";
         let row = first(tx, sqlx::query(VERSION).bind(repository_id)).await?;

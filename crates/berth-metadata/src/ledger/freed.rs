@@ -4,10 +4,10 @@
 use super::{LedgerView, is_live};
 use crate::Metadata;
 use crate::error::Error;
-use crate::pool::Failure;
+use crate::pool::{Failure, Tx};
 use crate::sql;
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What of an image is deleted.
@@ -100,7 +100,7 @@ impl Metadata {
 }
 
 pub(crate) async fn freed(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     deleted: &BTreeMap<i64, Deleted>,
     view: &LedgerView,
 ) -> Result<Freed, Failure> {
@@ -138,7 +138,7 @@ pub(crate) async fn freed(
     Ok(freed)
 }
 
-async fn of_image(tx: &mut AnyConnection, repository_id: i64) -> Result<LetGo, Failure> {
+async fn of_image(tx: &mut Tx<'_>, repository_id: i64) -> Result<LetGo, Failure> {
     const BLOBS: &str = concat!(
         "SELECT l.digest FROM blob_links l JOIN repositories r ON r.id = l.repository_id \
          WHERE l.repository_id = $1 AND ",
@@ -158,7 +158,7 @@ async fn of_image(tx: &mut AnyConnection, repository_id: i64) -> Result<LetGo, F
 
 /// What goes with tags, as [`crate::binning::take`] takes it; and the tags that are not there.
 async fn of_tags(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     tags: &BTreeSet<String>,
 ) -> Result<(LetGo, Vec<String>), Failure> {
@@ -187,7 +187,7 @@ async fn of_tags(
 
 /// The manifests that nothing live names once so many tags of each digest are gone, and their bytes.
 async fn unnamed_without(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     untagged: &BTreeMap<String, i64>,
 ) -> Result<(BTreeSet<String>, i64), Failure> {
@@ -237,7 +237,7 @@ async fn unnamed_without(
 
 /// The blobs that no manifest of the repository uses without these.
 async fn unused_without(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     gone: &BTreeSet<String>,
 ) -> Result<BTreeSet<String>, Failure> {
@@ -265,7 +265,7 @@ async fn unused_without(
 
 /// Who needs each of the blobs.
 async fn holders(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     digests: &[String],
     organization_id: i64,
     view: &LedgerView,
@@ -299,7 +299,7 @@ async fn holders(
 }
 
 async fn tag_figures(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     tag: &str,
     view: &LedgerView,
@@ -338,7 +338,7 @@ async fn tag_figures(
 
 /// The blobs of all that a tag names, and the bytes of its manifests.
 async fn named_by(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     tag: &str,
 ) -> Result<(BTreeSet<String>, i64), Failure> {
@@ -367,7 +367,7 @@ async fn named_by(
 
 /// The rows that a statement over `$1` and the list `(IN)` answers.
 async fn rows(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     text: &str,
     repository_id: i64,
     among: &[String],
@@ -386,7 +386,7 @@ async fn rows(
 
 /// Like [`rows`], of two texts each.
 async fn pairs(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     text: &str,
     repository_id: i64,
     among: &[String],

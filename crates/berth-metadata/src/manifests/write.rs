@@ -9,16 +9,16 @@ use crate::error::Conflict;
 use crate::facts;
 use crate::immutability::Check;
 use crate::kept;
-use crate::pool::Failure;
+use crate::pool::{Failure, Tx};
 use crate::references::{listing, set_idle, set_used, unreference};
 use crate::repository_lock::{self, Counts};
 use crate::sql::{self, change, first};
 use crate::sync_jobs::follow::{self, Referring};
 use crate::tags;
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 use std::collections::{BTreeSet, HashSet};
 
-pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<PutOutcome, Failure> {
+pub(super) async fn put(tx: &mut Tx<'_>, put: &PutManifest) -> Result<PutOutcome, Failure> {
     let touched = repository_lock::touch(tx, put.repository_id, put.now).await?;
     require_references(tx, put).await?;
     let previous = tags::require(tx, put.repository_id, &put.tags, put.expected.as_ref()).await?;
@@ -62,7 +62,7 @@ pub(super) async fn put(tx: &mut AnyConnection, put: &PutManifest) -> Result<Put
     })
 }
 
-async fn require_references(tx: &mut AnyConnection, put: &PutManifest) -> Result<(), Failure> {
+async fn require_references(tx: &mut Tx<'_>, put: &PutManifest) -> Result<(), Failure> {
     if put.missing == MissingReferences::AcceptAll {
         return Ok(());
     }
@@ -89,7 +89,7 @@ const WHOLE_MANIFESTS: &str =
 
 /// Those of `digests` that the statement `whole` does not find in the repository, in the order given.
 async fn absent(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     whole: &'static str,
     repository_id: i64,
     digests: &[String],
@@ -112,7 +112,7 @@ async fn absent(
 
 /// Like [`store`], where the bin may need what the manifest begins or ceases to use.
 async fn store_beside_bin(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     put: &PutManifest,
     counts: &mut Counts,
 ) -> Result<Option<i64>, Failure> {
@@ -134,11 +134,7 @@ async fn store_beside_bin(
 /// Stores the manifest and its references; none when it was there, else the bytes to charge to quotas. A manifest pushed
 /// again has the bytes that came, which were verified; with another media type it takes that one, and what it is read
 /// to reference.
-async fn store(
-    tx: &mut AnyConnection,
-    put: &PutManifest,
-    counts: &mut Counts,
-) -> Result<Option<i64>, Failure> {
+async fn store(tx: &mut Tx<'_>, put: &PutManifest, counts: &mut Counts) -> Result<Option<i64>, Failure> {
     const INSERT: &str = "INSERT INTO manifests \
          (repository_id, digest, media_type, size, artifact_type, subject, annotations, created_at, bytes) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (repository_id, digest) DO NOTHING RETURNING ";
@@ -184,7 +180,7 @@ async fn store(
 }
 
 /// Adds the manifest's references; what it references is not idle. Answers the bytes of what was idle before.
-async fn reference(tx: &mut AnyConnection, put: &PutManifest) -> Result<i64, Failure> {
+async fn reference(tx: &mut Tx<'_>, put: &PutManifest) -> Result<i64, Failure> {
     let digests: BTreeSet<&String> = put
         .blobs
         .iter()
@@ -207,7 +203,7 @@ async fn reference(tx: &mut AnyConnection, put: &PutManifest) -> Result<i64, Fai
 }
 
 pub(super) async fn delete(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     digest: &str,
     deletion: &Deletion,
@@ -247,7 +243,7 @@ pub(super) async fn delete(
 /// Lets a manifest be taken from the indexes that list it, unless an immutable tag names one of them;
 /// [`Conflict::TagImmutable`].
 async fn permit_above(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     digest: &str,
     check: Check<'_>,

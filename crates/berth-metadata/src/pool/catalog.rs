@@ -1,8 +1,9 @@
 //! What tables a database has, as it says itself: their columns, keys and the order that foreign keys ask for. So that no
 //! table which is added later can be forgotten by who copies all of them.
 
+use super::Tx;
 use super::{Dialect, Failure};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a column holds.
@@ -67,7 +68,7 @@ const POSTGRES_PARENTS: &str = "SELECT DISTINCT CAST(child.relname AS TEXT), CAS
      JOIN pg_namespace n ON n.oid = child.relnamespace WHERE k.contype = 'f' AND n.nspname = current_schema()";
 
 /// Every table but [`NOT_COPIED`], each after those that its foreign keys name.
-pub(crate) async fn tables(tx: &mut AnyConnection, dialect: Dialect) -> Result<Vec<Table>, Failure> {
+pub(crate) async fn tables(tx: &mut Tx<'_>, dialect: Dialect) -> Result<Vec<Table>, Failure> {
     let mut tables = columns(tx, dialect).await?;
     let parents = match dialect {
         Dialect::Sqlite => SQLITE_PARENTS,
@@ -94,7 +95,7 @@ pub(crate) async fn tables(tx: &mut AnyConnection, dialect: Dialect) -> Result<V
     Ok(ordered)
 }
 
-async fn columns(tx: &mut AnyConnection, dialect: Dialect) -> Result<BTreeMap<String, Table>, Failure> {
+async fn columns(tx: &mut Tx<'_>, dialect: Dialect) -> Result<BTreeMap<String, Table>, Failure> {
     let columns = match dialect {
         Dialect::Sqlite => SQLITE_COLUMNS,
         Dialect::Postgres => POSTGRES_COLUMNS,
@@ -149,7 +150,7 @@ fn kind_of(declared: &str) -> Option<ColumnKind> {
 
 /// The last number that the database handed out for a table's identity column.
 pub(crate) async fn last_id(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     dialect: Dialect,
     table: &str,
     identity: &str,
@@ -169,7 +170,7 @@ pub(crate) async fn last_id(
 
 /// Lets the database hand out only numbers above `last` for a table's identity column.
 pub(crate) async fn set_last_id(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     dialect: Dialect,
     (table, identity): (&str, &str),
     last: i64,

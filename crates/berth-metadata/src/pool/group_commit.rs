@@ -1,18 +1,18 @@
-//! One task owns the only connection that writes and commits many writes with one flush of the disk.
+//! One thread owns the only connection that writes and commits many writes with one flush of the disk.
 //!
 //! Waiting writes form a batch: one transaction, one SAVEPOINT per write. A write that fails is rolled back alone; every
 //! write is answered after the COMMIT, and when that fails all of the batch fail. A batch of relaxed writes only runs
 //! with `synchronous = NORMAL`, which flushes nothing; the next durable batch flushes theirs as well.
 
+use super::direct::Direct;
 use super::failure::Failure;
 use super::generations::{Begun, Generations};
-use super::{Durability, Terms};
+use super::{Durability, Terms, Tx};
 use crate::error::Error;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sqlx::any::AnyConnectOptions;
-use sqlx::{AnyConnection, Connection};
 use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -32,12 +32,11 @@ const ROOM_TIMEOUT: Duration = Duration::from_secs(30);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
-/// Statements travel to SQLite's thread and back; two in one text travel once.
 const BEGIN: &str = "BEGIN IMMEDIATE; SAVEPOINT write";
 const NEXT: &str = "RELEASE write; SAVEPOINT write";
 
 /// A larger log is checkpointed less often; `journal_size_limit` cuts it back after a burst.
-const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+pub(super) const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; \
      PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864";
 
@@ -59,7 +58,7 @@ struct Member {
 }
 
 /// Runs in a transaction, or takes the error for which there is none.
-type Run = dyn for<'a> FnOnce(Result<&'a mut AnyConnection, Error>) -> BoxFuture<'a, Ran> + Send;
+type Run = dyn for<'a> FnOnce(Result<&'a mut Tx<'_>, Error>) -> BoxFuture<'a, Ran> + Send;
 
 /// A write that ran and waits for the fate of its batch.
 struct Ran {
@@ -68,44 +67,44 @@ struct Ran {
 }
 
 /// A connection fit for writing.
-pub(super) async fn connect_writer(options: &AnyConnectOptions) -> Result<AnyConnection, Failure> {
+pub(super) fn connect_writer(file: &Path) -> Result<Direct, Failure> {
     let deadline = Instant::now() + BUSY_TIMEOUT;
     loop {
-        match try_connect(options).await.map_err(Failure::from) {
+        match try_connect(file).map_err(Failure::from) {
             Ok(connection) => return Ok(connection),
             // Turning a new file to WAL answers at once that it is busy, whatever the timeout.
             Err(failure) if failure.is_collision() && Instant::now() < deadline => {
-                tokio::time::sleep(BUSY_PAUSE).await;
+                std::thread::sleep(BUSY_PAUSE);
             }
             Err(failure) => return Err(failure),
         }
     }
 }
 
-/// The settings go as text: a cached statement would not run a PRAGMA again, which SQLite carries out when it compiles
-/// it.
-async fn try_connect(options: &AnyConnectOptions) -> Result<AnyConnection, sqlx::Error> {
-    let mut connection = AnyConnection::connect_with(options).await?;
-    sqlx::raw_sql(WRITER).execute(&mut connection).await?;
+fn try_connect(file: &Path) -> Result<Direct, sqlx::Error> {
+    let mut connection = Direct::open(file)?;
+    connection.execute(WRITER)?;
     Ok(connection)
 }
 
-/// Starts the task on `connection`; it connects anew with `options` when that one fails.
+/// Starts the thread with `connection`; it connects anew to `file` when that one fails.
 pub(super) fn start(
-    connection: AnyConnection,
-    options: AnyConnectOptions,
+    connection: Direct,
+    file: PathBuf,
     generations: Arc<Generations>,
-) -> Queue {
+) -> std::io::Result<Queue> {
     let (messages, queue) = mpsc::channel(QUEUE_LENGTH);
     let writer = Writer {
-        options,
+        file,
         connection: Some(connection),
         synchronous: Durability::Durable,
         generations,
     };
-    // No thread of its own: measured, its hand-overs to SQLite's thread take twice as long as the runtime's.
-    tokio::spawn(writer.serve(queue));
-    Queue { messages }
+    // It waits for the disk, and for nothing else but what is queued.
+    let runtime = tokio::runtime::Handle::current();
+    let named = std::thread::Builder::new().name("sqlite-writer".to_owned());
+    named.spawn(move || runtime.block_on(writer.serve(queue)))?;
+    Ok(Queue { messages })
 }
 
 impl Queue {
@@ -119,10 +118,7 @@ impl Queue {
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
-        F: for<'a> Fn(&'a mut AnyConnection, &'a I) -> BoxFuture<'a, Result<T, Failure>>
-            + Send
-            + Sync
-            + 'static,
+        F: for<'a> Fn(&'a mut Tx<'_>, &'a I) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
     {
         let (sender, receiver) = oneshot::channel();
         let run = run_once(doing, input, body, sender);
@@ -155,7 +151,7 @@ fn run_once<I, T, F>(
 where
     I: Send + Sync + 'static,
     T: Send + 'static,
-    F: for<'a> Fn(&'a mut AnyConnection, &'a I) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
+    F: for<'a> Fn(&'a mut Tx<'_>, &'a I) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
 {
     Box::new(move |tx| {
         Box::pin(async move {
@@ -188,9 +184,9 @@ fn panicked(doing: &str) -> Error {
 }
 
 struct Writer {
-    options: AnyConnectOptions,
+    file: PathBuf,
     /// None after a failure that leaves its state in doubt.
-    connection: Option<AnyConnection>,
+    connection: Option<Direct>,
     /// What `PRAGMA synchronous` is set to on `connection`.
     synchronous: Durability,
     /// Hears of each commit.
@@ -217,7 +213,7 @@ impl Writer {
             }
         }
         if let Some(connection) = self.connection.take()
-            && let Err(error) = connection.close().await
+            && let Err(error) = connection.close()
         {
             tracing::warn!(%error, "cannot close the database cleanly");
         }
@@ -237,7 +233,7 @@ impl Writer {
         let contents_only = batch.iter().all(|member| member.terms.contents_only);
         let mut ran = Vec::with_capacity(batch.len());
         let mut waiting = batch.into_iter();
-        let outcome = match self.begin(durability).await {
+        let outcome = match self.begin(durability) {
             Ok((connection, begun)) => run(connection, &mut waiting, &mut ran).await.map(|()| begun),
             Err(failure) => Err(failure.into_error("begin a transaction")),
         };
@@ -252,7 +248,7 @@ impl Writer {
             }
         };
         tracing::warn!(%error, writes = ran.len(), "a batch of writes failed");
-        self.disconnect().await;
+        self.disconnect();
         if ran.is_empty() {
             for member in waiting.by_ref() {
                 let refused = (member.run)(Err(error.clone())).await;
@@ -266,9 +262,9 @@ impl Writer {
     }
 
     /// A transaction on the connection, made anew if need be, with the lock for writing and a first savepoint.
-    async fn begin(&mut self, durability: Durability) -> Result<(&mut AnyConnection, Begun), Failure> {
+    fn begin(&mut self, durability: Durability) -> Result<(&mut Direct, Begun), Failure> {
         if self.connection.is_none() {
-            self.connection = Some(connect_writer(&self.options).await?);
+            self.connection = Some(connect_writer(&self.file)?);
             self.synchronous = Durability::Durable;
         }
         let connection = self.connection.as_mut().expect("connected above");
@@ -277,56 +273,49 @@ impl Writer {
                 Durability::Durable => "PRAGMA synchronous = FULL",
                 Durability::Relaxed => "PRAGMA synchronous = NORMAL",
             };
-            sqlx::raw_sql(pragma).execute(&mut *connection).await?;
+            connection.execute(pragma)?;
             self.synchronous = durability;
         }
         let deadline = Instant::now() + BUSY_TIMEOUT;
         loop {
-            match execute(connection, BEGIN).await {
+            match connection.execute(BEGIN).map_err(Failure::from) {
                 Ok(()) => return Ok((connection, self.generations.begun())),
                 Err(failure) if failure.is_collision() && Instant::now() < deadline => {
-                    tokio::time::sleep(BUSY_PAUSE).await;
+                    std::thread::sleep(BUSY_PAUSE);
                 }
                 Err(failure) => return Err(failure),
             }
         }
     }
 
-    async fn disconnect(&mut self) {
+    fn disconnect(&mut self) {
         if let Some(mut connection) = self.connection.take() {
             // Whatever fails here ends with the connection.
-            let _rolled_back = execute(&mut connection, "ROLLBACK").await;
-            let _closed = connection.close().await;
+            let _rolled_back = connection.execute("ROLLBACK");
+            let _closed = connection.close();
         }
     }
 }
 
 /// Runs the writes one after another and commits. An error means that the transaction is lost.
 async fn run(
-    connection: &mut AnyConnection,
+    connection: &mut Direct,
     waiting: &mut std::vec::IntoIter<Member>,
     ran: &mut Vec<Ran>,
 ) -> Result<(), Error> {
-    let lost = |failure: Failure| failure.into_error("commit to the database");
+    let lost = |error: sqlx::Error| Failure::from(error).into_error("commit to the database");
     while let Some(member) = waiting.next() {
-        let write = (member.run)(Ok(connection)).await;
+        let write = (member.run)(Ok(&mut Tx::Direct(connection))).await;
         let error = write.error.clone();
         ran.push(write);
         if let Some(error) = error {
             // Some errors, a full disk for one, end the whole transaction; then there is no savepoint to return to.
-            execute(connection, "ROLLBACK TO write")
-                .await
-                .map_err(|_| error)?;
+            connection.execute("ROLLBACK TO write").map_err(|_| error)?;
         }
         if !waiting.as_slice().is_empty() {
-            execute(connection, NEXT).await.map_err(lost)?;
+            connection.execute(NEXT).map_err(lost)?;
         }
     }
     // Ends the last savepoint as well.
-    execute(connection, "COMMIT").await.map_err(lost)
-}
-
-async fn execute(connection: &mut AnyConnection, text: &'static str) -> Result<(), Failure> {
-    sqlx::query(text).execute(connection).await?;
-    Ok(())
+    connection.execute("COMMIT").map_err(lost)
 }

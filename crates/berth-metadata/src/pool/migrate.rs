@@ -4,9 +4,10 @@
 //! `-- ends <step>`: programs that do not know that step cannot serve any more. Each step leaves in the database which
 //! programs still can.
 
+use super::Tx;
 use super::failure::Failure;
 use crate::error::Error;
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 use std::time::Duration;
 
 /// How often a step that takes long says that it is not done yet.
@@ -85,7 +86,7 @@ pub(super) enum Stopped {
 /// Applies the first missing step of `steps`, taking its text by `dialect`, and answers its name; none when nothing is
 /// missing. The caller holds a transaction that excludes every other migration, and commits it.
 pub(super) async fn next(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     (steps, upgrade): (&'static [Step], Upgrade),
     dialect: fn(&Step) -> &'static str,
 ) -> Result<Option<&'static str>, Stopped> {
@@ -145,7 +146,7 @@ impl Stopped {
     }
 }
 
-async fn applied(tx: &mut AnyConnection) -> Result<usize, sqlx::Error> {
+async fn applied(tx: &mut Tx<'_>) -> Result<usize, sqlx::Error> {
     const TABLES: &str = "CREATE TABLE IF NOT EXISTS schema_steps (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL); \
          CREATE TABLE IF NOT EXISTS schema_oldest (version BIGINT NOT NULL PRIMARY KEY, oldest BIGINT NOT NULL)";
     sqlx::raw_sql(TABLES).execute(&mut *tx).await?;
@@ -157,7 +158,7 @@ async fn applied(tx: &mut AnyConnection) -> Result<usize, sqlx::Error> {
 }
 
 /// The version of the oldest program that can serve a schema; none when whoever made it did not say.
-async fn oldest_program(tx: &mut AnyConnection, version: usize) -> Result<Option<usize>, sqlx::Error> {
+async fn oldest_program(tx: &mut Tx<'_>, version: usize) -> Result<Option<usize>, sqlx::Error> {
     let row = sqlx::query("SELECT oldest FROM schema_oldest WHERE version = $1")
         .bind(as_i64(version))
         .fetch_optional(tx)
@@ -177,7 +178,7 @@ fn oldest(steps: &[Step], dialect: fn(&Step) -> &'static str) -> usize {
 }
 
 async fn apply(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     (version, name, oldest): (usize, &'static str, usize),
     text: &'static str,
 ) -> Result<(), sqlx::Error> {

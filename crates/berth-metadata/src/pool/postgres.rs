@@ -10,13 +10,13 @@ mod upgrade;
 use super::failure::Failure;
 use super::mark::Marks;
 use super::migrate::{STEPS, Upgrade};
-use super::{Durability, Rows, Statement};
+use super::{Durability, Rows, Statement, Tx};
 use crate::error::Error;
 use connections::Connections;
 use futures_util::future::BoxFuture;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::error::ErrorKind;
-use sqlx::{AnyConnection, AssertSqlSafe, Connection, Execute};
+use sqlx::{AssertSqlSafe, Connection, Execute};
 use standing::Asking;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
@@ -99,12 +99,12 @@ impl Postgres {
     /// What `body` finds in one state of the database.
     pub(super) async fn snapshot<T, F>(&self, body: F) -> Result<T, Failure>
     where
-        F: for<'a> FnOnce(&'a mut AnyConnection) -> BoxFuture<'a, Result<T, Failure>> + Send,
+        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, Failure>> + Send,
     {
         const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         let mut lent = self.connections.lend().await?;
         sqlx::raw_sql(BEGIN).execute(lent.connection()).await?;
-        let found = body(lent.connection()).await;
+        let found = body(&mut Tx::from(lent.connection())).await;
         let ended = sqlx::raw_sql("ROLLBACK").execute(lent.connection()).await;
         lent.give_back(&ended);
         ended?;
@@ -119,7 +119,7 @@ impl Postgres {
         body: F,
     ) -> Result<T, Error>
     where
-        F: for<'a> Fn(&'a mut AnyConnection, &'a I) -> BoxFuture<'a, Result<T, Failure>>,
+        F: for<'a> Fn(&'a mut Tx<'_>, &'a I) -> BoxFuture<'a, Result<T, Failure>>,
     {
         let begin = begin(durability, Uuid::new_v4());
         let deadline = Instant::now() + RETRIED_FOR;
@@ -154,7 +154,7 @@ impl Postgres {
 
     async fn attempt<I, T, F>(&self, begin: &str, input: &I, body: &F) -> Attempt<T>
     where
-        F: for<'a> Fn(&'a mut AnyConnection, &'a I) -> BoxFuture<'a, Result<T, Failure>>,
+        F: for<'a> Fn(&'a mut Tx<'_>, &'a I) -> BoxFuture<'a, Result<T, Failure>>,
     {
         let mut ran = None;
         let outcome = self
@@ -177,7 +177,7 @@ impl Postgres {
         ran: &mut Option<T>,
     ) -> Result<(), Failure>
     where
-        F: for<'a> Fn(&'a mut AnyConnection, &'a I) -> BoxFuture<'a, Result<T, Failure>>,
+        F: for<'a> Fn(&'a mut Tx<'_>, &'a I) -> BoxFuture<'a, Result<T, Failure>>,
     {
         let mut lent = self.connections.lend().await?;
         // Dropped before its commit, be it by an error, a panic or a caller that left, it is rolled back.
@@ -196,7 +196,7 @@ impl Postgres {
                 };
             }
         };
-        match body(&mut tx, input).await {
+        match body(&mut Tx::from(&mut *tx), input).await {
             Ok(value) => {
                 *ran = Some(value);
                 tx.commit().await?;

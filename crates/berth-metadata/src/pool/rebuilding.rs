@@ -1,5 +1,6 @@
 //! A database that is filled anew as a whole: one connection, one transaction, from no table to the newest schema.
 
+use super::Tx;
 use super::migrate::{self, Step, Upgrade};
 use super::{Dialect, Failure, catalog, postgres, sqlite};
 use crate::error::{Conflict, Error};
@@ -52,7 +53,7 @@ impl Rebuilding {
 /// Takes away every table of this program's; [`Conflict::NotEmpty`] when there are accounts and `replace` is not given,
 /// [`Conflict::AtWork`] when a process holds a lease.
 /// Tables of others stay, and stand in the way of ours with their names.
-pub(crate) async fn empty(tx: &mut AnyConnection, dialect: Dialect, replace: bool) -> Result<(), Failure> {
+pub(crate) async fn empty(tx: &mut Tx<'_>, dialect: Dialect, replace: bool) -> Result<(), Failure> {
     let ours = names_made();
     let found = catalog::tables(tx, dialect).await?;
     if !replace && found.iter().any(|table| table.name == "accounts") {
@@ -83,7 +84,7 @@ pub(crate) async fn empty(tx: &mut AnyConnection, dialect: Dialect, replace: boo
 }
 
 /// `name` is one of ours.
-async fn drop_table(tx: &mut AnyConnection, name: &str) -> Result<(), Failure> {
+async fn drop_table(tx: &mut Tx<'_>, name: &str) -> Result<(), Failure> {
     run(tx, format!("DROP TABLE IF EXISTS {name}")).await
 }
 
@@ -101,7 +102,7 @@ fn names_made() -> BTreeSet<&'static str> {
 }
 
 /// The names of the steps that a database has, oldest first.
-pub(crate) async fn steps(tx: &mut AnyConnection) -> Result<Vec<String>, Failure> {
+pub(crate) async fn steps(tx: &mut Tx<'_>) -> Result<Vec<String>, Failure> {
     let rows = sqlx::query("SELECT name FROM schema_steps ORDER BY version")
         .fetch_all(tx)
         .await?;
@@ -109,11 +110,7 @@ pub(crate) async fn steps(tx: &mut AnyConnection) -> Result<Vec<String>, Failure
 }
 
 /// Brings a database that [`empty`] left to the schema that these steps make; false when this program does not know them.
-pub(crate) async fn make_schema(
-    tx: &mut AnyConnection,
-    dialect: Dialect,
-    steps: &[String],
-) -> Result<bool, Error> {
+pub(crate) async fn make_schema(tx: &mut Tx<'_>, dialect: Dialect, steps: &[String]) -> Result<bool, Error> {
     let Some(wanted) = migrate::STEPS.get(..steps.len()) else {
         return Ok(false);
     };
@@ -125,17 +122,17 @@ pub(crate) async fn make_schema(
 }
 
 /// Brings the schema to the newest one.
-pub(crate) async fn finish_schema(tx: &mut AnyConnection, dialect: Dialect) -> Result<(), Error> {
+pub(crate) async fn finish_schema(tx: &mut Tx<'_>, dialect: Dialect) -> Result<(), Error> {
     apply(tx, dialect, migrate::STEPS).await
 }
 
-async fn apply(tx: &mut AnyConnection, dialect: Dialect, steps: &'static [Step]) -> Result<(), Error> {
+async fn apply(tx: &mut Tx<'_>, dialect: Dialect, steps: &'static [Step]) -> Result<(), Error> {
     const ADVICE: &str = "nothing was changed; report this message";
     let text: fn(&Step) -> &'static str = match dialect {
         Dialect::Sqlite => |step| step.sqlite,
         Dialect::Postgres => |step| step.postgres,
     };
-    let next = async |tx: &mut AnyConnection| {
+    let next = async |tx: &mut Tx<'_>| {
         let step = migrate::next(tx, (steps, Upgrade::Apply), text).await;
         step.map_err(|stopped| stopped.into_error(ADVICE))
     };
@@ -144,10 +141,7 @@ async fn apply(tx: &mut AnyConnection, dialect: Dialect, steps: &'static [Step])
 }
 
 /// Keeps triggers from running, because what they did once comes with the rows, and answers what brings them back.
-pub(crate) async fn suspend_triggers(
-    tx: &mut AnyConnection,
-    dialect: Dialect,
-) -> Result<Vec<String>, Failure> {
+pub(crate) async fn suspend_triggers(tx: &mut Tx<'_>, dialect: Dialect) -> Result<Vec<String>, Failure> {
     const OF_SQLITE: &str = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'";
     let mut resuming = Vec::new();
     match dialect {
@@ -169,7 +163,7 @@ pub(crate) async fn suspend_triggers(
 }
 
 /// Brings back what [`suspend_triggers`] answered.
-pub(crate) async fn resume_triggers(tx: &mut AnyConnection, resuming: Vec<String>) -> Result<(), Failure> {
+pub(crate) async fn resume_triggers(tx: &mut Tx<'_>, resuming: Vec<String>) -> Result<(), Failure> {
     for text in resuming {
         run(tx, text).await?;
     }
@@ -177,7 +171,7 @@ pub(crate) async fn resume_triggers(tx: &mut AnyConnection, resuming: Vec<String
 }
 
 /// Runs a text that is made of what the database says of itself.
-async fn run(tx: &mut AnyConnection, text: String) -> Result<(), Failure> {
+async fn run(tx: &mut Tx<'_>, text: String) -> Result<(), Failure> {
     sqlx::raw_sql(AssertSqlSafe(text)).execute(tx).await?;
     Ok(())
 }

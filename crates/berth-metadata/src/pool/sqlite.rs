@@ -1,15 +1,17 @@
 //! SQLite: several connections that read, one that writes (see `group_commit`).
 
+use super::Tx;
+use super::direct::Direct;
 use super::failure::Failure;
 use super::generations::Generations;
-use super::group_commit::{self, Queue, connect_writer};
+use super::group_commit::{self, Queue, WRITER, connect_writer};
 use super::mark::Marks;
 use super::migrate::{self, Upgrade};
 use super::wal_index::WalIndex;
 use crate::error::Error;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,10 +36,8 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     pub(super) async fn open(url: &str, upgrade: Upgrade) -> Result<Sqlite, Error> {
         let opening = |error| Failure::Sql(error).into_error("open the database");
-        let writing = options(url, "rwc").map_err(opening)?;
-        let mut writer = connect_writer(&writing)
-            .await
-            .map_err(|failure| failure.into_error("open the database"))?;
+        let path = PathBuf::from(file(url));
+        let mut writer = connect_writer(&path).map_err(|failure| failure.into_error("open the database"))?;
         migrate(&mut writer, upgrade).await?;
         let readers =
             std::thread::available_parallelism().map_or(READERS_MAX, |n| n.get().clamp(2, READERS_MAX));
@@ -52,10 +52,12 @@ impl Sqlite {
             .connect_with(options(url, "rw").map_err(opening)?)
             .await
             .map_err(opening)?;
-        let generations = Arc::new(Generations::of(WalIndex::of(Path::new(file(url)))));
+        let generations = Arc::new(Generations::of(WalIndex::of(&path)));
+        let queue = group_commit::start(writer, path, Arc::clone(&generations))
+            .map_err(|error| opening(sqlx::Error::Io(error)))?;
         Ok(Sqlite {
             reads,
-            queue: group_commit::start(writer, writing, Arc::clone(&generations)),
+            queue,
             generations,
         })
     }
@@ -92,9 +94,13 @@ async fn only_read(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(READER).execute(connection).await.map(drop)
 }
 
-/// The connection that writes, for who needs no other.
+/// A connection that writes, for who needs no other.
 pub(super) async fn writer(url: &str) -> Result<AnyConnection, Failure> {
-    connect_writer(&options(url, "rwc")?).await
+    // Turns a new file to WAL.
+    connect_writer(Path::new(file(url)))?.close()?;
+    let mut connection = AnyConnection::connect_with(&options(url, "rw")?).await?;
+    sqlx::raw_sql(WRITER).execute(&mut connection).await?;
+    Ok(connection)
 }
 
 /// The file that `url` names.
@@ -116,20 +122,30 @@ fn options(url: &str, mode: &str) -> Result<AnyConnectOptions, sqlx::Error> {
 }
 
 /// All missing steps in one transaction: nobody else writes meanwhile.
-async fn migrate(writer: &mut AnyConnection, upgrade: Upgrade) -> Result<(), Error> {
+async fn migrate(writer: &mut Direct, upgrade: Upgrade) -> Result<(), Error> {
+    let migrating = |error| Failure::Sql(error).into_error("migrate the database");
+    writer.execute("BEGIN IMMEDIATE").map_err(migrating)?;
+    let migrated = steps(&mut Tx::Direct(writer), upgrade).await;
+    if migrated.is_err() {
+        // Some errors end the transaction themselves.
+        let _rolled_back = writer.execute("ROLLBACK");
+        return migrated;
+    }
+    writer.execute("COMMIT").map_err(migrating)
+}
+
+async fn steps(tx: &mut Tx<'_>, upgrade: Upgrade) -> Result<(), Error> {
     const ADVICE: &str = "mend what the database complains about and start berth again; if it cannot be mended, go on \
          with the version before and report this message";
-    let migrating = |error| Failure::Sql(error).into_error("migrate the database");
-    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await.map_err(migrating)?;
-    let next = async |tx: &mut AnyConnection, upgrade| {
+    let next = async |tx: &mut Tx<'_>, upgrade| {
         let step = migrate::next(tx, (migrate::STEPS, upgrade), |step| step.sqlite).await;
         step.map_err(|stopped| stopped.into_error(ADVICE))
     };
-    if next(&mut tx, upgrade).await?.is_some() {
+    if next(tx, upgrade).await?.is_some() {
         // Whoever may begin may go on.
-        while next(&mut tx, Upgrade::Apply).await?.is_some() {}
+        while next(tx, Upgrade::Apply).await?.is_some() {}
     }
-    tx.commit().await.map_err(migrating)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -11,11 +11,11 @@ use crate::error::{Conflict, Error};
 use crate::immutability::Check;
 use crate::ledger::freed::freed;
 use crate::ledger::{Deleted, Freed, LedgerView};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::repository_lock::{self, Counts};
 use crate::sql::{self, change};
 use crate::tags;
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ impl Metadata {
     }
 }
 
-async fn delete(tx: &mut AnyConnection, condemned: &CondemnedTags) -> Result<DeletedTags, Failure> {
+async fn delete(tx: &mut Tx<'_>, condemned: &CondemnedTags) -> Result<DeletedTags, Failure> {
     let repository_id = condemned.repository_id;
     repository_lock::lock(tx, repository_id).await?;
     let few = few_enough(tx, repository_id, &condemned.tags).await?;
@@ -122,7 +122,7 @@ async fn delete(tx: &mut AnyConnection, condemned: &CondemnedTags) -> Result<Del
 
 /// As many of the first tags as one transaction can deal with.
 async fn few_enough<'a>(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     tags: &'a [CondemnedTag],
 ) -> Result<&'a [CondemnedTag], Failure> {
@@ -153,7 +153,7 @@ async fn few_enough<'a>(
 
 /// Those of the tags that are as they were judged and may go.
 async fn unchanged<'a>(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     judged: &'a [CondemnedTag],
     check: Check<'_>,
@@ -196,7 +196,7 @@ async fn unchanged<'a>(
 
 /// Moves the tags into the bin, with the manifests that nothing names without them.
 async fn take_away(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     condemned: &CondemnedTags,
     found: &[Gone],
     names: &[String],
@@ -230,7 +230,7 @@ async fn take_away(
 
 /// Adds the lines to the log and the figures to the run.
 async fn note(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     condemned: &CondemnedTags,
     lines: &[&CondemnedTag],
     done: &DeletedTags,

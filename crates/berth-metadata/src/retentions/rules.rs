@@ -4,10 +4,10 @@ use super::runs::queue_organization;
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::immutability::count_change;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change, first};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// A rule of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl Metadata {
     }
 }
 
-async fn create(tx: &mut AnyConnection, new: &NewRetentionRule, most: i64) -> Result<i64, Failure> {
+async fn create(tx: &mut Tx<'_>, new: &NewRetentionRule, most: i64) -> Result<i64, Failure> {
     const COUNT: &str = "SELECT COUNT(*) FROM retention_rules WHERE organization_id = $1";
     const INSERT: &str = "INSERT INTO retention_rules \
          (organization_id, kind, amount, images, tags, exempt, enabled, created_at, updated_at) \
@@ -143,7 +143,7 @@ async fn create(tx: &mut AnyConnection, new: &NewRetentionRule, most: i64) -> Re
     Ok(row.try_get(0)?)
 }
 
-async fn update(tx: &mut AnyConnection, id: i64, new: &NewRetentionRule) -> Result<bool, Failure> {
+async fn update(tx: &mut Tx<'_>, id: i64, new: &NewRetentionRule) -> Result<bool, Failure> {
     const UPDATE: &str = "UPDATE retention_rules SET kind = $3, amount = $4, images = $5, tags = $6, exempt = $7, \
          enabled = $8, updated_at = $9 WHERE organization_id = $1 AND id = $2";
     let update = sqlx::query(UPDATE)

@@ -4,10 +4,10 @@
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::jobs::{self, NewJob};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change, first};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// The kind of the jobs: of a repository; of all of an organisation, whose id is negative then; of all there are, for 0.
 pub const RETENTION: &str = "retention";
@@ -180,7 +180,7 @@ impl Metadata {
 }
 
 /// Queues a run in the transaction that wants it.
-pub(super) async fn want(tx: &mut AnyConnection, wanted: &WantRetentionRun) -> Result<i64, Failure> {
+pub(super) async fn want(tx: &mut Tx<'_>, wanted: &WantRetentionRun) -> Result<i64, Failure> {
     const WAIT: &str = "INSERT INTO retention_runs (repository_id, why, user_id, created_at) VALUES ($1, $2, $3, $4) \
          ON CONFLICT DO NOTHING RETURNING id";
     const WAITING: &str = "SELECT id FROM retention_runs WHERE repository_id = $1 AND started_at IS NULL";
@@ -204,7 +204,7 @@ pub(super) async fn want(tx: &mut AnyConnection, wanted: &WantRetentionRun) -> R
 
 /// Queues runs of all that the rules of an organisation are for.
 pub(super) async fn queue_organization(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     organization_id: i64,
     now: i64,
 ) -> Result<(), Failure> {
@@ -221,7 +221,7 @@ fn job(subject: i64, organization_id: i64, due_at: i64) -> NewJob {
     }
 }
 
-async fn begin(tx: &mut AnyConnection, repository_id: i64, now: i64) -> Result<Option<i64>, Failure> {
+async fn begin(tx: &mut Tx<'_>, repository_id: i64, now: i64) -> Result<Option<i64>, Failure> {
     const INTERRUPTED: &str = "UPDATE retention_runs SET ended_at = $2, failed = 'it was interrupted' \
          WHERE repository_id = $1 AND started_at IS NOT NULL AND ended_at IS NULL";
     const WAITING: &str = "UPDATE retention_runs SET started_at = $2 \
@@ -243,7 +243,7 @@ async fn begin(tx: &mut AnyConnection, repository_id: i64, now: i64) -> Result<O
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-async fn end_run(tx: &mut AnyConnection, end: &EndRetentionRun) -> Result<(), Failure> {
+async fn end_run(tx: &mut Tx<'_>, end: &EndRetentionRun) -> Result<(), Failure> {
     const END: &str = "UPDATE retention_runs SET ended_at = $2, tags = $3, kept = $4, failed = $5 \
          WHERE id = $1 RETURNING repository_id, deleted, why";
     // Idle: regular, and nothing came of it. The one before, if it was so, too, or stopped for the same reason.
@@ -277,7 +277,7 @@ async fn end_run(tx: &mut AnyConnection, end: &EndRetentionRun) -> Result<(), Fa
 }
 
 async fn queue_page(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     organization_id: Option<i64>,
     (last, limit): (i64, i64),
     now: i64,

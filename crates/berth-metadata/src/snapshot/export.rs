@@ -4,7 +4,7 @@ use super::{SnapshotPart, SnapshotValue};
 use crate::Metadata;
 use crate::error::Error;
 use crate::pool::catalog::{self, ColumnKind, Table};
-use crate::pool::{Dialect, Failure, rebuilding};
+use crate::pool::{Dialect, Failure, Tx, rebuilding};
 use crate::sql;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
@@ -66,15 +66,11 @@ async fn export(
     sender: Sender,
 ) -> Result<(), Failure> {
     let mut tx = connection.begin_with(begin).await?;
-    export_into(&mut tx, dialect, sender).await
+    export_into(&mut Tx::from(&mut *tx), dialect, sender).await
 }
 
 /// Sends all rows as a transaction sees them.
-pub(super) async fn export_into(
-    tx: &mut AnyConnection,
-    dialect: Dialect,
-    sender: Sender,
-) -> Result<(), Failure> {
+pub(super) async fn export_into(tx: &mut Tx<'_>, dialect: Dialect, sender: Sender) -> Result<(), Failure> {
     let out = Out { sender };
     let steps = rebuilding::steps(tx).await?;
     let values = sqlx::query("SELECT name, value FROM instance_values")
@@ -106,7 +102,7 @@ pub(super) async fn export_into(
 }
 
 /// Puts all rows of a table out; false when nobody reads any more.
-async fn rows(tx: &mut AnyConnection, table: &Table, out: &Out) -> Result<bool, Failure> {
+async fn rows(tx: &mut Tx<'_>, table: &Table, out: &Out) -> Result<bool, Failure> {
     let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
     let order = if table.key.is_empty() {
         columns.join(", ")

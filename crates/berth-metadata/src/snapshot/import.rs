@@ -5,10 +5,9 @@ use crate::Metadata;
 use crate::error::Error;
 use crate::pool::catalog::{self, ColumnKind, SnapshotColumn, Table};
 use crate::pool::rebuilding::{self, Rebuilding};
-use crate::pool::{Dialect, Failure};
+use crate::pool::{Dialect, Failure, Tx};
 use crate::sql::{self, Statement};
 use futures_util::StreamExt;
-use sqlx::AnyConnection;
 use std::collections::BTreeMap;
 
 /// Values of one statement at most; both databases take some tens of thousands.
@@ -53,11 +52,11 @@ impl Metadata {
         let mut database = Rebuilding::connect(&into.database).await?;
         let dialect = database.dialect();
         let mut tx = database.begin().await.map_err(restoring)?;
-        rebuilding::empty(&mut tx, dialect, into.replace)
+        rebuilding::empty(&mut Tx::from(&mut *tx), dialect, into.replace)
             .await
             .map_err(restoring)?;
-        rebuilding::finish_schema(&mut tx, dialect).await?;
-        settle(&mut tx, into).await?;
+        rebuilding::finish_schema(&mut Tx::from(&mut *tx), dialect).await?;
+        settle(&mut Tx::from(&mut *tx), into).await?;
         tx.commit().await.map_err(|error| restoring(error.into()))?;
         database.close().await;
         Ok(())
@@ -72,21 +71,17 @@ async fn restore(
     let restoring = |failure: Failure| failure.into_error(DOING);
     let dialect = database.dialect();
     let mut tx = database.begin().await.map_err(restoring)?;
-    rebuilding::empty(&mut tx, dialect, into.replace)
+    rebuilding::empty(&mut Tx::from(&mut *tx), dialect, into.replace)
         .await
         .map_err(restoring)?;
-    let imported = import(&mut tx, dialect, parts).await?;
-    rebuilding::finish_schema(&mut tx, dialect).await?;
-    settle(&mut tx, into).await?;
+    let imported = import(&mut Tx::from(&mut *tx), dialect, parts).await?;
+    rebuilding::finish_schema(&mut Tx::from(&mut *tx), dialect).await?;
+    settle(&mut Tx::from(&mut *tx), into).await?;
     tx.commit().await.map_err(|error| restoring(error.into()))?;
     Ok(imported)
 }
 
-async fn import(
-    tx: &mut AnyConnection,
-    dialect: Dialect,
-    mut parts: SnapshotStream,
-) -> Result<Imported, Error> {
+async fn import(tx: &mut Tx<'_>, dialect: Dialect, mut parts: SnapshotStream) -> Result<Imported, Error> {
     let Some(SnapshotPart::Start { steps, .. }) = parts.next().await.transpose()? else {
         return Err(Error::Snapshot("it does not begin with a schema".to_owned()));
     };
@@ -120,7 +115,7 @@ async fn import(
 }
 
 async fn fill(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     (dialect, tables): (Dialect, &[Table]),
     mut parts: SnapshotStream,
 ) -> Result<Imported, Error> {
@@ -169,7 +164,7 @@ fn require_columns(table: &Table, columns: &[SnapshotColumn]) -> Result<(), Erro
 }
 
 async fn insert(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     dialect: Dialect,
     (table, columns): (&str, &[SnapshotColumn]),
     rows: Vec<Vec<SnapshotValue>>,
@@ -222,7 +217,7 @@ fn bind(
     })
 }
 
-async fn run(tx: &mut AnyConnection, statement: Statement) -> Result<(), Error> {
+async fn run(tx: &mut Tx<'_>, statement: Statement) -> Result<(), Error> {
     let done = sql::change(tx, statement).await;
     done.map(drop)
         .map_err(|error| Failure::from(error).into_error(DOING))
@@ -230,7 +225,7 @@ async fn run(tx: &mut AnyConnection, statement: Statement) -> Result<(), Error> 
 
 /// What a restored database must not have of the one that it was: what belonged to processes that no longer run. Quotas
 /// refuse nothing until they are recounted.
-async fn settle(tx: &mut AnyConnection, into: &RestoreInto) -> Result<(), Error> {
+async fn settle(tx: &mut Tx<'_>, into: &RestoreInto) -> Result<(), Error> {
     const SET: &str = "INSERT INTO instance_values (name, value) VALUES ($1, $2) \
          ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     const FORGET: [&str; 7] = [

@@ -3,8 +3,8 @@
 use super::export::export_into;
 use super::{RestoreInto, SnapshotPart};
 use crate::Metadata;
-use crate::pool::Dialect;
 use crate::pool::rebuilding::{Rebuilding, make_schema};
+use crate::pool::{Dialect, Tx};
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
@@ -23,10 +23,16 @@ async fn of_the_first_version(url: &str) -> Vec<SnapshotPart> {
     let mut database = Rebuilding::connect(url).await.unwrap();
     let mut tx = database.begin().await.unwrap();
     let steps = ["0001_registry".to_owned()];
-    assert!(make_schema(&mut tx, Dialect::Sqlite, &steps).await.unwrap());
+    assert!(
+        make_schema(&mut Tx::from(&mut *tx), Dialect::Sqlite, &steps)
+            .await
+            .unwrap()
+    );
     sqlx::raw_sql(ROWS).execute(&mut *tx).await.unwrap();
     let (sender, mut parts) = mpsc::channel(1000);
-    export_into(&mut tx, Dialect::Sqlite, sender).await.unwrap();
+    export_into(&mut Tx::from(&mut *tx), Dialect::Sqlite, sender)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     database.close().await;
     let mut found = Vec::new();

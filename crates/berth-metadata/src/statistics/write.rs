@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use super::{Counts, PulledManifest, RepositoryCounts};
 use crate::Metadata;
 use crate::error::Error;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Statement, change};
-use sqlx::AnyConnection;
 
 /// Adds to the row of a day, for as long as what it belongs to exists.
 macro_rules! add_to_day {
@@ -92,7 +91,7 @@ impl Metadata {
     }
 }
 
-async fn add(tx: &mut AnyConnection, day: i64, counted: &[RepositoryCounts]) -> Result<(), Failure> {
+async fn add(tx: &mut Tx<'_>, day: i64, counted: &[RepositoryCounts]) -> Result<(), Failure> {
     const PULL: &str = "UPDATE repositories SET pull_count = pull_count + $2, \
          pulled_at = CASE WHEN pulled_at >= $3 THEN pulled_at ELSE COALESCE($3, pulled_at) END WHERE id = $1";
     // In the order of their ids everywhere, so that two replicas never wait for one another in a circle.
@@ -125,12 +124,7 @@ async fn add(tx: &mut AnyConnection, day: i64, counted: &[RepositoryCounts]) -> 
     Ok(())
 }
 
-async fn add_to_day(
-    tx: &mut AnyConnection,
-    statement: Statement,
-    day: i64,
-    counts: Counts,
-) -> Result<(), Failure> {
+async fn add_to_day(tx: &mut Tx<'_>, statement: Statement, day: i64, counts: Counts) -> Result<(), Failure> {
     let statement = statement
         .bind(day)
         .bind(counts.pulls)
@@ -143,11 +137,7 @@ async fn add_to_day(
     Ok(())
 }
 
-async fn add_pulls(
-    tx: &mut AnyConnection,
-    repository_id: i64,
-    pulled: &[PulledManifest],
-) -> Result<(), Failure> {
+async fn add_pulls(tx: &mut Tx<'_>, repository_id: i64, pulled: &[PulledManifest]) -> Result<(), Failure> {
     const ADD: &str = "INSERT INTO manifest_pulls (repository_id, digest, pulls, pulled_at) \
          SELECT repository_id, digest, $3, $4 FROM manifests WHERE repository_id = $1 AND digest = $2 \
          ON CONFLICT (repository_id, digest) DO UPDATE SET pulls = manifest_pulls.pulls + excluded.pulls, \

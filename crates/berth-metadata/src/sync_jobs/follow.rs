@@ -2,10 +2,10 @@
 //! those, in the transaction that stores it.
 
 use crate::jobs;
-use crate::pool::Failure;
+use crate::pool::{Failure, Tx};
 use crate::sql::{first, lists, made, markers};
 use crate::tag_events::sync_job;
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 use std::collections::BTreeSet;
 
 /// Manifests that are looked at on the way to tags.
@@ -28,7 +28,7 @@ pub(crate) struct Referring<'a> {
 }
 
 /// Queues copies, by the repository's automatic rules, of the tags whose images a new manifest belongs to.
-pub(crate) async fn queue_for_subject(tx: &mut AnyConnection, put: &Referring<'_>) -> Result<(), Failure> {
+pub(crate) async fn queue_for_subject(tx: &mut Tx<'_>, put: &Referring<'_>) -> Result<(), Failure> {
     const RULES: &str = "SELECT id FROM sync_rules WHERE repository_id = $1 AND automatic = 1";
     let rules = sqlx::query(RULES)
         .bind(put.repository_id)
@@ -47,7 +47,7 @@ pub(crate) async fn queue_for_subject(tx: &mut AnyConnection, put: &Referring<'_
 }
 
 /// The subject, what that is about, and the indexes that list any of these.
-async fn reached(tx: &mut AnyConnection, repository_id: i64, subject: &str) -> Result<Vec<String>, Failure> {
+async fn reached(tx: &mut Tx<'_>, repository_id: i64, subject: &str) -> Result<Vec<String>, Failure> {
     const ABOVE: &str = "SELECT subject FROM manifests WHERE repository_id = $1 AND digest = $2 AND subject IS NOT NULL \
          UNION SELECT manifest FROM manifest_references WHERE repository_id = $1 AND digest = $2 LIMIT 64";
     let mut known = BTreeSet::from([subject.to_owned()]);
@@ -67,7 +67,7 @@ async fn reached(tx: &mut AnyConnection, repository_id: i64, subject: &str) -> R
 }
 
 async fn tags(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     repository_id: i64,
     digests: &[String],
 ) -> Result<Vec<(String, String)>, Failure> {
@@ -89,7 +89,7 @@ async fn tags(
 }
 
 async fn queue(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     put: &Referring<'_>,
     rule: i64,
     (tag, digest): (&str, &str),

@@ -5,11 +5,11 @@ use super::SyncFigures;
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::jobs;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::regions::{self, Region};
 use crate::sql::{Meaning, change, first};
 use crate::tag_events::{SYNC, sync_job};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 /// Copies of one repository that are kept after their end.
 const KEPT: i64 = 1000;
@@ -189,7 +189,7 @@ impl Metadata {
     }
 }
 
-async fn begin(tx: &mut AnyConnection, id: i64, now: i64) -> Result<Option<SyncWork>, Failure> {
+async fn begin(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<Option<SyncWork>, Failure> {
     const FIND: &str = "SELECT j.repository_id, r.full_name, r.image, j.tag, j.region, j.remote_organization, j.overwrite, \
          j.origin, r.listed FROM sync_jobs j JOIN repositories r ON r.id = j.repository_id \
          WHERE j.id = $1 AND j.status IN ('waiting', 'running')";
@@ -241,7 +241,7 @@ async fn begin(tx: &mut AnyConnection, id: i64, now: i64) -> Result<Option<SyncW
     }))
 }
 
-async fn finish(tx: &mut AnyConnection, id: i64, end: &SyncEnd) -> Result<bool, Failure> {
+async fn finish(tx: &mut Tx<'_>, id: i64, end: &SyncEnd) -> Result<bool, Failure> {
     const END: &str = "UPDATE sync_jobs SET status = $2, blobs_total = $3, blobs_done = $4, bytes_total = $5, \
          bytes_done = $6, bytes_sent = $7, bytes_mounted = $8, bytes_existing = $9, detail = $10, ended_at = $11, \
          updated_at = $11 WHERE id = $1 AND status = 'running' RETURNING repository_id";
@@ -258,7 +258,7 @@ async fn finish(tx: &mut AnyConnection, id: i64, end: &SyncEnd) -> Result<bool, 
     Ok(true)
 }
 
-async fn postpone(tx: &mut AnyConnection, id: i64, pause: &SyncPause) -> Result<bool, Failure> {
+async fn postpone(tx: &mut Tx<'_>, id: i64, pause: &SyncPause) -> Result<bool, Failure> {
     // The newer one answers for the older push, too.
     const NEWER: &str = "UPDATE sync_jobs SET pushed_at = (SELECT CASE WHEN o.pushed_at < sync_jobs.pushed_at \
          OR sync_jobs.pushed_at IS NULL THEN o.pushed_at ELSE sync_jobs.pushed_at END FROM sync_jobs o WHERE o.id = $1) \
@@ -289,11 +289,7 @@ async fn postpone(tx: &mut AnyConnection, id: i64, pause: &SyncPause) -> Result<
     Ok(change(tx, update).await.unique(Conflict::Taken)? > 0)
 }
 
-async fn retry(
-    tx: &mut AnyConnection,
-    (repository_id, id): (i64, i64),
-    now: i64,
-) -> Result<Option<bool>, Failure> {
+async fn retry(tx: &mut Tx<'_>, (repository_id, id): (i64, i64), now: i64) -> Result<Option<bool>, Failure> {
     const RETRY: &str = "UPDATE sync_jobs SET status = 'waiting', detail = '', attempts = 0, refusals = 0, next_attempt_at = NULL, \
          started_at = NULL, ended_at = NULL, updated_at = $3 WHERE repository_id = $1 AND id = $2 \
          AND region IS NOT NULL AND status IN ('failed', 'timeout', 'cancel') RETURNING region";
@@ -305,7 +301,7 @@ async fn retry(
     Ok(Some(true))
 }
 
-async fn exists(tx: &mut AnyConnection, repository_id: i64, id: i64) -> Result<bool, Failure> {
+async fn exists(tx: &mut Tx<'_>, repository_id: i64, id: i64) -> Result<bool, Failure> {
     const FIND: &str = "SELECT 1 FROM sync_jobs WHERE repository_id = $1 AND id = $2";
     let find = sqlx::query(FIND).bind(repository_id).bind(id);
     Ok(first(tx, find).await?.is_some())

@@ -6,11 +6,11 @@ use crate::binning::{self, Back};
 use crate::by::{By, TagChange};
 use crate::error::Error;
 use crate::immutability::{Check, Guard};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::repository_lock::{self, Counts};
 use crate::sql::first;
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// What a tag is to name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl Metadata {
     }
 }
 
-async fn move_tag(tx: &mut AnyConnection, wanted: &MoveTag) -> Result<bool, Failure> {
+async fn move_tag(tx: &mut Tx<'_>, wanted: &MoveTag) -> Result<bool, Failure> {
     let repository_id = wanted.repository_id;
     repository_lock::lock(tx, repository_id).await?;
     let mut back = Back::default();
@@ -144,7 +144,7 @@ async fn move_tag(tx: &mut AnyConnection, wanted: &MoveTag) -> Result<bool, Fail
 
 /// The digest, if the repository holds its manifest: it may have come back from the bin for that.
 async fn stored(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     wanted: &MoveTag,
     digest: &str,
     back: &mut Back,

@@ -3,9 +3,9 @@
 
 use crate::Metadata;
 use crate::error::Error;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{change, first, made};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 /// Ended runs of one trigger that are kept.
 const KEPT: i64 = 1000;
@@ -87,7 +87,7 @@ impl Metadata {
     }
 }
 
-async fn begin(tx: &mut AnyConnection, step: &TriggerStep, clock: &str) -> Result<TriggerTurn, Failure> {
+async fn begin(tx: &mut Tx<'_>, step: &TriggerStep, clock: &str) -> Result<TriggerTurn, Failure> {
     const NEWEST: &str = "SELECT MAX(event) FROM trigger_history WHERE trigger_id = $1 AND event IS NOT NULL";
     const OTHERS: &str = "UPDATE trigger_history SET status = 'superseded', detail = $3, ended_at = $4 \
          WHERE trigger_id = $1 AND event < $2 AND status IN ('waiting', 'running')";
@@ -122,7 +122,7 @@ async fn begin(tx: &mut AnyConnection, step: &TriggerStep, clock: &str) -> Resul
     Ok(TriggerTurn::Taken)
 }
 
-async fn forget_oldest(tx: &mut AnyConnection, trigger_id: i64) -> Result<(), Failure> {
+async fn forget_oldest(tx: &mut Tx<'_>, trigger_id: i64) -> Result<(), Failure> {
     const FORGET: &str = "DELETE FROM trigger_history WHERE trigger_id = $1 AND status NOT IN ('waiting', 'running') \
          AND id <= (SELECT id FROM trigger_history WHERE trigger_id = $1 AND status NOT IN ('waiting', 'running') \
          ORDER BY id DESC LIMIT 1 OFFSET $2)";
@@ -130,14 +130,14 @@ async fn forget_oldest(tx: &mut AnyConnection, trigger_id: i64) -> Result<(), Fa
     Ok(())
 }
 
-async fn release(tx: &mut AnyConnection, run_id: i64, holder: &str) -> Result<(), Failure> {
+async fn release(tx: &mut Tx<'_>, run_id: i64, holder: &str) -> Result<(), Failure> {
     const RELEASE: &str = "UPDATE triggers SET acting = NULL, acting_until = NULL \
          WHERE id = (SELECT trigger_id FROM trigger_history WHERE id = $1) AND acting = $2";
     change(tx, sqlx::query(RELEASE).bind(run_id).bind(holder.to_owned())).await?;
     Ok(())
 }
 
-async fn save_run(tx: &mut AnyConnection, save: &SaveTriggerRun) -> Result<bool, Failure> {
+async fn save_run(tx: &mut Tx<'_>, save: &SaveTriggerRun) -> Result<bool, Failure> {
     const SAVE: &str = "UPDATE trigger_history SET status = $2, succeeded = $3, detail = $4, state = $5, failures = $6, \
          ended_at = $7 WHERE id = $1 AND status IN ('waiting', 'running')";
     let saved = sqlx::query(SAVE)

@@ -5,14 +5,14 @@ use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 use tokio::sync::oneshot;
 
 use super::{FinishOutcome, FinishUpload, no_key, replace_other};
 use crate::Metadata;
 use crate::blobs::{self, Link};
 use crate::byte_quotas::{self, Change};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{self, Statement};
 
 /// Uploads that wait to be finished by the next transaction that does so.
@@ -69,7 +69,7 @@ impl Metadata {
 }
 
 async fn finish_all(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     mut waiting: Vec<Waiting>,
 ) -> Result<Vec<(oneshot::Sender<FinishOutcome>, FinishOutcome)>, Failure> {
     // The same blob twice is for the next time: its first bytes are to be seen as those that the second take the place of.
@@ -101,7 +101,7 @@ fn link(finish: &FinishUpload) -> Link<'_> {
 
 /// Makes the blobs that are not there and locks all; their keys and since when they are damaged.
 async fn lock_blobs(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     blobs: Vec<&FinishUpload>,
 ) -> Result<HashMap<String, (String, Option<i64>)>, Failure> {
     let mut found = HashMap::with_capacity(blobs.len());

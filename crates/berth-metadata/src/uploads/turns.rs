@@ -5,9 +5,9 @@ use super::{UploadRow, forget, read};
 use crate::Metadata;
 use crate::byte_quotas::under_quota;
 use crate::error::Error;
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{self, change, first};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 /// A turn that is asked for or held.
 #[derive(Clone, Debug)]
@@ -119,7 +119,7 @@ impl Metadata {
     }
 }
 
-async fn take_row(tx: &mut AnyConnection, wanted: &UploadTurn, take: &str) -> Result<TakenTurn, Failure> {
+async fn take_row(tx: &mut Tx<'_>, wanted: &UploadTurn, take: &str) -> Result<TakenTurn, Failure> {
     const WANT: &str = "UPDATE uploads SET turn_wanted = $2 WHERE id = $1";
     if let Some(row) = first(tx, bound(take, wanted)).await? {
         return Ok(TakenTurn::Ours(Box::new(read(&row)?)));

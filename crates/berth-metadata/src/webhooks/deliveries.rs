@@ -4,10 +4,10 @@ use super::WEBHOOK;
 use crate::Metadata;
 use crate::error::{Conflict, Error};
 use crate::jobs::{self, NewJob};
-use crate::pool::{Durability, Failure};
+use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{change, first};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 /// Dead deliveries that one transaction asks for again.
 const AT_ONCE: i64 = 500;
@@ -173,7 +173,7 @@ impl Metadata {
     }
 }
 
-async fn again(tx: &mut AnyConnection, wanted: &Redelivery) -> Result<i64, Failure> {
+async fn again(tx: &mut Tx<'_>, wanted: &Redelivery) -> Result<i64, Failure> {
     const DEAD: &str = "SELECT d.run_id FROM webhook_deliveries d JOIN trigger_history h ON h.id = d.run_id \
          WHERE h.trigger_id = $1 AND d.status = 'dead' ORDER BY d.run_id LIMIT $2";
     const AGAIN: &str = "UPDATE webhook_deliveries SET status = 'waiting', forgiven = attempts, due_at = $3 \

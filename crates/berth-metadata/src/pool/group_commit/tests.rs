@@ -5,7 +5,7 @@ use super::*;
 use crate::Upgrade;
 use crate::error::Conflict;
 use futures_util::future::join_all;
-use sqlx::Row;
+use sqlx::{Connection, Row};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ struct Notes {
     folder: tempfile::TempDir,
 }
 
-type Body = for<'a> fn(&'a mut AnyConnection, &'a String) -> BoxFuture<'a, Result<(), Failure>>;
+type Body = for<'a> fn(&'a mut Tx<'_>, &'a String) -> BoxFuture<'a, Result<(), Failure>>;
 
 const GOOD: Body = |tx, text| Box::pin(note(tx, text));
 const FAILING: Body = |tx, text| {
@@ -64,7 +64,7 @@ const DANGLING: Body = |tx, text| {
     })
 };
 
-async fn note(tx: &mut AnyConnection, text: &str) -> Result<(), Failure> {
+async fn note(tx: &mut Tx<'_>, text: &str) -> Result<(), Failure> {
     sqlx::query("INSERT INTO notes (text) VALUES ($1)")
         .bind(text.to_owned())
         .execute(tx)
@@ -257,7 +257,7 @@ async fn another_process_that_writes_is_waited_for() {
     static RELEASED: AtomicBool = AtomicBool::new(false);
     let notes = Notes::open().await;
     let url = format!("sqlite://{}/berth.db", notes.folder.path().display());
-    let mut other = AnyConnection::connect(&url).await.unwrap();
+    let mut other = sqlx::AnyConnection::connect(&url).await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE; INSERT INTO notes VALUES ('other')")
         .execute(&mut other)
         .await

@@ -1,6 +1,7 @@
 //! The schema brought forward while others serve: one process at a time, a transaction for each step, and never a wait
 //! for a lock that requests would have to stand behind.
 
+use super::super::Tx;
 use super::super::migrate::{self, Step, Stopped, Upgrade};
 use super::connections::Connections;
 use super::pause;
@@ -82,7 +83,7 @@ async fn step(connections: &Connections, steps: (&'static [Step], Upgrade)) -> R
     let turn = if is_ours == 0 {
         Turn::Taken
     } else {
-        match migrate::next(&mut tx, steps, |step| step.postgres).await? {
+        match migrate::next(&mut Tx::from(&mut *tx), steps, |step| step.postgres).await? {
             Some(_) => Turn::Applied,
             None => Turn::Done,
         }

@@ -1,10 +1,10 @@
 //! What came up since tags were judged and needs them: a workload that runs them, a signature or an index that nobody knew of.
 
 use super::{CondemnedTag, CondemnedTags};
-use crate::pool::Failure;
+use crate::pool::{Failure, Tx};
 use crate::references::listing;
 use crate::sql;
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tags, and manifests whose tags, stay.
@@ -31,7 +31,7 @@ const TAGS: &str = "SELECT tag, tag FROM tags WHERE repository_id = $1 AND tag I
 
 /// What of the tags is needed by what their judgement did not know.
 pub(super) async fn needed(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     condemned: &CondemnedTags,
     tags: &[CondemnedTag],
 ) -> Result<Needed, Failure> {
@@ -62,7 +62,7 @@ pub(super) async fn needed(
 }
 
 /// What workloads run now.
-async fn running(tx: &mut AnyConnection, repository_id: i64) -> Result<Needed, Failure> {
+async fn running(tx: &mut Tx<'_>, repository_id: i64) -> Result<Needed, Failure> {
     const RUNNING: &str = "SELECT tag, digest FROM running_images WHERE repository_id = $1";
     let mut needed = Needed::default();
     for row in sqlx::query(RUNNING)
@@ -79,7 +79,7 @@ async fn running(tx: &mut AnyConnection, repository_id: i64) -> Result<Needed, F
 }
 
 async fn pairs(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     statement: &str,
     repository_id: i64,
     among: &[String],

@@ -1,0 +1,213 @@
+//! SQLite in the thread that asks: statements run to their end before they are answered. Knows no SQL; values and errors are
+//! those of sqlx, so that nobody above sees a difference.
+
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
+use sqlx::any::{AnyArguments, AnyQueryResult, AnyRow, AnyTypeInfo, AnyTypeInfoKind, AnyValue};
+use sqlx::error::{DatabaseError, ErrorKind};
+use sqlx::{Error, SqlStr};
+use sqlx_core::any::{AnyColumn, AnyValueKind};
+use sqlx_core::ext::ustr::UStr;
+use std::borrow::Cow;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Prepared statements that are kept.
+const STATEMENTS_KEPT: usize = 512;
+
+/// A connection to a SQLite file.
+pub(crate) struct Direct(Connection);
+
+impl fmt::Debug for Direct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Direct").finish_non_exhaustive()
+    }
+}
+
+/// What a statement answered: its rows, and how many it changed.
+type Ran = (Vec<AnyRow>, AnyQueryResult);
+
+impl Direct {
+    /// Opens the file, which is made when it is missing.
+    pub(super) fn open(file: &Path) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(file, flags).map_err(of_rusqlite)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        Ok(Self(connection))
+    }
+
+    /// Runs statements without values.
+    pub(super) fn execute(&mut self, text: &str) -> Result<(), Error> {
+        self.0.execute_batch(text).map_err(of_rusqlite)
+    }
+
+    /// Runs one statement with its values, or several without any.
+    pub(super) fn run(&mut self, text: SqlStr, values: Option<AnyArguments>) -> Result<Ran, Error> {
+        let Some(values) = values else {
+            self.execute(text.as_str())?;
+            return Ok(Ran::default());
+        };
+        let mut statement = self.0.prepare_cached(text.as_str()).map_err(of_rusqlite)?;
+        let rows = rows(&mut statement, &values.values.0).map_err(of_rusqlite)?;
+        drop(statement);
+        let changed = AnyQueryResult {
+            rows_affected: self.0.changes(),
+            last_insert_id: None,
+        };
+        Ok((rows, changed))
+    }
+
+    /// Closes the file, which takes the log into it when nobody else has it open.
+    pub(super) fn close(self) -> Result<(), Error> {
+        self.0.close().map_err(|(_, error)| of_rusqlite(error))
+    }
+}
+
+fn rows(statement: &mut CachedStatement<'_>, values: &[AnyValueKind]) -> rusqlite::Result<Vec<AnyRow>> {
+    for at in 1..=statement.parameter_count() {
+        let value = number_of(statement.parameter_name(at)).and_then(|number| values.get(number - 1));
+        let value = value.ok_or(rusqlite::Error::InvalidParameterCount(values.len(), at))?;
+        statement.raw_bind_parameter(at, Bound(value))?;
+    }
+    let names: Vec<UStr> = statement.column_names().into_iter().map(UStr::new).collect();
+    let column_names = Arc::new(
+        names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| (name.clone(), at))
+            .collect(),
+    );
+    let columns: Vec<_> = names
+        .into_iter()
+        .enumerate()
+        .map(|(ordinal, name)| AnyColumn {
+            ordinal,
+            name,
+            type_info: AnyTypeInfo {
+                kind: AnyTypeInfoKind::Null,
+            },
+        })
+        .collect();
+    let mut found = Vec::new();
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        let value = |at| {
+            Ok(AnyValue {
+                kind: value(row.get_ref(at)?),
+            })
+        };
+        found.push(AnyRow {
+            column_names: Arc::clone(&column_names),
+            values: (0..columns.len()).map(value).collect::<rusqlite::Result<_>>()?,
+            columns: columns.clone(),
+        });
+    }
+    Ok(found)
+}
+
+/// The number of a marker `$number`, which SQLite takes for a name.
+fn number_of(name: Option<&str>) -> Option<usize> {
+    name?.strip_prefix('$')?.parse().ok().filter(|number| *number > 0)
+}
+
+fn value(found: ValueRef<'_>) -> AnyValueKind {
+    match found {
+        ValueRef::Null => AnyValueKind::Null(AnyTypeInfoKind::Null),
+        ValueRef::Integer(number) => AnyValueKind::BigInt(number),
+        ValueRef::Real(number) => AnyValueKind::Double(number),
+        ValueRef::Text(text) => AnyValueKind::Text(Arc::new(String::from_utf8_lossy(text).into_owned())),
+        ValueRef::Blob(bytes) => AnyValueKind::Blob(Arc::new(bytes.to_vec())),
+    }
+}
+
+/// A value on its way into a statement.
+struct Bound<'a>(&'a AnyValueKind);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let integer = |number| ToSqlOutput::Owned(Value::Integer(number));
+        Ok(match self.0 {
+            AnyValueKind::Bool(value) => integer(i64::from(*value)),
+            AnyValueKind::SmallInt(number) => integer(i64::from(*number)),
+            AnyValueKind::Integer(number) => integer(i64::from(*number)),
+            AnyValueKind::BigInt(number) => integer(*number),
+            AnyValueKind::Real(number) => ToSqlOutput::Owned(Value::Real(f64::from(*number))),
+            AnyValueKind::Double(number) => ToSqlOutput::Owned(Value::Real(*number)),
+            AnyValueKind::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            AnyValueKind::TextSlice(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            AnyValueKind::Blob(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
+            AnyValueKind::Null(_) => ToSqlOutput::Owned(Value::Null),
+            // A kind that sqlx has learned since.
+            other => {
+                let other = format!("no value of SQLite: {other:?}");
+                return Err(rusqlite::Error::ToSqlConversionFailure(other.into()));
+            }
+        })
+    }
+}
+
+/// An error of SQLite as sqlx tells it.
+#[derive(Debug)]
+struct SqliteError {
+    /// <https://www.sqlite.org/rescode.html>, extended.
+    code: i32,
+    message: String,
+}
+
+fn of_rusqlite(error: rusqlite::Error) -> Error {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, message) => {
+            let message = message.unwrap_or_else(|| failure.to_string());
+            let code = failure.extended_code;
+            Error::Database(Box::new(SqliteError { code, message }))
+        }
+        other => Error::Protocol(other.to_string()),
+    }
+}
+
+impl fmt::Display for SqliteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "(code: {}) {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for SqliteError {}
+
+impl DatabaseError for SqliteError {
+    fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn code(&self) -> Option<Cow<'_, str>> {
+        Some(self.code.to_string().into())
+    }
+
+    fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        self
+    }
+
+    fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+        self
+    }
+
+    fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+        self
+    }
+
+    fn kind(&self) -> ErrorKind {
+        match self.code {
+            // CONSTRAINT_UNIQUE, CONSTRAINT_PRIMARYKEY
+            2067 | 1555 => ErrorKind::UniqueViolation,
+            // CONSTRAINT_FOREIGNKEY
+            787 => ErrorKind::ForeignKeyViolation,
+            // CONSTRAINT_NOTNULL
+            1299 => ErrorKind::NotNullViolation,
+            // CONSTRAINT_CHECK
+            275 => ErrorKind::CheckViolation,
+            _ => ErrorKind::Other,
+        }
+    }
+}
