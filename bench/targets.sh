@@ -93,7 +93,7 @@ start_berth-postgres() {
 start_bucket() { # NAME SETTINGS...: Berth over PostgreSQL and the S3 store that the tests use, one of its own
     local password='' endpoint bucket key secret
     start_cluster
-    read -r endpoint bucket key secret < <(BERTH_TEST_S3_HOME=$dir/s3 "$top/scripts/test-s3" $$)
+    read -r endpoint bucket key secret < <(BERTH_TEST_S3_HOME=$dir/s3 BERTH_TEST_S3_BYTES=$((12 << 30)) "$top/scripts/test-s3" $$)
     serve "$1" "$berth" "$dir/$1" "BERTH_DATABASE=$(database "$1")" "BERTH_STORAGE=s3://$bucket/$1" "BERTH_S3_ENDPOINT=$endpoint" \
         "BERTH_S3_REGION=us-east-1" "BERTH_S3_ACCESS_KEY_ID=$key" "BERTH_S3_SECRET_ACCESS_KEY=$secret" "${@:2}"
     berth_target "$1" "$url" "${pids[-1]}"

@@ -1,11 +1,12 @@
 //! SQLite in the thread that asks: statements run to their end before they are answered. Knows no SQL; values and errors are
 //! those of sqlx, so that nobody above sees a difference.
 
+use super::Rows;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
 use sqlx::any::{AnyArguments, AnyQueryResult, AnyRow, AnyTypeInfo, AnyTypeInfoKind, AnyValue};
 use sqlx::error::{DatabaseError, ErrorKind};
-use sqlx::{Error, SqlStr};
+use sqlx::Error;
 use sqlx_core::any::{AnyColumn, AnyValueKind};
 use sqlx_core::ext::ustr::UStr;
 use std::borrow::Cow;
@@ -26,7 +27,7 @@ impl fmt::Debug for Direct {
 }
 
 /// What a statement answered: its rows, and how many it changed.
-type Ran = (Vec<AnyRow>, AnyQueryResult);
+pub(super) type Ran = (Vec<AnyRow>, AnyQueryResult);
 
 impl Direct {
     /// Opens the file, which is made when it is missing.
@@ -44,14 +45,20 @@ impl Direct {
         self.0.execute_batch(text).map_err(of_rusqlite)
     }
 
-    /// Runs one statement with its values, or several without any.
-    pub(super) fn run(&mut self, text: SqlStr, values: Option<AnyArguments>) -> Result<Ran, Error> {
+    /// Runs one statement with its values and answers its rows, or several statements without values, whose rows nobody
+    /// asks for. After [`Rows::First`] an error that shows at the end of the statement only is not seen.
+    pub(super) fn run(
+        &mut self,
+        text: &str,
+        values: Option<AnyArguments>,
+        wanted: Rows,
+    ) -> Result<Ran, Error> {
         let Some(values) = values else {
-            self.execute(text.as_str())?;
+            self.execute(text)?;
             return Ok(Ran::default());
         };
-        let mut statement = self.0.prepare_cached(text.as_str()).map_err(of_rusqlite)?;
-        let rows = rows(&mut statement, &values.values.0).map_err(of_rusqlite)?;
+        let mut statement = self.0.prepare_cached(text).map_err(of_rusqlite)?;
+        let rows = rows(&mut statement, &values.values.0, wanted).map_err(of_rusqlite)?;
         drop(statement);
         let changed = AnyQueryResult {
             rows_affected: self.0.changes(),
@@ -66,7 +73,11 @@ impl Direct {
     }
 }
 
-fn rows(statement: &mut CachedStatement<'_>, values: &[AnyValueKind]) -> rusqlite::Result<Vec<AnyRow>> {
+fn rows(
+    statement: &mut CachedStatement<'_>,
+    values: &[AnyValueKind],
+    wanted: Rows,
+) -> rusqlite::Result<Vec<AnyRow>> {
     for at in 1..=statement.parameter_count() {
         let value = number_of(statement.parameter_name(at)).and_then(|number| values.get(number - 1));
         let value = value.ok_or(rusqlite::Error::InvalidParameterCount(values.len(), at))?;
@@ -104,6 +115,9 @@ fn rows(statement: &mut CachedStatement<'_>, values: &[AnyValueKind]) -> rusqlit
             values: (0..columns.len()).map(value).collect::<rusqlite::Result<_>>()?,
             columns: columns.clone(),
         });
+        if wanted == Rows::First {
+            break;
+        }
     }
     Ok(found)
 }
@@ -123,7 +137,7 @@ fn value(found: ValueRef<'_>) -> AnyValueKind {
     }
 }
 
-/// A value on its way into a statement.
+/// A value that is bound.
 struct Bound<'a>(&'a AnyValueKind);
 
 impl ToSql for Bound<'_> {

@@ -14,9 +14,9 @@ use futures_util::future::BoxFuture;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+
 
 #[cfg(test)]
 mod tests;

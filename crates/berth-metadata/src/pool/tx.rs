@@ -4,12 +4,14 @@
 //! statements do. Within a transaction that writes, there is nobody else to be let in meanwhile: there it runs where it is
 //! asked for.
 
-use super::direct::Direct;
+use super::Rows;
+use super::direct::{Direct, Ran};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 use sqlx::any::{AnyQueryResult, AnyRow, AnyStatement, AnyTypeInfo};
 use sqlx::{Any, AnyConnection, Either, Error, Execute, Executor, SqlStr};
+use std::future::ready;
 
 /// A connection, most often within a transaction.
 #[derive(Debug)]
@@ -24,60 +26,51 @@ impl<'c> From<&'c mut AnyConnection> for Tx<'c> {
     }
 }
 
+/// What a statement of sqlx answers here: its rows up to the wanted ones, and how many it changed.
+fn run<'q>(direct: &mut Direct, mut query: impl Execute<'q, Any>, rows: Rows) -> Result<Ran, Error> {
+    let values = query.take_arguments().map_err(Error::Encode)?;
+    direct.run(query.sql().as_str(), values, rows)
+}
+
 impl<'c> Executor<'c> for &'c mut Tx<'_> {
     type Database = Any;
 
-    fn fetch_many<'e, 'q: 'e, E>(
-        self,
-        mut query: E,
-    ) -> BoxStream<'e, Result<Either<AnyQueryResult, AnyRow>, Error>>
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<AnyQueryResult, AnyRow>, Error>>
     where
         'c: 'e,
         E: 'q + Execute<'q, Any>,
     {
         match self {
             Tx::Sqlx(connection) => connection.fetch_many(query),
-            Tx::Direct(direct) => {
-                let arguments = query.take_arguments().map_err(Error::Encode);
-                let ran = arguments.and_then(|arguments| direct.run(query.sql(), arguments));
-                match ran {
-                    Ok((rows, changed)) => {
-                        let rows = rows.into_iter().map(|row| Ok(Either::Right(row)));
-                        stream::iter(rows.chain([Ok(Either::Left(changed))])).boxed()
-                    }
-                    Err(error) => stream::iter([Err(error)]).boxed(),
+            Tx::Direct(direct) => match run(direct, query, Rows::All) {
+                Ok((rows, changed)) => {
+                    let rows = rows.into_iter().map(|row| Ok(Either::Right(row)));
+                    stream::iter(rows.chain([Ok(Either::Left(changed))])).boxed()
                 }
-            }
+                Err(error) => stream::iter([Err(error)]).boxed(),
+            },
         }
     }
 
-    fn fetch_all<'e, 'q: 'e, E>(self, mut query: E) -> BoxFuture<'e, Result<Vec<AnyRow>, Error>>
+    fn fetch_all<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Vec<AnyRow>, Error>>
     where
         'c: 'e,
         E: 'q + Execute<'q, Any>,
     {
         match self {
             Tx::Sqlx(connection) => connection.fetch_all(query),
-            Tx::Direct(direct) => {
-                let arguments = query.take_arguments().map_err(Error::Encode);
-                let ran = arguments.and_then(|arguments| direct.run(query.sql(), arguments));
-                std::future::ready(ran.map(|(rows, _)| rows)).boxed()
-            }
+            Tx::Direct(direct) => ready(run(direct, query, Rows::All).map(|(rows, _)| rows)).boxed(),
         }
     }
 
-    fn execute<'e, 'q: 'e, E>(self, mut query: E) -> BoxFuture<'e, Result<AnyQueryResult, Error>>
+    fn execute<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<AnyQueryResult, Error>>
     where
         'c: 'e,
         E: 'q + Execute<'q, Any>,
     {
         match self {
             Tx::Sqlx(connection) => connection.execute(query),
-            Tx::Direct(direct) => {
-                let arguments = query.take_arguments().map_err(Error::Encode);
-                let ran = arguments.and_then(|arguments| direct.run(query.sql(), arguments));
-                std::future::ready(ran.map(|(_, changed)| changed)).boxed()
-            }
+            Tx::Direct(direct) => ready(run(direct, query, Rows::All).map(|(_, changed)| changed)).boxed(),
         }
     }
 
@@ -88,9 +81,9 @@ impl<'c> Executor<'c> for &'c mut Tx<'_> {
     {
         match self {
             Tx::Sqlx(connection) => connection.fetch_optional(query),
-            direct @ Tx::Direct(_) => {
-                let all = direct.fetch_all(query);
-                async move { Ok(all.await?.into_iter().next()) }.boxed()
+            Tx::Direct(direct) => {
+                let found = run(direct, query, Rows::First);
+                ready(found.map(|(rows, _)| rows.into_iter().next())).boxed()
             }
         }
     }
@@ -107,7 +100,7 @@ impl<'c> Executor<'c> for &'c mut Tx<'_> {
             Tx::Sqlx(connection) => connection.prepare_with(sql, parameters),
             Tx::Direct(_) => {
                 let why = "statements are prepared when they run".to_owned();
-                std::future::ready(Err(Error::Protocol(why))).boxed()
+                ready(Err(Error::Protocol(why))).boxed()
             }
         }
     }
