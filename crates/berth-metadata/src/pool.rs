@@ -11,6 +11,7 @@ mod group_commit;
 mod mark;
 mod migrate;
 mod postgres;
+mod readers;
 pub(crate) mod rebuilding;
 mod sqlite;
 mod tx;
@@ -153,14 +154,10 @@ impl Pool {
 
     /// The rows of a statement that changes nothing.
     pub(crate) async fn fetch(&self, statement: Statement, rows: Rows) -> Result<Vec<AnyRow>, Failure> {
-        match (&self.database, rows) {
-            // Boxed: callers hold these futures inside their own, one in the other.
-            (Database::Postgres(postgres), rows) => Box::pin(postgres.fetch(statement, rows)).await,
-            (Database::Sqlite(sqlite), Rows::All) => Ok(statement.fetch_all(sqlite.reads()).await?),
-            (Database::Sqlite(sqlite), Rows::First) => {
-                let row = statement.fetch_optional(sqlite.reads()).await?;
-                Ok(row.into_iter().collect())
-            }
+        // Boxed: callers hold these futures inside their own, one in the other.
+        match &self.database {
+            Database::Postgres(postgres) => Box::pin(postgres.fetch(statement, rows)).await,
+            Database::Sqlite(sqlite) => Box::pin(sqlite.fetch(statement, rows)).await,
         }
     }
 
@@ -176,7 +173,7 @@ impl Pool {
     #[cfg(test)]
     pub(crate) fn reads(&self) -> &AnyPool {
         match &self.database {
-            Database::Sqlite(sqlite) => sqlite.reads(),
+            Database::Sqlite(sqlite) => sqlite.snapshots(),
             Database::Postgres(postgres) => postgres.connections().pool(),
         }
     }
@@ -236,7 +233,7 @@ impl Pool {
         F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, Failure>> + Send,
     {
         let found = match &self.database {
-            Database::Sqlite(sqlite) => match sqlite.reads().begin().await {
+            Database::Sqlite(sqlite) => match sqlite.snapshots().begin().await {
                 Ok(mut tx) => body(&mut Tx::from(&mut *tx)).await,
                 Err(error) => Err(error.into()),
             },

@@ -4,21 +4,39 @@
 use super::Rows;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
+use sqlx::Error;
 use sqlx::any::{AnyArguments, AnyQueryResult, AnyRow, AnyTypeInfo, AnyTypeInfoKind, AnyValue};
 use sqlx::error::{DatabaseError, ErrorKind};
-use sqlx::Error;
 use sqlx_core::any::{AnyColumn, AnyValueKind};
 use sqlx_core::ext::ustr::UStr;
 use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Prepared statements that are kept.
 const STATEMENTS_KEPT: usize = 512;
 
+/// A statement in a hurry may run so many steps of SQLite's machine, a millisecond or two, ...
+const STEPS_MAX: u32 = 20_000;
+/// ... and for so long, as pages that must be read from a disk take longer than steps.
+const TIME_MAX: Duration = Duration::from_millis(5);
+/// It is looked at after so many steps.
+const STEPS_BETWEEN: u16 = 200;
+
 /// A connection to a SQLite file.
 pub(crate) struct Direct(Connection);
+
+/// What came of a statement in a hurry.
+pub(super) enum Hurry {
+    Done(Vec<AnyRow>),
+    /// It takes longer than who asks may wait.
+    TooLong,
+    /// Another process has the file for itself.
+    Busy,
+    Failed(Error),
+}
 
 impl fmt::Debug for Direct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,18 +44,64 @@ impl fmt::Debug for Direct {
     }
 }
 
+/// Codes as [`DatabaseError::code`] tells them: INTERRUPT, BUSY, `BUSY_RECOVERY`.
+const INTERRUPTED: &str = "9";
+const BUSY: &str = "5";
+const BUSY_RECOVERY: &str = "261";
+
 /// What a statement answered: its rows, and how many it changed.
 pub(super) type Ran = (Vec<AnyRow>, AnyQueryResult);
 
 impl Direct {
     /// Opens the file, which is made when it is missing.
     pub(super) fn open(file: &Path) -> Result<Self, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Self::open_with(
+            file,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        )
+    }
+
+    /// Opens the file, which must be there.
+    pub(super) fn open_existing(file: &Path) -> Result<Self, Error> {
+        Self::open_with(file, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
+    fn open_with(file: &Path, flags: OpenFlags) -> Result<Self, Error> {
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(file, flags).map_err(of_rusqlite)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         Ok(Self(connection))
+    }
+
+    /// How long a statement waits for another process.
+    pub(super) fn wait_for_others(&mut self, most: Duration) -> Result<(), Error> {
+        self.0.busy_timeout(most).map_err(of_rusqlite)
+    }
+
+    /// Runs one statement to read, unless it takes long.
+    pub(super) fn hurry(&mut self, text: &str, values: Option<&AnyArguments>, wanted: Rows) -> Hurry {
+        let since = Instant::now();
+        let mut steps = 0;
+        let is_over = move || {
+            steps += u32::from(STEPS_BETWEEN);
+            steps > STEPS_MAX || since.elapsed() > TIME_MAX
+        };
+        if let Err(error) = self.0.progress_handler(STEPS_BETWEEN.into(), Some(is_over)) {
+            return Hurry::Failed(of_rusqlite(error));
+        }
+        let ran = self.run(text, values, wanted);
+        if let Err(error) = self.0.progress_handler(0, None::<fn() -> bool>) {
+            return Hurry::Failed(of_rusqlite(error));
+        }
+        match ran {
+            Ok((rows, _)) => Hurry::Done(rows),
+            Err(error) => match error.as_database_error().and_then(DatabaseError::code).as_deref() {
+                Some(INTERRUPTED) => Hurry::TooLong,
+                // In WAL mode a reader is kept waiting by who opens or closes the file, or mends it.
+                Some(BUSY | BUSY_RECOVERY) => Hurry::Busy,
+                _ => Hurry::Failed(error),
+            },
+        }
     }
 
     /// Runs statements without values.
@@ -50,7 +114,7 @@ impl Direct {
     pub(super) fn run(
         &mut self,
         text: &str,
-        values: Option<AnyArguments>,
+        values: Option<&AnyArguments>,
         wanted: Rows,
     ) -> Result<Ran, Error> {
         let Some(values) = values else {

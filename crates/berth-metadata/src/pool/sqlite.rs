@@ -1,15 +1,16 @@
-//! SQLite: several connections that read, one that writes (see `group_commit`).
+//! SQLite: several connections that read (see `readers`), one that writes (see `group_commit`).
 
-use super::Tx;
 use super::direct::Direct;
 use super::failure::Failure;
 use super::generations::Generations;
 use super::group_commit::{self, Queue, WRITER, connect_writer};
 use super::mark::Marks;
 use super::migrate::{self, Upgrade};
+use super::readers::{READER, Readers};
 use super::wal_index::WalIndex;
+use super::{Rows, Statement, Tx};
 use crate::error::Error;
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -17,18 +18,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Readers beyond the cores only wait for one another.
-const READERS_MAX: usize = 8;
-
-/// Each connection keeps 4 MiB of pages; the rest is the page cache's. No memory map: an I/O error on one is a
-/// signal that ends the process instead of an error of one request.
-const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA cache_size = -4096; \
-     PRAGMA temp_store = MEMORY";
+/// Snapshots that are read at one time.
+const SNAPSHOTS_MAX: u32 = 4;
 
 /// The connections to one SQLite file.
 #[derive(Clone, Debug)]
 pub(crate) struct Sqlite {
-    reads: AnyPool,
+    readers: Readers,
+    /// For several statements in one state of the file.
+    snapshots: AnyPool,
     queue: Queue,
     generations: Arc<Generations>,
 }
@@ -39,31 +37,34 @@ impl Sqlite {
         let path = PathBuf::from(file(url));
         let mut writer = connect_writer(&path).map_err(|failure| failure.into_error("open the database"))?;
         migrate(&mut writer, upgrade).await?;
-        let readers =
-            std::thread::available_parallelism().map_or(READERS_MAX, |n| n.get().clamp(2, READERS_MAX));
-        let reads = AnyPoolOptions::new()
-            .max_connections(u32::try_from(readers).expect("at most READERS_MAX"))
+        let snapshots = AnyPoolOptions::new()
+            .max_connections(SNAPSHOTS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             // The file does not hang up: nothing to test, nothing to renew.
             .test_before_acquire(false)
-            .idle_timeout(None)
             .max_lifetime(None)
             .after_connect(|connection, _| Box::pin(only_read(connection)))
-            .connect_with(options(url, "rw").map_err(opening)?)
-            .await
-            .map_err(opening)?;
+            .connect_lazy_with(options(url, "rw").map_err(opening)?);
+        let readers = Readers::open(&path).map_err(opening)?;
         let generations = Arc::new(Generations::of(WalIndex::of(&path)));
         let queue = group_commit::start(writer, path, Arc::clone(&generations))
             .map_err(|error| opening(sqlx::Error::Io(error)))?;
         Ok(Sqlite {
-            reads,
+            readers,
+            snapshots,
             queue,
             generations,
         })
     }
 
-    pub(super) fn reads(&self) -> &AnyPool {
-        &self.reads
+    /// The rows of a statement that changes nothing.
+    pub(super) async fn fetch(&self, statement: Statement, rows: Rows) -> Result<Vec<AnyRow>, Failure> {
+        Ok(self.readers.fetch(statement, rows).await?)
+    }
+
+    /// Connections that read several statements in one state of the file.
+    pub(super) fn snapshots(&self) -> &AnyPool {
+        &self.snapshots
     }
 
     /// Where the database stands.
@@ -73,7 +74,7 @@ impl Sqlite {
 
     /// A connection that reads, beside the others.
     pub(super) async fn reader(&self) -> Result<AnyConnection, sqlx::Error> {
-        let mut connection = AnyConnection::connect_with(&self.reads.connect_options()).await?;
+        let mut connection = AnyConnection::connect_with(&self.snapshots.connect_options()).await?;
         only_read(&mut connection).await?;
         Ok(connection)
     }
@@ -85,12 +86,15 @@ impl Sqlite {
 
     pub(super) async fn close(&self) {
         self.queue.close().await;
-        self.reads.close().await;
+        self.readers.close().await;
+        self.snapshots.close().await;
         self.generations.close();
     }
 }
 
 async fn only_read(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    const WAITING: &str = "PRAGMA busy_timeout = 5000";
+    sqlx::raw_sql(WAITING).execute(&mut *connection).await?;
     sqlx::raw_sql(READER).execute(connection).await.map(drop)
 }
 

@@ -29,13 +29,16 @@ impl<'c> From<&'c mut AnyConnection> for Tx<'c> {
 /// What a statement of sqlx answers here: its rows up to the wanted ones, and how many it changed.
 fn run<'q>(direct: &mut Direct, mut query: impl Execute<'q, Any>, rows: Rows) -> Result<Ran, Error> {
     let values = query.take_arguments().map_err(Error::Encode)?;
-    direct.run(query.sql().as_str(), values, rows)
+    direct.run(query.sql().as_str(), values.as_ref(), rows)
 }
 
 impl<'c> Executor<'c> for &'c mut Tx<'_> {
     type Database = Any;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<AnyQueryResult, AnyRow>, Error>>
+    fn fetch_many<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxStream<'e, Result<Either<AnyQueryResult, AnyRow>, Error>>
     where
         'c: 'e,
         E: 'q + Execute<'q, Any>,

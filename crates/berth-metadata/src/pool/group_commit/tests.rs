@@ -118,7 +118,7 @@ impl Notes {
     /// The notes but those of the set-up.
     async fn notes(&self) -> Vec<String> {
         let rows = sqlx::query("SELECT text FROM notes")
-            .fetch_all(self.sqlite.reads())
+            .fetch_all(self.sqlite.snapshots())
             .await
             .unwrap();
         let notes = rows.iter().map(|row| row.get::<String, _>(0));
