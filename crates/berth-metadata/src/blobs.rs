@@ -77,8 +77,8 @@ impl Metadata {
             let statement = sqlx::query(LINKED).bind(repository_id).bind(digest.to_owned());
             self.find("find a blob", statement, linked_blob).boxed()
         };
-        let key = format!("{repository_id} {digest}");
-        self.memory.links.get(&self.pool, key, found).await
+        let key = [repository_id.to_string().as_str(), digest].join(" ");
+        self.memory.links.get(&self.pool, &key, found).await
     }
 
     /// Whether the repository links the blob, damaged or not.

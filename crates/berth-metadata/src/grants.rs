@@ -247,10 +247,7 @@ impl Metadata {
     ) -> Result<Standing, Error> {
         let (user_id, account_id) = viewer.unwrap_or_default();
         // No name holds a zero byte; without an image or a viewer there is nothing between two of them.
-        let key = format!(
-            "{organization}\0{}\0{user_id}\0{account_id}",
-            image.unwrap_or_default()
-        );
+        let key = [organization, image.unwrap_or_default(), user_id, account_id].join("\0");
         let read = || {
             let statement = sqlx::query(STANDING)
                 .bind(organization.to_owned())
@@ -259,7 +256,7 @@ impl Metadata {
                 .bind(viewer.map(|(_, account_id)| account_id.to_owned()));
             self.find("find where a caller stands", statement, stood).boxed()
         };
-        let found = self.memory.standings.get(&self.pool, key, read).await?;
+        let found = self.memory.standings.get(&self.pool, &key, read).await?;
         Ok(found.map(|stood| stood.at(now)).unwrap_or_default())
     }
 }

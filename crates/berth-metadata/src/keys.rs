@@ -109,8 +109,10 @@ impl Metadata {
             let read = |row: &AnyRow| Ok((access_key(row)?, users::read(row)?));
             self.find("find an access key", statement, read).boxed()
         };
-        let key = access_key_id.to_owned();
-        self.memory.access_keys.get(&self.pool, key, found).await
+        self.memory
+            .access_keys
+            .get(&self.pool, access_key_id, found)
+            .await
     }
 
     /// The access keys of a user by id.
@@ -234,7 +236,7 @@ impl Metadata {
             self.find("find a temporary login", statement, read).boxed()
         };
         let key = id.to_owned();
-        self.memory.temporary_logins.get(&self.pool, key, found).await
+        self.memory.temporary_logins.get(&self.pool, &key, found).await
     }
 
     /// A user's temporary logins that are good after `now`, the one that ends last first; at most `limit`.

@@ -126,7 +126,7 @@ pub use records::{RecordedRepository, WaitingRecord};
 pub use recover::RecoveredTag;
 pub use region_contents::RegionUpload;
 pub use regions::{Region, RegionCheck};
-pub use remembered::{at_one_moment, look_again};
+pub use remembered::{Concluded, at_one_moment, look_again};
 pub use repositories::{
     ImageRow, NewRepository, NewestTag, ReceivedShare, Repository, RepositoryDetails, RepositoryEdit,
     RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet,

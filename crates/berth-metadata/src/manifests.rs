@@ -166,7 +166,7 @@ impl Metadata {
             self.find("find a manifest by tag", statement, manifest).boxed()
         };
         let key = place(repository_id, tag);
-        self.memory.manifests.get(&self.pool, key, found).await
+        self.memory.manifests.get(&self.pool, &key, found).await
     }
 
     /// The manifest of that digest, if the repository holds it.
@@ -181,7 +181,7 @@ impl Metadata {
                 .boxed()
         };
         let key = place(repository_id, digest);
-        self.memory.manifests.get(&self.pool, key, found).await
+        self.memory.manifests.get(&self.pool, &key, found).await
     }
 
     /// The manifest that a tag names, without its bytes.
@@ -197,7 +197,7 @@ impl Metadata {
             self.find("find a manifest by tag", statement, descriptor).boxed()
         };
         let key = place(repository_id, tag);
-        self.memory.descriptors.get(&self.pool, key, found).await
+        self.memory.descriptors.get(&self.pool, &key, found).await
     }
 
     /// The manifest of that digest, without its bytes, if the repository holds it.
@@ -214,7 +214,7 @@ impl Metadata {
                 .boxed()
         };
         let key = place(repository_id, digest);
-        self.memory.descriptors.get(&self.pool, key, found).await
+        self.memory.descriptors.get(&self.pool, &key, found).await
     }
 
     /// Stores a manifest, its references and its tags, all or nothing; durable.
@@ -339,7 +339,7 @@ fn referrer(row: &AnyRow) -> Result<Referrer, Failure> {
 
 /// A tag or digest of a repository in one text; no tag looks like a digest.
 fn place(repository_id: i64, reference: &str) -> String {
-    format!("{repository_id} {reference}")
+    [repository_id.to_string().as_str(), reference].join(" ")
 }
 
 fn manifest(row: &AnyRow) -> Result<Arc<ManifestRow>, Failure> {

@@ -2,25 +2,27 @@
 //! was written to the database since it was read, by this process or any other. So a right that is taken away ends at the
 //! next request, and a tag that moved is seen there, as if each had been read.
 
+use crate::Metadata;
 use crate::blobs::LinkedBlob;
-use crate::error::Error;
 use crate::grants::Stood;
 use crate::keys::{AccessKey, TemporaryLogin};
 use crate::manifests::{ManifestDescriptor, ManifestRow};
 use crate::pool::{Mark, Marks, Pool};
 use crate::users::User;
-use futures_util::future::BoxFuture;
-use moka::sync::Cache;
+use futures_util::future::{BoxFuture, FutureExt as _, TryFutureExt as _};
+use shelf::Shelf;
 use std::cell::Cell;
 use std::sync::Arc;
 
+mod shelf;
+
 /// What one row takes beside what its own texts do.
-const OVERHEAD_BYTES: usize = 200;
+const OVERHEAD_BYTES: usize = 100;
 
 /// What each kind of row may take in all.
-const BYTES_MAX: u64 = 4 << 20;
+const BYTES_MAX: usize = 4 << 20;
 /// What manifests may take, which come with their bytes.
-const MANIFEST_BYTES_MAX: u64 = 24 << 20;
+const MANIFEST_BYTES_MAX: usize = 24 << 20;
 /// Roughly what a row of a few names takes besides itself.
 const NAMES_BYTES: usize = 200;
 
@@ -57,7 +59,9 @@ fn weigh_user(user: &User) -> usize {
 /// Rows of one kind by what they were asked with, within a bound of memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Remembered<T: Clone + Send + Sync + 'static> {
-    rows: Cache<String, Found<T>>,
+    rows: Arc<Shelf<Found<T>>>,
+    /// The bytes that a row takes besides itself.
+    weigh: fn(&T) -> usize,
     /// What they depend on.
     mark: fn(&Marks) -> Mark,
 }
@@ -77,8 +81,8 @@ tokio::task_local! {
 
 /// Runs `reads`, for which the database is asked once where it stands, and which are answered as of then or later. They must
 /// not write what they read again, unless they [`look_again`].
-pub async fn at_one_moment<F: Future>(reads: F) -> F::Output {
-    MOMENT.scope(Cell::default(), reads).await
+pub fn at_one_moment<F: Future>(reads: F) -> impl Future<Output = F::Output> {
+    MOMENT.scope(Cell::default(), reads)
 }
 
 /// Ends the moment of [`at_one_moment`]: what is read from now on is not older than this call.
@@ -97,15 +101,38 @@ async fn marks(pool: &Pool) -> Option<Marks> {
     marks
 }
 
+/// What somebody concluded from rows about rights, and users and logins among them: kept as those are.
+#[derive(Debug)]
+pub struct Concluded<T: Clone + Send + Sync + 'static>(Remembered<T>);
+
+impl<T: Clone + Send + Sync + 'static> Concluded<T> {
+    /// Keeps at most `bytes_max`; `weigh` says how many bytes a conclusion takes besides itself and its key.
+    pub fn new(bytes_max: usize, weigh: fn(&T) -> usize) -> Self {
+        Self(Remembered {
+            mark: |marks| marks.rights,
+            ..Remembered::of_contents(bytes_max, weigh)
+        })
+    }
+
+    /// What was concluded for `key`, or is by `conclude`, which reads nothing but such rows. Errors are not kept.
+    pub async fn get<'a, E>(
+        &self,
+        metadata: &Metadata,
+        key: &str,
+        conclude: impl FnOnce() -> BoxFuture<'a, Result<T, E>>,
+    ) -> Result<T, E> {
+        let conclude = || conclude().map_ok(Some).boxed();
+        let found = self.0.get(&metadata.pool, key, conclude).await?;
+        Ok(found.expect("there is always a conclusion"))
+    }
+}
+
 impl<T: Clone + Send + Sync + 'static> Remembered<T> {
     /// Rows that depend on anything; keeps at most `bytes_max`, `weigh` says how many bytes a row takes besides itself.
-    fn of_contents(bytes_max: u64, weigh: fn(&T) -> usize) -> Self {
-        let weigher = move |key: &String, found: &Found<T>| {
-            let bytes = OVERHEAD_BYTES + size_of::<T>() + key.len() + found.row.as_ref().map_or(0, weigh);
-            u32::try_from(bytes).unwrap_or(u32::MAX)
-        };
+    fn of_contents(bytes_max: usize, weigh: fn(&T) -> usize) -> Self {
         Self {
-            rows: Cache::builder().max_capacity(bytes_max).weigher(weigher).build(),
+            rows: Arc::new(Shelf::new(bytes_max)),
+            weigh,
             mark: |marks| marks.all,
         }
     }
@@ -119,17 +146,17 @@ impl<T: Clone + Send + Sync + 'static> Remembered<T> {
     }
 
     /// The row that is asked for with `key`: as it was read last if nothing was written since, or as `read` finds it.
-    pub(crate) async fn get<'a>(
+    pub(crate) async fn get<'a, E>(
         &self,
         pool: &Pool,
-        key: String,
+        key: &str,
         // Boxed, and made only when it is needed: most requests carry it for nothing.
-        read: impl FnOnce() -> BoxFuture<'a, Result<Option<T>, Error>>,
-    ) -> Result<Option<T>, Error> {
+        read: impl FnOnce() -> BoxFuture<'a, Result<Option<T>, E>>,
+    ) -> Result<Option<T>, E> {
         let Some(mark) = marks(pool).await.as_ref().map(self.mark) else {
             return read().await;
         };
-        if let Some(found) = self.rows.get(key.as_str())
+        if let Some(found) = self.rows.get(key)
             && found.mark == mark
         {
             return Ok(found.row);
@@ -139,7 +166,8 @@ impl<T: Clone + Send + Sync + 'static> Remembered<T> {
             mark,
             row: row.clone(),
         };
-        self.rows.insert(key, found);
+        let bytes = OVERHEAD_BYTES + size_of::<T>() + key.len() + found.row.as_ref().map_or(0, self.weigh);
+        self.rows.insert(key, found, bytes);
         Ok(row)
     }
 }

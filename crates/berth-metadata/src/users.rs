@@ -134,7 +134,7 @@ impl Metadata {
             let statement = sqlx::query(FIND).bind(id.to_owned());
             self.find("find a user", statement, read).boxed()
         };
-        self.memory.users.get(&self.pool, id.to_owned(), found).await
+        self.memory.users.get(&self.pool, id, found).await
     }
 
     /// At most `limit` users of an account by name, those after `last`.

@@ -183,11 +183,11 @@ impl Endpoint {
                 not_allowed("GET, HEAD")
             };
         }
-        let segments: Vec<String> = rest
+        let segments: Vec<_> = rest
             .split('/')
-            .map(|raw| percent_decode_str(raw).decode_utf8_lossy().into_owned())
+            .map(|raw| percent_decode_str(raw).decode_utf8_lossy())
             .collect();
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
         match segments.as_slice() {
             ["_catalog"] if is_read(method) => Ok(Self::ListRepositories { page: query.page()? }),
             ["_catalog"] => not_allowed("GET, HEAD"),

@@ -23,7 +23,7 @@ pub enum Caller {
     /// Nobody logged in.
     Anonymous,
     /// A user of an account.
-    User(Box<UserCaller>),
+    User(Arc<UserCaller>),
     /// Berth itself: jobs and the operator's command line on the store.
     System,
 }
@@ -48,6 +48,12 @@ pub struct UserCaller {
     pub password_fingerprint: Option<String>,
     /// What a registry token was granted; `None` for credentials that are not limited by scopes.
     pub scopes: Option<Arc<[Scope]>>,
+}
+
+impl From<UserCaller> for Caller {
+    fn from(user: UserCaller) -> Self {
+        Self::User(Arc::new(user))
+    }
 }
 
 /// What a user logged in with; a token names the credential it was made with.

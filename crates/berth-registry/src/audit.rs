@@ -6,6 +6,7 @@ mod trail;
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use berth_metadata::{AuditEvent, AuditFilter, AuditMark};
 
@@ -23,7 +24,7 @@ const FIELD_CHARS_MAX: usize = 512;
 #[derive(Clone, Debug)]
 pub enum Actor {
     /// A caller who proved who they are.
-    Known(Box<UserCaller>),
+    Known(Arc<UserCaller>),
     /// Somebody whose login was refused, by the name that they presented: a user's, or an access key's id after an `@`.
     Refused(String),
 }

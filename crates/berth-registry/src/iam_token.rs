@@ -123,7 +123,7 @@ impl Registry {
     /// gone since.
     pub async fn authenticate_iam_token(&self, token: &str) -> Result<Caller, Error> {
         let shown = self.shown_iam_token(token).await?;
-        Ok(Caller::User(Box::new(shown.user)))
+        Ok(Caller::from(shown.user))
     }
 
     /// What a token says, for its holder and the administrators of the holder's account; `Unknown` for anybody else and

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_metadata::{
-    AccessKey, AccessType, Metadata, Session, SigningKeyRow, TemporaryKey, TemporaryLogin, User,
+    AccessKey, AccessType, Concluded, Metadata, Session, SigningKeyRow, TemporaryKey, TemporaryLogin, User,
 };
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
@@ -23,6 +23,7 @@ use crate::password::Passwords;
 use crate::seal::MasterKey;
 use crate::signer::{self, Signer, Verified};
 use crate::throttle::Throttle;
+use crate::token::TokenHolder;
 
 pub use login::Presented;
 pub(crate) use login::login_key;
@@ -34,6 +35,7 @@ const CHECK_NAME: &str = "master_key_check";
 const CHECK_CONTEXT: &str = "check of the master key";
 const SIGNING_KEY_CONTEXT: &str = "token signing key";
 const TOKEN_BYTES_REMEMBERED: u64 = 16 << 20;
+const TOKEN_HOLDER_BYTES_MAX: usize = 8 << 20;
 const USE_NOTED_EVERY_MS: i64 = 3_600_000;
 const TOKENS_REMEMBERED_FOR: Duration = Duration::from_mins(15);
 
@@ -60,6 +62,8 @@ pub(crate) struct Identity {
     pub(crate) temporary_login_ttl: Duration,
     /// Tokens whose signature was checked, by their SHA-256.
     pub(crate) verified_tokens: Cache<[u8; 32], Arc<Verified>>,
+    /// Whom tokens stand for, as long as nothing about rights was written.
+    pub(crate) holders: Concluded<TokenHolder>,
     throttle: Throttle,
 }
 
@@ -81,6 +85,7 @@ impl Identity {
                 .weigher(|_, verified: &Arc<Verified>| verified.memory_bytes())
                 .time_to_live(TOKENS_REMEMBERED_FOR)
                 .build(),
+            holders: Concluded::new(TOKEN_HOLDER_BYTES_MAX, TokenHolder::memory_bytes),
             throttle: Throttle::new(metadata.clone()),
         })
     }

@@ -63,7 +63,7 @@ impl Registry {
         match self.metadata.create_session(session).await {
             Err(berth_metadata::Error::Conflict(Conflict::UserGone)) => Err(not_recognised()),
             created => Ok(created.map(|()| NewSession {
-                caller: Caller::User(Box::new(caller)),
+                caller: Caller::from(caller),
                 open: OpenSession {
                     forgery_proof: forgery_proof(&secret),
                     expires_at,
@@ -91,7 +91,7 @@ impl Registry {
                         .to_owned(),
             })));
         }
-        Ok(Caller::User(Box::new(caller)))
+        Ok(Caller::from(caller))
     }
 
     /// What the caller's session tells them, `None` for callers without one.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use berth_oci::{Resource, Scope, ScopeAction};
+use futures_util::FutureExt as _;
 use sha2::{Digest, Sha256};
 
 use crate::access::{Caller, Credential, UserCaller, decide};
@@ -36,6 +37,30 @@ pub enum TokenCaller {
     Valid(Caller),
     /// The token ended less than a day ago: good for going on with one's own upload, and for nothing else.
     Expired(Caller),
+}
+
+/// Whom a token stands for, and until when.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenHolder {
+    caller: Caller,
+    /// The end of the token, milliseconds since the epoch.
+    expires_at: i64,
+    /// The end of the login behind it.
+    until: i64,
+}
+
+impl TokenHolder {
+    /// Roughly what it takes in memory beside itself.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        const PER_SCOPE: usize = 300;
+        const PER_USER: usize = 500;
+        match &self.caller {
+            Caller::User(user) => {
+                PER_USER + PER_SCOPE * user.scopes.as_ref().map_or(0, |scopes| scopes.len())
+            }
+            Caller::Anonymous | Caller::System => 0,
+        }
+    }
 }
 
 impl Registry {
@@ -86,17 +111,49 @@ impl Registry {
     /// credential has gone since.
     pub async fn verify_token(&self, token: &str) -> Result<TokenCaller, Error> {
         let now = now_ms();
+        let holder = || self.token_holder(token, now).boxed();
+        let kept = self.identity.holders.get(&self.metadata, token, holder).await?;
+        let holder = if now < kept.until {
+            kept
+        } else {
+            // The login behind it has an end of its own.
+            self.token_holder(token, now).await?
+        };
+        if now < holder.expires_at {
+            Ok(TokenCaller::Valid(holder.caller))
+        } else if now < holder.expires_at.saturating_add(UPLOAD_GRACE_MS) {
+            Ok(TokenCaller::Expired(holder.caller))
+        } else {
+            Err(identity::not_recognised())
+        }
+    }
+
+    async fn token_holder(&self, token: &str, now: i64) -> Result<TokenHolder, Error> {
         let verified = self
             .verified(token, SERVICE, now)
             .ok_or_else(identity::not_recognised)?;
         let caller = self.caller_of(&verified, now).await?;
-        if !verified.is_expired(now) {
-            Ok(TokenCaller::Valid(caller))
-        } else if now < verified.expires_at.saturating_add(UPLOAD_GRACE_MS) {
-            Ok(TokenCaller::Expired(caller))
-        } else {
-            Err(identity::not_recognised())
-        }
+        Ok(TokenHolder {
+            until: self.login_end(&verified.claims).await?,
+            expires_at: verified.expires_at,
+            caller,
+        })
+    }
+
+    /// When the login behind a token ends by itself, milliseconds since the epoch.
+    async fn login_end(&self, claims: &Claims) -> Result<i64, Error> {
+        let end = match &claims.credential {
+            None | Some(CredentialClaim::Password { .. }) => None,
+            Some(CredentialClaim::Key { id }) => {
+                let found = self.metadata.access_key(id).await?;
+                found.and_then(|(key, _)| key.expires_at)
+            }
+            Some(CredentialClaim::Temporary { id }) => {
+                let found = self.metadata.temporary_login(id).await?;
+                found.map(|(login, ..)| login.expires_at)
+            }
+        };
+        Ok(end.unwrap_or(i64::MAX))
     }
 
     /// Fails with the reason why the first repository asked for is out of the caller's reach; asking for no repository
@@ -152,7 +209,7 @@ impl Registry {
             return Ok(Caller::Anonymous);
         };
         user.scopes = Some(Arc::clone(&verified.scopes));
-        Ok(Caller::User(Box::new(user)))
+        Ok(Caller::from(user))
     }
 
     /// The user behind the claims as things stand now, `None` when there was none: one metadata read.

@@ -8,15 +8,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::response::Response;
 use http::Uri;
 use http::uri::PathAndQuery;
 use tokio::net::{TcpListener, TcpSocket};
+use tower::ServiceExt as _;
 
 use berth_registry::{Registry, Upgrade};
 
 use crate::config::{BasePath, Settings};
 use crate::overload::{Bounds, Gate};
-use crate::serve::{Certificate, Phases, Server, Timeouts, TlsError};
+use crate::serve::{Answers, Certificate, Phases, Server, Timeouts, TlsError};
 use crate::state::AppState;
 use crate::{api, console, descriptors, distribution, first_start, health, token};
 
@@ -103,11 +105,13 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
     let connections_max = descriptors::connections(given(limits.connections_max));
     let gate = gate(&settings);
     let base = settings.base_path.clone();
-    let router = router(AppState {
-        registry: Arc::clone(&registry),
-        settings: Arc::new(settings),
-    });
-    let router = beneath(base, router);
+    let answers = Routes::of(
+        base,
+        AppState {
+            registry: Arc::clone(&registry),
+            settings: Arc::new(settings),
+        },
+    );
     // Ends with the process.
     tokio::spawn(crate::allocator::tidy());
     let upkeep = {
@@ -117,7 +121,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
     Server {
         listener,
         tls,
-        router,
+        answers,
         gate,
         timeouts,
         connections_max,
@@ -172,8 +176,8 @@ async fn first_start(registry: &Registry, settings: &Settings, address: SocketAd
     Ok(())
 }
 
-/// Every route of the server.
-pub(crate) fn router(state: AppState) -> Router {
+/// Every route but those of the distribution API.
+fn router(state: AppState) -> Router {
     let registry = Arc::clone(&state.registry);
     let ready = move || {
         let registry = Arc::clone(&registry);
@@ -189,35 +193,55 @@ pub(crate) fn router(state: AppState) -> Router {
         .merge(health::routes(ready))
         .merge(token::routes(&state))
         .merge(api::routes(&state))
-        .merge(distribution::routes())
         .merge(console::routes())
         .with_state(state)
 }
 
-/// The routes for a proxy that leaves the console's path in front of them; without it they are where they are, too.
-fn beneath(base: BasePath, router: Router) -> Router {
-    if base.0.is_empty() {
-        return router;
+/// Where requests lead.
+struct Routes {
+    app: AppState,
+    base: BasePath,
+    router: Router,
+}
+
+impl Routes {
+    fn of(base: BasePath, app: AppState) -> Self {
+        let router = router(app.clone());
+        Self { app, base, router }
     }
-    let strip = move |mut request: Request| {
-        let rest = request
-            .uri()
-            .path_and_query()
-            .and_then(|whole| whole.as_str().strip_prefix(&base.0));
-        // `/berth` alone is its root; `/berthing` is something else.
-        let stripped = rest.and_then(|rest| match rest.as_bytes().first() {
-            Some(b'/') => rest.parse::<PathAndQuery>().ok(),
-            None | Some(b'?') => format!("/{rest}").parse().ok(),
-            Some(_) => None,
-        });
-        if let Some(path) = stripped {
-            let mut parts = request.uri().clone().into_parts();
-            parts.path_and_query = Some(path);
-            *request.uri_mut() = Uri::from_parts(parts).expect("a part was replaced by one of its kind");
+}
+
+impl Answers for Routes {
+    async fn answer(&self, mut request: Request) -> Response {
+        if !self.base.0.is_empty() {
+            strip(&self.base, &mut request);
         }
-        request
-    };
-    Router::new().fallback_service(tower::util::MapRequest::new(router, strip))
+        // Most requests: the router's way, through boxes and extensions of its own, costs as much as some of their answers.
+        if distribution::has(request.uri().path()) {
+            return distribution::answer(&self.app, request).await;
+        }
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        response
+    }
+}
+
+/// Takes away the console's path, which a proxy left in front; without it the routes are where they are, too.
+fn strip(base: &BasePath, request: &mut Request) {
+    let rest = request
+        .uri()
+        .path_and_query()
+        .and_then(|whole| whole.as_str().strip_prefix(&base.0));
+    // `/berth` alone is its root; `/berthing` is something else.
+    let stripped = rest.and_then(|rest| match rest.as_bytes().first() {
+        Some(b'/') => rest.parse::<PathAndQuery>().ok(),
+        None | Some(b'?') => format!("/{rest}").parse().ok(),
+        Some(_) => None,
+    });
+    if let Some(path) = stripped {
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = Some(path);
+        *request.uri_mut() = Uri::from_parts(parts).expect("a part was replaced by one of its kind");
+    }
 }
 
 /// An error with its causes: at a start, the operator reads it in place of a log.

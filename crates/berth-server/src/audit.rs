@@ -14,10 +14,10 @@ use berth_oci::Endpoint;
 use berth_registry::{Actor, Caller, Deed, Registry};
 use http::request::Parts;
 use http::{Method, StatusCode};
-use tower_http::request_id::RequestId;
 use utoipa::openapi::OpenApi;
 
 use crate::origin::Origin;
+use crate::serve::Arrival;
 use crate::state::AppState;
 use resource::Named;
 
@@ -159,14 +159,13 @@ async fn hear(app: &AppState, (action, changes): (&str, bool), request: Request,
 }
 
 fn deed(app: &AppState, parts: &Parts, action: String) -> Deed {
-    let id = parts.extensions.get::<RequestId>();
-    let id = id.and_then(|id| id.header_value().to_str().ok());
+    let id = parts.extensions.get::<Arrival>().map(Arrival::id);
     Deed {
         action,
         resource: String::new(),
         status: 0,
         code: String::new(),
-        source: Origin::of(parts, &app.settings).client,
+        source: Origin::client(parts, &app.settings),
         request_id: id.unwrap_or_default().to_owned(),
     }
 }

@@ -38,16 +38,16 @@ pub(crate) struct Authenticated {
 }
 
 /// What the headers show.
-enum Shown {
+enum Shown<'a> {
     Nothing,
-    Bearer(String),
+    Bearer(&'a str),
     Basic { user: String, password: String },
     Signature(String),
     Unreadable,
 }
 
-impl Shown {
-    fn of(headers: &HeaderMap) -> Shown {
+impl<'a> Shown<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
         let Some(value) = headers.get(AUTHORIZATION) else {
             return Shown::Nothing;
         };
@@ -56,7 +56,7 @@ impl Shown {
         };
         let rest = rest.trim();
         if scheme.eq_ignore_ascii_case("bearer") {
-            Shown::Bearer(rest.to_owned())
+            Shown::Bearer(rest)
         } else if scheme.eq_ignore_ascii_case("basic") {
             basic(rest).unwrap_or(Shown::Unreadable)
         } else if scheme == ALGORITHM {
@@ -67,7 +67,7 @@ impl Shown {
     }
 }
 
-fn basic(encoded: &str) -> Option<Shown> {
+fn basic(encoded: &str) -> Option<Shown<'static>> {
     let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
     let (user, password) = text.split_once(':')?;
     Some(Shown::Basic {
@@ -84,7 +84,7 @@ pub(crate) async fn caller(app: &AppState, parts: &Parts) -> Result<Authenticate
     };
     match Shown::of(&parts.headers) {
         Shown::Nothing => Ok(valid(Caller::Anonymous)),
-        Shown::Bearer(token) => Ok(match app.registry.verify_token(&token).await? {
+        Shown::Bearer(token) => Ok(match app.registry.verify_token(token).await? {
             TokenCaller::Valid(caller) => valid(caller),
             TokenCaller::Expired(caller) => Authenticated {
                 caller,
@@ -161,7 +161,7 @@ async fn signer(app: &AppState, parts: &Parts, body: &Bytes, authorization: &str
         authority: parts.uri.authority().map(http::uri::Authority::as_str),
         body: SignedBody::Received(body),
     };
-    let source = Origin::of(parts, &app.settings).client;
+    let source = Origin::client(parts, &app.settings);
     app.registry
         .authenticate_signature(authorization, &request, source)
         .await
@@ -174,7 +174,7 @@ pub(crate) async fn login(
     user: &str,
     password: &str,
 ) -> Result<Caller, Error> {
-    let source = Origin::of(parts, &app.settings).client;
+    let source = Origin::client(parts, &app.settings);
     let presented = Presented {
         user,
         password,

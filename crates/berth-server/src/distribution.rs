@@ -7,27 +7,19 @@ mod lists;
 mod manifests;
 mod uploads;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::body::{Body, HttpBody as _};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
 use berth_oci::Endpoint;
 use berth_registry::{Actor, Caller, Error, at_one_moment};
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, Entry};
 use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::audit::{self, Note, Told};
 use crate::authenticate;
 use crate::state::AppState;
 use error::Refused;
-
-/// The routes of the distribution API.
-pub(crate) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/v2/", any(handle))
-        .route("/v2/{*rest}", any(handle))
-}
 
 /// A request that was read: who asks, and its parts for the headers that matter to an endpoint.
 struct Asked<'a> {
@@ -36,20 +28,45 @@ struct Asked<'a> {
     parts: &'a Parts,
 }
 
-async fn handle(State(app): State<AppState>, request: Request) -> Response {
+/// Whether a path is one of the distribution API.
+pub(crate) fn has(path: &str) -> bool {
+    path.strip_prefix("/v2/").is_some_and(|rest| {
+        rest.strip_prefix("manage")
+            .is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/'))
+    })
+}
+
+/// The answer to a request for such a path.
+pub(crate) async fn answer(app: &AppState, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let endpoint = match Endpoint::parse(&parts.method, parts.uri.path(), parts.uri.query()) {
         Ok(endpoint) => endpoint,
-        Err(error) => return error::endpoint(&error),
+        Err(error) => return complete(&parts.method, error::endpoint(&error)),
     };
-    if parts.method.is_safe() {
-        at_one_moment(answer(&app, &parts, endpoint, body)).await
+    // Boxed: what it may need at one time would be moved into each place that it is kept in.
+    let handled = Box::pin(handle(app, &parts, endpoint, body));
+    let response = if parts.method.is_safe() {
+        at_one_moment(handled).await
     } else {
-        Box::pin(answer(&app, &parts, endpoint, body)).await
-    }
+        handled.await
+    };
+    complete(&parts.method, response)
 }
 
-async fn answer(app: &AppState, parts: &Parts, endpoint: Endpoint, body: Body) -> Response {
+/// An answer with its length, which is all that `HEAD` is told of a body.
+fn complete(method: &Method, mut response: Response) -> Response {
+    if let Some(length) = response.body().size_hint().exact()
+        && let Entry::Vacant(place) = response.headers_mut().entry(CONTENT_LENGTH)
+    {
+        place.insert(HeaderValue::from(length));
+    }
+    if method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
+async fn handle(app: &AppState, parts: &Parts, endpoint: Endpoint, body: Body) -> Response {
     let refused = Refused::new(app, parts, &endpoint);
     let caller = match authenticate::caller(app, parts).await {
         Ok(authenticated) if !authenticated.expired || continues_upload(&endpoint) => authenticated.caller,
@@ -74,7 +91,7 @@ async fn answer(app: &AppState, parts: &Parts, endpoint: Endpoint, body: Body) -
         caller: &caller,
         parts,
     };
-    let served = serve(&asked, endpoint, body).await;
+    let served = serve(&asked, &endpoint, body).await;
     let denied = matches!(served, Err(Error::Denied(_)));
     let response = served.unwrap_or_else(|error| refused.answer(&error));
     if let Some(change) = change {
@@ -82,6 +99,22 @@ async fn answer(app: &AppState, parts: &Parts, endpoint: Endpoint, body: Body) -
     } else if let Some(actor) = denied.then(|| Actor::of(&caller)).flatten() {
         audit::refused(app, parts, actor, &response);
     }
+    response
+}
+
+/// Headers, with room for those that all answers have: a map that grows is made twice.
+fn head_of<const N: usize>(headers: [(HeaderName, HeaderValue); N]) -> HeaderMap {
+    let mut head = HeaderMap::with_capacity(N + 4);
+    for (name, value) in headers {
+        head.insert(name, value);
+    }
+    head
+}
+
+fn respond(status: StatusCode, head: HeaderMap, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = head;
     response
 }
 
@@ -97,14 +130,14 @@ fn continues_upload(endpoint: &Endpoint) -> bool {
 }
 
 /// Reads are most of all requests: only they are part of this future, which is made and moved for every one.
-async fn serve(asked: &Asked<'_>, endpoint: Endpoint, body: Body) -> Result<Response, Error> {
+async fn serve(asked: &Asked<'_>, endpoint: &Endpoint, body: Body) -> Result<Response, Error> {
     match endpoint {
         Endpoint::Ping => ping(asked),
         Endpoint::ListRepositories { page } => {
             asked.login_first()?;
-            Box::pin(lists::repositories(asked, &page)).await
+            Box::pin(lists::repositories(asked, page)).await
         }
-        Endpoint::ListTags { repository, page } => Box::pin(lists::tags(asked, &repository, &page)).await,
+        Endpoint::ListTags { repository, page } => Box::pin(lists::tags(asked, repository, page)).await,
         Endpoint::ListReferrers {
             repository,
             digest,
@@ -112,43 +145,43 @@ async fn serve(asked: &Asked<'_>, endpoint: Endpoint, body: Body) -> Result<Resp
             last,
         } => {
             let wanted = (artifact_type.as_deref(), last.as_ref());
-            Box::pin(lists::referrers(asked, &repository, &digest, wanted)).await
+            Box::pin(lists::referrers(asked, repository, digest, wanted)).await
         }
         Endpoint::GetManifest {
             repository,
             reference,
-        } => manifests::get(asked, &repository, &reference).await,
+        } => manifests::get(asked, repository, reference).await,
         Endpoint::HeadManifest {
             repository,
             reference,
-        } => manifests::head(asked, &repository, &reference).await,
+        } => manifests::head(asked, repository, reference).await,
         Endpoint::PutManifest {
             repository,
             reference,
             tags,
-        } => Box::pin(manifests::put(asked, &repository, (&reference, &tags), body)).await,
+        } => Box::pin(manifests::put(asked, repository, (reference, tags), body)).await,
         Endpoint::DeleteManifest {
             repository,
             reference,
-        } => Box::pin(manifests::delete(asked, &repository, &reference)).await,
-        Endpoint::GetBlob { repository, digest } => blobs::get(asked, &repository, &digest).await,
-        Endpoint::HeadBlob { repository, digest } => blobs::head(asked, &repository, &digest).await,
+        } => Box::pin(manifests::delete(asked, repository, reference)).await,
+        Endpoint::GetBlob { repository, digest } => blobs::get(asked, repository, digest).await,
+        Endpoint::HeadBlob { repository, digest } => blobs::head(asked, repository, digest).await,
         Endpoint::DeleteBlob { repository, digest } => {
-            Box::pin(blobs::delete(asked, &repository, &digest)).await
+            Box::pin(blobs::delete(asked, repository, digest)).await
         }
         Endpoint::StartUpload { repository, start } => {
-            Box::pin(uploads::start(asked, &repository, start, body)).await
+            Box::pin(uploads::start(asked, repository, start.clone(), body)).await
         }
-        Endpoint::UploadStatus { repository, id } => Box::pin(uploads::status(asked, &repository, &id)).await,
+        Endpoint::UploadStatus { repository, id } => Box::pin(uploads::status(asked, repository, id)).await,
         Endpoint::AppendUpload { repository, id } => {
-            Box::pin(uploads::append(asked, &repository, &id, body)).await
+            Box::pin(uploads::append(asked, repository, id, body)).await
         }
         Endpoint::FinishUpload {
             repository,
             id,
             digest,
-        } => Box::pin(uploads::finish(asked, &repository, (&id, &digest), body)).await,
-        Endpoint::CancelUpload { repository, id } => Box::pin(uploads::cancel(asked, &repository, &id)).await,
+        } => Box::pin(uploads::finish(asked, repository, (id, digest), body)).await,
+        Endpoint::CancelUpload { repository, id } => Box::pin(uploads::cancel(asked, repository, id)).await,
     }
 }
 

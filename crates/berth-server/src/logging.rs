@@ -1,5 +1,6 @@
 //! Where log lines go and how they look.
 
+mod inside;
 mod lines;
 mod plain;
 
@@ -8,6 +9,9 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
+pub(crate) use inside::inside;
+
+use inside::Inside;
 use lines::Lines;
 use plain::Plain;
 
@@ -33,10 +37,14 @@ pub(crate) fn start(log: &Log) -> std::io::Result<Logging> {
         })
         .with_ansi(is_terminal);
     match log.format {
-        LogFormat::Text if is_terminal => lines.with_target(false).init(),
+        LogFormat::Text if is_terminal => lines.with_target(false).map_event_format(Inside).init(),
         // The same line without the search for styles, which costs more than the line itself.
-        LogFormat::Text => lines.with_target(false).fmt_fields(Plain).init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Text => lines
+            .with_target(false)
+            .fmt_fields(Plain)
+            .map_event_format(Inside)
+            .init(),
+        LogFormat::Json => lines.json().flatten_event(true).map_event_format(Inside).init(),
     }
     Ok(Logging(writer))
 }

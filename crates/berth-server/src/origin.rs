@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
 use crate::config::{BasePath, Settings};
-use crate::serve::Peer;
+use crate::serve::Arrival;
 use crate::state::AppState;
 
 /// What a handler may know about the other end of a request.
@@ -31,14 +31,8 @@ impl Origin {
 
     /// Reads connection and headers. What a proxy says is believed only from those that the settings trust.
     pub(crate) fn of(parts: &Parts, settings: &Settings) -> Self {
-        let peer = parts.extensions.get::<Peer>();
-        let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address.ip());
+        let (address, client) = Self::ends(parts, settings);
         let trusted = settings.trusts_proxy(address);
-        let client = if trusted {
-            forwarded_client(&parts.headers, settings).unwrap_or(address)
-        } else {
-            address
-        };
         let from_proxy = |name| trusted.then(|| first(&parts.headers, name)).flatten();
         let forwarded = || from_proxy("x-forwarded-prefix").and_then(BasePath::parse);
         let base = match &settings.base_path {
@@ -49,7 +43,8 @@ impl Origin {
             let url = url.clone();
             return Self { client, url, base };
         }
-        let own_scheme = if peer.is_some_and(|peer| peer.secure) {
+        let arrival = parts.extensions.get::<Arrival>();
+        let own_scheme = if arrival.is_some_and(|arrival| arrival.peer().secure) {
             "https"
         } else {
             "http"
@@ -63,6 +58,24 @@ impl Origin {
         let listen = settings.listen.0.to_string();
         let url = format!("{}://{}", scheme.unwrap_or(own_scheme), host.unwrap_or(&listen));
         Self { client, url, base }
+    }
+
+    /// The client's address alone.
+    pub(crate) fn client(parts: &Parts, settings: &Settings) -> IpAddr {
+        Self::ends(parts, settings).1
+    }
+
+    /// The address at the other end of the connection, and the client's, which may be behind it.
+    fn ends(parts: &Parts, settings: &Settings) -> (IpAddr, IpAddr) {
+        let arrival = parts.extensions.get::<Arrival>();
+        let address = arrival.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |arrival| {
+            arrival.peer().address.ip()
+        });
+        let forwarded = settings
+            .trusts_proxy(address)
+            .then(|| forwarded_client(&parts.headers, settings))
+            .flatten();
+        (address, forwarded.unwrap_or(address))
     }
 }
 

@@ -11,7 +11,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::overload::Gate;
-pub(crate) use sendfile::Bypass;
+pub(crate) use connection::Arrival;
 pub(crate) use tls::{Certificate, Error as TlsError};
 
 /// How long requests that were cut off at the end of the grace time have to save how far they came.
@@ -29,7 +30,13 @@ const TIME_TO_SAVE: Duration = Duration::from_secs(5);
 /// How long to wait after a connection could not be accepted, most often because no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Who is at the other end of a connection; every request carries it as an extension.
+/// What answers requests.
+pub(crate) trait Answers: Send + Sync + 'static {
+    /// The answer to one of them.
+    fn answer(&self, request: Request<Body>) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer {
     /// The address of the other end, a proxy's perhaps.
@@ -37,10 +44,6 @@ pub(crate) struct Peer {
     /// Whether the connection is encrypted.
     pub(crate) secure: bool,
 }
-
-/// When the server is about to end; every request carries it as an extension. For answers without an end of their own.
-#[derive(Debug, Clone)]
-pub(crate) struct Stopping(pub(crate) CancellationToken);
 
 /// What the server waits for, and how long.
 #[derive(Debug, Clone, Copy)]
@@ -87,13 +90,13 @@ impl Phases {
 }
 
 /// A server that is ready to accept.
-pub(crate) struct Server {
+pub(crate) struct Server<A> {
     /// Where it listens.
     pub(crate) listener: TcpListener,
     /// TLS, when it is on.
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     /// What answers.
-    pub(crate) router: Router,
+    pub(crate) answers: A,
     /// How much it answers at one time.
     pub(crate) gate: Gate,
     /// How long it waits.
@@ -102,13 +105,13 @@ pub(crate) struct Server {
     pub(crate) connections_max: NonZeroU32,
 }
 
-impl Server {
+impl<A: Answers> Server<A> {
     /// Serves until the phases say stop, and returns when the last connection is closed.
     pub(crate) async fn run(self, phases: Phases) {
         let Self {
             listener,
             tls,
-            router,
+            answers,
             gate,
             timeouts,
             connections_max,
@@ -116,7 +119,7 @@ impl Server {
         let secure = tls.is_some();
         let tls = tls.map(TlsAcceptor::from);
         let shared = connection::Shared {
-            router,
+            answers,
             gate,
             tls,
             timeouts,

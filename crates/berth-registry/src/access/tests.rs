@@ -1,5 +1,7 @@
 //! The whole matrix of rights: every kind of caller, every action, every standing.
 
+use std::sync::Arc;
+
 use berth_metadata::{OrganizationFacts, Permission, RepositoryFacts, Standing};
 use berth_oci::RepositoryName;
 
@@ -8,7 +10,7 @@ use super::{Action, Caller, Credential, Refusal, UserCaller, decide, in_scope};
 const OWNER: &str = "owner-account";
 
 fn user(account: &str, administrator: bool) -> Caller {
-    Caller::User(Box::new(UserCaller {
+    Caller::User(Arc::new(UserCaller {
         user_id: "u".into(),
         user_name: "dev".into(),
         account_id: account.into(),
@@ -204,7 +206,8 @@ fn a_token_gives_only_what_it_was_issued_for() {
         let Caller::User(mut user) = user(OWNER, true) else {
             unreachable!("a user")
         };
-        user.scopes = scopes.map(|text| berth_oci::Scope::parse_list(text).expect("good scopes").into());
+        Arc::make_mut(&mut user).scopes =
+            scopes.map(|text| berth_oci::Scope::parse_list(text).expect("good scopes").into());
         Caller::User(user)
     };
     let private = standing("org image");

@@ -65,6 +65,6 @@ impl Registry {
         let uploader: Uploader = super::read(&archive.actor)?;
         let user = self.metadata.user_by_id(&archive.user_id).await?;
         let user = admit(user.ok_or_else(not_recognised)?, uploader.credential())?;
-        Ok((Caller::User(Box::new(user)), uploader))
+        Ok((Caller::from(user), uploader))
     }
 }

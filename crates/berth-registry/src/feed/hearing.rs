@@ -166,7 +166,7 @@ fn sees_place(user: &UserCaller, (kind, change): (LiveKind, &Change), audience: 
         ),
         (None, None) => return false,
     };
-    let caller = Caller::User(Box::new(user.clone()));
+    let caller = Caller::from(user.clone());
     decide(&caller, action, &standing).is_ok()
 }
 

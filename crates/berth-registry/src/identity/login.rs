@@ -76,7 +76,7 @@ impl Registry {
         match found {
             Some(Ok(caller)) => {
                 throttle.succeeded(source).await;
-                Ok(Caller::User(Box::new(caller)))
+                Ok(Caller::from(caller))
             }
             Some(Err(refusal)) => Err(refusal),
             None => {

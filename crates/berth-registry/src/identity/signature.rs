@@ -65,7 +65,7 @@ impl Registry {
                 if !request.method.is_safe() {
                     self.refuse_replay(&authorization, source).await?;
                 }
-                Ok(Caller::User(Box::new(user?)))
+                Ok(Caller::from(user?))
             }
             (Err(SignatureError::Mismatch), _) | (Ok(()), None) => {
                 throttle.failed(from).await?;

@@ -19,7 +19,7 @@ async fn granted(installation: &Installation, caller: &Caller, asked: &str) -> S
         .token;
     match installation.registry.verify_token(&token).await.unwrap() {
         TokenCaller::Valid(Caller::User(user)) => {
-            let scopes = user.scopes.unwrap();
+            let scopes = user.scopes.as_ref().unwrap();
             let texts: Vec<String> = scopes.iter().map(ToString::to_string).collect();
             texts.join(" ")
         }

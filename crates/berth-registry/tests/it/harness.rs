@@ -312,7 +312,7 @@ pub(crate) fn member() -> Caller {
 }
 
 fn caller(id: &str, name: &str, administrator: bool) -> Caller {
-    Caller::User(Box::new(UserCaller {
+    Caller::User(Arc::new(UserCaller {
         user_id: id.into(),
         user_name: name.into(),
         account_id: ACCOUNT.into(),

@@ -1,6 +1,7 @@
 //! Uploads: in one request, in many, broken off and continued, taken over, with wrong digests and failing disks.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use berth_blob::{Fault, FaultyStore};
 use berth_metadata::Permission;
@@ -404,7 +405,7 @@ async fn a_mount_needs_the_right_to_read_the_source() {
     let Caller::User(mut limited) = member() else {
         unreachable!("a user")
     };
-    limited.scopes = Some(
+    Arc::make_mut(&mut limited).scopes = Some(
         berth_oci::Scope::parse_list("repository:team/fourth:pull,push")
             .expect("a scope")
             .into(),

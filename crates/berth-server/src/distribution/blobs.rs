@@ -8,13 +8,13 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, LOCATION,
     RANGE,
 };
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::Asked;
 use super::error;
-use super::manifests::{DIGEST, IMMUTABLE, text};
+use super::manifests::{DIGEST, IMMUTABLE, quoted, text};
+use super::{Asked, head_of, respond};
 use crate::origin::Origin;
-use crate::serve::Bypass;
+use crate::serve::Arrival;
 
 /// end-2, GET.
 pub(super) async fn get(
@@ -25,10 +25,14 @@ pub(super) async fn get(
     let registry = &asked.app.registry;
     if asked.has_already(digest.as_str()) {
         registry.stat_blob(asked.caller, repository, digest).await?;
-        return Ok((StatusCode::NOT_MODIFIED, described(digest)).into_response());
+        return Ok(respond(
+            StatusCode::NOT_MODIFIED,
+            described(digest),
+            Body::empty(),
+        ));
     }
     let range = RangeRequest::parse(asked.header(RANGE).filter(|_| range_holds(asked, digest)));
-    let client = Origin::of(asked.parts, &asked.app.settings).client;
+    let client = Origin::client(asked.parts, &asked.app.settings);
     let read = match asked.app.settings.redirect_ttl(client) {
         Some(ttl) => {
             let wanted = (range, ttl);
@@ -54,22 +58,21 @@ pub(super) async fn get(
             Ok((StatusCode::TEMPORARY_REDIRECT, head).into_response())
         }
         BlobRead::Opened(blob) => {
-            let body = match asked.parts.extensions.get::<Bypass>() {
+            let body = match asked.parts.extensions.get::<Arrival>().and_then(Arrival::bypass) {
                 Some(bypass) => bypass.body(blob.stream),
                 None => Body::from_stream(blob.stream),
             };
-            Ok(match blob.part {
-                None => (described(digest), [(CONTENT_LENGTH, blob.size)], body).into_response(),
+            let mut head = described(digest);
+            let (status, length) = match blob.part {
+                None => (StatusCode::OK, blob.size),
                 Some(part) => {
-                    let content_range = format!("bytes {}-{}/{}", part.start, part.end - 1, blob.size);
-                    let length = part.end - part.start;
-                    let head = [
-                        (CONTENT_RANGE, content_range),
-                        (CONTENT_LENGTH, length.to_string()),
-                    ];
-                    (StatusCode::PARTIAL_CONTENT, described(digest), head, body).into_response()
+                    let range = format!("bytes {}-{}/{}", part.start, part.end - 1, blob.size);
+                    head.insert(CONTENT_RANGE, text(&range));
+                    (StatusCode::PARTIAL_CONTENT, part.end - part.start)
                 }
-            })
+            };
+            head.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            Ok(respond(status, head, body))
         }
     }
 }
@@ -86,9 +89,15 @@ pub(super) async fn head(
         .stat_blob(asked.caller, repository, digest)
         .await?;
     if asked.has_already(digest.as_str()) {
-        return Ok((StatusCode::NOT_MODIFIED, described(digest)).into_response());
+        return Ok(respond(
+            StatusCode::NOT_MODIFIED,
+            described(digest),
+            Body::empty(),
+        ));
     }
-    Ok((described(digest), [(CONTENT_LENGTH, size)], Body::empty()).into_response())
+    let mut head = described(digest);
+    head.insert(CONTENT_LENGTH, HeaderValue::from(size));
+    Ok(respond(StatusCode::OK, head, Body::empty()))
 }
 
 /// end-10.
@@ -112,12 +121,12 @@ fn range_holds(asked: &Asked<'_>, digest: &Digest) -> bool {
         .is_none_or(|tag| tag.trim().trim_matches('"') == digest.as_str())
 }
 
-fn described(digest: &Digest) -> [(HeaderName, HeaderValue); 5] {
-    [
+fn described(digest: &Digest) -> HeaderMap {
+    head_of([
         (CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
         (DIGEST, text(digest.as_str())),
-        (ETAG, text(&format!("\"{digest}\""))),
+        (ETAG, quoted(digest.as_str())),
         (CACHE_CONTROL, HeaderValue::from_static(IMMUTABLE)),
         (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
-    ]
+    ])
 }

@@ -19,36 +19,24 @@ use crate::state::AppState;
 pub(super) struct Refused<'a> {
     app: &'a AppState,
     parts: &'a Parts,
-    scope: Option<String>,
-    path: String,
-    puts_manifest: bool,
+    endpoint: &'a Endpoint,
 }
 
 impl<'a> Refused<'a> {
-    pub(super) fn new(app: &'a AppState, parts: &'a Parts, endpoint: &Endpoint) -> Self {
-        Self {
-            app,
-            parts,
-            scope: scope(endpoint),
-            path: parts.uri.path().to_owned(),
-            puts_manifest: matches!(endpoint, Endpoint::PutManifest { .. }),
-        }
+    pub(super) fn new(app: &'a AppState, parts: &'a Parts, endpoint: &'a Endpoint) -> Self {
+        Self { app, parts, endpoint }
     }
 
     /// The answer to an error, logged here if nobody else can act on it.
     pub(super) fn answer(&self, error: &Error) -> Response {
+        let path = self.parts.uri.path();
+        let puts_manifest = matches!(self.endpoint, Endpoint::PutManifest { .. });
         let (status, code) = match (status(error), error) {
-            ((status, _), Error::BodyInterrupted(_)) if self.puts_manifest => {
-                (status, ErrorCode::ManifestInvalid)
-            }
+            ((status, _), Error::BodyInterrupted(_)) if puts_manifest => (status, ErrorCode::ManifestInvalid),
             (found, _) => found,
         };
         if status.is_server_error() {
-            tracing::error!(
-                path = self.path,
-                error = error as &dyn std::error::Error,
-                "request failed"
-            );
+            tracing::error!(path, error = error as &dyn std::error::Error, "request failed");
         }
         let mut headers = HeaderMap::new();
         match error {
@@ -65,7 +53,7 @@ impl<'a> Refused<'a> {
             }
             Error::RangeInvalid { offset } => {
                 headers.insert(RANGE, text(&format!("0-{}", offset.saturating_sub(1))));
-                headers.insert(LOCATION, text(&self.path));
+                headers.insert(LOCATION, text(path));
             }
             Error::TagMoved { now: Some(now) } => {
                 headers.insert(DIGEST, text(now));
@@ -79,7 +67,7 @@ impl<'a> Refused<'a> {
     }
 
     fn challenge(&self, headers: &mut HeaderMap, error: Option<ChallengeError>) {
-        let challenge = authenticate::challenge(self.app, self.parts, self.scope.as_deref(), error);
+        let challenge = authenticate::challenge(self.app, self.parts, scope(self.endpoint).as_deref(), error);
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
 }

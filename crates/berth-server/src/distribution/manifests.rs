@@ -5,9 +5,9 @@ use axum::response::{IntoResponse, Response};
 use berth_oci::{Reference, RepositoryName, Tag};
 use berth_registry::{Condition, Error, PushedManifest};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::Asked;
+use super::{Asked, head_of, respond};
 use crate::body;
 
 /// The header that names the digest of what is answered.
@@ -36,9 +36,9 @@ pub(super) async fn get(
         .await?;
     let head = described(reference, manifest.digest(), manifest.media_type());
     if asked.has_already(manifest.digest()) {
-        return Ok((StatusCode::NOT_MODIFIED, head).into_response());
+        return Ok(respond(StatusCode::NOT_MODIFIED, head, Body::empty()));
     }
-    Ok((head, manifest.pull()).into_response())
+    Ok(respond(StatusCode::OK, head, Body::from(manifest.pull())))
 }
 
 /// end-3, HEAD.
@@ -52,11 +52,12 @@ pub(super) async fn head(
         .registry
         .manifest_descriptor(asked.caller, repository, reference)
         .await?;
-    let head = described(reference, &manifest.digest, &manifest.media_type);
+    let mut head = described(reference, &manifest.digest, &manifest.media_type);
     if asked.has_already(&manifest.digest) {
-        return Ok((StatusCode::NOT_MODIFIED, head).into_response());
+        return Ok(respond(StatusCode::NOT_MODIFIED, head, Body::empty()));
     }
-    Ok((head, [(CONTENT_LENGTH, manifest.size)], Body::empty()).into_response())
+    head.insert(CONTENT_LENGTH, HeaderValue::from(manifest.size));
+    Ok(respond(StatusCode::OK, head, Body::empty()))
 }
 
 /// end-7.
@@ -132,17 +133,22 @@ fn condition(asked: &Asked<'_>) -> Option<Condition> {
         .then_some(Condition::Nothing)
 }
 
-fn described(reference: &Reference, digest: &str, media_type: &str) -> [(HeaderName, HeaderValue); 4] {
+fn described(reference: &Reference, digest: &str, media_type: &str) -> HeaderMap {
     let cache = match reference {
         Reference::Digest(_) => IMMUTABLE,
         Reference::Tag(_) => REVALIDATE,
     };
-    [
+    head_of([
         (CONTENT_TYPE, text(media_type)),
         (DIGEST, text(digest)),
-        (ETAG, text(&format!("\"{digest}\""))),
+        (ETAG, quoted(digest)),
         (CACHE_CONTROL, HeaderValue::from_static(cache)),
-    ]
+    ])
+}
+
+/// An entity tag.
+pub(super) fn quoted(digest: &str) -> HeaderValue {
+    text(&["\"", digest, "\""].concat())
 }
 
 /// A header value out of a text that was checked when it came in.

@@ -100,7 +100,7 @@ async fn create(State(app): State<AppState>, request: Open) -> Result<Response, 
         .create_iam_token(wanted.proof()?, wanted.wanted()?, request.origin.client)
         .await;
     match &made {
-        Ok(made) => Witness::hear_caller(&request.parts, &Caller::User(Box::new(made.user.clone()))),
+        Ok(made) => Witness::hear_caller(&request.parts, &Caller::from(made.user.clone())),
         Err(error) if is_refused_login(error) => {
             tracing::warn!(client = %request.origin.client, "token refused");
             Witness::hear_refused(&request.parts, &wanted.presented());

@@ -7,7 +7,6 @@ use berth_oci::OrganizationName;
 use berth_registry::{ArchiveChunk, ArchiveFile, ArchiveSource, ArchiveWanted, Error};
 use http::StatusCode;
 use serde::Deserialize;
-use tower_http::request_id::RequestId;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,6 +16,7 @@ use super::error::{RefusalBody, Refused, Subject};
 use super::listing::{Marked, MarkedParameters};
 use super::names::{self, InOrganization, Path};
 use super::wire::Nothing;
+use crate::serve::Arrival;
 use crate::state::AppState;
 use documents::{ArchiveUpload, ArchiveUploadLimits, ArchiveUploadsPage, document, said};
 
@@ -124,10 +124,8 @@ async fn begin(
     call: Call,
 ) -> Result<(StatusCode, Json<ArchiveUpload>), Refused> {
     let (organization, sent) = (place.name()?, call.json::<NewArchiveUpload>()?);
-    let id = call.parts.extensions.get::<RequestId>();
-    let id = id
-        .and_then(|id| id.header_value().to_str().ok())
-        .unwrap_or_default();
+    let arrival = call.parts.extensions.get::<Arrival>();
+    let id = arrival.map_or("", Arrival::id);
     let source = ArchiveSource {
         address: call.origin.client,
         request_id: id.to_owned(),

@@ -14,12 +14,12 @@ use berth_registry::Error;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use serde::Serialize;
-use tower_http::request_id::RequestId;
 use utoipa::ToSchema;
 
 pub(crate) use iam::{IamRefusalBody, is_iam};
 
 use crate::audit::Code;
+use crate::serve::Arrival;
 
 /// What the refused operation was about; it chooses among the codes of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,7 +255,7 @@ impl IntoResponse for Refused {
 
 /// Writes the bodies of refusals, with the id of the request that each was.
 pub(crate) async fn name_request(request: Request, next: Next) -> Response {
-    let id = request.extensions().get::<RequestId>().cloned();
+    let arrival = request.extensions().get::<Arrival>().cloned();
     let is_iam = is_iam(request.uri().path());
     let mut response = next.run(request).await;
     let refused = match response.extensions_mut().remove::<Refused>() {
@@ -268,9 +268,8 @@ pub(crate) async fn name_request(request: Request, next: Next) -> Response {
         }
         None => return response,
     };
-    let id = id.as_ref().and_then(|id| id.header_value().to_str().ok());
     let (parts, _) = response.into_parts();
-    let id = id.unwrap_or_default();
+    let id = arrival.as_ref().map_or("", Arrival::id);
     let written = if is_iam {
         Json(refused.iam_body(id)).into_response()
     } else {

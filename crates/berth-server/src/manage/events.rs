@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 use super::call::Call;
 use super::error::{RefusalBody, Refused};
 use super::wire::Time;
-use crate::serve::Stopping;
+use crate::serve::Arrival;
 use crate::state::AppState;
 
 /// What clients send who come back.
@@ -98,8 +98,10 @@ async fn listen(State(app): State<AppState>, call: Call) -> Result<Response, Ref
     let last = header.and_then(|id| id.to_str().ok()).map(str::to_owned);
     let last = last.or_else(|| call.query("last_event_id"));
     let listening = app.registry.listen(&call.caller, last.as_deref()).await?;
-    let stopping = call.parts.extensions.get::<Stopping>();
-    let stopping = stopping.map(|stopping| stopping.0.clone()).unwrap_or_default();
+    let arrival = call.parts.extensions.get::<Arrival>();
+    let stopping = arrival
+        .map(|arrival| arrival.stopping().clone())
+        .unwrap_or_default();
     let mut response = Response::new(body(listening, stopping));
     for (name, value) in [
         (CONTENT_TYPE, "text/event-stream"),

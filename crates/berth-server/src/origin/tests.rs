@@ -7,7 +7,7 @@ use http::Request;
 
 use super::Origin;
 use crate::config::{Written, resolve};
-use crate::serve::Peer;
+use crate::serve::{Arrival, Peer};
 
 /// What is understood of a request: the client, and this server's address. The request is written as its peer's address,
 /// the scheme of its connection, and its headers, separated by `|`.
@@ -28,7 +28,7 @@ fn check(settings: &str, request: &str) -> String {
         builder = builder.header(name, value);
     }
     let (mut parts, ()) = builder.body(()).expect("a good request").into_parts();
-    parts.extensions.insert(Peer { address, secure });
+    parts.extensions.insert(Arrival::of(Peer { address, secure }));
     let origin = Origin::of(&parts, &settings);
     format!("{} sees {}", origin.client, origin.url)
 }

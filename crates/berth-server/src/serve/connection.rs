@@ -4,25 +4,24 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use http::{Request, Response, Version};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use http::{HeaderValue, Request, Response, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
-use tower::Service as _;
-use tower_http::request_id::RequestId;
-use tracing::Instrument as _;
+use tokio_util::sync::CancellationToken;
 
 use super::exchange::{Exchange, REQUEST_ID, Requests, ResponseBody, request_id};
 use super::sendfile::{Bypass, FileSender};
-use super::{Peer, Phases, Stopping, Timeouts};
+use super::{Answers, Peer, Phases, Timeouts};
 use crate::body::{Drained, StallTimeout};
+use crate::logging::inside;
 use crate::overload::{Gate, Work};
 
 /// How long a connection that has not asked yet is kept when the server stops.
@@ -33,23 +32,85 @@ const LAST_CALL: Duration = Duration::from_secs(1);
 const READ_BUFFER_MAX: usize = 256 << 10;
 
 /// What all connections share.
-pub(super) struct Shared {
-    pub(super) router: Router,
+pub(super) struct Shared<A> {
+    pub(super) answers: A,
     pub(super) gate: Gate,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) timeouts: Timeouts,
     pub(super) phases: Phases,
 }
 
-/// Whose requests those of a connection are, and how their answers may go out.
-struct Asking {
-    peer: Peer,
+/// What the requests of one connection have in common.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) peer: Peer,
+    pub(super) requests: Requests,
     /// None where the bytes that are sent must be read before, to encrypt them.
     bypass: Option<Bypass>,
+    stopping: CancellationToken,
+}
+
+/// How a request came; every request carries it as an extension.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    connection: Arc<Connection>,
+    id: HeaderValue,
+    version: Version,
+}
+
+impl Arrival {
+    /// Who is at the other end.
+    pub(crate) fn peer(&self) -> Peer {
+        self.connection.peer
+    }
+
+    /// The id of the request, in log lines and answers.
+    pub(crate) fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+
+    /// How bytes of files may go out without being read.
+    pub(crate) fn bypass(&self) -> Option<&Bypass> {
+        // The frames of HTTP/2 take their bytes out of what they are given.
+        let is_plain = self.version <= Version::HTTP_11;
+        self.connection.bypass.as_ref().filter(|_| is_plain)
+    }
+
+    /// Cancelled when the server is about to end: for answers without an end of their own.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.connection.stopping
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(peer: Peer) -> Self {
+        Self {
+            connection: Arc::new(Connection::new(peer, None, CancellationToken::new())),
+            id: HeaderValue::from_static("an-id"),
+            version: Version::HTTP_11,
+        }
+    }
+}
+
+impl Connection {
+    fn new(peer: Peer, bypass: Option<Bypass>, stopping: CancellationToken) -> Self {
+        Self {
+            peer,
+            requests: Requests::default(),
+            bypass,
+            stopping,
+        }
+    }
+}
+
+/// A connection beside what it shares with the others. Its requests count the references to this alone: what all threads
+/// count at once passes from one processor to the next each time.
+struct Seat<A> {
+    connection: Arc<Connection>,
+    shared: Arc<Shared<A>>,
 }
 
 /// Serves a connection until it is done, idle for too long, or the server stops.
-pub(super) async fn serve(stream: TcpStream, peer: Peer, shared: Arc<Shared>) {
+pub(super) async fn serve<A: Answers>(stream: TcpStream, peer: Peer, shared: Arc<Shared<A>>) {
     if let Err(error) = prepare(&stream, shared.timeouts.response_stall) {
         tracing::debug!(client = %peer.address, %error, "the connection keeps the system's defaults");
     }
@@ -59,10 +120,10 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, shared: Arc<Shared>) {
     }
     let stream = FileSender::new(stream);
     let bypass = Some(stream.bypass());
-    drive(stream, Asking { peer, bypass }, shared).await;
+    drive(stream, (peer, bypass), shared).await;
 }
 
-async fn decrypt(stream: TcpStream, tls: TlsAcceptor, peer: Peer, shared: Arc<Shared>) {
+async fn decrypt<A: Answers>(stream: TcpStream, tls: TlsAcceptor, peer: Peer, shared: Arc<Shared<A>>) {
     let handshake = tokio::time::timeout(shared.timeouts.header, tls.accept(stream));
     // Boxed for the same reason: it is over when the connection begins.
     let mut handshake = Box::pin(handshake);
@@ -76,7 +137,7 @@ async fn decrypt(stream: TcpStream, tls: TlsAcceptor, peer: Peer, shared: Arc<Sh
     };
     drop(handshake);
     // Large, and hyper keeps it in more than one place of its state.
-    drive(Box::new(stream), Asking { peer, bypass: None }, shared).await;
+    drive(Box::new(stream), (peer, None), shared).await;
 }
 
 fn prepare(stream: &TcpStream, response_stall: Duration) -> std::io::Result<()> {
@@ -87,51 +148,62 @@ fn prepare(stream: &TcpStream, response_stall: Duration) -> std::io::Result<()> 
     Ok(rustix::net::sockopt::set_tcp_user_timeout(stream, millis)?)
 }
 
-async fn drive<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, asking: Asking, shared: Arc<Shared>) {
-    let Asking { peer, bypass } = asking;
-    let requests = Arc::new(Requests::default());
-    let service = service_fn(|mut request| {
-        // The frames of HTTP/2 take their bytes out of what they are given.
-        if let Some(bypass) = &bypass
-            && request.version() <= Version::HTTP_11
-        {
-            request.extensions_mut().insert(bypass.clone());
-        }
-        answer(request, peer, Arc::clone(&requests), Arc::clone(&shared))
-    });
+/// What happens to a connection beside its requests.
+enum Event {
+    /// It is cut.
+    Abort,
+    /// It goes on no longer than its requests.
+    Stop,
+    /// Nothing was asked for too long.
+    Silence,
+}
+
+async fn drive<S, A>(stream: S, (peer, bypass): (Peer, Option<Bypass>), shared: Arc<Shared<A>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    A: Answers,
+{
+    let connection = Connection::new(peer, bypass, shared.phases.stopping.clone());
     let builder = protocol(&shared.timeouts);
+    let seat = Arc::new(Seat {
+        connection: Arc::new(connection),
+        shared,
+    });
+    let service = service_fn(|request| answer(request, Arc::clone(&seat)));
     let mut connection = Box::pin(builder.serve_connection(TokioIo::new(stream), service));
-    let mut tick = tokio::time::interval(shared.timeouts.header);
-    tick.tick().await;
-    let mut seen = None;
-    let mut stopping = false;
+    // Looked at only when it has happened: each look at a token takes the lock that all connections have in common.
+    let mut events = FuturesUnordered::new();
+    events.push(next_event(&seat, false));
     loop {
         tokio::select! {
             // A second signal comes before everything that may be ready with it.
             biased;
-            () = shared.phases.aborting.cancelled() => return,
+            Some(event) = events.next() => match event {
+                Event::Abort | Event::Silence => return,
+                Event::Stop => {
+                    connection.as_mut().graceful_shutdown();
+                    events.push(next_event(&seat, true));
+                }
+            },
             done = connection.as_mut() => {
                 if let Err(error) = done {
                     tracing::debug!(client = %peer.address, %error, "connection ended early");
                 }
                 return;
             }
-            () = shared.phases.stopping.cancelled(), if !stopping => {
-                stopping = true;
-                connection.as_mut().graceful_shutdown();
-                // hyper keeps waiting for the first request of a connection; it may be under way, but not for long.
-                tick = tokio::time::interval_at(Instant::now() + LAST_CALL, LAST_CALL);
-                seen = requests.begun_if_idle();
-            }
-            _ = tick.tick() => {
-                // Two ticks without a request in between: whoever is there has nothing to ask, or asks too slowly.
-                let now = requests.begun_if_idle();
-                if now.is_some() && now == seen {
-                    return;
-                }
-                seen = now;
-            }
         }
+    }
+}
+
+async fn next_event<A>(seat: &Seat<A>, is_stopping: bool) -> Event {
+    let Shared { phases, timeouts, .. } = &*seat.shared;
+    // hyper keeps waiting for the first request of a connection when it stops; it may be under way, but not for long.
+    let limit = if is_stopping { LAST_CALL } else { timeouts.header };
+    tokio::select! {
+        biased;
+        () = phases.aborting.cancelled() => Event::Abort,
+        () = phases.stopping.cancelled(), if !is_stopping => Event::Stop,
+        () = seat.connection.requests.silence(limit) => Event::Silence,
     }
 }
 
@@ -139,8 +211,8 @@ fn protocol(timeouts: &Timeouts) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(timeouts.header)
+        // The silence of a connection has its own limit, without a timer that is set anew for each request.
+        .header_read_timeout(None)
         .max_buf_size(READ_BUFFER_MAX);
     // Windows that keep one upload at full speed over a link with 50 ms; a ping finds peers that vanished.
     builder
@@ -155,15 +227,13 @@ fn protocol(timeouts: &Timeouts) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-async fn answer(
+async fn answer<A: Answers>(
     request: Request<Incoming>,
-    peer: Peer,
-    requests: Arc<Requests>,
-    shared: Arc<Shared>,
+    seat: Arc<Seat<A>>,
 ) -> Result<Response<ResponseBody>, Infallible> {
-    let id = request_id(&request);
-    let exchange = Exchange::begin(&request, peer, requests, id.clone());
-    let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
+    let Seat { connection, shared } = &*seat;
+    let id = request_id(request.headers());
+    let mut exchange = Exchange::begin(&request, Arc::clone(connection), id.clone());
     let waits = request.headers().contains_key(http::header::EXPECT);
     let mut request = request.map(|body| {
         if body.is_end_stream() {
@@ -173,14 +243,15 @@ async fn answer(
         let body = Drained::new(body, waits);
         Body::new(StallTimeout::new(body, stall, ending, exchange.received()))
     });
-    request.extensions_mut().insert(peer);
-    request
-        .extensions_mut()
-        .insert(Stopping(shared.phases.stopping.clone()));
-    request.extensions_mut().insert(RequestId::new(id.clone()));
+    let arrival = Arrival {
+        connection: Arc::clone(connection),
+        id: id.clone(),
+        version: request.version(),
+    };
+    request.extensions_mut().insert(arrival);
     let mut response = match shared.gate.enter(Work::of(&request)).await {
         Ok(place) => {
-            let response = shared.router.clone().call(request).instrument(span).await?;
+            let response = inside(id.clone(), shared.answers.answer(request)).await;
             // The rest of the response waits for its client alone.
             drop(place);
             response

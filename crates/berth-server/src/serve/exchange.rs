@@ -4,74 +4,97 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
-use tower_http::request_id::{MakeRequestId as _, MakeRequestUuid, RequestId};
+use uuid::Uuid;
 
-use super::Peer;
+use super::connection::Connection;
 
 /// The header that carries the id of a request, in both directions.
-pub(super) const REQUEST_ID: &str = "x-request-id";
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How many requests of one connection run, and how many have begun so far.
-#[derive(Debug, Default)]
+/// How many requests of one connection run, and since when none does.
+#[derive(Debug)]
 pub(super) struct Requests {
+    start: Instant,
     running: AtomicUsize,
-    begun: AtomicU64,
+    /// When the last one ended, in milliseconds after the start.
+    ended_at: AtomicU64,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self {
+            start: Instant::now(),
+            running: AtomicUsize::new(0),
+            ended_at: AtomicU64::new(0),
+        }
+    }
 }
 
 impl Requests {
-    /// The number of requests that have begun, when none of them runs any more.
-    pub(super) fn begun_if_idle(&self) -> Option<u64> {
-        (self.running.load(Ordering::Relaxed) == 0).then(|| self.begun.load(Ordering::Relaxed))
+    /// Waits until no request has run for this long, and since this was called.
+    pub(super) async fn silence(&self, limit: Duration) {
+        let mut end = Instant::now() + limit;
+        loop {
+            tokio::time::sleep_until(end).await;
+            let now = Instant::now();
+            let is_running = self.running.load(Ordering::Acquire) > 0;
+            let ended_at = Duration::from_millis(self.ended_at.load(Ordering::Relaxed));
+            let quiet_since = if is_running { now } else { self.start + ended_at };
+            end = quiet_since + limit;
+            if end <= now {
+                return;
+            }
+        }
+    }
+
+    fn end(&self, now: Instant) {
+        let after = (now - self.start).as_millis();
+        self.ended_at
+            .store(u64::try_from(after).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.running.fetch_sub(1, Ordering::Release);
     }
 }
 
 /// One request from its header to the last byte of its response. Dropping it logs it.
 pub(super) struct Exchange {
-    requests: Arc<Requests>,
-    peer: Peer,
+    connection: Arc<Connection>,
     method: Method,
     uri: Uri,
     id: HeaderValue,
     start: Instant,
-    received: Arc<AtomicU64>,
+    /// Made for requests with a body.
+    received: Option<Arc<AtomicU64>>,
     sent: u64,
     status: Option<StatusCode>,
 }
 
 impl Exchange {
     /// Begins to watch a request.
-    pub(super) fn begin<B>(
-        request: &Request<B>,
-        peer: Peer,
-        requests: Arc<Requests>,
-        id: HeaderValue,
-    ) -> Self {
-        requests.running.fetch_add(1, Ordering::Relaxed);
-        requests.begun.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn begin<B>(request: &Request<B>, connection: Arc<Connection>, id: HeaderValue) -> Self {
+        connection.requests.running.fetch_add(1, Ordering::Relaxed);
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let received = Arc::default();
         Self {
-            requests,
-            peer,
+            connection,
             method,
             uri,
             id,
             start: Instant::now(),
-            received,
+            received: None,
             sent: 0,
             status: None,
         }
     }
 
     /// The count of bytes that came as the request's body.
-    pub(super) fn received(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.received)
+    pub(super) fn received(&mut self) -> Arc<AtomicU64> {
+        Arc::clone(self.received.get_or_insert_default())
     }
 
     /// Notes the status and goes on watching the response's body.
@@ -83,16 +106,17 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.requests.running.fetch_sub(1, Ordering::Relaxed);
+        let now = Instant::now();
+        self.connection.requests.end(now);
         // The path alone: a query can hold credentials. No header either.
         tracing::info!(
-            client = %self.peer.address.ip(),
+            client = %self.connection.peer.address.ip(),
             method = %self.method,
             path = self.uri.path(),
             // Without a status the client went away before the answer.
             status = self.status.map(|status| status.as_u16()),
-            micros = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX),
-            received = self.received.load(Ordering::Relaxed),
+            micros = u64::try_from((now - self.start).as_micros()).unwrap_or(u64::MAX),
+            received = self.received.as_ref().map_or(0, |received| received.load(Ordering::Relaxed)),
             sent = self.sent,
             id = self.id.to_str().unwrap_or_default(),
             "request"
@@ -101,18 +125,12 @@ impl Drop for Exchange {
 }
 
 /// The id that the client gave the request, if it can stand in a log line, or a new one.
-pub(super) fn request_id<B>(request: &Request<B>) -> HeaderValue {
-    let given = given_id(request.headers()).cloned();
-    given
-        .or_else(|| {
-            MakeRequestUuid
-                .make_request_id(request)
-                .map(RequestId::into_header_value)
-        })
-        .unwrap_or_else(|| {
-            // MakeRequestUuid always makes one; its interface allows it not to.
-            HeaderValue::from_static("none")
-        })
+pub(super) fn request_id(headers: &HeaderMap) -> HeaderValue {
+    given_id(headers).cloned().unwrap_or_else(|| {
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        let text = Uuid::new_v4().hyphenated().encode_lower(&mut text);
+        HeaderValue::from_str(text).expect("hexadecimal digits and hyphens")
+    })
 }
 
 fn given_id(headers: &HeaderMap) -> Option<&HeaderValue> {

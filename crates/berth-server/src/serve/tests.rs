@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::response::Response;
 use axum::routing::{get, put};
 use futures_util::TryStreamExt as _;
 use http::StatusCode;
@@ -16,8 +17,9 @@ use rcgen::{CertificateParams, CertifiedIssuer, Issuer, KeyPair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
 
-use super::{Certificate, Peer, Phases, Server, Timeouts};
+use super::{Answers, Arrival, Certificate, Phases, Server, Timeouts};
 use crate::body;
 use crate::overload::{Bounds, Gate};
 
@@ -61,7 +63,7 @@ async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Ru
     let server = Server {
         listener,
         tls,
-        router,
+        answers: router,
         gate: Gate::new(Bounds {
             requests_max: 100,
             uploads_max: 100,
@@ -76,6 +78,13 @@ async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Ru
         phases,
         end,
         uploads,
+    }
+}
+
+impl Answers for Router {
+    async fn answer(&self, request: Request) -> Response {
+        let Ok(answer) = self.clone().oneshot(request).await;
+        answer
     }
 }
 
@@ -102,7 +111,13 @@ async fn upload(State(uploads): State<Arc<AtomicU64>>, request: Request) -> (Sta
 }
 
 async fn peer(request: Request) -> String {
-    request.extensions().get::<Peer>().unwrap().address.to_string()
+    request
+        .extensions()
+        .get::<Arrival>()
+        .unwrap()
+        .peer()
+        .address
+        .to_string()
 }
 
 /// How many endless responses are being sent.

@@ -165,6 +165,31 @@ async fn a_signal_ends_the_server_with_success_and_nothing_secret_is_logged() {
     }
 }
 
+/// Both ways there are: the distribution API's own, and the router's.
+#[tokio::test]
+async fn a_line_that_is_logged_while_a_request_is_answered_carries_its_id() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    for (path, id) in [("/v2/", "a-look"), ("/token", "a-login")] {
+        let answer = reqwest::Client::new()
+            .get(format!("http://{}{path}", server.address))
+            .basic_auth("nobody", Some("wrong"))
+            .header("x-request-id", id)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 401, "{path}");
+    }
+    let log = server.stop().err;
+    for id in ["a-look", "a-login"] {
+        let lines = log
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let refused = lines.filter(|line| line["message"] == "login refused" && line["span"]["id"] == id);
+        assert_eq!(refused.count(), 1, "{id}: {log}");
+    }
+}
+
 #[test]
 fn an_address_that_is_taken_is_refused_with_what_to_do() {
     let place = Place::new();

@@ -1,12 +1,14 @@
 //! Which right somebody is told to have on an image, and from where.
 
+use std::sync::Arc;
+
 use berth_metadata::Permission::{self, Manage, Read, Write};
 
 use crate::access::RightFrom::{self, Administrator, Image, Organization, Public, Share};
 use crate::access::{Caller, Credential, Grounds, Rights, UserCaller};
 
 fn user(account_id: &str, administrator: bool) -> Caller {
-    Caller::User(Box::new(UserCaller {
+    Caller::User(Arc::new(UserCaller {
         user_id: "u1".to_owned(),
         user_name: "mary".to_owned(),
         account_id: account_id.to_owned(),

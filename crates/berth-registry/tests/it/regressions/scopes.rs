@@ -1,5 +1,7 @@
 //! Tokens that let their holder do more than they were issued for.
 
+use std::sync::Arc;
+
 use berth_oci::Scope;
 use berth_oci::endpoint::Page;
 use berth_registry::{Caller, Error, Limits};
@@ -19,7 +21,7 @@ async fn a_token_for_one_image_listed_all_images() {
         let Caller::User(mut user) = admin() else {
             unreachable!("a user")
         };
-        user.scopes = Some(
+        Arc::make_mut(&mut user).scopes = Some(
             scopes
                 .iter()
                 .map(|text| Scope::parse(text).expect("a scope"))
