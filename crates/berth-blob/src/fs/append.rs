@@ -18,8 +18,8 @@ use tokio::task::JoinHandle;
 use super::{ahead, joined};
 use crate::{ByteStream, Error, Written};
 
-/// How much one write takes to the disk.
-const BATCH_BYTES: usize = 512 << 10;
+/// How much one write takes to the disk. Less would wake the threads on both sides more often than the bytes are worth.
+const BATCH_BYTES: usize = 1 << 20;
 /// Buffers below this size are copied together, so that a body in tiny pieces does not become tiny writes.
 const COPY_BELOW_BYTES: usize = 16 << 10;
 /// After so many bytes the disk begins with them, so that the sync, which the client waits for, finds little left to do.
