@@ -3,15 +3,18 @@
 
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use berth_oci::Digest;
 use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt as _, StreamExt, TryFutureExt as _, stream};
 
-use crate::{BlobBytes, BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload};
+use crate::{
+    BlobBytes, BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload, Written,
+};
 
 /// How a [`FaultyStore`] goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,39 +32,46 @@ pub enum Fault {
 
 /// Wraps a store and breaks it at the nth step.
 ///
-/// `append`, `commit`, `abort`, `delete` and the writing and deleting of documents are two steps each: one before anything is done, and one after it was done
-/// but before the caller hears of it. (An append that is told at its second step has kept its bytes, as after a crash;
-/// the caller's offset is unchanged.) Reads are no steps; they fail only after [`Fault::Stops`].
+/// `write`, `commit`, `abort`, `delete` and the writing and deleting of documents are two steps each: one before anything is done, and one after it was done
+/// but before the caller hears of it. (The second step of a write is the end of its sync. One that fails there has kept its
+/// bytes, as after a crash.) Reads are no steps; they fail only after [`Fault::Stops`].
 #[derive(Debug)]
 pub struct FaultyStore<S> {
     inner: S,
+    steps: Arc<Steps>,
+}
+
+/// The steps of a store, and what becomes of them.
+#[derive(Debug)]
+struct Steps {
     at: u64,
     fault: Fault,
-    steps: AtomicU64,
+    done: AtomicU64,
     healed_at: AtomicU64,
 }
 
 impl<S: BlobStore> FaultyStore<S> {
     /// Lets step number `at` (counted from 0) of `inner` go wrong.
     pub fn new(inner: S, at: u64, fault: Fault) -> Self {
-        Self {
-            inner,
+        let steps = Arc::new(Steps {
             at,
             fault,
-            steps: AtomicU64::new(0),
+            done: AtomicU64::new(0),
             healed_at: AtomicU64::new(u64::MAX),
-        }
+        });
+        Self { inner, steps }
     }
 
     /// Whether the step that goes wrong has been reached; a loop over `at` ends when it has not.
     pub fn fired(&self) -> bool {
-        self.steps.load(Ordering::SeqCst) > self.at
+        self.steps.have_fired()
     }
 
     /// Works again from now on, as after a restart; the step that was to go wrong no longer does.
     pub fn heal(&self) {
-        self.healed_at
-            .store(self.steps.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.steps
+            .healed_at
+            .store(self.steps.done.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
     /// The wrapped store.
@@ -70,7 +80,25 @@ impl<S: BlobStore> FaultyStore<S> {
     }
 
     fn step(&self, doing: &str) -> Result<(), Error> {
-        let step = self.steps.fetch_add(1, Ordering::SeqCst);
+        self.steps.step(doing)
+    }
+
+    fn read(&self, doing: &str) -> Result<(), Error> {
+        self.steps.read(doing)
+    }
+
+    fn error(&self, doing: &str) -> Error {
+        self.steps.error(doing)
+    }
+}
+
+impl Steps {
+    fn have_fired(&self) -> bool {
+        self.done.load(Ordering::SeqCst) > self.at
+    }
+
+    fn step(&self, doing: &str) -> Result<(), Error> {
+        let step = self.done.fetch_add(1, Ordering::SeqCst);
         if step >= self.healed_at.load(Ordering::SeqCst) {
             return Ok(());
         }
@@ -83,7 +111,7 @@ impl<S: BlobStore> FaultyStore<S> {
     }
 
     fn read(&self, doing: &str) -> Result<(), Error> {
-        let stopped = self.fault == Fault::Stops && self.fired();
+        let stopped = self.fault == Fault::Stops && self.have_fired();
         let healed = self.healed_at.load(Ordering::SeqCst) != u64::MAX;
         if stopped && !healed {
             Err(self.error(doing))
@@ -106,13 +134,25 @@ impl<S: BlobStore> FaultyStore<S> {
 
 #[async_trait]
 impl<S: BlobStore> BlobStore for FaultyStore<S> {
-    async fn append(&self, upload: &mut Upload, body: ByteStream) -> Result<(), Error> {
-        self.step("append")?;
+    async fn write(&self, upload: &mut Upload, body: ByteStream) -> Result<Written, Error> {
+        self.step("write")?;
         let mut copy = upload.clone();
-        let done = self.inner.append(&mut copy, body).await;
-        self.step("append")?;
+        let written = self.inner.write(&mut copy, body).await?;
+        let durable = match written.durable {
+            None => {
+                self.step("sync")?;
+                None
+            }
+            Some(durable) => {
+                let steps = Arc::clone(&self.steps);
+                Some(durable.and_then(async move |()| steps.step("sync")).boxed())
+            }
+        };
         *upload = copy;
-        done
+        Ok(Written {
+            durable,
+            broken: written.broken,
+        })
     }
 
     async fn commit(&self, upload: &Upload, digest: &Digest) -> Result<String, Error> {

@@ -27,7 +27,9 @@ use self::documents::Documents;
 use self::journal::{Journal, Outcome};
 use self::layout::Layout;
 use self::whole::Sync;
-use crate::{BlobBytes, BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload};
+use crate::{
+    BlobBytes, BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload, Written,
+};
 
 /// A name that no upload id can have.
 const CHECK_FILE: &str = ".check";
@@ -88,8 +90,8 @@ impl FileStore {
 
 #[async_trait]
 impl BlobStore for FileStore {
-    async fn append(&self, upload: &mut Upload, body: ByteStream) -> Result<(), Error> {
-        append::append(self.layout.upload(&upload.key)?, &mut upload.offset, body).await
+    async fn write(&self, upload: &mut Upload, body: ByteStream) -> Result<Written, Error> {
+        append::write(self.layout.upload(&upload.key)?, &mut upload.offset, body).await
     }
 
     async fn commit(&self, upload: &Upload, digest: &Digest) -> Result<String, Error> {

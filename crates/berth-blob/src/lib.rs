@@ -18,6 +18,7 @@ use ::bytes::Bytes;
 use async_trait::async_trait;
 use berth_oci::Digest;
 use futures_util::Stream;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 
 pub use self::bytes::{BlobBytes, FilePart, Piece};
@@ -36,7 +37,7 @@ pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 pub struct Upload {
     /// The upload's id, chosen by the caller and never reused: 1 to 128 of `A-Z a-z 0-9 _ -`.
     pub key: String,
-    /// How many bytes of it are durable.
+    /// How many bytes of it are written; once they are durable the caller may save this.
     pub offset: u64,
     /// What the store itself wants to remember, opaque to the caller; empty at the start.
     pub backend: String,
@@ -88,17 +89,41 @@ pub struct StoredDocument {
     pub modified_at: i64,
 }
 
+/// What [`BlobStore::write`] wrote.
+pub struct Written {
+    /// Ends once the bytes are durable; they become so whether or not anybody waits. After an error they may be gone, and with
+    /// them all that was written behind them. None when they are durable already.
+    pub durable: Option<BoxFuture<'static, Result<(), Error>>>,
+    /// Why the body ended before its end, if it did; what came before that is written.
+    pub broken: Option<io::Error>,
+}
+
 /// A store of bytes. Keys are handed out by [`commit`](Self::commit), written once and never reused.
 ///
 /// [`contract::contract`] checks what is promised here; every implementation passes it.
 #[async_trait]
 pub trait BlobStore: Send + Sync + 'static {
-    /// Writes `body` at `upload.offset`, dropping anything that an interrupted attempt left beyond it.
+    /// Writes `body` at `upload.offset`, dropping anything that an interrupted attempt left beyond it, and moves the offset
+    /// to the end of what is written. The caller may save the upload only when [`Written::durable`] has ended well, and may
+    /// begin with the next write before; what is durable already is saved first.
+    ///
+    /// After an error the offset is unchanged and so are the durable bytes. One write at a time: see [`Error::Busy`].
+    async fn write(&self, upload: &mut Upload, body: ByteStream) -> Result<Written, Error>;
+
+    /// Does what [`write`](Self::write) does, and waits until it is durable.
     ///
     /// Afterwards `upload.offset` counts bytes that are written and durable, so the caller may save it: on success
     /// all of `body`; on [`Error::Body`] (the sender went away) what arrived until then. On any other error the
-    /// offset is unchanged and so are the stored bytes. One append at a time: see [`Error::Busy`].
-    async fn append(&self, upload: &mut Upload, body: ByteStream) -> Result<(), Error>;
+    /// offset is unchanged and so are the stored bytes.
+    async fn append(&self, upload: &mut Upload, body: ByteStream) -> Result<(), Error> {
+        let mut longer = upload.clone();
+        let written = self.write(&mut longer, body).await?;
+        if let Some(durable) = written.durable {
+            durable.await?;
+        }
+        *upload = longer;
+        written.broken.map_or(Ok(()), |error| Err(Error::Body(error)))
+    }
 
     /// Makes the first `upload.offset` bytes of the upload readable under the returned key, durably.
     ///

@@ -35,7 +35,9 @@ pub use self::settings::S3Settings;
 
 use self::bucket::Bucket;
 use self::failure::{advice, translated};
-use crate::{BlobBytes, BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload};
+use crate::{
+    BlobBytes, BlobStore, ByteStream, Error, StoredBlob, StoredDocument, UnfinishedUpload, Upload, Written,
+};
 
 /// How many blobs one request deletes: each is two objects, and the store takes 1,000.
 const DELETED_AT_ONCE: usize = 500;
@@ -107,8 +109,8 @@ impl S3Store {
 
 #[async_trait]
 impl BlobStore for S3Store {
-    async fn append(&self, upload: &mut Upload, body: ByteStream) -> Result<(), Error> {
-        uploads::append(&self.bucket, upload, body).await
+    async fn write(&self, upload: &mut Upload, body: ByteStream) -> Result<Written, Error> {
+        uploads::write(&self.bucket, upload, body).await
     }
 
     async fn commit(&self, upload: &Upload, digest: &Digest) -> Result<String, Error> {

@@ -1,4 +1,4 @@
-//! Writing an upload: from a stream of small buffers to large writes and one sync.
+//! Writing an upload: from a stream of small buffers to large writes and one sync, beside which the next write may begin.
 //! While one batch is being written, the next one is gathered, so a body costs two batches of memory whatever its
 //! size, and a client that stalls holds no thread.
 
@@ -9,15 +9,17 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _};
 use rustix::fs::FlockOperation;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{ahead, joined};
-use crate::{ByteStream, Error};
+use crate::{ByteStream, Error, Written};
 
-/// How much one write takes to the disk.
-const BATCH_BYTES: usize = 512 << 10;
+/// How much one write takes to the disk. Less would wake the threads on both sides more often than the bytes are worth.
+const BATCH_BYTES: usize = 1 << 20;
 /// Buffers below this size are copied together, so that a body in tiny pieces does not become tiny writes.
 const COPY_BELOW_BYTES: usize = 16 << 10;
 /// After so many bytes the disk begins with them, so that the sync, which the client waits for, finds little left to do.
@@ -26,8 +28,8 @@ const BEGIN_EVERY_BYTES: u64 = 4 << 20;
 const RESERVED_BYTES_MIN: u64 = 1 << 20;
 const RESERVED_BYTES_MAX: u64 = 16 << 20;
 
-/// Writes `body` to the file `path` from `offset` on, and moves `offset` over what is durable.
-pub(super) async fn append(path: PathBuf, offset: &mut u64, mut body: ByteStream) -> Result<(), Error> {
+/// Writes `body` to the file `path` from `offset` on, and moves `offset` over what is written.
+pub(super) async fn write(path: PathBuf, offset: &mut u64, mut body: ByteStream) -> Result<Written, Error> {
     let mut writer = Writer::Idle(Sink::new(path, *offset));
     let mut batch = Batch::default();
     let broken = loop {
@@ -40,8 +42,9 @@ pub(super) async fn append(path: PathBuf, offset: &mut u64, mut body: ByteStream
             writer = writer.write(std::mem::take(&mut batch)).await?;
         }
     };
-    *offset = writer.finish(batch).await?;
-    broken.map_or(Ok(()), |error| Err(Error::Body(error)))
+    let (end, durable) = writer.finish(batch).await?;
+    *offset = end;
+    Ok(Written { durable, broken })
 }
 
 /// Buffers on their way into one write.
@@ -89,13 +92,28 @@ impl Writer {
         Ok(Self::Busy(tokio::task::spawn_blocking(move || sink.write(batch))))
     }
 
-    /// Writes the rest and makes everything durable; the upload's new offset.
-    async fn finish(self, batch: Batch) -> Result<u64, Error> {
+    /// Writes the rest and begins to make everything durable; the upload's new offset, and the end of that.
+    async fn finish(
+        self,
+        batch: Batch,
+    ) -> Result<(u64, Option<BoxFuture<'static, Result<(), Error>>>), Error> {
         let sink = self.sink().await?;
         if batch.bytes == 0 && sink.file.is_none() {
-            return Ok(sink.start);
+            return Ok((sink.start, None));
         }
-        joined(tokio::task::spawn_blocking(move || sink.write(batch)?.sync())).await
+        let (written, end) = oneshot::channel();
+        // In one go, as mostly somebody waits for both.
+        let task = tokio::task::spawn_blocking(move || {
+            let unsynced = sink.write(batch)?.release()?;
+            // Nobody listens any more when the request is gone.
+            let _gone = written.send(unsynced.end);
+            unsynced.sync()
+        });
+        let Ok(end) = end.await else {
+            joined(task).await?;
+            unreachable!("without an error it says what is written");
+        };
+        Ok((end, Some(joined(task).boxed())))
     }
 }
 
@@ -142,12 +160,11 @@ impl Sink {
 
     /// Has blocks taken for many writes at once, which costs less than for each of their pages.
     fn reserve(&mut self, file: &File, bytes: u64) {
-        let came = self.end - self.start;
-        if came == 0 || self.end + bytes <= self.reserved_end {
+        if self.end == self.start || self.end + bytes <= self.reserved_end {
             return;
         }
         let from = self.reserved_end.max(self.end);
-        let to = from + came.clamp(RESERVED_BYTES_MIN, RESERVED_BYTES_MAX);
+        let to = from + self.end.clamp(RESERVED_BYTES_MIN, RESERVED_BYTES_MAX);
         // Refused by a full disk, where what comes may have room nevertheless, or by one that does this with each write: not
         // asked again, and given back as it may be taken in part.
         self.reserved_end = ahead::reserve(file, from..to).map_or(u64::MAX, |()| to);
@@ -161,17 +178,22 @@ impl Sink {
         Ok(())
     }
 
-    fn sync(self) -> Result<u64, Error> {
-        let synced = self.file.as_ref().map_or(Ok(()), |file| {
-            if self.reserved_end > self.end {
-                file.set_len(self.end)?;
-            }
-            file.sync_data()
-        });
-        match synced {
-            Ok(()) => Ok(self.end),
-            Err(error) => Err(self.restore("sync an upload", error)),
+    /// Gives back the blocks that no byte came for, and lets others write.
+    fn release(mut self) -> Result<Unsynced, Error> {
+        let file = self.file.take().expect("a write opens the file");
+        if self.reserved_end > self.end
+            && let Err(error) = file.set_len(self.end)
+        {
+            self.file = Some(file);
+            return Err(self.restore("end an upload's file", error));
         }
+        file.release();
+        Ok(Unsynced {
+            path: self.path,
+            start: self.start,
+            end: self.end,
+            file,
+        })
     }
 
     /// Opens the file at the place where this append goes on, alone.
@@ -191,15 +213,43 @@ impl Sink {
 
     /// Takes away what a failed append left behind, and says why it failed.
     fn restore(self, doing: &str, error: io::Error) -> Error {
-        let restored = match &self.file {
-            Some(file) if self.start > 0 => file.set_len(self.start),
-            _ => fs::remove_file(&self.path),
-        };
-        if let Err(error) = restored {
-            // The next append, or the sweep of unfinished uploads, drops these bytes.
-            tracing::warn!(path = %self.path.display(), %error, "bytes of a failed append stay behind");
-        }
+        let file = self.file.as_deref();
+        restore(&self.path, file.filter(|_| self.start > 0), self.start);
         Error::from_io(doing, error)
+    }
+}
+
+/// An append whose bytes are all written. Others may write behind them now.
+struct Unsynced {
+    path: PathBuf,
+    start: u64,
+    end: u64,
+    file: Claim,
+}
+
+impl Unsynced {
+    fn sync(self) -> Result<(), Error> {
+        self.file.sync_data().map_err(|error| {
+            // Not when somebody has written since: who that was drops these bytes, or lives with them.
+            if let Ok(Some(file)) = claim(&self.path, false)
+                && file.metadata().is_ok_and(|found| found.len() == self.end)
+            {
+                restore(&self.path, (self.start > 0).then_some(&*file), self.start);
+            }
+            Error::from_io("sync an upload", error)
+        })
+    }
+}
+
+/// Takes a file back to where an append began; one that began it is removed.
+fn restore(path: &Path, file: Option<&File>, start: u64) {
+    let restored = match file {
+        Some(file) => file.set_len(start),
+        None => fs::remove_file(path),
+    };
+    if let Err(error) = restored {
+        // The next append, or the sweep of unfinished uploads, drops these bytes.
+        tracing::warn!(path = %path.display(), %error, "bytes of a failed append stay behind");
     }
 }
 
@@ -214,12 +264,19 @@ impl Deref for Claim {
     }
 }
 
-impl Drop for Claim {
-    /// Closing is not enough: a process that is being started beside us has the file open until it runs its program.
-    fn drop(&mut self) {
+impl Claim {
+    /// Lets others write. Closing is not enough: a process that is being started beside us has the file open until it runs its
+    /// program.
+    fn release(&self) {
         if let Err(error) = rustix::fs::flock(&self.0, FlockOperation::Unlock) {
             tracing::warn!(%error, "an upload stays locked until its file is closed");
         }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 
@@ -292,6 +349,13 @@ mod tests {
         Box::pin(stream::iter(parts.chain(broken.map(Err))))
     }
 
+    /// Writes, and waits until that is durable; whether the body came whole.
+    async fn append(path: &Path, offset: &mut u64, body: ByteStream) -> bool {
+        let written = write(path.to_owned(), offset, body).await.unwrap();
+        written.durable.expect("it waits for the disk").await.unwrap();
+        written.broken.is_none()
+    }
+
     /// A body of so many parts, after an append that was killed when it had taken blocks and written beyond the offset; the bytes
     /// and the blocks there are then.
     async fn appended(before: u64, stray: (u64, u64), parts: u64, broken: Option<io::Error>) -> (u64, u64) {
@@ -299,9 +363,7 @@ mod tests {
         let path = folder.path().join("upload");
         let mut offset = 0;
         if before > 0 {
-            append(path.clone(), &mut offset, body(before, None))
-                .await
-                .unwrap();
+            append(&path, &mut offset, body(before, None)).await;
             let file = OpenOptions::new().write(true).open(&path).unwrap();
             file.set_len(offset + stray.0).unwrap();
             // A file system that cannot leaves nothing behind either.
@@ -309,8 +371,7 @@ mod tests {
         }
         let is_broken = broken.is_some();
         let start = offset;
-        let done = append(path.clone(), &mut offset, body(parts, broken)).await;
-        assert_eq!(done.is_err(), is_broken, "{done:?}");
+        assert_eq!(append(&path, &mut offset, body(parts, broken)).await, !is_broken);
         assert_eq!(offset, start + parts * 128 * KIB);
         let found = fs::metadata(&path).unwrap();
         let bytes = fs::read(&path).unwrap();

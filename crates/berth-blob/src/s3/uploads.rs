@@ -13,13 +13,13 @@ use super::layout::{self, Name, RECORD, WHOLE};
 use super::memory::Load;
 use super::state::State;
 use super::writer::{Record, Writer, read_pieces};
-use crate::{ByteStream, Error, Upload};
+use crate::{ByteStream, Error, Upload, Written};
 
-pub(super) async fn append(
+pub(super) async fn write(
     bucket: &Arc<Bucket>,
     upload: &mut Upload,
     mut body: ByteStream,
-) -> Result<(), Error> {
+) -> Result<Written, Error> {
     let folder = bucket.layout.folder(&upload.key)?;
     let mut state = State::of(upload)?;
     // The caller has saved the state in which these are garbage.
@@ -40,7 +40,11 @@ pub(super) async fn append(
     upload.offset = state.length();
     upload.backend = state.text();
     remove(bucket, &folder, garbage).await;
-    broken.map_or(Ok(()), |error| Err(Error::Body(error)))
+    // What a bucket has taken is durable.
+    Ok(Written {
+        durable: None,
+        broken,
+    })
 }
 
 /// Makes the upload's bytes a blob: an object that is there already, or parts that become one where they lie.

@@ -17,7 +17,7 @@ async fn scenario(store: &FaultyStore<FileStore>) -> Result<(), Error> {
 
 #[tokio::test]
 async fn every_step_breaks_in_turn() {
-    let expected = ["append", "append", "commit", "commit", "delete", "delete"];
+    let expected = ["write", "sync", "commit", "commit", "delete", "delete"];
     for (at, expected) in expected.into_iter().enumerate() {
         let folder = tempfile::tempdir().unwrap();
         let store = FaultyStore::new(FileStore::open(folder.path()).unwrap(), at as u64, Fault::Fails);

@@ -11,8 +11,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// Bodies up to this many bytes are hashed where they are read; a thread would cost more than it saves.
 const INLINE_BYTES_MAX: usize = 256 << 10;
-/// Chunks that may wait for the hash; more would only be memory.
-const CHUNKS_WAITING_MAX: usize = 4;
+/// Bytes that are handed to a thread at a time: each time may wake it, and the request when there was no room.
+const BATCH_BYTES: usize = 1 << 20;
+/// Chunks of a batch: each holds more memory than its bytes when a client sends little at a time.
+const BATCH_CHUNKS_MAX: usize = 64;
+/// Batches that may wait for the hash; more would only be memory.
+const BATCHES_WAITING_MAX: usize = 1;
 /// Hash threads at once; bodies beyond that are hashed where they are read.
 const THREADS_MAX: usize = 64;
 
@@ -41,7 +45,12 @@ enum Hash {
         bytes: usize,
         done: oneshot::Sender<Hasher>,
     },
-    Thread(mpsc::Sender<Bytes>),
+    Thread {
+        batches: mpsc::Sender<Vec<Bytes>>,
+        /// What was not handed over yet.
+        batch: Vec<Bytes>,
+        bytes: usize,
+    },
     Ended,
 }
 
@@ -73,11 +82,11 @@ impl Tee {
                 Some((Ok(chunk), self))
             }
             Some(Err(error)) => {
-                self.end();
+                self.end().await;
                 Some((Err(error), self))
             }
             None => {
-                self.end();
+                self.end().await;
                 None
             }
         }
@@ -95,8 +104,19 @@ impl Tee {
         match &mut self.hash {
             // All threads are taken: hash here after all.
             Hash::Inline { hasher, .. } => hasher.update(chunk),
-            // A send fails only when the thread died; the receiver of its result reports that.
-            Hash::Thread(chunks) => drop(chunks.send(chunk.clone()).await),
+            Hash::Thread {
+                batches,
+                batch,
+                bytes,
+            } => {
+                batch.push(chunk.clone());
+                *bytes += chunk.len();
+                if *bytes >= BATCH_BYTES || batch.len() == BATCH_CHUNKS_MAX {
+                    *bytes = 0;
+                    // A send fails only when the thread died; the receiver of its result reports that.
+                    drop(batches.send(std::mem::take(batch)).await);
+                }
+            }
             Hash::Ended => {}
         }
     }
@@ -106,28 +126,37 @@ impl Tee {
             return;
         };
         if let Hash::Inline { hasher, done, .. } = std::mem::replace(&mut self.hash, Hash::Ended) {
-            let (sender, chunks) = mpsc::channel(CHUNKS_WAITING_MAX);
-            tokio::task::spawn_blocking(move || hash_all(*hasher, chunks, done, permit));
-            self.hash = Hash::Thread(sender);
+            let (batches, waiting) = mpsc::channel(BATCHES_WAITING_MAX);
+            tokio::task::spawn_blocking(move || hash_all(*hasher, waiting, done, permit));
+            self.hash = Hash::Thread {
+                batches,
+                batch: Vec::new(),
+                bytes: 0,
+            };
         }
     }
 
-    fn end(&mut self) {
-        if let Hash::Inline { hasher, done, .. } = std::mem::replace(&mut self.hash, Hash::Ended) {
+    async fn end(&mut self) {
+        match std::mem::replace(&mut self.hash, Hash::Ended) {
             // Nobody listens when the write has failed already.
-            let _ = done.send(*hasher);
+            Hash::Inline { hasher, done, .. } => drop(done.send(*hasher)),
+            Hash::Thread { batches, batch, .. } => drop(batches.send(batch).await),
+            Hash::Ended => {}
         }
     }
 }
 
 fn hash_all(
     mut hasher: Hasher,
-    mut chunks: mpsc::Receiver<Bytes>,
+    mut batches: mpsc::Receiver<Vec<Bytes>>,
     done: oneshot::Sender<Hasher>,
     permit: OwnedSemaphorePermit,
 ) {
-    while let Some(chunk) = chunks.blocking_recv() {
-        hasher.update(&chunk);
+    while let Some(batch) = batches.blocking_recv() {
+        // Each chunk is let go once it is hashed.
+        for chunk in batch {
+            hasher.update(&chunk);
+        }
     }
     drop(permit);
     let _ = done.send(hasher);

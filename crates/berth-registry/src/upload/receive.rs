@@ -3,6 +3,7 @@
 use berth_blob::{ByteStream, Upload};
 use berth_metadata::{Conflict, SaveUpload, UploadRow};
 use berth_oci::Hasher;
+use futures_util::future::{self, BoxFuture};
 
 use super::bounded::{bounded, is_oversized};
 use super::room::{Body, refusal};
@@ -21,6 +22,29 @@ pub(super) struct Received {
     pub(super) hasher: Hasher,
     /// Whether the body came whole; what came is kept.
     pub(super) outcome: Result<(), Error>,
+}
+
+/// What came of a piece of a body.
+struct Segment {
+    upload: Upload,
+    hasher: Hasher,
+    durable: Option<BoxFuture<'static, Result<(), berth_blob::Error>>>,
+    outcome: Result<(), Error>,
+}
+
+impl Segment {
+    /// The end of a body, once it is durable.
+    async fn ended(self, row: UploadRow) -> Result<Received, Error> {
+        if let Some(durable) = self.durable {
+            durable.await?;
+        }
+        Ok(Received {
+            row,
+            upload: self.upload,
+            hasher: self.hasher,
+            outcome: self.outcome,
+        })
+    }
 }
 
 impl Registry {
@@ -82,7 +106,8 @@ impl Registry {
             })
     }
 
-    /// Writes and hashes a body, and with a turn notes on the way how far it came.
+    /// Writes and hashes a body, and with a turn notes on the way how far it came: beside what comes next, as soon as it is
+    /// durable.
     pub(super) async fn receive(
         &self,
         mut row: UploadRow,
@@ -91,57 +116,91 @@ impl Registry {
     ) -> Result<Received, Error> {
         let max = self.limits.blob_bytes_max;
         let segments = Segments::of(bounded(body, max - offset(&row).min(max)));
+        let mut upload = stored(&row);
+        let mut unsaved = None;
         loop {
-            let (upload, so_far, outcome) = self.receive_segment(&row, hasher, segments.next()).await?;
-            if outcome.is_err() || segments.have_ended() {
-                return Ok(Received {
-                    row,
-                    upload,
-                    hasher: so_far,
-                    outcome,
-                });
+            let beside = async {
+                match unsaved.take() {
+                    None => Ok(None),
+                    Some(segment) => self.note(&row, segment, turn).await.map(Some),
+                }
+            };
+            let segment = self.receive_segment(upload, hasher, segments.next());
+            let (segment, saved) = future::join(segment, beside).await;
+            let segment = segment?;
+            if let Some(saved) = saved? {
+                row = saved;
             }
-            if let Some(turn) = turn {
-                self.save(&row, (&upload, &so_far), (turn, true)).await?;
+            if segment.outcome.is_err() || segments.have_ended() {
+                return segment.ended(row).await;
             }
-            (row.offset, row.backend) = (as_i64(upload.offset), upload.backend);
-            hasher = so_far;
+            (upload, hasher) = (segment.upload.clone(), segment.hasher.clone());
+            if segment.durable.is_some() {
+                unsaved = Some(segment);
+            } else {
+                row = self.note(&row, segment, turn).await?;
+            }
         }
+    }
+
+    /// Saves how far an upload came once that is durable; the row as it is then.
+    async fn note(&self, row: &UploadRow, segment: Segment, turn: Option<&Turn>) -> Result<UploadRow, Error> {
+        let Segment {
+            upload,
+            hasher,
+            durable,
+            ..
+        } = segment;
+        if let Some(durable) = durable {
+            durable.await?;
+        }
+        if let Some(turn) = turn {
+            self.save(row, (&upload, &hasher), (turn, true)).await?;
+        }
+        let mut row = row.clone();
+        (row.offset, row.backend) = (as_i64(upload.offset), upload.backend);
+        Ok(row)
     }
 
     async fn receive_segment(
         &self,
-        row: &UploadRow,
+        mut upload: Upload,
         hasher: Hasher,
         body: ByteStream,
-    ) -> Result<(Upload, Hasher, Result<(), Error>), Error> {
-        let mut upload = stored(row);
+    ) -> Result<Segment, Error> {
         let (body, ended) = self.uploads.hashing.beside(hasher, body);
-        let outcome = match self.blobs.append(&mut upload, body).await {
-            Ok(()) => Ok(()),
-            Err(berth_blob::Error::Body(source)) if is_oversized(&source) => {
+        let written = match self.blobs.write(&mut upload, body).await {
+            Err(berth_blob::Error::NotFound) => {
+                self.discard_upload(&upload).await?;
+                return Err(Error::UploadUnknown);
+            }
+            written => written?,
+        };
+        let outcome = match written.broken {
+            None => Ok(()),
+            Some(source) if is_oversized(&source) => {
                 self.discard_upload(&upload).await?;
                 return Err(Error::TooLarge {
                     what: "the blob",
                     max: self.limits.blob_bytes_max,
                 });
             }
-            Err(berth_blob::Error::Body(source)) => match refusal(source) {
+            Some(source) => match refusal(source) {
                 Ok(error) => {
                     self.discard_upload(&upload).await?;
                     return Err(error);
                 }
                 Err(source) => Err(Error::BodyInterrupted(source)),
             },
-            Err(berth_blob::Error::NotFound) => {
-                self.discard_upload(&upload).await?;
-                return Err(Error::UploadUnknown);
-            }
-            Err(error) => return Err(error.into()),
         };
         let hasher = ended
             .await
             .map_err(|gone| Error::internal("hashing an upload", gone))?;
-        Ok((upload, hasher, outcome))
+        Ok(Segment {
+            upload,
+            hasher,
+            durable: written.durable,
+            outcome,
+        })
     }
 }

@@ -1,5 +1,5 @@
 //! A long body in pieces, so that what came of it is noted long before its end: whoever goes on after a crash sends no
-//! more than one piece again.
+//! more than two pieces again, one that was being noted and one that came beside.
 
 use std::io;
 use std::pin::Pin;

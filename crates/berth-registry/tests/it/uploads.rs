@@ -6,7 +6,7 @@ use std::sync::Arc;
 use berth_blob::{Fault, FaultyStore};
 use berth_metadata::Permission;
 use berth_oci::endpoint::StartUpload;
-use berth_oci::{Algorithm, ContentRange, Digest};
+use berth_oci::{Algorithm, ContentRange, Digest, Hasher};
 use berth_registry::{Caller, Chunk, Error, Limits, Started};
 use futures_util::{StreamExt as _, stream};
 
@@ -481,5 +481,50 @@ async fn a_failing_disk_fails_the_request_and_nothing_else() {
             test.pull(&admin(), "team/full", &digest).await.expect("pulled"),
             bytes
         );
+    }
+}
+
+/// Bytes that come in pieces of a MiB, each different.
+fn mebibytes(noise: &bytes::Bytes, range: Range<usize>) -> Chunk {
+    let pieces: Vec<_> = range.map(|n| Ok(noise.slice(n..n + (1 << 20)))).collect();
+    Chunk {
+        range: None,
+        length: None,
+        body: Box::pin(stream::iter(pieces)),
+    }
+}
+
+#[tokio::test]
+async fn only_what_is_durable_of_a_long_body_is_saved() {
+    const MIB: u64 = 1 << 20;
+    let noise = bytes::Bytes::from(noise(2 << 20));
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    (0..130).for_each(|n| hasher.update(&noise[n..n + (1 << 20)]));
+    let digest = hasher.finish();
+    // The first 128 MiB are written; then, while they are synced, the rest is written; then that is synced.
+    for (step, saved) in [(0, 0), (1, 128 * MIB), (2, 0), (3, 128 * MIB), (4, 130 * MIB)] {
+        let test = TestRegistry::over(Limits::default(), |store| {
+            FaultyStore::new(store, step, Fault::Fails)
+        })
+        .await;
+        let (team, registry) = (name("team/long"), &test.registry);
+        let id = test.start(&admin(), "team/long").await.expect("started");
+        let appended = registry
+            .append_upload(&admin(), &team, &id, mebibytes(&noise, 0..130))
+            .await;
+        assert_eq!(appended.is_ok(), saved == 130 * MIB, "step {step}: {appended:?}");
+        let offset = registry.upload_offset(&admin(), &team, &id).await;
+        assert_eq!(offset.expect("goes on"), saved, "step {step}");
+        if step == 4 {
+            continue;
+        }
+        let from = usize::try_from(saved / MIB).unwrap();
+        let rest = mebibytes(&noise, from..130);
+        let finished = registry
+            .finish_upload(&admin(), &team, &id, (&digest, rest))
+            .await;
+        finished.expect("finished");
+        let pulled = test.pull(&admin(), "team/long", &digest).await.expect("pulled");
+        assert_eq!(sha256(&pulled), digest, "step {step}");
     }
 }

@@ -29,7 +29,7 @@ const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// Bytes that one read of a connection takes at most. Chunks of an upload are cut out of these buffers and live until they
 /// are hashed and written, so this bounds the memory of each upload.
-const READ_BUFFER_MAX: usize = 256 << 10;
+const READ_BUFFER_MAX: usize = 512 << 10;
 
 /// What all connections share.
 pub(super) struct Shared<A> {
