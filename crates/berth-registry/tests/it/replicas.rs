@@ -34,7 +34,7 @@ async fn another(test: &TestRegistry) -> Arc<Registry> {
 #[tokio::test]
 async fn another_process_sweeps_only_what_nobody_receives() {
     let limits = Limits {
-        upload_ttl: Duration::from_millis(100),
+        upload_ttl: Duration::from_secs(2),
         ..Limits::default()
     };
     let test = TestRegistry::open(limits).await;
