@@ -93,6 +93,8 @@ pub struct Standing {
     pub shared: bool,
     /// Counts the changes of the organisation's rules about immutable tags; 0: it never had one.
     pub rules_version: i64,
+    /// Whether a quota of bytes counts what the organisation holds.
+    pub under_quota: bool,
 }
 
 /// What grants are on.
@@ -261,7 +263,9 @@ impl Metadata {
     }
 }
 
-pub(crate) const STANDING: &str = "SELECT o.id, o.account_id, r.id, r.is_public, og.permission, rg.permission, s.repository_id, o.rules_version, s.expires_at \
+pub(crate) const STANDING: &str = "SELECT o.id, o.account_id, r.id, r.is_public, og.permission, rg.permission, s.repository_id, o.rules_version, s.expires_at, \
+     CASE WHEN EXISTS (SELECT 1 FROM byte_quotas q WHERE q.organization_id = o.id) \
+       OR EXISTS (SELECT 1 FROM byte_quotas q WHERE q.account_id = o.account_id) THEN 1 ELSE 0 END \
      FROM organizations o \
      LEFT JOIN repositories r ON r.organization_id = o.id AND r.image = $2 \
      LEFT JOIN organization_grants og ON og.organization_id = o.id AND og.user_id = $3 \
@@ -329,6 +333,7 @@ fn stood(row: &AnyRow) -> Result<Stood, Failure> {
         repository_permission: permission(5)?,
         shared: row.try_get::<Option<i64>, _>(6)?.is_some(),
         rules_version: row.try_get(7)?,
+        under_quota: row.try_get::<i64, _>(9)? != 0,
     };
     Ok(Stood {
         standing,

@@ -6,6 +6,7 @@ mod bounded;
 mod finish;
 mod fresh;
 mod hashing;
+mod kept;
 mod receive;
 mod room;
 mod row;
@@ -125,16 +126,24 @@ impl Registry {
         id: &str,
         chunk: Chunk,
     ) -> Result<u64, Error> {
-        let (turn, row, standing) = self
-            .claim_upload(caller, repository, id, (chunk.range, chunk.length))
-            .await?;
+        let (row, standing) = self.upload_row(caller, repository, id).await?;
         let body = self.counted(chunk.body, chunk.length, (row.repository_id, &standing));
-        let registry = Arc::clone(self);
-        let (range, before) = (chunk.range, offset(&row));
-        let now = self
-            .uploads
-            .run(async move { registry.append(turn, row, body).await })
-            .await?;
+        let claim = self.uploads.claim(id).await;
+        let body = Body {
+            bytes: claim.guard(body.bytes),
+            ..body
+        };
+        let (range, registry) = (chunk.range, Arc::clone(self));
+        let (before, now) = if let Some(held) = self.first_of(id, &standing).await {
+            self.fits(&held.row(), (range, chunk.length))?;
+            let appended = async move { registry.append_first((held, claim), body).await };
+            (0, self.uploads.run(appended).await?)
+        } else {
+            let (turn, row) = self.fitting_turn(claim, (range, chunk.length)).await?;
+            let before = offset(&row);
+            let appended = async move { registry.append(turn, row, body).await };
+            (before, self.uploads.run(appended).await?)
+        };
         match range {
             // Only a body without a length can differ from its range here.
             Some(range) if now - before != range.len() => Err(Error::SizeInvalid(format!(
@@ -173,23 +182,16 @@ impl Registry {
             bytes: claim.guard(body.bytes),
             ..body
         });
-        if let Some(row) = self.uploads.fresh.find(claim.upload_id())
-            && let Some(few) = body
-        {
-            self.fits(&row, (range, length))?;
-            body = match whole::gather(few, digest).await {
-                Gathered::Not(body) => Some(body),
-                Gathered::Whole(parts) => match self.uploads.fresh.hold(&row.id).await {
-                    Some(held) => return self.finish_whole((held, claim), digest.clone(), parts).await,
-                    None => Some(whole::again(parts, None)),
-                },
+        if let Some(held) = self.uploads.fresh.hold(claim.upload_id()).await {
+            self.fits(&held.row(), (range, length))?;
+            body = match whole::gather((held.kept(), body), digest).await {
+                Gathered::Whole(parts) => {
+                    return self.finish_whole((held, claim), digest.clone(), parts).await;
+                }
+                Gathered::Not(body) => body,
             };
         }
-        let (turn, row) = self.turn_with(claim).await?;
-        if let Err(refusal) = self.fits(&row, (range, length)) {
-            self.release(&turn).await;
-            return Err(refusal);
-        }
+        let (turn, row) = self.fitting_turn(claim, (range, length)).await?;
         self.finish(row, digest.clone(), (body, turn)).await
     }
 
@@ -201,7 +203,11 @@ impl Registry {
         id: &str,
     ) -> Result<(), Error> {
         self.upload_row(caller, repository, id).await?;
-        let (_turn, row) = self.take_turn(id).await?;
+        let claim = self.uploads.claim(id).await;
+        if self.uploads.fresh.has(id) {
+            return self.discard_upload(&Upload::new(id)).await;
+        }
+        let (_turn, row) = self.turn_with(claim).await?;
         self.discard_upload(&stored(&row)).await
     }
 
@@ -263,21 +269,19 @@ impl Registry {
         }
     }
 
-    /// Waits for this request's turn on the upload and checks that the chunk fits where it stands.
-    async fn claim_upload(
+    /// Waits for the turn of a request that has its turn in this process, and checks that its bytes fit where the upload
+    /// stands.
+    async fn fitting_turn(
         &self,
-        caller: &Caller,
-        repository: &RepositoryName,
-        id: &str,
-        (range, length): (Option<ContentRange>, Option<u64>),
-    ) -> Result<(Turn, UploadRow, Standing), Error> {
-        let (_, standing) = self.upload_row(caller, repository, id).await?;
-        let (turn, row) = self.take_turn(id).await?;
-        if let Err(refusal) = self.fits(&row, (range, length)) {
+        claim: Claim,
+        announced: (Option<ContentRange>, Option<u64>),
+    ) -> Result<(Turn, UploadRow), Error> {
+        let (turn, row) = self.turn_with(claim).await?;
+        if let Err(refusal) = self.fits(&row, announced) {
             self.release(&turn).await;
             return Err(refusal);
         }
-        Ok((turn, row, standing))
+        Ok((turn, row))
     }
 
     /// Whether a chunk fits where the upload stands.

@@ -1,7 +1,7 @@
 //! What is kept in memory is what is there, also when somebody else changes it.
 
 use crate::world::{World, digest, manifest, name, new_share, new_upload, tagged, unkept};
-use berth_metadata::{GrantTarget, Permission, Standing, User};
+use berth_metadata::{GrantTarget, Permission, Quotas, Standing, User};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,6 +19,7 @@ struct Answers {
 struct Place {
     organization: String,
     organization_id: i64,
+    owner_account: String,
     image: String,
     repository_id: i64,
     user: User,
@@ -63,10 +64,13 @@ enum Change {
     DeleteTag,
     Share,
     MakeAdministrator,
+    LimitBytes,
+    UnlimitBytes,
+    LimitBytesOfAccount,
 }
 
 impl Change {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 14] = [
         Self::Publish,
         Self::GrantImage,
         Self::GrantOrganization,
@@ -78,6 +82,9 @@ impl Change {
         Self::DeleteTag,
         Self::Share,
         Self::MakeAdministrator,
+        Self::LimitBytes,
+        Self::UnlimitBytes,
+        Self::LimitBytesOfAccount,
     ];
 
     async fn make(self, world: &World, place: &Place) {
@@ -111,6 +118,20 @@ impl Change {
                     .await
             }
             Self::MakeAdministrator => metadata.set_user_administrator(&user.id, true).await.map(drop),
+            Self::LimitBytes | Self::UnlimitBytes => {
+                let limit = matches!(self, Self::LimitBytes).then_some(1 << 30);
+                let organization = place.organization_id;
+                metadata
+                    .set_organization_byte_quota(organization, limit, 16)
+                    .await
+            }
+            Self::LimitBytesOfAccount => {
+                let bytes = Quotas {
+                    bytes: Some(1 << 30),
+                    ..Quotas::default()
+                };
+                metadata.set_quotas(&place.owner_account, bytes, 17).await
+            }
         };
         made.unwrap();
     }
@@ -139,6 +160,7 @@ async fn every_change_is_in_the_next_answer(world: &World, maker: &World) {
     let place = Place {
         organization,
         organization_id,
+        owner_account: owner.account_id.clone(),
         image,
         repository_id,
         user,

@@ -45,11 +45,20 @@ pub(super) struct Claim {
 
 impl ActiveUploads {
     /// Interrupts whoever writes to the upload and waits for the turn.
+    pub(super) async fn claim(&self, id: &str) -> Claim {
+        self.claim_after(id, true).await
+    }
+
+    /// Waits for the turn until whoever writes to the upload has ended by themselves, or by a newer request.
+    pub(super) async fn claim_when_free(&self, id: &str) -> Claim {
+        self.claim_after(id, false).await
+    }
+
     #[expect(
         clippy::used_underscore_binding,
         reason = "the guard is only held, and set once the wait is over"
     )]
-    pub(super) async fn claim(&self, id: &str) -> Claim {
+    async fn claim_after(&self, id: &str, interrupts: bool) -> Claim {
         let interrupt = CancellationToken::new();
         let turn = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,7 +67,7 @@ impl ActiveUploads {
                 interrupt: interrupt.clone(),
                 claims: 0,
             });
-            if slot.claims > 0 {
+            if interrupts && slot.claims > 0 {
                 slot.interrupt.cancel();
                 slot.interrupt = interrupt.clone();
             }

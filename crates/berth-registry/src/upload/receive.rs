@@ -52,7 +52,7 @@ impl Registry {
     pub(super) async fn append(&self, turn: Turn, row: UploadRow, body: Body) -> Result<u64, Error> {
         let appended = async {
             let hasher = resume(&row)?;
-            let body = turn.guard(self.with_room(&row, body, None).await?);
+            let body = self.with_room(&row, body, None).await?;
             let Received {
                 row,
                 upload,

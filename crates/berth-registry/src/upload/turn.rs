@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use berth_blob::ByteStream;
 use berth_metadata::{Metadata, TakenTurn, TurnStanding, UploadRow, UploadTurn};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -34,13 +33,6 @@ pub(super) struct Turn {
     claim: Claim,
 }
 
-impl Turn {
-    /// The body, ending with an error once a newer request claims the upload.
-    pub(super) fn guard(&self, body: ByteStream) -> ByteStream {
-        self.claim.guard(body)
-    }
-}
-
 impl Drop for Turn {
     fn drop(&mut self) {
         self.keeper.abort();
@@ -48,12 +40,8 @@ impl Drop for Turn {
 }
 
 impl Registry {
-    /// Interrupts whoever writes to the upload, in whichever process, and waits for the turn; the upload as it stands then.
-    pub(super) async fn take_turn(&self, upload_id: &str) -> Result<(Turn, UploadRow), Error> {
-        self.turn_with(self.uploads.claim(upload_id).await).await
-    }
-
-    /// Waits for the turn of a request that has its turn in this process.
+    /// Interrupts whoever writes to the upload in another process and waits for the turn of a request that has its turn in this
+    /// one; the upload as it stands then.
     pub(super) async fn turn_with(&self, claim: Claim) -> Result<(Turn, UploadRow), Error> {
         let upload_id = claim.upload_id();
         self.settle(upload_id).await?;

@@ -1,5 +1,5 @@
-//! A small blob that comes whole with the request that ends its upload: gathered in memory, stored in one step, and made a
-//! row in one transaction. What does not come so goes the long way, from its first byte on.
+//! A small blob that comes whole with one request, the one that ends its upload or the one before: gathered in memory,
+//! stored in one step, and made a row in one transaction. What does not come so goes the long way, from its first byte on.
 
 use std::io;
 use std::sync::Arc;
@@ -18,20 +18,29 @@ use crate::clock::now_ms;
 use crate::error::Error;
 
 /// Bodies up to so many bytes are gathered; what a connection reads at once, so it costs no more memory than the long way.
-const BYTES_MAX: u64 = 256 << 10;
+pub(super) const BYTES_MAX: u64 = 256 << 10;
 
-/// What came of gathering a body.
+/// What came of gathering a blob.
 pub(super) enum Gathered {
     /// All of it, with the digest that was announced.
     Whole(Vec<Bytes>),
     /// A body to be read instead, which begins where the other did.
-    Not(Body),
+    Not(Option<Body>),
 }
 
-/// Reads a body of few bytes, as it says itself, to its end.
-pub(super) async fn gather(body: Body, digest: &Digest) -> Gathered {
+/// The blob that an upload's last request brings: what is kept of the one before, or a body of few bytes, as it says itself,
+/// read to its end.
+pub(super) async fn gather((kept, body): (Option<Bytes>, Option<Body>), digest: &Digest) -> Gathered {
+    match (kept, body) {
+        (None, Some(body)) => gather_body(body, digest).await,
+        (Some(kept), None) if Digest::of(digest.algorithm(), &kept) == *digest => Gathered::Whole(vec![kept]),
+        (_, body) => Gathered::Not(body),
+    }
+}
+
+async fn gather_body(body: Body, digest: &Digest) -> Gathered {
     let Some(length) = body.length.filter(|length| (1..=BYTES_MAX).contains(length)) else {
-        return Gathered::Not(body);
+        return Gathered::Not(Some(body));
     };
     let (mut bytes, mut parts, mut came) = (body.bytes, Vec::new(), 0);
     while let Some(part) = bytes.next().await {
@@ -40,7 +49,7 @@ pub(super) async fn gather(body: Body, digest: &Digest) -> Gathered {
                 came += part.len() as u64;
                 parts.push(part);
             }
-            Err(error) => return Gathered::Not(again(parts, Some(error))),
+            Err(error) => return Gathered::Not(Some(again(parts, Some(error)))),
         }
     }
     let mut hasher = Hasher::new(digest.algorithm());
@@ -50,12 +59,12 @@ pub(super) async fn gather(body: Body, digest: &Digest) -> Gathered {
     if came == length && hasher.finish() == *digest {
         Gathered::Whole(parts)
     } else {
-        Gathered::Not(again(parts, None))
+        Gathered::Not(Some(again(parts, None)))
     }
 }
 
 /// A body of bytes that came before, and how it broke off if it did.
-pub(super) fn again(parts: Vec<Bytes>, broken: Option<io::Error>) -> Body {
+fn again(parts: Vec<Bytes>, broken: Option<io::Error>) -> Body {
     let length = broken
         .is_none()
         .then(|| parts.iter().map(|part| part.len() as u64).sum());
@@ -76,7 +85,7 @@ impl Registry {
         let registry = Arc::clone(self);
         self.uploads
             .run(async move {
-                let stored = registry.store_whole(held.row(), &digest, parts).await;
+                let stored = registry.store_whole(&held.row(), &digest, parts).await;
                 // After any other error the client may send the bytes again.
                 if matches!(stored, Ok(()) | Err(Error::BytesQuota(_))) {
                     held.forget();

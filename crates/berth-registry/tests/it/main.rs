@@ -4,6 +4,7 @@ mod archives;
 mod damage;
 mod fresh;
 mod harness;
+mod kept;
 mod manifests;
 #[path = "../../../berth-metadata/tests/contract/postgres.rs"]
 mod postgres_server;

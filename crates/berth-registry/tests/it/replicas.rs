@@ -34,7 +34,7 @@ async fn another(test: &TestRegistry) -> Arc<Registry> {
 #[tokio::test]
 async fn another_process_sweeps_only_what_nobody_receives() {
     let limits = Limits {
-        upload_ttl: Duration::from_millis(100),
+        upload_ttl: Duration::from_secs(5),
         ..Limits::default()
     };
     let test = TestRegistry::open(limits).await;
@@ -55,7 +55,7 @@ async fn another_process_sweeps_only_what_nobody_receives() {
     let (registry, id) = (Arc::clone(&test.registry), receiving.clone());
     let append = tokio::spawn(async move { registry.append_upload(&admin(), &name(APP), &id, chunk).await });
     sender.send(Bytes::copy_from_slice(&content[..200_000])).unwrap();
-    // Longer than an upload without bytes is kept, and than a turn is believed without a word.
+    // Longer than an upload without bytes, or a repository without an upload, is kept, and than a turn is believed without a word.
     for _ in 0..24 {
         tokio::time::sleep(Duration::from_millis(500)).await;
         other.maintain_once().await.unwrap();

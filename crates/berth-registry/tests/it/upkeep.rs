@@ -38,7 +38,7 @@ async fn unfinished_uploads_expire_with_their_bytes() {
         let test = TestRegistry::open(limits).await;
         let id = test.start(&admin(), "team/app").await.expect("started");
         test.registry
-            .append_upload(&admin(), &name("team/app"), &id, whole(b"some"))
+            .append_upload(&admin(), &name("team/app"), &id, whole(&vec![7; 300_000]))
             .await
             .expect("a chunk");
         a_moment().await;
@@ -139,7 +139,7 @@ async fn bytes_that_no_row_names_are_found_and_deleted() {
     let kept = test.push("team/app", b"kept").await;
     let running = test.start(&admin(), "team/app").await.expect("started");
     test.registry
-        .append_upload(&admin(), &name("team/app"), &running, whole(b"running"))
+        .append_upload(&admin(), &name("team/app"), &running, whole(&vec![7; 300_000]))
         .await
         .expect("a chunk");
     // What crashes leave: a commit without its row, and an upload whose row went first.
@@ -162,7 +162,7 @@ async fn bytes_that_no_row_names_are_found_and_deleted() {
         test.pull(&admin(), "team/app", &kept).await.expect("pulled"),
         b"kept"
     );
-    let digest = sha256(b"running");
+    let digest = sha256(&vec![7; 300_000]);
     let last = whole(b"");
     test.registry
         .finish_upload(&admin(), &name("team/app"), &running, (&digest, last))

@@ -98,25 +98,29 @@ async fn a_chunk_and_its_announcement_must_agree() {
 #[tokio::test]
 async fn a_cancelled_upload_leaves_nothing() {
     let world = World::start().await;
-    let session = world.admin.start_upload("team/app").await;
-    world
-        .admin
-        .ask(format!("PATCH {session}"))
-        .body("content")
-        .await
-        .is(202);
-    assert_eq!(world.stored_files().len(), 1);
-    let cancelled = world.admin.ask(format!("DELETE {session}")).await.is(204);
-    cancelled.holds(b"");
-    assert_eq!(world.stored_files().len(), 0);
-    for line in [
-        format!("DELETE {session}"),
-        format!("GET {session}"),
-        format!("PATCH {session}"),
-        format!("PUT {session}?digest={}", digest(b"content")),
-    ] {
-        let answer = world.admin.ask(line).await;
-        answer.refused(404, "BLOB_UPLOAD_UNKNOWN");
+    // Few bytes are in memory, more are on the disk.
+    for (size, files) in [(7, 0), (300_000, 1)] {
+        let (session, content) = (world.admin.start_upload("team/app").await, bytes(1, size));
+        let digest = digest(&content);
+        world
+            .admin
+            .ask(format!("PATCH {session}"))
+            .body(content)
+            .await
+            .is(202);
+        assert_eq!(world.stored_files().len(), files);
+        let cancelled = world.admin.ask(format!("DELETE {session}")).await.is(204);
+        cancelled.holds(b"");
+        assert_eq!(world.stored_files().len(), 0);
+        for line in [
+            format!("DELETE {session}"),
+            format!("GET {session}"),
+            format!("PATCH {session}"),
+            format!("PUT {session}?digest={digest}"),
+        ] {
+            let answer = world.admin.ask(line).await;
+            answer.refused(404, "BLOB_UPLOAD_UNKNOWN");
+        }
     }
 }
 
