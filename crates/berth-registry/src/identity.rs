@@ -23,7 +23,7 @@ use crate::password::Passwords;
 use crate::seal::MasterKey;
 use crate::signer::{self, Signer, Verified};
 use crate::throttle::Throttle;
-use crate::token::TokenHolder;
+use crate::token_holder::TokenHolder;
 
 pub use login::Presented;
 pub(crate) use login::login_key;

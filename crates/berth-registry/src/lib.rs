@@ -73,6 +73,7 @@ mod tag_pattern;
 mod temporary_key;
 mod throttle;
 mod token;
+mod token_holder;
 mod trigger;
 mod upload;
 mod user;

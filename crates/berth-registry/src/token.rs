@@ -12,6 +12,7 @@ use crate::access::{Caller, Credential, UserCaller, decide};
 use crate::clock::now_ms;
 use crate::identity;
 use crate::signer::{AccessEntry, Claims, CredentialClaim, SERVICE, Verified};
+use crate::token_holder::TokenHolder;
 use crate::{Action, Error, Registry};
 
 /// Scopes of one request; a push asks for one or two.
@@ -37,30 +38,6 @@ pub enum TokenCaller {
     Valid(Caller),
     /// The token ended less than a day ago: good for going on with one's own upload, and for nothing else.
     Expired(Caller),
-}
-
-/// Whom a token stands for, and until when.
-#[derive(Clone, Debug)]
-pub(crate) struct TokenHolder {
-    caller: Caller,
-    /// The end of the token, milliseconds since the epoch.
-    expires_at: i64,
-    /// The end of the login behind it.
-    until: i64,
-}
-
-impl TokenHolder {
-    /// Roughly what it takes in memory beside itself.
-    pub(crate) fn memory_bytes(&self) -> usize {
-        const PER_SCOPE: usize = 300;
-        const PER_USER: usize = 500;
-        match &self.caller {
-            Caller::User(user) => {
-                PER_USER + PER_SCOPE * user.scopes.as_ref().map_or(0, |scopes| scopes.len())
-            }
-            Caller::Anonymous | Caller::System => 0,
-        }
-    }
 }
 
 impl Registry {

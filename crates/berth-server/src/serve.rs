@@ -1,6 +1,7 @@
 //! The listener: accepts connections, serves them, and stops without breaking what runs.
 //! Knows nothing of what is answered.
 
+mod arrival;
 mod connection;
 mod exchange;
 mod sendfile;
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::overload::Gate;
-pub(crate) use connection::Arrival;
+pub(crate) use arrival::Arrival;
 pub(crate) use tls::{Certificate, Error as TlsError};
 
 /// How long requests that were cut off at the end of the grace time have to save how far they came.

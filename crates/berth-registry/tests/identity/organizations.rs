@@ -126,7 +126,13 @@ async fn rights_follow_grants_at_once() {
         let Ok(TokenCaller::Valid(Caller::User(found))) = registry.verify_token(&token).await else {
             panic!("the token is good");
         };
-        let granted: Vec<String> = found.scopes.as_ref().unwrap().iter().map(ToString::to_string).collect();
+        let granted: Vec<String> = found
+            .scopes
+            .as_ref()
+            .unwrap()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(granted, [expected]);
         assert_eq!(
             listed(&installation, &member).await,
@@ -287,7 +293,13 @@ async fn a_right_on_one_image_reaches_no_other() {
     let Ok(TokenCaller::Valid(Caller::User(found))) = registry.verify_token(&token).await else {
         panic!("the token is good");
     };
-    let granted: Vec<String> = found.scopes.as_ref().unwrap().iter().map(ToString::to_string).collect();
+    let granted: Vec<String> = found
+        .scopes
+        .as_ref()
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(granted, ["repository:group/app:pull,push,delete"]);
     let on_image = registry
         .add_grants(&member, &place, &[grant(&otto, Permission::Read)])

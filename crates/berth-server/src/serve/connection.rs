@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use http::{HeaderValue, Request, Response, Version};
+use http::{Request, Response};
 use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -15,9 +15,9 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
 
-use super::exchange::{Exchange, REQUEST_ID, Requests, ResponseBody, request_id};
+use super::arrival::{Arrival, Connection};
+use super::exchange::{Exchange, REQUEST_ID, ResponseBody, request_id};
 use super::sendfile::{Bypass, FileSender};
 use super::{Answers, Peer, Phases, Timeouts};
 use crate::body::{Drained, StallTimeout};
@@ -38,68 +38,6 @@ pub(super) struct Shared<A> {
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) timeouts: Timeouts,
     pub(super) phases: Phases,
-}
-
-/// What the requests of one connection have in common.
-#[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) peer: Peer,
-    pub(super) requests: Requests,
-    /// None where the bytes that are sent must be read before, to encrypt them.
-    bypass: Option<Bypass>,
-    stopping: CancellationToken,
-}
-
-/// How a request came; every request carries it as an extension.
-#[derive(Clone, Debug)]
-pub(crate) struct Arrival {
-    connection: Arc<Connection>,
-    id: HeaderValue,
-    version: Version,
-}
-
-impl Arrival {
-    /// Who is at the other end.
-    pub(crate) fn peer(&self) -> Peer {
-        self.connection.peer
-    }
-
-    /// The id of the request, in log lines and answers.
-    pub(crate) fn id(&self) -> &str {
-        self.id.to_str().unwrap_or_default()
-    }
-
-    /// How bytes of files may go out without being read.
-    pub(crate) fn bypass(&self) -> Option<&Bypass> {
-        // The frames of HTTP/2 take their bytes out of what they are given.
-        let is_plain = self.version <= Version::HTTP_11;
-        self.connection.bypass.as_ref().filter(|_| is_plain)
-    }
-
-    /// Cancelled when the server is about to end: for answers without an end of their own.
-    pub(crate) fn stopping(&self) -> &CancellationToken {
-        &self.connection.stopping
-    }
-
-    #[cfg(test)]
-    pub(crate) fn of(peer: Peer) -> Self {
-        Self {
-            connection: Arc::new(Connection::new(peer, None, CancellationToken::new())),
-            id: HeaderValue::from_static("an-id"),
-            version: Version::HTTP_11,
-        }
-    }
-}
-
-impl Connection {
-    fn new(peer: Peer, bypass: Option<Bypass>, stopping: CancellationToken) -> Self {
-        Self {
-            peer,
-            requests: Requests::default(),
-            bypass,
-            stopping,
-        }
-    }
 }
 
 /// A connection beside what it shares with the others. Its requests count the references to this alone: what all threads

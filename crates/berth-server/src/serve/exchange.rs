@@ -2,9 +2,8 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -13,54 +12,10 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::connection::Connection;
+use super::arrival::Connection;
 
 /// The header that carries the id of a request, in both directions.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// How many requests of one connection run, and since when none does.
-#[derive(Debug)]
-pub(super) struct Requests {
-    start: Instant,
-    running: AtomicUsize,
-    /// When the last one ended, in milliseconds after the start.
-    ended_at: AtomicU64,
-}
-
-impl Default for Requests {
-    fn default() -> Self {
-        Self {
-            start: Instant::now(),
-            running: AtomicUsize::new(0),
-            ended_at: AtomicU64::new(0),
-        }
-    }
-}
-
-impl Requests {
-    /// Waits until no request has run for this long, and since this was called.
-    pub(super) async fn silence(&self, limit: Duration) {
-        let mut end = Instant::now() + limit;
-        loop {
-            tokio::time::sleep_until(end).await;
-            let now = Instant::now();
-            let is_running = self.running.load(Ordering::Acquire) > 0;
-            let ended_at = Duration::from_millis(self.ended_at.load(Ordering::Relaxed));
-            let quiet_since = if is_running { now } else { self.start + ended_at };
-            end = quiet_since + limit;
-            if end <= now {
-                return;
-            }
-        }
-    }
-
-    fn end(&self, now: Instant) {
-        let after = (now - self.start).as_millis();
-        self.ended_at
-            .store(u64::try_from(after).unwrap_or(u64::MAX), Ordering::Relaxed);
-        self.running.fetch_sub(1, Ordering::Release);
-    }
-}
 
 /// One request from its header to the last byte of its response. Dropping it logs it.
 pub(super) struct Exchange {
@@ -78,7 +33,7 @@ pub(super) struct Exchange {
 impl Exchange {
     /// Begins to watch a request.
     pub(super) fn begin<B>(request: &Request<B>, connection: Arc<Connection>, id: HeaderValue) -> Self {
-        connection.requests.running.fetch_add(1, Ordering::Relaxed);
+        connection.requests.begin();
         let (method, uri) = (request.method().clone(), request.uri().clone());
         Self {
             connection,
