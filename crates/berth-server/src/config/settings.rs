@@ -126,7 +126,7 @@ pub(crate) struct Backup {
 /// What becomes of what is deleted.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bin {
-    pub(crate) ttl: Duration,
+    pub(crate) ttl: Period,
 }
 
 /// How registered clusters are looked at.

@@ -118,6 +118,7 @@ fn values_are_read_in_the_ways_people_write_them() {
         ("anonymous_pulls = \"false\"", "anonymous_pulls", "false"),
         ("[limits]\nlayers_max = 42", "limits.layers_max", "42"),
         ("limits = { layers_max = 42 }", "limits.layers_max", "42"),
+        ("bin.ttl = 0", "bin.ttl", "0"),
         ("limits.upload_ttl = \"36 h\"", "limits.upload_ttl", "36h"),
         ("limits.upload_ttl = \"1500ms\"", "limits.upload_ttl", "1500ms"),
         (

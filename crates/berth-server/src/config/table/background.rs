@@ -71,7 +71,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "bin.ttl",
         default: "7d",
         otherwise: NONE,
-        help: "How long deleted tags, manifests and images can be restored. 0s: they are gone at once.",
+        help: "How long deleted tags, manifests and images can be restored. 0: they are gone at once.",
         field: |s| &mut s.bin.ttl,
     },
     Setting {
