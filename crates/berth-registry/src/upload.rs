@@ -197,7 +197,7 @@ impl Registry {
 
     /// Forgets an upload and its bytes.
     pub async fn cancel_upload(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         repository: &RepositoryName,
         id: &str,
@@ -272,7 +272,7 @@ impl Registry {
     /// Waits for the turn of a request that has its turn in this process, and checks that its bytes fit where the upload
     /// stands.
     async fn fitting_turn(
-        &self,
+        self: &Arc<Self>,
         claim: Claim,
         announced: (Option<ContentRange>, Option<u64>),
     ) -> Result<(Turn, UploadRow), Error> {

@@ -94,6 +94,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
 pub(crate) fn dead_ends() -> Router<AppState> {
     Router::new()
         .route("/v2/manage", any(error::unknown_path))
+        .route("/v2/manage/", any(error::unknown_path))
         .route("/v2/manage/{*rest}", any(error::unknown_path))
         .route("/v3/manage", any(error::unknown_path))
         .route("/v3/manage/{*rest}", any(error::unknown_path))

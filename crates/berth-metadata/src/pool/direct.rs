@@ -68,7 +68,7 @@ impl Direct {
 
     fn open_with(file: &Path, flags: OpenFlags) -> Result<Self, Error> {
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(file, flags).map_err(of_rusqlite)?;
+        let connection = Connection::open_with_flags(no_address(file), flags).map_err(of_rusqlite)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         Ok(Self(connection))
     }
@@ -78,8 +78,11 @@ impl Direct {
         self.0.busy_timeout(most).map_err(of_rusqlite)
     }
 
-    /// Runs one statement to read, unless it takes long.
+    /// Runs one statement to read, unless it takes long or must wait for another process.
     pub(super) fn hurry(&mut self, text: &str, values: Option<&AnyArguments>, wanted: Rows) -> Hurry {
+        if let Err(error) = self.wait_for_others(Duration::ZERO) {
+            return Hurry::Failed(error);
+        }
         let since = Instant::now();
         let mut steps = 0;
         let is_over = move || {
@@ -134,6 +137,15 @@ impl Direct {
     /// Closes the file, which takes the log into it when nobody else has it open.
     pub(super) fn close(self) -> Result<(), Error> {
         self.0.close().map_err(|(_, error)| of_rusqlite(error))
+    }
+}
+
+/// A path that SQLite does not take for an address ("Uniform Resource Identifiers", section 2).
+fn no_address(file: &Path) -> Cow<'_, Path> {
+    if file.as_os_str().as_encoded_bytes().starts_with(b"file:") {
+        Cow::Owned(Path::new(".").join(file))
+    } else {
+        Cow::Borrowed(file)
     }
 }
 
@@ -286,6 +298,22 @@ impl DatabaseError for SqliteError {
             // CONSTRAINT_CHECK
             275 => ErrorKind::CheckViolation,
             _ => ErrorKind::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_is_an_address() {
+        for (path, opened) in [
+            ("file:berth.db?mode=memory", "./file:berth.db?mode=memory"),
+            ("/srv/file:berth.db", "/srv/file:berth.db"),
+            ("berth.db", "berth.db"),
+        ] {
+            assert_eq!(no_address(Path::new(path)), Path::new(opened));
         }
     }
 }

@@ -5,10 +5,10 @@ use super::direct::{Direct, Hurry};
 use super::{Rows, Statement};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::{Error, Execute as _};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Statements that run at one time.
@@ -17,7 +17,9 @@ const READERS_MAX: usize = 8;
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a statement waits in its own thread for another process that has the file for itself.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Texts of long statements that are kept in mind.
+/// A text that took long is known for so long: a cold disk or a busy machine passes.
+const LONG_FOR: Duration = Duration::from_mins(1);
+/// Texts that are known at most.
 const LONG_MAX: usize = 1024;
 
 /// Each connection keeps 4 MiB of pages; the rest is the page cache's. No memory map: an I/O error on one is a
@@ -35,8 +37,8 @@ struct Shared {
     turns: Arc<Semaphore>,
     /// The one that was used last is taken first.
     idle: Mutex<Vec<Direct>>,
-    /// Texts of statements that used up their budget once: they begin where they may go on.
-    long: Mutex<HashSet<String>>,
+    /// Texts of statements that used up their budget, and when: they begin where they may go on.
+    long: Mutex<HashMap<String, Instant>>,
 }
 
 impl Readers {
@@ -48,7 +50,7 @@ impl Readers {
             idle: Mutex::default(),
             long: Mutex::default(),
         };
-        let first = shared.take(BUSY_TIMEOUT)?;
+        let first = shared.take()?;
         lock(&shared.idle).push(first);
         Ok(Self(Arc::new(shared)))
     }
@@ -61,9 +63,9 @@ impl Readers {
         let turn = turn.await.map_err(|_| Error::PoolTimedOut)?;
         let turn = turn.map_err(|_| Error::PoolClosed)?;
         let text = statement.as_str();
-        // What goes wrong on the way to a connection is told by the thread that may wait.
-        if !lock(&self.0.long).contains(text)
-            && let Ok(mut connection) = self.0.take(Duration::ZERO)
+        // A connection that is new reads the schema first.
+        if !self.0.is_long(text)
+            && let Some(mut connection) = self.0.idle()
         {
             let hurry = connection.hurry(text, values.as_ref(), rows);
             if let Hurry::Failed(error) = hurry {
@@ -95,15 +97,19 @@ impl Readers {
 }
 
 impl Shared {
-    /// A connection that waits so long for other processes.
-    fn take(&self, most: Duration) -> Result<Direct, Error> {
-        let idle = lock(&self.idle).pop();
-        let is_new = idle.is_none();
-        let mut connection = idle.map_or_else(|| Direct::open_existing(&self.file), Ok)?;
-        connection.wait_for_others(most)?;
-        if is_new {
-            connection.execute(READER)?;
+    fn idle(&self) -> Option<Direct> {
+        lock(&self.idle).pop()
+    }
+
+    /// A connection that waits for other processes.
+    fn take(&self) -> Result<Direct, Error> {
+        if let Some(mut connection) = self.idle() {
+            connection.wait_for_others(BUSY_TIMEOUT)?;
+            return Ok(connection);
         }
+        let mut connection = Direct::open_existing(&self.file)?;
+        connection.wait_for_others(BUSY_TIMEOUT)?;
+        connection.execute(READER)?;
         Ok(connection)
     }
 
@@ -114,17 +120,24 @@ impl Shared {
         (text, values): (&str, Option<&AnyArguments>),
         rows: Rows,
     ) -> Result<Vec<AnyRow>, Error> {
-        let mut connection = self.take(BUSY_TIMEOUT)?;
+        let mut connection = self.take()?;
         let (found, _) = connection.run(text, values, rows)?;
         lock(&self.idle).push(connection);
         Ok(found)
     }
 
+    fn is_long(&self, text: &str) -> bool {
+        lock(&self.long)
+            .get(text)
+            .is_some_and(|since| since.elapsed() < LONG_FOR)
+    }
+
     fn keep_in_mind(&self, text: &str) {
         let mut long = lock(&self.long);
-        if long.len() < LONG_MAX {
-            long.insert(text.to_owned());
+        if long.len() >= LONG_MAX {
+            long.clear();
         }
+        long.insert(text.to_owned(), Instant::now());
     }
 }
 
@@ -173,19 +186,19 @@ mod tests {
     async fn long_statements_are_read_to_their_end_as_short_ones_are() {
         let held = readers();
         for (up_to, rows, expected, is_long) in [
-            (10_i64, Rows::All, (10, 10), false),
-            (10, Rows::First, (1, 1), false),
+            // So few that their steps are not looked at.
+            (3_i64, Rows::All, (3, 3), false),
+            (3, Rows::First, (1, 1), false),
             (1_000_000, Rows::First, (1, 1), false),
             (100_000, Rows::All, (100_000, 100_000), true),
             // Its text is known now.
-            (10, Rows::All, (10, 10), true),
+            (3, Rows::All, (3, 3), true),
         ] {
             assert_eq!(
                 fetched(&held.readers, sqlx::query(LONG).bind(up_to), rows).await,
                 expected
             );
-            let long = lock(&held.readers.0.long);
-            assert_eq!(long.contains(LONG), is_long, "{up_to} {rows:?}");
+            assert_eq!(held.readers.0.is_long(LONG), is_long, "{up_to} {rows:?}");
         }
     }
 

@@ -160,7 +160,7 @@ impl Registry {
         true
     }
 
-    async fn settle_in_time(&self, id: &str) {
+    async fn settle_in_time(self: &Arc<Self>, id: &str) {
         let closing = &self.uploads.fresh.closing;
         let mut wait = SETTLED_AFTER;
         loop {
@@ -186,11 +186,19 @@ impl Registry {
         }
     }
 
-    /// Stores what is kept of an upload and gives it its row, if it has none yet. For those who have their turn on it.
-    pub(super) async fn settle(&self, id: &str) -> Result<(), Error> {
+    /// Stores what is kept of an upload and gives it its row, if it has none yet, even when the request that asked for it goes
+    /// away: nobody could tell a row that is made from one that is not. For those who have their turn on it.
+    pub(super) async fn settle(self: &Arc<Self>, id: &str) -> Result<(), Error> {
         let Some(held) = self.uploads.fresh.hold(id).await else {
             return Ok(());
         };
+        let registry = Arc::clone(self);
+        self.uploads
+            .run(async move { registry.settle_held(held).await })
+            .await
+    }
+
+    async fn settle_held(&self, held: Held) -> Result<(), Error> {
         let mut row = UploadRow {
             updated_at: now_ms(),
             ..held.upload.row.clone()

@@ -33,6 +33,15 @@ struct Segment {
 }
 
 impl Segment {
+    /// Until its sync has ended, which takes its bytes away when it fails and must not take those of who comes next.
+    async fn settled(self) {
+        if let Some(durable) = self.durable
+            && let Err(error) = durable.await
+        {
+            tracing::debug!(%error, "what came of an upload behind a failure is not durable either");
+        }
+    }
+
     /// The end of a body, once it is durable.
     async fn ended(self, row: UploadRow) -> Result<Received, Error> {
         if let Some(durable) = self.durable {
@@ -122,15 +131,33 @@ impl Registry {
             let beside = async {
                 match unsaved.take() {
                     None => Ok(None),
-                    Some(segment) => self.note(&row, segment, turn).await.map(Some),
+                    Some(segment) => {
+                        let noted = self.note(&row, segment, turn).await;
+                        // What comes now goes nowhere.
+                        if let (Err(_), Some(turn)) = (&noted, turn) {
+                            turn.interrupt();
+                        }
+                        noted.map(Some)
+                    }
                 }
             };
             let segment = self.receive_segment(upload, hasher, segments.next());
             let (segment, saved) = future::join(segment, beside).await;
-            let segment = segment?;
-            if let Some(saved) = saved? {
-                row = saved;
-            }
+            let segment = match (segment, saved) {
+                // Nothing is left of the upload, and nothing was wrong with it before.
+                (Err(refusal @ (Error::TooLarge { .. } | Error::BytesQuota(_))), _) => return Err(refusal),
+                // What became of the piece behind it follows from that.
+                (segment, Err(lost)) => {
+                    if let Ok(segment) = segment {
+                        segment.settled().await;
+                    }
+                    return Err(lost);
+                }
+                (segment, Ok(saved)) => {
+                    row = saved.unwrap_or(row);
+                    segment?
+                }
+            };
             if segment.outcome.is_err() || segments.have_ended() {
                 return segment.ended(row).await;
             }

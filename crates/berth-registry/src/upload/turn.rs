@@ -1,6 +1,7 @@
 //! The turn of a request on an upload, here and among all replicas. The upload's row says who has it; while bytes come, the
 //! holder says again and again that it is there, and makes room when a newer request waits: its client has come back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use berth_metadata::{Metadata, TakenTurn, TurnStanding, UploadRow, UploadTurn};
@@ -33,6 +34,13 @@ pub(super) struct Turn {
     claim: Claim,
 }
 
+impl Turn {
+    /// Ends the body of the request that has this turn.
+    pub(super) fn interrupt(&self) {
+        self.claim.interrupt().cancel();
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
         self.keeper.abort();
@@ -42,7 +50,7 @@ impl Drop for Turn {
 impl Registry {
     /// Interrupts whoever writes to the upload in another process and waits for the turn of a request that has its turn in this
     /// one; the upload as it stands then.
-    pub(super) async fn turn_with(&self, claim: Claim) -> Result<(Turn, UploadRow), Error> {
+    pub(super) async fn turn_with(self: &Arc<Self>, claim: Claim) -> Result<(Turn, UploadRow), Error> {
         let upload_id = claim.upload_id();
         self.settle(upload_id).await?;
         let name = Uuid::new_v4().simple().to_string();
