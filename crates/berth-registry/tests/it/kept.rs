@@ -343,6 +343,40 @@ async fn what_a_client_that_hung_up_had_sent_is_there() {
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_at_any_step_may_come_back() {
+    let test = open().await;
+    for steps in 0..12 {
+        let all = format!("bytes and more, {steps}");
+        let (id, digest) = (test.begun(&all.as_bytes()[..5]).await, sha256(all.as_bytes()));
+        let mut left = Box::pin(test.append(&id, at(5, &all.as_bytes()[5..])));
+        for _ in 0..steps {
+            if futures_util::poll!(&mut left).is_ready() {
+                break;
+            }
+            a_moment().await;
+        }
+        drop(left);
+        // What was under way then may come to its end meanwhile, and is told of.
+        let mut offset = test.offset(&id).await.expect("status");
+        loop {
+            let from = usize::try_from(offset).expect("a few");
+            let rest = &all.as_bytes()[from..];
+            let rest = if rest.is_empty() {
+                nothing()
+            } else {
+                at(offset, rest)
+            };
+            match test.finish(&id, &digest, rest).await {
+                Err(Error::RangeInvalid { offset: found }) if found > offset => offset = found,
+                finished => break finished.expect("closed"),
+            }
+        }
+        test.has_blob(all.as_bytes()).await;
+        test.is_gone(&id).await;
+    }
+}
+
+#[tokio::test]
 async fn many_uploads_keep_no_more_than_their_bound() {
     let test = open().await;
     let mut begun = Vec::new();
