@@ -98,8 +98,8 @@ async fn a_chunk_and_its_announcement_must_agree() {
 #[tokio::test]
 async fn a_cancelled_upload_leaves_nothing() {
     let world = World::start().await;
-    // Few bytes are in memory, more are on the disk.
-    for (size, files) in [(7, 0), (300_000, 1)] {
+    // Few bytes are in memory where no other process serves, more are on the disk.
+    for (size, files) in [(7, 0..=1), (300_000, 1..=1)] {
         let (session, content) = (world.admin.start_upload("team/app").await, bytes(1, size));
         let digest = digest(&content);
         world
@@ -108,7 +108,8 @@ async fn a_cancelled_upload_leaves_nothing() {
             .body(content)
             .await
             .is(202);
-        assert_eq!(world.stored_files().len(), files);
+        let stored = world.stored_files().len();
+        assert!(files.contains(&stored), "{stored} files with {size} bytes");
         let cancelled = world.admin.ask(format!("DELETE {session}")).await.is(204);
         cancelled.holds(b"");
         assert_eq!(world.stored_files().len(), 0);
