@@ -1,8 +1,8 @@
 //! What statements run on: a connection of sqlx, or SQLite itself in the thread that asks.
 //!
 //! sqlx carries each statement for SQLite to a thread of the connection and its rows back, which costs more than most
-//! statements do. Within a transaction that writes, there is nobody else to be let in meanwhile: there it runs where it is
-//! asked for.
+//! statements do. Within a transaction that writes there is nobody else to be let in meanwhile, so its statements run
+//! where they are asked for. Short reads do so too, without this type: see `readers`.
 
 use super::Rows;
 use super::direct::{Direct, Ran};

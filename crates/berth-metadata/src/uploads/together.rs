@@ -1,5 +1,4 @@
-//! Many small uploads that are finished at once, in few statements. Each statement travels to the database's thread and back,
-//! which costs more than what it does there.
+//! Many small uploads that are finished at once, in few statements: one makes the rows of many blobs.
 
 use std::collections::{HashMap, HashSet};
 use std::mem;

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use berth_metadata::{AccessType, NewRepository, Permission};
 use berth_oci::{OrganizationName, RepositoryName, Scope};
-use berth_registry::{Caller, GrantPlace, ListedFor, TokenCaller, Visibility, WantedGrant, now_ms};
+use berth_registry::{Caller, GrantPlace, ListedFor, Registry, TokenCaller, Visibility, WantedGrant, now_ms};
 
 use crate::harness::{Installation, metadata, outcome};
 
@@ -123,17 +123,7 @@ async fn rights_follow_grants_at_once() {
                 .unwrap();
         }
         let token = registry.issue_token(&member, &scopes).await.unwrap().token;
-        let Ok(TokenCaller::Valid(Caller::User(found))) = registry.verify_token(&token).await else {
-            panic!("the token is good");
-        };
-        let granted: Vec<String> = found
-            .scopes
-            .as_ref()
-            .unwrap()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(granted, [expected]);
+        assert_eq!(granted(registry, &token).await, [expected]);
         assert_eq!(
             listed(&installation, &member).await,
             format!("group:{}", permission.bits())
@@ -290,17 +280,10 @@ async fn a_right_on_one_image_reaches_no_other() {
         .await
         .unwrap()
         .token;
-    let Ok(TokenCaller::Valid(Caller::User(found))) = registry.verify_token(&token).await else {
-        panic!("the token is good");
-    };
-    let granted: Vec<String> = found
-        .scopes
-        .as_ref()
-        .unwrap()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    assert_eq!(granted, ["repository:group/app:pull,push,delete"]);
+    assert_eq!(
+        granted(registry, &token).await,
+        ["repository:group/app:pull,push,delete"]
+    );
     let on_image = registry
         .add_grants(&member, &place, &[grant(&otto, Permission::Read)])
         .await;
@@ -378,4 +361,13 @@ async fn writers_publish_and_withdraw_an_image() {
         let granted = !claims["access"].as_array().unwrap().is_empty();
         assert_eq!(granted, anonymous, "{visibility:?}");
     }
+}
+
+/// The scopes that a token was given.
+async fn granted(registry: &Registry, token: &str) -> Vec<String> {
+    let Ok(TokenCaller::Valid(Caller::User(found))) = registry.verify_token(token).await else {
+        panic!("the token is good");
+    };
+    let scopes = found.scopes.as_ref().unwrap();
+    scopes.iter().map(ToString::to_string).collect()
 }

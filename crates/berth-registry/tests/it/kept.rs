@@ -111,7 +111,7 @@ fn at(start: u64, bytes: &[u8]) -> Chunk {
 }
 
 /// A chunk whose bytes come when they are sent.
-fn slow() -> (mpsc::Sender<Bytes>, Chunk) {
+pub(crate) fn slow() -> (mpsc::Sender<Bytes>, Chunk) {
     let (sender, receiver) = mpsc::channel(1);
     let body = stream::unfold(receiver, async |mut receiver: mpsc::Receiver<Bytes>| {
         Some((Ok(receiver.recv().await?), receiver))

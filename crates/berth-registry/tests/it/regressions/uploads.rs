@@ -5,24 +5,10 @@ use std::sync::Arc;
 use berth_registry::{Chunk, Error, Limits};
 use bytes::Bytes;
 use futures_util::stream;
-use tokio::sync::mpsc;
 
 use crate::harness::{TestRegistry, admin, name, sha256, whole};
+use crate::kept::slow;
 use crate::upkeep::{a_moment, impatient};
-
-/// A chunk whose bytes come when they are sent.
-fn slow() -> (mpsc::Sender<Bytes>, Chunk) {
-    let (sender, receiver) = mpsc::channel(1);
-    let body = stream::unfold(receiver, async |mut receiver: mpsc::Receiver<Bytes>| {
-        Some((Ok(receiver.recv().await?), receiver))
-    });
-    let chunk = Chunk {
-        range: None,
-        length: None,
-        body: Box::pin(body),
-    };
-    (sender, chunk)
-}
 
 #[tokio::test]
 async fn a_client_that_hung_up_on_its_closing_put_was_in_its_own_way() {
