@@ -96,6 +96,9 @@ pub const CLAUSES: &[Clause] = &[
         uploads::no_commit_after_abort(s).boxed()
     }),
     clause("any range is read as it is", |s| blobs::ranges(s).boxed()),
+    clause("parts are read in their order, and kept apart", |s| {
+        blobs::parts(s).boxed()
+    }),
     clause("pieces are the same bytes, sent instead of read", |s| {
         blobs::pieces(s).boxed()
     }),

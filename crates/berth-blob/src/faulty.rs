@@ -174,6 +174,11 @@ impl<S: BlobStore> BlobStore for FaultyStore<S> {
         self.inner.open(key, range).await
     }
 
+    async fn open_parts(&self, key: &str, parts: Vec<Range<u64>>) -> Result<BlobBytes, Error> {
+        self.read("open")?;
+        self.inner.open_parts(key, parts).await
+    }
+
     async fn size(&self, key: &str) -> Result<u64, Error> {
         self.read("size")?;
         self.inner.size(key).await

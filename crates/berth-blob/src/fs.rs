@@ -132,6 +132,13 @@ impl BlobStore for FileStore {
         }
     }
 
+    async fn open_parts(&self, key: &str, parts: Vec<Range<u64>>) -> Result<BlobBytes, Error> {
+        match read::open_parts(self.layout.blob(key)?, parts).await {
+            Err(Error::NotFound) => Err(self.not_found().await),
+            opened => opened.map(BlobBytes::new),
+        }
+    }
+
     async fn size(&self, key: &str) -> Result<u64, Error> {
         let path = self.layout.blob(key)?;
         let found =

@@ -153,6 +153,10 @@ pub trait BlobStore: Send + Sync + 'static {
     /// kind says nothing about them. The same holds for [`BlobBytes::poll_piece`] and for [`FilePart::send`].
     async fn open(&self, key: &str, range: Range<u64>) -> Result<BlobBytes, Error>;
 
+    /// The bytes of several ranges, one after the other as they are given, with the promises of [`open`](Self::open). None
+    /// of them is empty; they may overlap and go back. No item and no piece has bytes of two of them.
+    async fn open_parts(&self, key: &str, parts: Vec<Range<u64>>) -> Result<BlobBytes, Error>;
+
     /// How many bytes the blob holds.
     async fn size(&self, key: &str) -> Result<u64, Error>;
 

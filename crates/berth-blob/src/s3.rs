@@ -8,6 +8,7 @@ mod failure;
 mod layout;
 mod list;
 mod memory;
+mod parts;
 mod patience;
 mod read;
 mod settings;
@@ -124,6 +125,11 @@ impl BlobStore for S3Store {
     async fn open(&self, key: &str, range: Range<u64>) -> Result<BlobBytes, Error> {
         let (object, _) = self.bucket.layout.blob(key)?;
         read::open(&self.bucket, object, range).await.map(BlobBytes::new)
+    }
+
+    async fn open_parts(&self, key: &str, parts: Vec<Range<u64>>) -> Result<BlobBytes, Error> {
+        let (object, _) = self.bucket.layout.blob(key)?;
+        parts::open(&self.bucket, object, parts).await.map(BlobBytes::new)
     }
 
     async fn size(&self, key: &str) -> Result<u64, Error> {

@@ -21,5 +21,5 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use error_code::{ErrorBody, ErrorCode, ErrorEntry};
 pub use manifest::{Manifest, ManifestError, ManifestKind};
 pub use name::{ImageName, NameError, OrganizationName, Reference, ReferenceError, RepositoryName, Tag};
-pub use range::{ContentRange, RangeOutcome, RangeRequest};
+pub use range::{ByteRanges, ContentRange, RangeOutcome, RangeRequest, TooManyRanges};
 pub use scope::{Resource, Scope, ScopeAction, ScopeError};

@@ -1,12 +1,16 @@
-//! Byte ranges: `Content-Range` of chunked uploads and `Range` of downloads.
+//! Byte ranges: `Content-Range` of chunked uploads, `Range` of downloads, and how several parts are one answer.
 //!
 //! Refuses to know which content is meant; sizes come from the caller.
 
+mod multipart;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
+
+pub use multipart::ByteRanges;
 
 /// A `Content-Range` that is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -70,10 +74,22 @@ fn offset(digits: &str) -> Result<u64, ContentRangeError> {
     u64::try_from(offset).map_err(|_| ContentRangeError)
 }
 
-/// What a `Range` header asks for (RFC 9110, section 14.2). Several ranges, other units and malformed headers are
-/// ignored, as the RFC allows: the whole content is then the answer.
+/// Most ranges that one header may ask for.
+const RANGES_MAX: usize = 1024;
+/// Most ranges that overlap one that came before; RFC 9110, section 14.2, has more than two as a sign of abuse.
+const OVERLAPS_MAX: usize = 2;
+/// Most ranges that begin before the one that they follow; nobody reads many small pieces backwards.
+const STEPS_BACK_MAX: usize = 32;
+
+/// A `Range` header that asks for more ranges than one answer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("one request may ask for at most {RANGES_MAX} ranges; ask for fewer at a time")]
+pub struct TooManyRanges;
+
+/// What a `Range` header asks for (RFC 9110, section 14.2). Other units and malformed headers are ignored, as the RFC
+/// allows: the whole content is then the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RangeRequest {
+pub enum RangeRequest<'a> {
     /// Everything.
     Whole,
     /// From an offset to another one, or to the end.
@@ -88,10 +104,16 @@ pub enum RangeRequest {
         /// How many bytes.
         length: u64,
     },
+    /// Several of those.
+    Several(Ranges<'a>),
 }
 
-/// What to answer a [`RangeRequest`] with.
+/// Several ranges as a header has them: each is well-formed, and they are at least two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ranges<'a>(&'a str);
+
+/// What to answer a [`RangeRequest`] with.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RangeOutcome {
     /// 200 and everything.
     Whole,
@@ -102,14 +124,38 @@ pub enum RangeOutcome {
         /// Offset of the last byte, less than the size.
         end_inclusive: u64,
     },
+    /// 206 and these parts, in the order in which they were asked for; none is empty, and there are at least two.
+    Parts(Vec<Range<u64>>),
     /// 416.
     Unsatisfiable,
 }
 
-impl RangeRequest {
+impl<'a> RangeRequest<'a> {
     /// Reads a `Range` header.
-    pub fn parse(header: Option<&str>) -> Self {
-        header.and_then(Self::single).unwrap_or(Self::Whole)
+    ///
+    /// # Errors
+    /// When it asks for more ranges than one answer has.
+    pub fn parse(header: Option<&'a str>) -> Result<Self, TooManyRanges> {
+        let Some(ranges) = header.and_then(in_bytes) else {
+            return Ok(Self::Whole);
+        };
+        if !ranges.contains(',') {
+            return Ok(Self::one(ranges).unwrap_or(Self::Whole));
+        }
+        let mut count = 0;
+        let mut last = Self::Whole;
+        for element in elements(ranges) {
+            let Some(range) = Self::one(element) else {
+                return Ok(Self::Whole);
+            };
+            last = range;
+            count += 1;
+        }
+        match count {
+            0 | 1 => Ok(last),
+            2..=RANGES_MAX => Ok(Self::Several(Ranges(ranges))),
+            _ => Err(TooManyRanges),
+        }
     }
 
     /// The answer for content of `size` bytes.
@@ -132,15 +178,12 @@ impl RangeRequest {
                 start,
                 end_inclusive: end.unwrap_or(u64::MAX).min(size - 1),
             },
+            Self::Several(ranges) => ranges.resolve(size),
         }
     }
 
-    fn single(header: &str) -> Option<Self> {
-        let (unit, ranges) = header.split_once('=')?;
-        if !unit.trim().eq_ignore_ascii_case("bytes") {
-            return None;
-        }
-        let (first, last) = ranges.trim().split_once('-')?;
+    fn one(range: &str) -> Option<Self> {
+        let (first, last) = range.split_once('-')?;
         if first.is_empty() {
             return Some(Self::Suffix {
                 length: saturating(last)?,
@@ -154,6 +197,62 @@ impl RangeRequest {
         };
         Some(Self::From { start, end })
     }
+}
+
+impl Ranges<'_> {
+    /// Those that can be satisfied, or everything when they are a burden and no help. Neighbours are not made one: the
+    /// RFC allows it, and clients that count the parts of an answer (podman) give up on one that has fewer than they
+    /// asked for.
+    fn resolve(self, size: u64) -> RangeOutcome {
+        let mut parts = Vec::new();
+        for range in elements(self.0).filter_map(RangeRequest::one) {
+            match range.resolve(size) {
+                RangeOutcome::Part { start, end_inclusive } => parts.push(start..end_inclusive + 1),
+                RangeOutcome::Whole => return RangeOutcome::Whole,
+                RangeOutcome::Parts(_) | RangeOutcome::Unsatisfiable => {}
+            }
+        }
+        match parts.as_slice() {
+            [] => RangeOutcome::Unsatisfiable,
+            [one] => RangeOutcome::Part {
+                start: one.start,
+                end_inclusive: one.end - 1,
+            },
+            many if is_burden(many, size) => RangeOutcome::Whole,
+            _ => RangeOutcome::Parts(parts),
+        }
+    }
+}
+
+/// Whether parts are more than the whole, or jump about as no client in its right mind does.
+fn is_burden(parts: &[Range<u64>], size: u64) -> bool {
+    let bytes: u128 = parts.iter().map(|part| u128::from(part.end - part.start)).sum();
+    let steps_back = parts.windows(2).filter(|pair| pair[1].start < pair[0].start);
+    if bytes > u128::from(size) || steps_back.count() > STEPS_BACK_MAX {
+        return true;
+    }
+    let mut sorted = parts.to_vec();
+    sorted.sort_unstable_by_key(|part| part.start);
+    let mut reached = 0;
+    let mut overlaps = 0;
+    for part in sorted {
+        overlaps += usize::from(part.start < reached);
+        reached = reached.max(part.end);
+    }
+    overlaps > OVERLAPS_MAX
+}
+
+/// The ranges of a header, when their unit is the byte.
+fn in_bytes(header: &str) -> Option<&str> {
+    let (unit, ranges) = header.split_once('=')?;
+    unit.trim().eq_ignore_ascii_case("bytes").then(|| ranges.trim())
+}
+
+/// The elements of a list, of which some may be empty (RFC 9110, section 5.6.1).
+fn elements(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',')
+        .map(|element| element.trim_matches([' ', '\t']))
+        .filter(|element| !element.is_empty())
 }
 
 /// A number of any length; beyond `u64` it is larger than all content, which is all that matters.

@@ -4,6 +4,8 @@
 mod elsewhere;
 mod stream;
 
+use std::ops::Range;
+
 use berth_metadata::{Damage, LinkedBlob, UnlinkOutcome};
 use berth_oci::{Digest, RangeOutcome, RangeRequest, RepositoryName};
 
@@ -20,10 +22,20 @@ pub use stream::BlobStream;
 pub struct OpenedBlob {
     /// Bytes of the whole blob.
     pub size: u64,
-    /// First byte of the stream and the one after its last, when a part was asked for.
-    pub part: Option<std::ops::Range<u64>>,
+    /// Which of them the stream has.
+    pub extent: Extent,
     /// The bytes; what is taken of them counts as sent.
     pub stream: BlobStream,
+}
+
+/// Which bytes of a blob are read.
+pub enum Extent {
+    /// All.
+    Whole,
+    /// From the first of these to the one before the last.
+    Part(Range<u64>),
+    /// Several parts, one after the other; no item of the stream has bytes of two of them.
+    Parts(Vec<Range<u64>>),
 }
 
 /// How a request for a blob's bytes is answered.
@@ -59,26 +71,31 @@ impl Registry {
         Ok(size(&linked))
     }
 
-    /// Opens a blob, or the part of it that `range` asks for.
+    /// Opens a blob, or the parts of it that `range` asks for.
     pub async fn open_blob(
         &self,
         caller: &Caller,
         repository: &RepositoryName,
         digest: &Digest,
-        range: RangeRequest,
+        range: RangeRequest<'_>,
     ) -> Result<BlobRead, Error> {
         let place = self.readable_place(caller, repository).await?;
         let mut read = None;
         loop {
             let linked = self.linked_in(&place, digest).await?;
             let size = size(&linked);
-            let part = match range.resolve(size) {
-                RangeOutcome::Whole => None,
-                RangeOutcome::Part { start, end_inclusive } => Some(start..end_inclusive + 1),
+            let extent = match range.resolve(size) {
+                RangeOutcome::Whole => Extent::Whole,
+                RangeOutcome::Part { start, end_inclusive } => Extent::Part(start..end_inclusive + 1),
+                RangeOutcome::Parts(parts) => Extent::Parts(parts),
                 RangeOutcome::Unsatisfiable => return Ok(BlobRead::Unsatisfiable(size)),
             };
-            let wanted = part.clone().unwrap_or(0..size);
-            match self.blobs.open(&linked.key, wanted).await {
+            let opening = match &extent {
+                Extent::Whole => self.blobs.open(&linked.key, 0..size),
+                Extent::Part(part) => self.blobs.open(&linked.key, part.clone()),
+                Extent::Parts(parts) => self.blobs.open_parts(&linked.key, parts.clone()),
+            };
+            match opening.await {
                 // Pushed again or unlinked since the look, and reclaimed: then the row says so.
                 Err(berth_blob::Error::NotFound) if read.as_ref() != Some(&linked.key) => {
                     read = Some(linked.key);
@@ -92,10 +109,10 @@ impl Registry {
                 Err(error) => return Err(error.into()),
                 Ok(stream) => {
                     let stale = now_ms().saturating_sub(self.limits.upkeep.scrub_interval_ms());
-                    let is_due = part.is_none() && linked.verified_at < stale;
+                    let is_due = matches!(extent, Extent::Whole) && linked.verified_at < stale;
                     let stream = self.damage.watch(reading(digest, &linked), stream, is_due);
                     let stream = BlobStream::new(stream, self.counter(&place));
-                    return Ok(BlobRead::Opened(OpenedBlob { size, part, stream }));
+                    return Ok(BlobRead::Opened(OpenedBlob { size, extent, stream }));
                 }
             }
         }

@@ -113,7 +113,7 @@ pub use berth_metadata::{
 };
 pub use berth_metadata::{PausedLane, RegionCheck, SyncCourse, SyncFigures, SyncStanding};
 pub use binned::{BinEntry, BinKind, BinObstacle, BinRestored, BinUsage, BinWanted, BinWish};
-pub use blob::{BlobRead, BlobStream, OpenedBlob};
+pub use blob::{BlobRead, BlobStream, Extent, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
 pub use clock::now_ms;
 pub use cluster::{ClusterChange, ClusterLogin, WantedCluster};

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io::Read as _;
 use std::os::unix::net::UnixStream;
 
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::{append, body, bytes, delete as delete_one, keys, read, sha256, stored, unfinished, upload};
@@ -66,6 +67,56 @@ pub(super) async fn ranges(store: &dyn BlobStore) {
         let found = read(store, &key, start as u64, end as u64).await;
         assert!(found == bytes[start..end], "bytes {start}..{end}");
     }
+}
+
+pub(super) async fn parts(store: &dyn BlobStore) {
+    let bytes = bytes((2 << 20) + 333, 9);
+    let key = stored(store, &bytes).await;
+    let length = bytes.len();
+    for ranges in [
+        vec![0..1, 1..2, length - 1..length],
+        vec![500..600_000, 600_000..600_001, 700_000..length],
+        vec![1_500_000..1_500_100, 5..9, 7..11, 0..length],
+    ] {
+        let parts: Vec<_> = ranges
+            .iter()
+            .map(|range| range.start as u64..range.end as u64)
+            .collect();
+        let opened = store
+            .open_parts(&key, parts.clone())
+            .await
+            .expect("the blob opens");
+        let items: Vec<Bytes> = opened.try_collect().await.expect("the blob is read");
+        let mut opened = store.open_parts(&key, parts).await.expect("the blob opens");
+        let mut pieces = Vec::new();
+        while let Some(piece) = poll_fn(|context| opened.poll_piece(context)).await {
+            pieces.push(match piece.expect("the blob is read") {
+                Piece::Read(bytes) => bytes,
+                Piece::Part(part) => sent(&part).into(),
+            });
+        }
+        for found in [items, pieces] {
+            let mut found = found.into_iter();
+            for range in &ranges {
+                let mut part = Vec::new();
+                while part.len() < range.len() {
+                    part.extend(found.next().expect("another item"));
+                }
+                assert!(part == bytes[range.clone()], "bytes {range:?} and no more");
+            }
+            assert_eq!(found.next(), None);
+        }
+    }
+    let beyond = store
+        .open_parts(&key, vec![0..1, length as u64..length as u64 + 1])
+        .await;
+    if let Ok(stream) = beyond {
+        let items: Vec<_> = stream.collect().await;
+        assert!(items.last().is_some_and(Result::is_err), "it ends in an error");
+    }
+    delete_one(store, &key).await.expect("the delete succeeds");
+    let opened = store.open_parts(&key, vec![0..1, 5..6]).await.map(|_| ());
+    assert!(matches!(opened, Err(Error::NotFound)), "{opened:?}");
 }
 
 pub(super) async fn pieces(store: &dyn BlobStore) {

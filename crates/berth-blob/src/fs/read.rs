@@ -47,6 +47,15 @@ pub(super) async fn open(path: PathBuf, range: Range<u64>) -> Result<Reader, Err
     })
 }
 
+/// Opens the file `path` to read `parts` of it, one after the other.
+pub(super) async fn open_parts(path: PathBuf, parts: Vec<Range<u64>>) -> Result<PartsReader, Error> {
+    let reader = open(path, 0..0).await?;
+    Ok(PartsReader {
+        reader,
+        later: parts.into_iter(),
+    })
+}
+
 /// Opens a file without waiting for the disk; an error when that would be necessary, or cannot be had here.
 fn open_cached(path: &Path) -> Result<File, Errno> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
@@ -66,6 +75,43 @@ pub(super) struct Reader {
     recycled: Option<Bytes>,
     /// The read that waits for the disk.
     waiting: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
+/// Ranges of a file, read one after the other; nothing follows an error.
+pub(super) struct PartsReader {
+    reader: Reader,
+    later: std::vec::IntoIter<Range<u64>>,
+}
+
+impl PartsReader {
+    fn poll_with<T>(
+        &mut self,
+        mut poll: impl FnMut(&mut Reader) -> Poll<Option<io::Result<T>>>,
+    ) -> Poll<Option<io::Result<T>>> {
+        loop {
+            match ready!(poll(&mut self.reader)) {
+                None => match self.later.next() {
+                    Some(part) => self.reader.go_to(part),
+                    None => return Poll::Ready(None),
+                },
+                Some(Err(error)) => {
+                    self.later = Vec::new().into_iter();
+                    return Poll::Ready(Some(Err(error)));
+                }
+                read => return Poll::Ready(read),
+            }
+        }
+    }
+}
+
+impl Pieces for PartsReader {
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        self.poll_with(|reader| reader.poll_read(context))
+    }
+
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>> {
+        self.poll_with(|reader| reader.poll_piece(context))
+    }
 }
 
 impl Pieces for Reader {
@@ -107,6 +153,14 @@ impl Pieces for Reader {
 }
 
 impl Reader {
+    /// Reads on elsewhere; what was to be read has been.
+    fn go_to(&mut self, range: Range<u64>) {
+        self.next = range.start;
+        self.end = range.end;
+        self.ahead = 0;
+        self.all_cached = false;
+    }
+
     /// Takes the next bytes as a part, as far as they are in memory; none when they are not, or not worth it.
     fn part(&mut self) -> Option<FilePart> {
         let end = self.end.min(self.next + FilePart::BYTES_MAX as u64);

@@ -138,7 +138,7 @@ fn short(wanted: &Range<u64>) -> Error {
     }
 }
 
-fn into_io(error: Error) -> io::Error {
+pub(super) fn into_io(error: Error) -> io::Error {
     match error {
         Error::NotFound => io::Error::new(io::ErrorKind::NotFound, error),
         Error::Internal { source, .. } | Error::Unavailable { source, .. } => source,

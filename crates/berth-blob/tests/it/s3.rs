@@ -2,6 +2,7 @@
 
 mod faults;
 mod proxy;
+mod reads;
 
 use std::path::Path;
 use std::process::Command;

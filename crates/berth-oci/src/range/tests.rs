@@ -1,6 +1,6 @@
 //! Ranges, by table and by property.
 
-use super::{ContentRange, RangeOutcome, RangeRequest};
+use super::{ByteRanges, ContentRange, RANGES_MAX, RangeOutcome, RangeRequest, TooManyRanges};
 use proptest::prelude::*;
 
 #[test]
@@ -37,8 +37,8 @@ fn ranges_of_ten_bytes() {
         |start, end_inclusive| RangeOutcome::Part { start, end_inclusive };
     let check = |header: &str, expected: RangeOutcome| {
         assert_eq!(
-            RangeRequest::parse(Some(header)).resolve(10),
-            expected,
+            RangeRequest::parse(Some(header)).map(|range| range.resolve(10)),
+            Ok(expected),
             "{header:?}"
         );
     };
@@ -54,7 +54,8 @@ fn ranges_of_ten_bytes() {
     check("bytes=10-", RangeOutcome::Unsatisfiable);
     check("bytes=99999999999999999999999-", RangeOutcome::Unsatisfiable);
     check("bytes=5-2", RangeOutcome::Unsatisfiable);
-    check("bytes=0-1,3-4", RangeOutcome::Whole);
+    check("bytes=", RangeOutcome::Whole);
+    check("bytes=1 -2", RangeOutcome::Whole);
     check("bytes=-", RangeOutcome::Whole);
     check("bytes", RangeOutcome::Whole);
     check("lines=0-1", RangeOutcome::Whole);
@@ -63,16 +64,92 @@ fn ranges_of_ten_bytes() {
 }
 
 #[test]
+fn several_ranges_of_a_hundred_bytes() {
+    let check = |header: &str, expected: RangeOutcome| {
+        let outcome = RangeRequest::parse(Some(header)).map(|range| range.resolve(100));
+        assert_eq!(outcome, Ok(expected), "{header:?}");
+    };
+    let parts = |parts: &[std::ops::Range<u64>]| RangeOutcome::Parts(parts.to_vec());
+    check("bytes=0-1,3-4", parts(&[0..2, 3..5]));
+    check("bytes=0-1, 3-4", parts(&[0..2, 3..5]));
+    check("bytes= ,0-1 ,\t,3-4,", parts(&[0..2, 3..5]));
+    check("bytes=90-,-5", parts(&[90..100, 95..100]));
+    check("bytes=50-59,0-9", parts(&[50..60, 0..10]));
+    // Parts that touch stay two: who asks for two counts two.
+    check("bytes=0-9,10-19", parts(&[0..10, 10..20]));
+    check("bytes=0-9,5-14", parts(&[0..10, 5..15]));
+    // What is not there is left out, and one that is left is no part of several.
+    check("bytes=0-1,100-,3-4", parts(&[0..2, 3..5]));
+    check(
+        "bytes=0-1,-0",
+        RangeOutcome::Part {
+            start: 0,
+            end_inclusive: 1,
+        },
+    );
+    check(
+        "bytes=7-7,",
+        RangeOutcome::Part {
+            start: 7,
+            end_inclusive: 7,
+        },
+    );
+    check("bytes=9-1,200-", RangeOutcome::Unsatisfiable);
+    // More bytes than there are, and more overlaps than any use has.
+    check("bytes=0-,0-", RangeOutcome::Whole);
+    check("bytes=0-60,40-99", RangeOutcome::Whole);
+    check("bytes=0-9,1-2,3-4", parts(&[0..10, 1..3, 3..5]));
+    check("bytes=0-9,1-2,3-4,5-6", RangeOutcome::Whole);
+    // One that is none makes all of them none.
+    check("bytes=0-1,x", RangeOutcome::Whole);
+    check("bytes=0-1,3", RangeOutcome::Whole);
+    check("bytes=,", RangeOutcome::Whole);
+}
+
+#[test]
+fn as_many_ranges_as_an_answer_has_and_no_more() {
+    let header = |count: usize, from: fn(usize) -> usize| {
+        let ranges: Vec<_> = (0..count).map(|at| format!("{0}-{0}", from(at))).collect();
+        format!("bytes={}", ranges.join(","))
+    };
+    let many = header(RANGES_MAX, |at| 2 * at);
+    let outcome = RangeRequest::parse(Some(&many)).map(|range| range.resolve(1 << 20));
+    let Ok(RangeOutcome::Parts(parts)) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(parts.len(), RANGES_MAX);
+    let more = header(RANGES_MAX + 1, |at| 2 * at);
+    assert_eq!(RangeRequest::parse(Some(&more)), Err(TooManyRanges));
+    let backwards = header(RANGES_MAX, |at| 4 * RANGES_MAX - 2 * at);
+    let outcome = RangeRequest::parse(Some(&backwards)).map(|range| range.resolve(1 << 20));
+    assert_eq!(outcome, Ok(RangeOutcome::Whole));
+}
+
+#[test]
 fn ranges_of_nothing() {
-    assert_eq!(RangeRequest::parse(None).resolve(0), RangeOutcome::Whole);
+    let check = |header: Option<&str>, expected: RangeOutcome| {
+        let outcome = RangeRequest::parse(header).map(|range| range.resolve(0));
+        assert_eq!(outcome, Ok(expected), "{header:?}");
+    };
+    check(None, RangeOutcome::Whole);
+    check(Some("bytes=0-"), RangeOutcome::Unsatisfiable);
+    check(Some("bytes=-5"), RangeOutcome::Whole);
+    check(Some("bytes=0-1,2-3"), RangeOutcome::Unsatisfiable);
+    check(Some("bytes=0-1,-5"), RangeOutcome::Whole);
+}
+
+#[test]
+fn several_parts_are_one_body_as_the_rfc_writes_it() {
+    let ranges = ByteRanges::new(vec![0..2, 5..10], 100, "THIS");
+    assert_eq!(ranges.content_type(), "multipart/byteranges; boundary=THIS");
+    let body = format!("{}ab{}fghij{}", ranges.head(0), ranges.head(1), ranges.tail());
     assert_eq!(
-        RangeRequest::parse(Some("bytes=0-")).resolve(0),
-        RangeOutcome::Unsatisfiable
+        body,
+        "--THIS\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes 0-1/100\r\n\r\nab\r\n\
+         --THIS\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes 5-9/100\r\n\r\nfghij\r\n\
+         --THIS--\r\n"
     );
-    assert_eq!(
-        RangeRequest::parse(Some("bytes=-5")).resolve(0),
-        RangeOutcome::Whole
-    );
+    assert_eq!(ranges.length(), body.len() as u64);
 }
 
 proptest! {
@@ -84,9 +161,24 @@ proptest! {
     }
 
     #[test]
-    fn a_part_lies_inside_the_content(header in "bytes=[0-9]{0,20}-[0-9]{0,20}|\\PC{0,40}", size: u64) {
-        if let RangeOutcome::Part { start, end_inclusive } = RangeRequest::parse(Some(&header)).resolve(size) {
-            prop_assert!(start <= end_inclusive && end_inclusive < size);
+    fn a_part_lies_inside_the_content(
+        header in "bytes=[0-9]{0,20}-[0-9]{0,20}|bytes=([0-9]{0,3}-[0-9]{0,3}, ?){0,9}[0-9]{0,2}-|\\PC{0,40}",
+        size in prop_oneof![any::<u64>(), 0..1000_u64],
+    ) {
+        match RangeRequest::parse(Some(&header)).map(|range| range.resolve(size)) {
+            Ok(RangeOutcome::Part { start, end_inclusive }) => {
+                prop_assert!(start <= end_inclusive && end_inclusive < size);
+            }
+            Ok(RangeOutcome::Parts(parts)) => {
+                prop_assert!(parts.len() >= 2);
+                prop_assert!(parts.iter().all(|part| part.start < part.end && part.end <= size));
+                prop_assert!(parts.iter().map(|part| part.end - part.start).sum::<u64>() <= size);
+                let ranges = ByteRanges::new(parts.clone(), size, "edge");
+                let heads: usize = (0..parts.len()).map(|at| ranges.head(at).len()).sum();
+                let inside: u64 = parts.iter().map(|part| part.end - part.start).sum();
+                prop_assert_eq!(ranges.length(), heads as u64 + inside + ranges.tail().len() as u64);
+            }
+            Ok(RangeOutcome::Whole | RangeOutcome::Unsatisfiable) | Err(TooManyRanges) => {}
         }
     }
 }

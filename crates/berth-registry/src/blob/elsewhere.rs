@@ -11,19 +11,20 @@ use crate::error::Error;
 
 impl Registry {
     /// Sends the client to the store for a blob, or the part of it that `range` asks for, with an address that is good for
-    /// `ttl`; opens the blob where the store serves nobody.
+    /// `ttl`; opens the blob where the store serves nobody, and for several parts, of which stores serve one in an answer.
     pub async fn lead_to_blob(
         &self,
         caller: &Caller,
         repository: &RepositoryName,
         digest: &Digest,
-        (range, ttl): (RangeRequest, Duration),
+        (range, ttl): (RangeRequest<'_>, Duration),
     ) -> Result<BlobRead, Error> {
         let (place, linked) = self.linked(caller, repository, digest).await?;
         let whole = size(&linked);
         let bytes = match range.resolve(whole) {
             RangeOutcome::Whole => whole,
             RangeOutcome::Part { start, end_inclusive } => end_inclusive + 1 - start,
+            RangeOutcome::Parts(_) => return self.open_blob(caller, repository, digest, range).await,
             RangeOutcome::Unsatisfiable => return Ok(BlobRead::Unsatisfiable(whole)),
         };
         // The store's own refusal would tell a client nothing, and nobody would hear of the damage.

@@ -169,12 +169,20 @@ async fn bytes_count_as_far_as_they_came() {
     take(
         &test,
         &digest,
-        RangeRequest::parse(Some("bytes=10-109")),
+        RangeRequest::parse(Some("bytes=10-109")).expect("one range"),
         usize::MAX,
     )
     .await;
     let more = today(&statistics(&test, &admin(), StatisticsOf::Account).await).bytes_out;
     assert_eq!(more, some + 100);
+    let several = RangeRequest::parse(Some("bytes=0-9,90-109")).expect("two ranges");
+    take(&test, &digest, several, usize::MAX).await;
+    let more = today(&statistics(&test, &admin(), StatisticsOf::Account).await).bytes_out;
+    assert_eq!(
+        more,
+        some + 130,
+        "what stands between the parts is no byte of the blob"
+    );
     let id = test.start(&admin(), "team/app").await.expect("an upload");
     let (app, lost) = (name("team/app"), broken(b"lost"));
     let ended = test.registry.append_upload(&admin(), &app, &id, lost).await;

@@ -1,9 +1,11 @@
-//! Blobs: read whole or in part, looked at, deleted.
+//! Blobs: read whole, in part or in several parts, looked at, deleted.
+
+mod parts;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use berth_oci::{Digest, RangeRequest, RepositoryName};
-use berth_registry::{BlobRead, Error};
+use berth_registry::{BlobRead, Error, Extent, OpenedBlob};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, LOCATION,
     RANGE,
@@ -31,7 +33,10 @@ pub(super) async fn get(
             Body::empty(),
         ));
     }
-    let range = RangeRequest::parse(asked.header(RANGE).filter(|_| range_holds(asked, digest)));
+    let range = match RangeRequest::parse(asked.header(RANGE).filter(|_| range_holds(asked, digest))) {
+        Ok(range) => range,
+        Err(refused) => return Ok(error::too_many_ranges(refused)),
+    };
     let client = Origin::client(asked.parts, &asked.app.settings);
     let read = match asked.app.settings.redirect_ttl(client) {
         Some(ttl) => {
@@ -57,24 +62,28 @@ pub(super) async fn get(
             ];
             Ok((StatusCode::TEMPORARY_REDIRECT, head).into_response())
         }
-        BlobRead::Opened(blob) => {
-            let body = match asked.parts.extensions.get::<Arrival>().and_then(Arrival::bypass) {
-                Some(bypass) => bypass.body(blob.stream),
-                None => Body::from_stream(blob.stream),
-            };
-            let mut head = described(digest);
-            let (status, length) = match blob.part {
-                None => (StatusCode::OK, blob.size),
-                Some(part) => {
-                    let range = format!("bytes {}-{}/{}", part.start, part.end - 1, blob.size);
-                    head.insert(CONTENT_RANGE, text(&range));
-                    (StatusCode::PARTIAL_CONTENT, part.end - part.start)
-                }
-            };
-            head.insert(CONTENT_LENGTH, HeaderValue::from(length));
-            Ok(respond(status, head, body))
-        }
+        BlobRead::Opened(blob) => Ok(opened(asked, digest, blob)),
     }
+}
+
+fn opened(asked: &Asked<'_>, digest: &Digest, blob: OpenedBlob) -> Response {
+    let OpenedBlob { size, extent, stream } = blob;
+    let mut head = described(digest);
+    let (status, length) = match extent {
+        Extent::Whole => (StatusCode::OK, size),
+        Extent::Part(part) => {
+            let range = format!("bytes {}-{}/{size}", part.start, part.end - 1);
+            head.insert(CONTENT_RANGE, text(&range));
+            (StatusCode::PARTIAL_CONTENT, part.end - part.start)
+        }
+        Extent::Parts(parts) => return parts::answer(head, (parts, size), stream),
+    };
+    head.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    let body = match asked.parts.extensions.get::<Arrival>().and_then(Arrival::bypass) {
+        Some(bypass) => bypass.body(stream),
+        None => Body::from_stream(stream),
+    };
+    respond(status, head, body)
 }
 
 /// end-2, HEAD.

@@ -1,7 +1,7 @@
 //! The one place that gives distribution errors their status and code.
 
 use axum::response::{IntoResponse, Response};
-use berth_oci::{Endpoint, EndpointError, ErrorBody, ErrorCode, ErrorEntry};
+use berth_oci::{Endpoint, EndpointError, ErrorBody, ErrorCode, ErrorEntry, TooManyRanges};
 use berth_registry::{Error, NO_PERMISSION};
 use http::header::{
     ALLOW, CONTENT_RANGE, CONTENT_TYPE, ETAG, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -106,6 +106,13 @@ pub(super) fn outside(size: u64) -> Response {
     let message = format!("the range lies outside the blob, which has {size} bytes");
     let body = ErrorBody::one(ErrorCode::RangeInvalid, message, None);
     respond(StatusCode::RANGE_NOT_SATISFIABLE, headers, &body)
+}
+
+/// The answer to a header with more ranges than are served at once: not one that has a client fetch the whole, but 400, after
+/// which containers/storage asks for fewer.
+pub(super) fn too_many_ranges(refused: TooManyRanges) -> Response {
+    let body = ErrorBody::one(ErrorCode::RangeInvalid, refused.to_string(), None);
+    respond(StatusCode::BAD_REQUEST, HeaderMap::new(), &body)
 }
 
 fn scope(endpoint: &Endpoint) -> Option<String> {

@@ -1,6 +1,7 @@
 //! A client that asks for one thing at a time and shows the whole answer. Knows nothing of images.
 
 use std::future::{Future, IntoFuture};
+use std::ops::Range;
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -151,6 +152,37 @@ impl Answer {
     #[track_caller]
     pub(crate) fn holds(self, body: &[u8]) -> Self {
         assert_eq!(self.body.as_ref(), body, "{}: {}", self.line, self.shown());
+        self
+    }
+
+    /// Insists on these parts of `content`, one after the other in one body, and nothing more.
+    #[track_caller]
+    pub(crate) fn holds_parts(self, parts: &[Range<usize>], content: &[u8]) -> Self {
+        let kind = self.header("content-type");
+        let boundary = kind.strip_prefix("multipart/byteranges; boundary=").unwrap();
+        let mut rest = self.body.as_ref();
+        let mut take = |expected: &[u8], what: &str| {
+            let found = rest.split_off(..expected.len()).unwrap_or_default();
+            assert!(
+                found == expected,
+                "{}: {what}: {}",
+                self.line,
+                String::from_utf8_lossy(found)
+            );
+        };
+        for (at, part) in parts.iter().enumerate() {
+            let before = if at == 0 { "" } else { "\r\n" };
+            let head = format!(
+                "{before}--{boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes {}-{}/{}\r\n\r\n",
+                part.start,
+                part.end - 1,
+                content.len()
+            );
+            take(head.as_bytes(), &format!("head of {part:?}"));
+            take(&content[part.clone()], &format!("bytes {part:?}"));
+        }
+        take(format!("\r\n--{boundary}--\r\n").as_bytes(), "the end");
+        assert!(rest.is_empty(), "{}: more than the parts", self.line);
         self
     }
 

@@ -12,5 +12,6 @@ mod mounts;
 mod names;
 mod pulls;
 mod races;
+mod ranges;
 mod referrers;
 mod uploads;

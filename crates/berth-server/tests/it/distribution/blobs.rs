@@ -76,15 +76,8 @@ async fn a_range_is_answered_with_exactly_those_bytes() {
             .has("docker-content-digest", &digest)
             .has("etag", &format!("\"{digest}\""));
     }
-    // RFC 9110 section 14.2: what is no single range of bytes is ignored.
-    for range in [
-        "bytes=0-1,5-6",
-        "bytes=a-b",
-        "bytes=",
-        "bytes=-",
-        "lines=0-1",
-        "0-1",
-    ] {
+    // RFC 9110 section 14.2: what is no range of bytes is ignored.
+    for range in ["bytes=a-b", "bytes=", "bytes=-", "lines=0-1", "0-1"] {
         let answer = world.admin.ask(&line).header("range", range).await.is(200);
         answer.holds(&content).lacks("content-range");
     }
