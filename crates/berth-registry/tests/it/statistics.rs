@@ -51,7 +51,7 @@ fn today(statistics: &Statistics) -> Counts {
 }
 
 /// Opens a blob and takes so many of its chunks.
-async fn take(test: &TestRegistry, digest: &Digest, range: RangeRequest, chunks: usize) {
+async fn take(test: &TestRegistry, digest: &Digest, range: RangeRequest<'_>, chunks: usize) {
     let opened = test
         .registry
         .open_blob(&admin(), &name("team/app"), digest, range)
