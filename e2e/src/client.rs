@@ -146,6 +146,25 @@ pub fn podman() -> Client {
         .variable("REGISTRY_AUTH_FILE", logins)
 }
 
+/// podman with its own storage, which fetches of a layer what it has not when the layer was pushed as zstd:chunked.
+pub fn podman_with_partial_pulls() -> Client {
+    let client = Client::new("podman");
+    let (root, run) = (client.home().folder("root"), client.home().folder("run"));
+    let storage = format!(
+        "[storage]\ndriver = \"overlay\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n\
+         [storage.options]\npull_options = {{enable_partial_images = \"true\"}}\n",
+        root.display(),
+        run.display()
+    );
+    let storage = client.home().write("storage.conf", storage);
+    let logins = client.home().write("auth.json", "{}");
+    client
+        .argument("--cgroup-manager=cgroupfs")
+        .argument("--events-backend=file")
+        .variable("CONTAINERS_STORAGE_CONF", storage)
+        .variable("REGISTRY_AUTH_FILE", logins)
+}
+
 /// buildah with its own storage.
 pub fn buildah() -> Client {
     let client = Client::new("buildah");

@@ -136,6 +136,13 @@ impl Server {
         self.home.join("data")
     }
 
+    /// What the server has logged of the requests so far whose lines contain `text`.
+    pub fn logged(&self, text: &str) -> Vec<String> {
+        let log = self.daemon.log();
+        let lines = log.lines().filter(|line| line.contains(text));
+        lines.map(str::to_owned).collect()
+    }
+
     /// Stops with SIGTERM, asserts a clean exit, and starts again on the same data and port.
     pub fn restart(&mut self) {
         self.daemon.ask_to_stop();

@@ -3,6 +3,7 @@
 //! where it continues, and keeps the key that [`BlobStore::commit`] hands out.
 
 mod bytes;
+mod cached;
 pub mod contract;
 mod document;
 mod faulty;
@@ -22,6 +23,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 
 pub use self::bytes::{BlobBytes, FilePart, Piece};
+pub use cached::{CacheSettings, CachedStore};
 pub use faulty::{Fault, FaultyStore};
 pub use fs::FileStore;
 pub use s3::{Patience, S3Settings, S3Store};
@@ -156,6 +158,11 @@ pub trait BlobStore: Send + Sync + 'static {
     /// The bytes of several ranges, one after the other as they are given, with the promises of [`open`](Self::open). None
     /// of them is empty; they may overlap and go back. No item and no piece has bytes of two of them.
     async fn open_parts(&self, key: &str, parts: Vec<Range<u64>>) -> Result<BlobBytes, Error>;
+
+    /// The same, read from where the bytes are kept and from no copy of them: for those who look whether they are there.
+    async fn open_stored(&self, key: &str, range: Range<u64>) -> Result<BlobBytes, Error> {
+        self.open(key, range).await
+    }
 
     /// How many bytes the blob holds.
     async fn size(&self, key: &str) -> Result<u64, Error>;

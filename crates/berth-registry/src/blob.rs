@@ -90,7 +90,11 @@ impl Registry {
                 RangeOutcome::Parts(parts) => Extent::Parts(parts),
                 RangeOutcome::Unsatisfiable => return Ok(BlobRead::Unsatisfiable(size)),
             };
+            let stale = now_ms().saturating_sub(self.limits.upkeep.scrub_interval_ms());
+            let is_due = matches!(extent, Extent::Whole) && linked.verified_at < stale;
+            let turn = is_due.then(|| self.damage.turn(digest)).flatten();
             let opening = match &extent {
+                Extent::Whole if turn.is_some() => self.blobs.open_stored(&linked.key, 0..size),
                 Extent::Whole => self.blobs.open(&linked.key, 0..size),
                 Extent::Part(part) => self.blobs.open(&linked.key, part.clone()),
                 Extent::Parts(parts) => self.blobs.open_parts(&linked.key, parts.clone()),
@@ -108,9 +112,7 @@ impl Registry {
                 }
                 Err(error) => return Err(error.into()),
                 Ok(stream) => {
-                    let stale = now_ms().saturating_sub(self.limits.upkeep.scrub_interval_ms());
-                    let is_due = matches!(extent, Extent::Whole) && linked.verified_at < stale;
-                    let stream = self.damage.watch(reading(digest, &linked), stream, is_due);
+                    let stream = self.damage.watch(reading(digest, &linked), stream, turn);
                     let stream = BlobStream::new(stream, self.counter(&place));
                     return Ok(BlobRead::Opened(OpenedBlob { size, extent, stream }));
                 }

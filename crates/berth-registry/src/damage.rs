@@ -69,7 +69,7 @@ pub(crate) struct Named {
 }
 
 /// Whoever hashes a blob on its way to a client; another may when this is dropped.
-struct Turn {
+pub(crate) struct Turn {
     hashed: Arc<Mutex<HashSet<Digest>>>,
     digest: Digest,
 }
@@ -90,15 +90,14 @@ impl Watch {
         }
     }
 
-    /// The same bytes; when they turn out to be damaged, the blob is marked before the reader hears of it. `whole`: they
-    /// are all of the blob's, and it is time to verify them. Then the last piece is held back until they are known to
-    /// be right, unless another reader does that already.
-    pub(crate) fn watch(&self, read: Reading, bytes: BlobBytes, whole: bool) -> Watched {
-        let turn = whole.then(|| self.turn(&read.digest)).flatten();
+    /// The same bytes; when they turn out to be damaged, the blob is marked before the reader hears of it. With a turn they
+    /// are all of the blob's, read from where it is stored; the last piece is held back until they are known to be right.
+    pub(crate) fn watch(&self, read: Reading, bytes: BlobBytes, turn: Option<Turn>) -> Watched {
         Watched::new(self.clone(), read, bytes, turn)
     }
 
-    fn turn(&self, digest: &Digest) -> Option<Turn> {
+    /// Lets a reader of all of a blob verify it, unless another does that already.
+    pub(crate) fn turn(&self, digest: &Digest) -> Option<Turn> {
         let mut hashed = self.hashed.lock().unwrap_or_else(PoisonError::into_inner);
         hashed.insert(digest.clone()).then(|| Turn {
             hashed: Arc::clone(&self.hashed),
@@ -149,7 +148,7 @@ impl Watch {
 
     /// Reads a blob's bytes, no faster than `pace` lets, and says whether they are right. An error says nothing about them.
     pub(crate) async fn verify(&self, read: &Reading, size: u64, pace: &mut Pace) -> Result<Verdict, Error> {
-        let mut bytes = match self.blobs.open(&read.key, 0..size).await {
+        let mut bytes = match self.blobs.open_stored(&read.key, 0..size).await {
             Err(berth_blob::Error::NotFound) => return Ok(Verdict::Damaged(Damage::Missing)),
             opened => opened?,
         };

@@ -96,7 +96,7 @@ pub use automation::{
     AutomatedImage, AutomatedRetention, AutomatedRule, AutomatedSync, AutomatedTrigger, AutomationWanted,
     Counted, ListedCopy, ListedRun, RunMark,
 };
-pub use berth_blob::S3Settings;
+pub use berth_blob::{CacheSettings, S3Settings};
 /// How far an upload of an archive came.
 pub use berth_metadata::ArchiveState;
 pub use berth_metadata::at_one_moment;

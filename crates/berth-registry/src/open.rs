@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use berth_blob::{BlobStore, FileStore, S3Settings, S3Store};
+use berth_blob::{BlobStore, CachedStore, FileStore, S3Settings, S3Store};
 use berth_metadata::{Metadata, Opening};
 
 use crate::account::new_id;
@@ -103,6 +103,9 @@ impl Registry {
                     .map(|store| Arc::new(store) as _)
                     .map_err(|error| not_opened(&settings, error))?
             }
+            Storage::S3(store) if purpose == Purpose::Serving => open_to_serve(store)
+                .await
+                .map_err(|error| not_opened(&settings, error))?,
             _ => open_blobs(&settings).await?,
         };
         belongs_together(&metadata, blobs.as_ref(), &settings).await?;
@@ -156,6 +159,22 @@ pub(crate) async fn open_blobs(settings: &Settings) -> Result<Arc<dyn BlobStore>
         Storage::S3(store) => S3Store::open(store).await.map(|store| Arc::new(store) as _),
     };
     opened.map_err(|error| not_opened(settings, error))
+}
+
+/// Opens a bucket with its cache, unless another process has the cache's folder.
+async fn open_to_serve(settings: &S3Settings) -> Result<Arc<dyn BlobStore>, berth_blob::Error> {
+    let store = S3Store::open(settings).await?;
+    let Some(cache) = settings.cache.clone() else {
+        return Ok(Arc::new(store));
+    };
+    let folder = cache.folder.clone();
+    match CachedStore::open(store.clone(), cache).await {
+        Err(berth_blob::Error::Busy) => {
+            tracing::warn!(folder = %folder.display(), "another process has the cache of blobs: this one serves without");
+            Ok(Arc::new(store))
+        }
+        opened => Ok(Arc::new(opened?)),
+    }
 }
 
 fn not_opened(settings: &Settings, error: berth_blob::Error) -> Error {

@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::memory::Memory;
 use super::patience::{Budget, Patience};
 use super::wire::Connector;
-use crate::Error;
+use crate::{CacheSettings, Error};
 
 /// What is unused this long is closed here, before the store closes it.
 const IDLE: std::time::Duration = std::time::Duration::from_secs(15);
@@ -41,6 +41,8 @@ pub struct S3Settings {
     pub blob_bytes_max: u64,
     /// How long the store is waited for.
     pub patience: Patience,
+    /// Where the process that serves keeps what was read, if it does.
+    pub cache: Option<CacheSettings>,
 }
 
 impl S3Settings {
@@ -58,6 +60,7 @@ impl S3Settings {
             memory_bytes: 256 << 20,
             blob_bytes_max: 10 << 30,
             patience: Patience::default(),
+            cache: None,
         }
     }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod busy;
+mod cached;
 mod contract;
 mod damaged;
 mod faulty;

@@ -1,7 +1,7 @@
 //! The S3 store over a real server, which `scripts/test-s3` starts.
 
 mod faults;
-mod proxy;
+pub(crate) mod proxy;
 mod reads;
 
 use std::path::Path;

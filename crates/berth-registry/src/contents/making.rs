@@ -294,12 +294,14 @@ impl Shared {
         let digest = blob.digest.parse();
         let digest = digest.map_err(|error| Error::internal("reading a blob's digest", error))?;
         let size = u64::try_from(blob.size).unwrap_or_default();
-        let stream = self.blobs.open(&blob.key, 0..size).await?;
+        let turn = self.damage.turn(&digest);
+        // Read once, most likely: no reason to keep a copy of it near.
+        let stream = self.blobs.open_stored(&blob.key, 0..size).await?;
         let reading = Reading {
             digest,
             key: blob.key.clone(),
         };
-        let stream = self.damage.watch(reading, stream, true);
+        let stream = self.damage.watch(reading, stream, turn);
         let (packed, forwarding) = forward(Box::pin(stream), size, Arc::clone(&run.taken));
         let bounds = Bounds {
             unpacked_max: self.limits.unpacked_bytes_max,

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use berth_registry::{
-    AccessKeyPair, ArchiveLimits, ContentLimits, FirstStart, IdentitySettings, Limits, Opening,
-    OutboundRules, RetentionLimits, S3Settings, Storage, Upgrade, Upkeep,
+    AccessKeyPair, ArchiveLimits, CacheSettings, ContentLimits, FirstStart, IdentitySettings, Limits,
+    Opening, OutboundRules, RetentionLimits, S3Settings, Storage, Upgrade, Upkeep,
 };
 
 use super::settings::{MissingReferences, Settings};
@@ -41,8 +41,18 @@ impl Settings {
             path_style: self.s3.path_style,
             memory_bytes: self.s3.upload_memory.0,
             blob_bytes_max: self.limits.layer_size_max.0,
+            cache: self.cache(),
             ..S3Settings::new(bucket, prefix)
         }))
+    }
+
+    fn cache(&self) -> Option<CacheSettings> {
+        let in_data_dir = || self.data_dir.join("cache");
+        let bytes_max = Some(self.s3.cache.0).filter(|bytes| *bytes > 0)?;
+        Some(CacheSettings {
+            folder: self.s3.cache_dir.clone().unwrap_or_else(in_data_dir),
+            bytes_max,
+        })
     }
 
     /// How its database is opened.

@@ -245,6 +245,20 @@ const SERVING: &[Setting] = &[
         field: |s| &mut s.s3.upload_memory,
     },
     Setting {
+        key: "s3.cache",
+        default: "0B",
+        otherwise: NONE,
+        help: "Most bytes of blobs in the S3 store that are kept on this server's disk, too: what was read last, in chunks, each fetched once for all who pull it. 0B keeps none.",
+        field: |s| &mut s.s3.cache,
+    },
+    Setting {
+        key: "s3.cache_dir",
+        default: NONE,
+        otherwise: "`cache` in data_dir",
+        help: "Folder of that cache, for this server alone. Nothing in it need be backed up.",
+        field: |s| &mut s.s3.cache_dir,
+    },
+    Setting {
         key: "limits.manifest_size_max",
         default: "4MiB",
         otherwise: NONE,

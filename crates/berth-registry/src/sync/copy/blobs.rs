@@ -147,7 +147,15 @@ struct Stored {
 impl Stored {
     /// Its bytes from an offset on, watched for damage and counted as they leave.
     async fn open(self, offset: u64) -> io::Result<ByteStream> {
-        let bytes = match self.blobs.open(&self.reading.key, offset..self.size).await {
+        let turn = (offset == 0)
+            .then(|| self.damage.turn(&self.reading.digest))
+            .flatten();
+        let rest = offset..self.size;
+        let opening = match turn {
+            Some(_) => self.blobs.open_stored(&self.reading.key, rest),
+            None => self.blobs.open(&self.reading.key, rest),
+        };
+        let bytes = match opening.await {
             Ok(bytes) => bytes,
             Err(berth_blob::Error::NotFound) => {
                 let marked = self.damage.found(&self.reading, Damage::Missing).await;
@@ -157,7 +165,7 @@ impl Stored {
             Err(error) => return Err(io::Error::other(error)),
         };
         let leaving = self.progress.leaving(&self.reading.digest, offset);
-        let bytes = self.damage.watch(self.reading, bytes, offset == 0);
+        let bytes = self.damage.watch(self.reading, bytes, turn);
         Ok(Box::pin(bytes.inspect(move |chunk| {
             if let Ok(chunk) = chunk {
                 leaving.sent(chunk.len());
