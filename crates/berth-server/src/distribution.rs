@@ -223,6 +223,24 @@ impl Asked<'_> {
         Some(tags.map(EntityTag::of).collect())
     }
 
+    /// How an answer about what a digest names may be kept, as that never changes: by every cache when it was given to
+    /// nobody in particular, else by the client alone. A cache between must not take the words that are missing here for a
+    /// leave: some of them keep answers to requests with a login.
+    fn for_ever(&self) -> HeaderValue {
+        HeaderValue::from_static(match self.caller {
+            Caller::Anonymous => "public, max-age=31536000, immutable",
+            Caller::User(_) | Caller::System => "private, max-age=31536000, immutable",
+        })
+    }
+
+    /// The same for what a tag names, which may change at any time: whoever kept it asks again with its `ETag`.
+    fn until_asked_again(&self) -> HeaderValue {
+        HeaderValue::from_static(match self.caller {
+            Caller::Anonymous => "public, no-cache",
+            Caller::User(_) | Caller::System => "private, no-cache",
+        })
+    }
+
     /// Whether the client says that it has this digest already.
     fn has_already(&self, digest: &str) -> bool {
         self.entity_tags(http::header::IF_NONE_MATCH)

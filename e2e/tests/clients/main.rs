@@ -5,6 +5,7 @@ mod bin;
 mod buildah;
 mod containerd;
 mod crane;
+mod deploy;
 mod docker;
 mod document;
 mod large;

@@ -108,7 +108,7 @@ impl Registry {
     /// Reads a stored blob back: only for a digest whose algorithm was not announced before its chunks came.
     async fn rehash(&self, upload_id: &str, key: &str, size: u64, digest: &Digest) -> Result<(), Error> {
         let mut hasher = Hasher::new(digest.algorithm());
-        let mut stream = self.blobs.open(key, 0..size).await?;
+        let mut stream = self.blobs.open_stored(key, 0..size).await?;
         while let Some(chunk) = stream.next().await {
             hasher.update(&chunk.map_err(|source| Error::internal("reading an upload back", source))?);
         }

@@ -13,7 +13,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::error;
-use super::manifests::{DIGEST, IMMUTABLE, quoted, text};
+use super::manifests::{DIGEST, quoted, text};
 use super::{Asked, head_of, respond};
 use crate::origin::Origin;
 use crate::serve::Arrival;
@@ -29,7 +29,7 @@ pub(super) async fn get(
         registry.stat_blob(asked.caller, repository, digest).await?;
         return Ok(respond(
             StatusCode::NOT_MODIFIED,
-            described(digest),
+            described(asked, digest),
             Body::empty(),
         ));
     }
@@ -68,7 +68,7 @@ pub(super) async fn get(
 
 fn opened(asked: &Asked<'_>, digest: &Digest, blob: OpenedBlob) -> Response {
     let OpenedBlob { size, extent, stream } = blob;
-    let mut head = described(digest);
+    let mut head = described(asked, digest);
     let (status, length) = match extent {
         Extent::Whole => (StatusCode::OK, size),
         Extent::Part(part) => {
@@ -100,11 +100,11 @@ pub(super) async fn head(
     if asked.has_already(digest.as_str()) {
         return Ok(respond(
             StatusCode::NOT_MODIFIED,
-            described(digest),
+            described(asked, digest),
             Body::empty(),
         ));
     }
-    let mut head = described(digest);
+    let mut head = described(asked, digest);
     head.insert(CONTENT_LENGTH, HeaderValue::from(size));
     Ok(respond(StatusCode::OK, head, Body::empty()))
 }
@@ -130,12 +130,12 @@ fn range_holds(asked: &Asked<'_>, digest: &Digest) -> bool {
         .is_none_or(|tag| tag.trim().trim_matches('"') == digest.as_str())
 }
 
-fn described(digest: &Digest) -> HeaderMap {
+fn described(asked: &Asked<'_>, digest: &Digest) -> HeaderMap {
     head_of([
         (CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
         (DIGEST, text(digest.as_str())),
         (ETAG, quoted(digest.as_str())),
-        (CACHE_CONTROL, HeaderValue::from_static(IMMUTABLE)),
+        (CACHE_CONTROL, asked.for_ever()),
         (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
     ])
 }

@@ -18,10 +18,6 @@ const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const TAG: HeaderName = HeaderName::from_static("oci-tag");
 /// The header that names the registries that a copy came through, so that none sends it back to one of them.
 const SYNC_PATH: HeaderName = HeaderName::from_static("berth-sync-path");
-/// What a digest names never changes.
-pub(super) const IMMUTABLE: &str = "max-age=31536000, immutable";
-/// What a tag names may change at any time; a client that kept it asks again with its `ETag`.
-const REVALIDATE: &str = "no-cache";
 
 /// end-3, GET.
 pub(super) async fn get(
@@ -34,7 +30,7 @@ pub(super) async fn get(
         .registry
         .manifest(asked.caller, repository, reference)
         .await?;
-    let head = described(reference, manifest.digest(), manifest.media_type());
+    let head = described(asked, reference, (manifest.digest(), manifest.media_type()));
     if asked.has_already(manifest.digest()) {
         return Ok(respond(StatusCode::NOT_MODIFIED, head, Body::empty()));
     }
@@ -52,7 +48,7 @@ pub(super) async fn head(
         .registry
         .manifest_descriptor(asked.caller, repository, reference)
         .await?;
-    let mut head = described(reference, &manifest.digest, &manifest.media_type);
+    let mut head = described(asked, reference, (&manifest.digest, &manifest.media_type));
     if asked.has_already(&manifest.digest) {
         return Ok(respond(StatusCode::NOT_MODIFIED, head, Body::empty()));
     }
@@ -133,16 +129,16 @@ fn condition(asked: &Asked<'_>) -> Option<Condition> {
         .then_some(Condition::Nothing)
 }
 
-fn described(reference: &Reference, digest: &str, media_type: &str) -> HeaderMap {
+fn described(asked: &Asked<'_>, reference: &Reference, (digest, media_type): (&str, &str)) -> HeaderMap {
     let cache = match reference {
-        Reference::Digest(_) => IMMUTABLE,
-        Reference::Tag(_) => REVALIDATE,
+        Reference::Digest(_) => asked.for_ever(),
+        Reference::Tag(_) => asked.until_asked_again(),
     };
     head_of([
         (CONTENT_TYPE, text(media_type)),
         (DIGEST, text(digest)),
         (ETAG, quoted(digest)),
-        (CACHE_CONTROL, HeaderValue::from_static(cache)),
+        (CACHE_CONTROL, cache),
     ])
 }
 

@@ -3,7 +3,7 @@
 use crate::content::{bytes, digest, sha512};
 use crate::world::World;
 
-const IMMUTABLE: &str = "max-age=31536000, immutable";
+const IMMUTABLE: &str = "private, max-age=31536000, immutable";
 
 #[tokio::test]
 async fn a_blob_is_answered_as_it_was_pushed() {

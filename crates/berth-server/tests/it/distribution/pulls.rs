@@ -28,8 +28,8 @@ async fn a_manifest_is_answered_as_it_was_pushed() {
     let manifest = world.admin.push_image("team/app", "v1", b"layer").await;
     let digest = digest(&manifest);
     for (reference, cache) in [
-        ("v1", "no-cache"),
-        (digest.as_str(), "max-age=31536000, immutable"),
+        ("v1", "private, no-cache"),
+        (digest.as_str(), "private, max-age=31536000, immutable"),
     ] {
         for method in ["GET", "HEAD"] {
             let line = format!("{method} /v2/team/app/manifests/{reference}");
@@ -42,6 +42,34 @@ async fn a_manifest_is_answered_as_it_was_pushed() {
                 .has("docker-content-digest", &digest)
                 .has("etag", &format!("\"{digest}\""))
                 .has("cache-control", cache);
+        }
+    }
+}
+
+#[tokio::test]
+async fn caches_between_may_keep_what_was_given_to_nobody_in_particular() {
+    let world = World::start().await;
+    let manifest = world.admin.push_image("team/app", "v1", b"layer").await;
+    world.publish("team/app").await;
+    let (of_manifest, of_layer) = (digest(&manifest), digest(b"layer"));
+    let nobody = world.admin.anonymous();
+    let token = world.token(&nobody, "repository:team/app:pull").await;
+    for (client, word) in [(&nobody, "public"), (&token, "public"), (&world.admin, "private")] {
+        for (path, rest) in [
+            ("manifests/v1".to_owned(), "no-cache"),
+            (format!("manifests/{of_manifest}"), "max-age=31536000, immutable"),
+            (format!("blobs/{of_layer}"), "max-age=31536000, immutable"),
+        ] {
+            for (method, tag, status) in [
+                ("GET", "\"other\"", 200),
+                ("HEAD", "\"other\"", 200),
+                ("GET", "*", 304),
+                ("HEAD", "*", 304),
+            ] {
+                let asked = client.ask(format!("{method} /v2/team/app/{path}"));
+                let answer = asked.header("if-none-match", tag).await.is(status);
+                answer.has("cache-control", &format!("{word}, {rest}"));
+            }
         }
     }
 }
