@@ -12,6 +12,7 @@ mod large;
 mod matrix;
 mod oras;
 mod podman;
+mod redirects;
 mod refusals;
 mod regions;
 mod replicas;

@@ -48,10 +48,9 @@ impl Settings {
 
     fn cache(&self) -> Option<CacheSettings> {
         let in_data_dir = || self.data_dir.join("cache");
-        let bytes_max = Some(self.s3.cache.0).filter(|bytes| *bytes > 0)?;
         Some(CacheSettings {
+            bytes_max: self.s3.cache?.0,
             folder: self.s3.cache_dir.clone().unwrap_or_else(in_data_dir),
-            bytes_max,
         })
     }
 

@@ -74,7 +74,7 @@ pub(crate) struct S3 {
     pub(crate) redirect_ttl: Duration,
     pub(crate) public_endpoint: Endpoint,
     pub(crate) upload_memory: Size,
-    pub(crate) cache: Size,
+    pub(crate) cache: Option<Size>,
     pub(crate) cache_dir: Option<PathBuf>,
 }
 

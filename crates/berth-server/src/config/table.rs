@@ -246,9 +246,9 @@ const SERVING: &[Setting] = &[
     },
     Setting {
         key: "s3.cache",
-        default: "0B",
-        otherwise: NONE,
-        help: "Most bytes of blobs in the S3 store that are kept on this server's disk, too: what was read last, in chunks, each fetched once for all who pull it. 0B keeps none.",
+        default: NONE,
+        otherwise: "nothing is kept",
+        help: "Most bytes of blobs in the S3 store that are kept on this server's disk, too: what was read last, in chunks, each fetched once for all who pull it.",
         field: |s| &mut s.s3.cache,
     },
     Setting {

@@ -1,10 +1,16 @@
 //! What reads cost the S3 server: ranges that lie near one another share a request.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use berth_blob::contract::{body, bytes};
 use berth_blob::{BlobStore, S3Store, Upload};
 use berth_oci::{Algorithm, Digest};
 use bytes::Bytes;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 use super::proxy::{Fault, Proxy};
 use super::settings;
@@ -37,4 +43,66 @@ async fn parts_that_lie_near_one_another_share_a_request() {
         assert!(items.concat() == expected.concat(), "{parts:?}");
         assert_eq!(proxy.requests(), requests, "{parts:?}");
     }
+}
+
+/// A way to the store that passes bytes as they come, and counts those that come from it.
+async fn counted(endpoint: &str) -> (String, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (store, count) = (
+        endpoint.trim_start_matches("http://").to_owned(),
+        Arc::new(AtomicU64::new(0)),
+    );
+    let counting = Arc::clone(&count);
+    tokio::spawn(async move {
+        let mut ways = JoinSet::new();
+        while let Ok((client, _)) = listener.accept().await {
+            let (store, count) = (TcpStream::connect(&store).await.unwrap(), Arc::clone(&counting));
+            let ((mut from_client, mut to_client), (mut from_store, mut to_store)) =
+                (client.into_split(), store.into_split());
+            ways.spawn(async move {
+                let asked = tokio::io::copy(&mut from_client, &mut to_store);
+                let answered = async {
+                    let mut buffer = vec![0; 16 << 10];
+                    while let Ok(length @ 1..) = from_store.read(&mut buffer).await {
+                        count.fetch_add(length as u64, Ordering::SeqCst);
+                        if to_client.write_all(&buffer[..length]).await.is_err() {
+                            break;
+                        }
+                    }
+                };
+                tokio::select! {
+                    _ = asked => {}
+                    () = answered => {}
+                }
+            });
+        }
+    });
+    (url, count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_leaves_early_has_little_sent() {
+    let direct = settings("early-reads");
+    let content = bytes(96 << 20, 2);
+    let key = stored(&S3Store::open(&direct).await.unwrap(), &content).await;
+    let mut settings = direct;
+    let (url, count) = counted(&settings.endpoint.clone().unwrap()).await;
+    settings.endpoint = Some(url);
+    let store = S3Store::open(&settings).await.unwrap();
+    // As containerd reads a layer in parallel: each request is open-ended, and closed after what it wants.
+    for start in (0..content.len()).step_by(24 << 20) {
+        let mut opened = store
+            .open(&key, start as u64..content.len() as u64)
+            .await
+            .unwrap();
+        let first = opened.next().await.unwrap().unwrap();
+        assert!(content[start..].starts_with(&first));
+    }
+    // What the sockets of three connections hold, and not four times what was left.
+    let sent = count.load(Ordering::SeqCst);
+    assert!(
+        sent < 96 << 20,
+        "{sent} bytes for four readers that took the first"
+    );
 }

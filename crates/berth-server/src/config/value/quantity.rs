@@ -91,6 +91,32 @@ impl Value for Size {
     }
 }
 
+/// A number of bytes, or none.
+impl Value for Option<Size> {
+    fn kind(&self) -> &'static str {
+        "size"
+    }
+
+    fn allowed(&self) -> String {
+        format!("{}; 0 is none", Size::default().allowed())
+    }
+
+    fn assign(&mut self, text: &str) -> Result<(), String> {
+        let mut size = Size::default();
+        *self = if text.trim() == "0" {
+            None
+        } else {
+            size.assign(text)?;
+            Some(size)
+        };
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        self.map(|size| size.show()).unwrap_or_default()
+    }
+}
+
 /// A number of bytes on the command line, with a unit or without one; 0 is one too.
 pub(crate) fn bytes(text: &str) -> Result<i64, String> {
     let mut size = Size::default();
