@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use e2e::bucket::Bucket;
-use e2e::client::{crane, log_in, podman, skopeo};
+use e2e::client::{crane, curl, log_in, podman, skopeo};
 use e2e::containerd::Containerd;
 use e2e::docker::Docker;
 use e2e::home::Home;
@@ -80,6 +80,30 @@ fn clients_follow_to_the_store_and_what_is_kept_serves_without_it() {
             answered.iter().all(|status| status == "307"),
             "{name} was sent away: {answered:?}"
         );
+    }
+
+    // Stores answer one range in a request, so several come from the registry.
+    let log = replica.log();
+    let blob = log
+        .split_whitespace()
+        .find(|word| word.contains("/blobs/sha256:"))
+        .unwrap();
+    let blob = blob.trim_start_matches("path=").trim_matches('"').to_owned();
+    let user = format!("{}:{}", login.user, login.password);
+    let url = format!("http://{address}{blob}");
+    for (range, status) in [("0-0", "307"), ("0-0,2-2", "206")] {
+        let asked = curl().ok(&[
+            "-u",
+            &user,
+            "-r",
+            range,
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code}",
+            &url,
+        ]);
+        assert_eq!(asked, status, "{range}");
     }
 
     // Served by the registry, and the second time from its own disk.
