@@ -145,6 +145,7 @@ async fn a_damaged_chunk_is_thrown_away_and_fetched_anew() {
         let store = opened(&inner, kept.path(), 1 << 30).await;
         assert!(read(&store, &key, 0, content.len() as u64).await == content);
         drop(store);
+        drop(opened(&inner, kept.path(), 1 << 30).await);
         let before = reads.load(Ordering::SeqCst);
         let files = chunks(kept.path());
         assert_eq!(files.len(), 2);
