@@ -117,7 +117,11 @@ impl<S: BlobStore + Clone> BlobStore for CachedStore<S> {
 
     async fn delete(&self, keys: &[String]) -> Vec<(String, Error)> {
         let (fetches, gone) = (self.fetches.clone(), keys.to_vec());
-        let done = tokio::task::spawn_blocking(move || gone.iter().for_each(|key| fetches.drop_blob(key)));
+        let done = tokio::task::spawn_blocking(move || {
+            for key in gone {
+                fetches.drop_blob(&key);
+            }
+        });
         if let Err(error) = done.await {
             tracing::warn!(%error, "chunks of deleted blobs stay in the cache until others need their place");
         }

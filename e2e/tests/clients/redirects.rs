@@ -37,8 +37,8 @@ fn statuses(replica: &Replica, seen: usize) -> Vec<String> {
     lines.map(status).collect()
 }
 
-#[test]
-fn clients_follow_to_the_store_and_what_is_kept_serves_without_it() {
+/// A registry in a bucket that sends everybody there, with an image, and the folder that has its data folder.
+fn registry() -> (Replica, Home) {
     let (home, bucket) = (Home::new("redirects"), Bucket::new("redirects"));
     let mut variables = bucket.variables(bucket.port());
     variables.push(("BERTH_S3_REDIRECT", "127.0.0.0/8".to_owned()));
@@ -52,13 +52,26 @@ fn clients_follow_to_the_store_and_what_is_kept_serves_without_it() {
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let address = format!("127.0.0.1:{}", replica.port());
-    let image = format!("{address}/team/app:1");
+    let address = address(&replica);
     let login = administrator_key().long_term_login(REGION);
     let layout = sample::small_image();
     let crane = crane();
     log_in(&crane, &address, &login).ok();
+    let image = format!("{address}/team/app:1");
     crane.ok(&["push", &layout.path().to_string_lossy(), &image]);
+    (replica, home)
+}
+
+fn address(replica: &Replica) -> String {
+    format!("127.0.0.1:{}", replica.port())
+}
+
+#[test]
+fn clients_follow_to_the_store() {
+    let (mut replica, _home) = registry();
+    let address = address(&replica);
+    let image = format!("{address}/team/app:1");
+    let login = administrator_key().long_term_login(REGION);
 
     let (docker, containerd, podman) = (Docker::start(), Containerd::start(), podman());
     for client in [&*docker, &podman] {
@@ -68,7 +81,7 @@ fn clients_follow_to_the_store_and_what_is_kept_serves_without_it() {
         ("docker", &|| drop(docker.pull(&image))),
         ("containerd", &|| drop(containerd.pull(Some(&login), &image).ok())),
         ("podman", &|| {
-            drop(podman.ok(&["pull", "--tls-verify=false", &image]))
+            drop(podman.ok(&["pull", "--tls-verify=false", &image]));
         }),
     ];
     for (name, pull) in pulls {
@@ -106,7 +119,14 @@ fn clients_follow_to_the_store_and_what_is_kept_serves_without_it() {
         assert_eq!(asked, status, "{range}");
     }
 
-    // Served by the registry, and the second time from its own disk.
+    replica.stop();
+}
+
+#[test]
+fn what_is_kept_before_the_store_is_served() {
+    let (mut replica, home) = registry();
+    let address = address(&replica);
+    let login = administrator_key().long_term_login(REGION);
     replica.stop();
     replica.set("BERTH_S3_REDIRECT", "never");
     replica.set("BERTH_S3_CACHE", "1GiB");
@@ -119,7 +139,7 @@ fn clients_follow_to_the_store_and_what_is_kept_serves_without_it() {
         skopeo.ok(&[
             "copy",
             "--src-tls-verify=false",
-            &format!("docker://{image}"),
+            &format!("docker://{address}/team/app:1"),
             &to,
         ]);
         let answered = statuses(&replica, seen);

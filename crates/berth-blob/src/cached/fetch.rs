@@ -159,13 +159,13 @@ impl Fetches {
         if is_dropped {
             return;
         }
-        let shelf = Arc::clone(&self.shelf);
+        let disk = Arc::clone(&self.shelf);
         // Without it the chunk is read from the store; the shelf has said why.
-        let _written = tokio::task::spawn_blocking(move || shelf.write(id, &pieces)).await;
+        let _written = tokio::task::spawn_blocking(move || disk.write(id, &pieces)).await;
         if fetch.state().is_dropped {
             // Deleted while it was written.
-            let shelf = Arc::clone(&self.shelf);
-            let _gone = tokio::task::spawn_blocking(move || shelf.forget(id)).await;
+            let disk = Arc::clone(&self.shelf);
+            let _gone = tokio::task::spawn_blocking(move || disk.forget(id)).await;
         }
     }
 

@@ -106,8 +106,8 @@ impl<S: BlobStore + Clone> Reading<S> {
                             Ok(bytes) => return Ok(Some(bytes)),
                             Err(error) => {
                                 tracing::warn!(%error, key = self.key, "a chunk of the cache cannot be read");
-                                let (shelf, id) = (Arc::clone(self.fetches.shelf()), *id);
-                                let _gone = tokio::task::spawn_blocking(move || shelf.forget(id)).await;
+                                let (disk, id) = (Arc::clone(self.fetches.shelf()), *id);
+                                let _gone = tokio::task::spawn_blocking(move || disk.forget(id)).await;
                                 self.is_direct = true;
                             }
                         }
@@ -149,8 +149,8 @@ impl<S: BlobStore + Clone> Reading<S> {
         match place {
             Place::Coming(fetch) => Ok(Source::Coming(id, fetch)),
             Place::Shelf => {
-                let shelf = Arc::clone(self.fetches.shelf());
-                let opened = tokio::task::spawn_blocking(move || shelf.open_chunk(id)).await;
+                let disk = Arc::clone(self.fetches.shelf());
+                let opened = tokio::task::spawn_blocking(move || disk.open_chunk(id)).await;
                 match opened.ok().flatten() {
                     Some(file) => Ok(Source::File(id, Arc::new(file))),
                     // Thrown away between two looks: it is fetched anew at the next.

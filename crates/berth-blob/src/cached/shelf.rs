@@ -54,7 +54,7 @@ impl Shelf {
         };
         for (_, id) in found {
             let gone = shelf.index().make_room(id, shelf.bytes_max);
-            gone.into_iter().for_each(|gone| shelf.unlink(gone));
+            shelf.unlink(&gone);
             shelf.index().add(id, false);
         }
         Ok(shelf)
@@ -111,7 +111,7 @@ impl Shelf {
     /// Writes a chunk; when it cannot, nothing is written for a while.
     pub(super) fn write(&self, id: ChunkId, pieces: &[Bytes]) -> io::Result<()> {
         let gone = self.index().make_room(id, self.bytes_max);
-        gone.into_iter().for_each(|gone| self.unlink(gone));
+        self.unlink(&gone);
         let path = self.path(id);
         let unfinished =
             path.with_file_name(format!("{UNFINISHED}{}", id.path().display()).replace('/', "-"));
@@ -131,21 +131,23 @@ impl Shelf {
     /// Removes a chunk.
     pub(super) fn forget(&self, id: ChunkId) {
         self.index().remove(id);
-        self.unlink(id);
+        self.unlink(&[id]);
     }
 
     /// Removes the chunks of a blob.
     pub(super) fn forget_blob(&self, blob: BlobId) {
         let gone = self.index().remove_blob(blob);
-        gone.into_iter().for_each(|gone| self.unlink(gone));
+        self.unlink(&gone);
     }
 
     /// Who has the file open reads on.
-    fn unlink(&self, id: ChunkId) {
-        if let Err(error) = fs::remove_file(self.path(id))
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(%error, chunk = %id.path().display(), "a chunk of the cache stays on the disk");
+    fn unlink(&self, gone: &[ChunkId]) {
+        for id in gone {
+            if let Err(error) = fs::remove_file(self.path(*id))
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                tracing::warn!(%error, chunk = %id.path().display(), "a chunk of the cache stays on the disk");
+            }
         }
     }
 
