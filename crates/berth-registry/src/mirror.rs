@@ -1,5 +1,14 @@
 //! Mirrors: organisations of an account that stand for another registry. The account's administrators set them up; its
-//! people see them, never their logins.
+//! people see them, never their logins. What is pulled and not here is fetched from there, kept, and answered.
+
+mod blobs;
+mod failed;
+mod fetch;
+mod figures;
+mod flights;
+mod manifests;
+mod pulled;
+mod upstream;
 
 use berth_metadata::{Conflict, Mirror};
 use berth_oci::OrganizationName;
@@ -10,6 +19,10 @@ use crate::account::check_name;
 use crate::clock::now_ms;
 use crate::remote::{LoginChange, checked_host, checked_url, conflict, same_place_or_new_secret};
 use crate::{Error, Registry};
+
+pub use pulled::MirrorStanding;
+pub(crate) use pulled::Mirrors;
+pub use upstream::UpstreamBudget;
 
 /// Mirrors of one account; a list of them is answered whole.
 const MIRRORS_MAX: i64 = 100;

@@ -157,11 +157,7 @@ impl Repository {
     }
 
     /// Asks for a blob from `start` on, to its end or before `end`; what is answered may begin before.
-    async fn open(
-        &self,
-        digest: &Digest,
-        (start, end): (u64, Option<u64>),
-    ) -> Result<Opened, Error> {
+    async fn open(&self, digest: &Digest, (start, end): (u64, Option<u64>)) -> Result<Opened, Error> {
         let url = self.url(&format!("blobs/{digest}"))?;
         // The digest is that of the bytes as they are stored.
         let mut ask =

@@ -57,7 +57,11 @@ mod tests {
             ),
             ("100", "76", Some((Some(100), 76, None))),
             ("", "0;w=60", Some((None, 0, Some(Duration::from_mins(1))))),
-            ("100;w=60", "7", Some((Some(100), 7, Some(Duration::from_mins(1))))),
+            (
+                "100;w=60",
+                "7",
+                Some((Some(100), 7, Some(Duration::from_mins(1)))),
+            ),
             ("100;w=60", "", None),
             ("100;w=60", "many", None),
             ("many", "1;w=x", Some((None, 1, None))),

@@ -1,5 +1,6 @@
 //! A client may fetch a blob's bytes from the store itself, at an address that is signed for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use berth_oci::{Digest, RangeOutcome, RangeRequest, RepositoryName};
@@ -13,13 +14,19 @@ impl Registry {
     /// Sends the client to the store for a blob, or the part of it that `range` asks for, with an address that is good for
     /// `ttl`; opens the blob where the store serves nobody, and for several parts, of which stores serve one in an answer.
     pub async fn lead_to_blob(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         repository: &RepositoryName,
         digest: &Digest,
         (range, ttl): (RangeRequest<'_>, Duration),
     ) -> Result<BlobRead, Error> {
-        let (place, linked) = self.linked(caller, repository, digest).await?;
+        let (place, linked) = match self.linked(caller, repository, digest).await {
+            // A mirror may fetch it.
+            Err(Error::BlobUnknown(_) | Error::RepositoryUnknown(_)) => {
+                return self.open_blob(caller, repository, digest, range).await;
+            }
+            linked => linked?,
+        };
         let whole = size(&linked);
         let bytes = match range.resolve(whole) {
             RangeOutcome::Whole => whole,
