@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rand::distr::{Alphanumeric, SampleString as _};
 
 use crate::Error;
 
@@ -24,8 +23,7 @@ impl Spool {
         let folder = folder.to_owned();
         let made = blocking(move || {
             fs::create_dir_all(&folder)?;
-            let name = Alphanumeric.sample_string(&mut rand::rng(), 24);
-            let path = folder.join(format!("spool-{name}"));
+            let path = folder.join(format!("spool-{:032x}", rand::random::<u128>()));
             let mut options = OpenOptions::new();
             let file = options
                 .read(true)

@@ -36,7 +36,7 @@ pub struct WantedMirror {
     pub organization: OrganizationName,
     /// The mirrored registry as image references name it, such as `docker.io`.
     pub registry: String,
-    /// The address that it is fetched from; `https://` and the registry when absent.
+    /// The address that it is fetched from; `https://` and the registry when absent, for `docker.io` that of Docker Hub.
     pub url: Option<String>,
     /// What the account logs in there with.
     pub login: LoginChange,
@@ -69,7 +69,7 @@ impl Registry {
         }
         check_name("mirror", &wanted.name)?;
         let registry = checked_host(&wanted.registry)?;
-        let url = wanted.url.unwrap_or_else(|| format!("https://{registry}"));
+        let url = wanted.url.unwrap_or_else(|| usual_url(&registry));
         let context = context(&user.account_id, &wanted.name);
         let now = now_ms();
         let mirror = Mirror {
@@ -151,6 +151,15 @@ impl Registry {
     async fn mirror_of(&self, account_id: &str, name: &str) -> Result<Mirror, Error> {
         let found = self.metadata.mirror(account_id, name).await?;
         found.ok_or_else(|| unknown(name))
+    }
+}
+
+/// Where a registry answers when nothing else is said.
+fn usual_url(registry: &str) -> String {
+    match registry {
+        // Image references name it so, and it answers elsewhere.
+        "docker.io" => "https://registry-1.docker.io".to_owned(),
+        registry => format!("https://{registry}"),
     }
 }
 

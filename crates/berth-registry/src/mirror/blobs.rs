@@ -11,6 +11,7 @@ use futures_util::{StreamExt as _, stream};
 
 use super::failed::Failed;
 use super::fetch::{Fetch, Known};
+use super::flights::WAITING_MAX;
 use super::upstream::{Asked, Upstream};
 use crate::Registry;
 use crate::access::Caller;
@@ -122,7 +123,7 @@ impl Registry {
         if let Some(failed) = self.mirrors.absent.get(&wanted.key()) {
             return Err(told(failed));
         }
-        let (fetch, is_first) = self.fetching(&wanted);
+        let (fetch, is_first) = self.fetching(&wanted)?;
         let read = match fetch.known().await {
             Ok(known) => self.read_coming(&wanted, (&fetch, known), range).await,
             // What there is no room for here can be passed on all the same.
@@ -249,11 +250,14 @@ impl Registry {
     }
 
     /// The fetch of a blob that is under way, or one that begins now, and whether it is that.
-    fn fetching(self: &Arc<Self>, wanted: &Wanted) -> (Arc<Fetch>, bool) {
+    fn fetching(self: &Arc<Self>, wanted: &Wanted) -> Result<(Arc<Fetch>, bool), Error> {
         let key = wanted.key();
         let mut going = self.mirrors.blobs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(fetch) = going.get(&key) {
-            return (Arc::clone(fetch), false);
+            return Ok((Arc::clone(fetch), false));
+        }
+        if going.len() >= WAITING_MAX {
+            return Err(Error::Unavailable);
         }
         let fetch = Arc::new(Fetch::default());
         going.insert(key.clone(), Arc::clone(&fetch));
@@ -277,7 +281,7 @@ impl Registry {
                 fetch.fail(failed);
             }
         });
-        (fetch, true)
+        Ok((fetch, true))
     }
 
     async fn fetch_blob(self: &Arc<Self>, wanted: &Wanted, fetch: &Arc<Fetch>) -> Result<(), Failed> {
@@ -312,9 +316,11 @@ impl Registry {
         }
         let repository_id = self.repository_of(wanted).await?;
         let room = self.mirrors.room(told.unwrap_or(max)).await?;
-        let spool = Spool::create(&self.limits.mirrors.spool)
-            .await
-            .map_err(Error::from)?;
+        let spool = Spool::create(&self.limits.mirrors.spool).await.map_err(|error| {
+            let folder = self.limits.mirrors.spool.display();
+            tracing::error!(%folder, error = &error as &dyn std::error::Error, "blobs cannot pass through the spool");
+            Failed::from(Error::NoSpace)
+        })?;
         fetch.opened(spool, room);
         let storing = told.map(|size| self.storing(wanted, fetch, size));
         let size = self

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use berth_blob::{BlobBytes, ByteStream, Spool};
 use berth_oci::{Digest, RepositoryName};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -20,6 +20,8 @@ use crate::error::Error;
 
 /// Bytes of one read of a follower.
 const ITEM_BYTES: u64 = 256 << 10;
+/// Pieces that are written together when they are there together.
+const PIECES_AT_ONCE: usize = 32;
 /// How far behind what is there a part may begin and still be waited for.
 const NEAR_BYTES: u64 = 8 << 20;
 
@@ -123,7 +125,7 @@ impl Fetch {
     /// Takes the bytes from the other side. Without a known size followers wait for all of them.
     pub(super) async fn receive(
         &self,
-        mut blob: berth_remote::Blob,
+        blob: berth_remote::Blob,
         repository_id: i64,
         (upstream, tally): (&Upstream, &Tally),
     ) -> Result<u64, Failed> {
@@ -138,13 +140,25 @@ impl Fetch {
             }
         };
         show(0);
-        while let Some(bytes) = blob.next().await {
-            let bytes = bytes.map_err(|error| upstream.failed(Asked::Blob, error))?;
+        // What came at once is written at once: followers wake for a few large pieces, not for each packet.
+        let mut ready = blob.ready_chunks(PIECES_AT_ONCE);
+        while let Some(pieces) = ready.next().await {
+            let mut bytes = BytesMut::new();
+            let mut broken = None;
+            for piece in pieces {
+                match piece {
+                    Ok(piece) => bytes.extend_from_slice(&piece),
+                    Err(error) => broken = Some(error),
+                }
+            }
             let length = bytes.len() as u64;
             tally.fetched(length);
-            spool.write(written, bytes).await.map_err(Error::from)?;
+            spool.write(written, bytes.freeze()).await.map_err(Error::from)?;
             written += length;
             show(written);
+            if let Some(error) = broken {
+                return Err(upstream.failed(Asked::Blob, error));
+            }
         }
         let known = Known {
             size: written,

@@ -11,6 +11,9 @@ use tokio_util::task::TaskTracker;
 use super::failed::Failed;
 use crate::error::Error;
 
+/// Work that is under way at once.
+pub(super) const WAITING_MAX: usize = 4096;
+
 /// Work by what it is about.
 #[derive(Debug)]
 pub(super) struct Flights<T> {
@@ -62,6 +65,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
             let mut going = self.going.lock().unwrap_or_else(PoisonError::into_inner);
             match going.get(&key) {
                 Some(outcome) => (outcome.clone(), false),
+                None if going.len() >= WAITING_MAX => return (Err(Error::Unavailable.into()), false),
                 None => {
                     let (sender, outcome) = watch::channel(None);
                     going.insert(key.clone(), outcome.clone());

@@ -170,6 +170,8 @@ impl Registry {
 
     /// The manifest as the other side has it, stored here.
     async fn ask(self: &Arc<Self>, wanted: &Wanted) -> Result<Brought, Failed> {
+        let turn = self.mirrors.questions.acquire().await;
+        let _turn = turn.map_err(|closed| Error::internal("waiting to ask for a manifest", closed))?;
         let repository = self.metadata.repository(&wanted.name.to_string()).await;
         let repository_id = repository.map_err(Error::from)?.map(|repository| repository.id);
         let here = match repository_id {

@@ -23,6 +23,8 @@ use crate::limits::MirrorLimits;
 const ABSENT: Duration = Duration::from_secs(5);
 /// Entries of what is remembered of single tags and digests.
 const REMEMBERED_MAX: u64 = 100_000;
+/// Manifests that are asked for at once in this process; the others wait.
+const QUESTIONS_MAX: usize = 64;
 /// What the room for spools is counted in.
 const ROOM_UNIT: u64 = 1 << 20;
 
@@ -37,6 +39,8 @@ pub(crate) struct Mirrors {
     /// What the other side did not give, and would not now.
     pub(super) absent: Cache<String, Failed>,
     pub(super) tasks: Tasks,
+    /// Manifests that may be asked for at once.
+    pub(super) questions: Semaphore,
     /// Blobs that may be fetched at once.
     pub(super) slots: Arc<Semaphore>,
     room: Arc<Semaphore>,
@@ -74,6 +78,7 @@ impl Mirrors {
                 .time_to_live(ABSENT)
                 .build(),
             tasks: Tasks::default(),
+            questions: Semaphore::new(QUESTIONS_MAX),
             slots: Arc::new(Semaphore::new(limits.fetches_max.max(1) as usize)),
             room: Arc::new(Semaphore::new(room_units as usize)),
             room_units,

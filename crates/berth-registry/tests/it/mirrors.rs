@@ -68,6 +68,7 @@ impl Mirrored {
     /// The same once nothing is remembered for a while: by a process that has just started.
     async fn restarted(self) -> Self {
         let Self { test, upstream } = self;
+        test.registry.close().await;
         let test = test.reopen().await;
         Self { test, upstream }
     }
@@ -268,6 +269,17 @@ async fn what_is_not_there_is_not_asked_for_at_once_again() {
     // Nothing was made of it.
     let here = mirrored.test.metadata.repository(APP).await.unwrap();
     assert_eq!(here, None);
+}
+
+#[tokio::test]
+async fn a_tag_that_is_gone_there_is_gone_and_its_image_stays() {
+    let mirrored = Mirrored::within(always_compared).await;
+    let digest = mirrored.upstream.has_manifest(THERE, "v1", &image(b"{}", &[]));
+    assert_eq!(mirrored.digest("v1").await, digest.as_str());
+    mirrored.upstream.has_no_manifest(THERE, "v1");
+    let unknown = mirrored.manifest("v1").await.unwrap_err();
+    assert!(matches!(unknown, Error::ManifestUnknown(_)), "{unknown:?}");
+    assert_eq!(mirrored.digest(digest.as_str()).await, digest.as_str());
 }
 
 #[tokio::test]

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use berth_oci::{ContentRange, Digest, RangeRequest};
+use berth_oci::{Digest, RangeRequest};
 use berth_registry::{BlobRead, Error, OpenedBlob, Registry, UpstreamKind};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 
 use super::upstream::Manner;
 use super::{APP, Mirrored, THERE, failure};
-use crate::harness::{admin, name, sha256};
+use crate::harness::{admin, image, name, sha256};
+use crate::replicas::another;
 
 /// Bytes of which no two parts are the same.
 fn layer(size: usize) -> Vec<u8> {
@@ -222,18 +223,40 @@ async fn a_limit_on_manifests_holds_no_blob_up() {
 
 #[tokio::test]
 async fn what_there_is_no_room_for_is_passed_on() {
+    // No folder can be made below a file.
     let file = tempfile::NamedTempFile::new().unwrap();
-    // No folder can be made there, which is no lack of room; a full disk is told apart.
-    let spool = file.path().to_owned();
-    let mirrored = Mirrored::within(|limits| limits.mirrors.spool = spool.join("below")).await;
-    let digest = mirrored.upstream.has_blob(THERE, b"layer");
-    let refused = mirrored.test.pull(&admin(), APP, &digest).await;
-    assert!(matches!(refused, Err(Error::Internal { .. })), "{refused:?}");
+    let spool = file.path().join("below");
+    let mirrored = Mirrored::within(|limits| limits.mirrors.spool = spool).await;
+    let content = layer(500_000);
+    let digest = mirrored.upstream.has_blob(THERE, &content);
+    for _ in 0..2 {
+        assert!(mirrored.test.pull(&admin(), APP, &digest).await.unwrap() == content);
+        let range = RangeRequest::From {
+            start: 400_000,
+            end: Some(400_009),
+        };
+        let part = open(&mirrored.test.registry, &digest, range).await.unwrap();
+        assert_eq!(whole(part).await.unwrap(), content[400_000..400_010]);
+    }
+    mirrored.upstream.behaves(Manner {
+        wrong: true,
+        ..Manner::default()
+    });
+    let blob = open(&mirrored.test.registry, &digest, RangeRequest::Whole)
+        .await
+        .unwrap();
+    assert!(
+        whole(blob).await.is_err(),
+        "the connection is cut before the last bytes"
+    );
+}
 
+#[tokio::test]
+async fn what_a_full_quota_has_no_room_for_is_passed_on() {
     let mirrored = Mirrored::new().await;
     let content = layer(500_000);
     let digest = mirrored.upstream.has_blob(THERE, &content);
-    let manifest = crate::harness::image(b"{}", &[b"one"]);
+    let manifest = image(b"{}", &[b"one"]);
     mirrored.upstream.has_manifest(THERE, "v1", &manifest);
     mirrored.manifest("v1").await.unwrap();
     let registry = &mirrored.test.registry;
@@ -244,7 +267,82 @@ async fn what_there_is_no_room_for_is_passed_on() {
     for _ in 0..2 {
         assert!(mirrored.test.pull(&admin(), APP, &digest).await.unwrap() == content);
     }
-    let another = crate::harness::image(&[b' '; 2000], &[]);
+    let another = image(&[b' '; 2000], &[]);
     mirrored.upstream.has_manifest(THERE, "v2", &another);
     assert_eq!(mirrored.manifest("v2").await.unwrap().pull(), another);
+}
+
+#[tokio::test]
+async fn a_process_that_ends_in_the_middle_leaves_nothing_that_is_read() {
+    let spool = tempfile::tempdir().unwrap();
+    let folder = spool.path().to_owned();
+    let mirrored = Mirrored::within(|limits| limits.mirrors.spool = folder).await;
+    let content = layer(2_000_000);
+    let digest = mirrored.upstream.has_blob(THERE, &content);
+    mirrored.upstream.behaves(Manner {
+        held_after: Some(1_000_000),
+        ..Manner::default()
+    });
+    let dying = another(&mirrored.test).await;
+    let wanted = digest.clone();
+    // All that this runtime runs ends where it stands.
+    let (told, ended) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let mut blob = open(&dying, &wanted, RangeRequest::Whole).await.unwrap();
+            first(&mut blob, 1_000_000).await;
+        });
+        runtime.shutdown_background();
+        told.send(()).unwrap();
+    });
+    ended.await.unwrap();
+    assert_eq!(std::fs::read_dir(spool.path()).unwrap().count(), 0);
+    assert!(
+        mirrored
+            .test
+            .metadata
+            .blob_keys(None, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    mirrored.upstream.open_gate();
+    assert!(mirrored.test.pull(&admin(), APP, &digest).await.unwrap() == content);
+}
+
+#[tokio::test]
+async fn two_processes_that_fetch_the_same_both_end_well() {
+    let mirrored = Mirrored::new().await;
+    let content = layer(1_000_000);
+    let digest = mirrored.upstream.has_blob(THERE, &content);
+    let manifest = image(b"{}", &[&content]);
+    mirrored.upstream.has_manifest(THERE, "v1", &manifest);
+    mirrored.upstream.behaves(Manner {
+        held_after: Some(500_000),
+        ..Manner::default()
+    });
+    let registries = [Arc::clone(&mirrored.test.registry), another(&mirrored.test).await];
+    let mut blobs = Vec::new();
+    for registry in &registries {
+        let found = registry
+            .manifest(&admin(), &name(APP), &"v1".parse().unwrap())
+            .await;
+        assert_eq!(found.unwrap().pull(), manifest);
+        blobs.push(open(registry, &digest, RangeRequest::Whole).await.unwrap());
+    }
+    mirrored.upstream.open_gate();
+    for blob in blobs {
+        assert!(whole(blob).await.unwrap() == content);
+    }
+    stored(&mirrored, &digest).await;
+    for registry in &registries {
+        let blob = open(registry, &digest, RangeRequest::Whole).await.unwrap();
+        assert!(whole(blob).await.unwrap() == content);
+    }
+    assert_eq!(mirrored.test.metadata.blob_keys(None, 10).await.unwrap().len(), 1);
+    let asked = mirrored.upstream.lines();
+    let of = |what: &str| asked.iter().filter(|line| line.contains(what)).count();
+    // The tag that one compared is known to the other.
+    assert_eq!((of("manifests"), of("blobs")), (1, 2), "{asked:?}");
 }
