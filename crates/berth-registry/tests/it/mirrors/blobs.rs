@@ -102,7 +102,7 @@ async fn a_blob_is_stored_though_nobody_waits_for_it() {
 }
 
 /// Waits until a blob is stored.
-async fn stored(mirrored: &Mirrored, digest: &Digest) {
+pub(super) async fn stored(mirrored: &Mirrored, digest: &Digest) {
     loop {
         if let Some(repository) = mirrored.test.metadata.repository(APP).await.unwrap() {
             let linked = mirrored.test.metadata.linked_blob(repository.id, digest.as_str());

@@ -47,8 +47,6 @@ pub(crate) struct Upstream {
     port: u16,
     held: Arc<Mutex<Held>>,
     gate: watch::Sender<bool>,
-    /// How many requests came.
-    counted: watch::Sender<usize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -63,20 +61,19 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let held: Arc<Mutex<Held>> = Arc::default();
-        let (gate, counted) = (watch::Sender::new(false), watch::Sender::new(0));
-        let (shared, opened, counter) = (Arc::clone(&held), gate.clone(), counted.clone());
+        let gate = watch::Sender::new(false);
+        let (shared, opened) = (Arc::clone(&held), gate.clone());
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let (held, gate, counter) = (Arc::clone(&shared), opened.subscribe(), counter.clone());
-                connections.spawn(serve(stream, held, gate, counter));
+                let (held, gate) = (Arc::clone(&shared), opened.subscribe());
+                connections.spawn(serve(stream, held, gate));
             }
         });
         Self {
             port,
             held,
             gate,
-            counted,
             task,
         }
     }
@@ -125,12 +122,6 @@ impl Upstream {
         assert!(ended.is_err(), "it was aborted");
     }
 
-    /// Waits until so many requests came.
-    pub(crate) async fn was_asked(&self, count: usize) {
-        let mut counted = self.counted.subscribe();
-        counted.wait_for(|asked| *asked >= count).await.unwrap();
-    }
-
     /// What was asked since the last look, in order.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.held.lock().unwrap().asked)
@@ -142,12 +133,7 @@ impl Upstream {
     }
 }
 
-async fn serve(
-    stream: TcpStream,
-    held: Arc<Mutex<Held>>,
-    mut gate: watch::Receiver<bool>,
-    counter: watch::Sender<usize>,
-) {
+async fn serve(stream: TcpStream, held: Arc<Mutex<Held>>, mut gate: watch::Receiver<bool>) {
     let (reader, mut writer) = stream.into_split();
     let mut lines = BufReader::new(reader).lines();
     while let Ok(Some(first)) = lines.next_line().await {
@@ -179,7 +165,6 @@ async fn serve(
             let blob = || held.blobs.get(&path).map(|bytes| (bytes.clone(), false));
             (manifest.or_else(blob), held.manner.clone())
         };
-        counter.send_modify(|count| *count += 1);
         let answer = Answer {
             is_head: method == "HEAD",
             range,
