@@ -205,17 +205,6 @@ impl Registry {
         }
     }
 
-    async fn linked(
-        &self,
-        caller: &Caller,
-        repository: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<(Place, LinkedBlob), Error> {
-        let place = self.readable_place(caller, repository).await?;
-        let linked = self.linked_in(&place, digest).await?;
-        Ok((place, linked))
-    }
-
     pub(crate) async fn linked_in(&self, place: &Place, digest: &Digest) -> Result<LinkedBlob, Error> {
         let linked = self
             .metadata

@@ -7,8 +7,9 @@ use berth_oci::{Digest, RangeOutcome, RangeRequest, RepositoryName};
 
 use super::{BlobRead, size};
 use crate::Registry;
-use crate::access::Caller;
+use crate::access::{Action, Caller};
 use crate::error::Error;
+use crate::repository::Place;
 
 impl Registry {
     /// Sends the client to the store for a blob, or the part of it that `range` asks for, with an address that is good for
@@ -20,9 +21,15 @@ impl Registry {
         digest: &Digest,
         (range, ttl): (RangeRequest<'_>, Duration),
     ) -> Result<BlobRead, Error> {
-        let (place, linked) = match self.linked(caller, repository, digest).await {
-            // A mirror may fetch it.
-            Err(Error::BlobUnknown(_) | Error::RepositoryUnknown(_)) => {
+        let standing = self.require(caller, Action::Pull, repository).await?;
+        let mirror = standing.organization.as_ref().filter(|_| standing.mirrored);
+        let mirror = mirror.map(|organization| organization.id);
+        // A mirror may fetch what is not here.
+        let Ok(place) = Place::of(standing, repository) else {
+            return self.open_blob(caller, repository, digest, range).await;
+        };
+        let linked = match self.linked_in(&place, digest).await {
+            Err(Error::BlobUnknown(_)) if mirror.is_some() => {
                 return self.open_blob(caller, repository, digest, range).await;
             }
             linked => linked?,
@@ -43,6 +50,9 @@ impl Registry {
             && let Some(address) = self.blobs.download_url(&linked.key, ttl).await?
         {
             self.counter(&place).sent(bytes);
+            if let Some(organization_id) = mirror {
+                self.mirrors.figures.hit(organization_id, bytes);
+            }
             return Ok(BlobRead::Elsewhere(address));
         }
         self.open_blob(caller, repository, digest, range).await

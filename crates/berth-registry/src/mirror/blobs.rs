@@ -306,6 +306,11 @@ impl Registry {
                 return Ok(());
             }
         }
+        let spool = Spool::create(&self.limits.mirrors.spool).await.map_err(|error| {
+            let folder = self.limits.mirrors.spool.display();
+            tracing::error!(%folder, error = &error as &dyn std::error::Error, "blobs cannot pass through the spool");
+            Failed::from(Error::NoSpace)
+        })?;
         let blob = upstream.repository(&wanted.name)?.blob(&wanted.digest, 0).await;
         let blob = blob.map_err(|error| upstream.failed(Asked::Blob, error))?;
         let max = self.limits.blob_bytes_max;
@@ -316,11 +321,6 @@ impl Registry {
         }
         let repository_id = self.repository_of(wanted).await?;
         let room = self.mirrors.room(told.unwrap_or(max)).await?;
-        let spool = Spool::create(&self.limits.mirrors.spool).await.map_err(|error| {
-            let folder = self.limits.mirrors.spool.display();
-            tracing::error!(%folder, error = &error as &dyn std::error::Error, "blobs cannot pass through the spool");
-            Failed::from(Error::NoSpace)
-        })?;
         fetch.opened(spool, room);
         let storing = told.map(|size| self.storing(wanted, fetch, size));
         let size = self

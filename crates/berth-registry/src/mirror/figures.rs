@@ -68,6 +68,11 @@ impl Figures {
         Arc::clone(tallies.entry(organization_id).or_default())
     }
 
+    /// A request was answered with what is stored.
+    pub(crate) fn hit(&self, organization_id: i64, bytes: u64) {
+        self.of(organization_id).hit(bytes);
+    }
+
     /// Writes what was counted; what cannot be written stays counted.
     pub(crate) async fn flush(&self, metadata: &Metadata) -> Result<(), Error> {
         let _turn = self.flushing.lock().await;
