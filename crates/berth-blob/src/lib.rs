@@ -9,6 +9,7 @@ mod document;
 mod faulty;
 mod fs;
 mod s3;
+mod spool;
 
 use std::io;
 use std::ops::Range;
@@ -27,6 +28,7 @@ pub use cached::{CacheSettings, CachedStore};
 pub use faulty::{Fault, FaultyStore};
 pub use fs::FileStore;
 pub use s3::{Patience, S3Settings, S3Store};
+pub use spool::Spool;
 
 /// Bytes on their way in or out; an error item ends the stream.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;

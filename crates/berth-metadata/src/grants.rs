@@ -95,6 +95,8 @@ pub struct Standing {
     pub rules_version: i64,
     /// Whether a quota of bytes counts what the organisation holds.
     pub under_quota: bool,
+    /// Whether the organisation stands for another registry.
+    pub mirrored: bool,
 }
 
 /// What grants are on.
@@ -265,7 +267,8 @@ impl Metadata {
 
 pub(crate) const STANDING: &str = "SELECT o.id, o.account_id, r.id, r.is_public, og.permission, rg.permission, s.repository_id, o.rules_version, s.expires_at, \
      CASE WHEN EXISTS (SELECT 1 FROM byte_quotas q WHERE q.organization_id = o.id) \
-       OR EXISTS (SELECT 1 FROM byte_quotas q WHERE q.account_id = o.account_id) THEN 1 ELSE 0 END \
+       OR EXISTS (SELECT 1 FROM byte_quotas q WHERE q.account_id = o.account_id) THEN 1 ELSE 0 END, \
+     CASE WHEN EXISTS (SELECT 1 FROM mirrors m WHERE m.organization_id = o.id) THEN 1 ELSE 0 END \
      FROM organizations o \
      LEFT JOIN repositories r ON r.organization_id = o.id AND r.image = $2 \
      LEFT JOIN organization_grants og ON og.organization_id = o.id AND og.user_id = $3 \
@@ -334,6 +337,7 @@ fn stood(row: &AnyRow) -> Result<Stood, Failure> {
         shared: row.try_get::<Option<i64>, _>(6)?.is_some(),
         rules_version: row.try_get(7)?,
         under_quota: row.try_get::<i64, _>(9)? != 0,
+        mirrored: row.try_get::<i64, _>(10)? != 0,
     };
     Ok(Stood {
         standing,

@@ -8,6 +8,10 @@ use crate::sql::{Meaning, change};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+mod pulled;
+
+pub use pulled::MirrorFigures;
+
 /// A mirror of another registry in one organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mirror {
@@ -85,6 +89,13 @@ impl Metadata {
         let statement = sqlx::query(FIND)
             .bind(account_id.to_owned())
             .bind(name.to_owned());
+        self.find("find a mirror", statement, read).await
+    }
+
+    /// The mirror that an organisation is, if it is one.
+    pub async fn mirror_of_organization(&self, organization_id: i64) -> Result<Option<Mirror>, Error> {
+        const FIND: &str = concat!(mirror_columns!(), "WHERE m.organization_id = $1");
+        let statement = sqlx::query(FIND).bind(organization_id);
         self.find("find a mirror", statement, read).await
     }
 

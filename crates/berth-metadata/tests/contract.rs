@@ -271,6 +271,7 @@ contract! {
     outside::regions_belong_to_one_account,
     outside::a_deleted_region_cancels_what_waits_for_it,
     outside::an_organization_is_one_mirror_at_most,
+    outside::pulls_through_a_mirror_are_remembered,
     immutability::rules_are_kept_and_their_changes_counted,
     immutability::rules_go_with_what_they_are_on,
     immutability::names_of_repositories_are_listed_by_id,

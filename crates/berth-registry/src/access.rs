@@ -97,6 +97,10 @@ pub const NO_PERMISSION: &str = "you do not have the permission";
 /// SWR's text for a push into an organisation that is not there.
 pub(crate) const ORGANIZATION_UNKNOWN: &str = "Image organization does not exist, you should create it first";
 
+/// The text for a push into an organisation that mirrors another registry.
+const MIRROR_TAKES_NO_PUSH: &str =
+    "this organization is a mirror of another registry and takes no pushes: push to another organization";
+
 /// Why [`decide`] said no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -296,6 +300,17 @@ impl Registry {
             decision => decision,
         };
         decision.map_err(|refusal| refuse(refusal, caller, name.organization().as_str(), Some(name)))?;
+        // Whoever pulls takes what is here for what is there.
+        if standing.mirrored && action == Action::Push && !matches!(caller, Caller::System) {
+            return Err(Error::Denied(Box::new(Denial {
+                text: MIRROR_TAKES_NO_PUSH,
+                explanation: format!(
+                    "organization '{}' stands for another registry, whatever is in it came from there: push to \
+                     another organization",
+                    name.organization()
+                ),
+            })));
+        }
         Ok(standing)
     }
 

@@ -5,6 +5,7 @@ mod elsewhere;
 mod stream;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use berth_metadata::{Damage, LinkedBlob, UnlinkOutcome};
 use berth_oci::{Digest, RangeOutcome, RangeRequest, RepositoryName};
@@ -38,6 +39,18 @@ pub enum Extent {
     Parts(Vec<Range<u64>>),
 }
 
+impl Extent {
+    /// What a request means for so many bytes; none when there are no such.
+    pub(crate) fn of(range: RangeRequest<'_>, size: u64) -> Option<Self> {
+        match range.resolve(size) {
+            RangeOutcome::Whole => Some(Self::Whole),
+            RangeOutcome::Part { start, end_inclusive } => Some(Self::Part(start..end_inclusive + 1)),
+            RangeOutcome::Parts(parts) => Some(Self::Parts(parts)),
+            RangeOutcome::Unsatisfiable => None,
+        }
+    }
+}
+
 /// How a request for a blob's bytes is answered.
 pub enum BlobRead {
     /// The whole blob or a part of it.
@@ -52,12 +65,17 @@ impl Registry {
     /// The size in bytes of a blob that the repository links. Whoever hears of one that no manifest uses yet may be
     /// about to push that manifest, so the blob is young again.
     pub async fn stat_blob(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<u64, Error> {
-        let (place, linked) = self.linked(caller, repository, digest).await?;
+        let standing = self.require(caller, Action::Pull, repository).await?;
+        if standing.mirrored {
+            return Box::pin(self.mirrored_blob_size(standing, repository, digest)).await;
+        }
+        let place = Place::of(standing, repository)?;
+        let linked = self.linked_in(&place, digest).await?;
         let now = now_ms();
         let stale = now.saturating_sub(self.limits.upload_ttl_ms() / 2);
         if linked.idle_since.is_some_and(|idle| idle < stale)
@@ -71,24 +89,35 @@ impl Registry {
         Ok(size(&linked))
     }
 
-    /// Opens a blob, or the parts of it that `range` asks for.
+    /// Opens a blob, or the parts of it that `range` asks for; it may be on its way here through a mirror.
     pub async fn open_blob(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         repository: &RepositoryName,
         digest: &Digest,
         range: RangeRequest<'_>,
     ) -> Result<BlobRead, Error> {
-        let place = self.readable_place(caller, repository).await?;
+        let standing = self.require(caller, Action::Pull, repository).await?;
+        if standing.mirrored {
+            return Box::pin(self.mirrored_blob(standing, repository, (digest, range))).await;
+        }
+        let place = Place::of(standing, repository)?;
+        self.open_linked(&place, digest, range).await
+    }
+
+    /// Opens a blob that a repository links, or a part of it.
+    pub(crate) async fn open_linked(
+        &self,
+        place: &Place,
+        digest: &Digest,
+        range: RangeRequest<'_>,
+    ) -> Result<BlobRead, Error> {
         let mut read = None;
         loop {
-            let linked = self.linked_in(&place, digest).await?;
+            let linked = self.linked_in(place, digest).await?;
             let size = size(&linked);
-            let extent = match range.resolve(size) {
-                RangeOutcome::Whole => Extent::Whole,
-                RangeOutcome::Part { start, end_inclusive } => Extent::Part(start..end_inclusive + 1),
-                RangeOutcome::Parts(parts) => Extent::Parts(parts),
-                RangeOutcome::Unsatisfiable => return Ok(BlobRead::Unsatisfiable(size)),
+            let Some(extent) = Extent::of(range, size) else {
+                return Ok(BlobRead::Unsatisfiable(size));
             };
             let stale = now_ms().saturating_sub(self.limits.upkeep.scrub_interval_ms());
             let is_due = matches!(extent, Extent::Whole) && linked.verified_at < stale;
@@ -113,7 +142,7 @@ impl Registry {
                 Err(error) => return Err(error.into()),
                 Ok(stream) => {
                     let stream = self.damage.watch(reading(digest, &linked), stream, turn);
-                    let stream = BlobStream::new(stream, self.counter(&place));
+                    let stream = BlobStream::new(stream, self.counter(place));
                     return Ok(BlobRead::Opened(OpenedBlob { size, extent, stream }));
                 }
             }
@@ -176,18 +205,7 @@ impl Registry {
         }
     }
 
-    async fn linked(
-        &self,
-        caller: &Caller,
-        repository: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<(Place, LinkedBlob), Error> {
-        let place = self.readable_place(caller, repository).await?;
-        let linked = self.linked_in(&place, digest).await?;
-        Ok((place, linked))
-    }
-
-    async fn linked_in(&self, place: &Place, digest: &Digest) -> Result<LinkedBlob, Error> {
+    pub(crate) async fn linked_in(&self, place: &Place, digest: &Digest) -> Result<LinkedBlob, Error> {
         let linked = self
             .metadata
             .linked_blob(place.repository_id, digest.as_str())
@@ -203,6 +221,6 @@ fn reading(digest: &Digest, linked: &LinkedBlob) -> Reading {
     }
 }
 
-fn size(linked: &LinkedBlob) -> u64 {
+pub(crate) fn size(linked: &LinkedBlob) -> u64 {
     u64::try_from(linked.size).unwrap_or(0)
 }

@@ -1,9 +1,13 @@
 //! The outcomes a caller of [`crate::Registry`] can act on. Knows no HTTP status and no wire code.
 
+mod upstream;
+
 use berth_metadata::{Conflict, QuotaFull};
 use berth_oci::{Digest, NameError, Reference};
 
 use crate::limits::Quota;
+
+pub use upstream::{UpstreamFailure, UpstreamKind};
 
 /// A refusal to a caller who is known, told so that they know what to do.
 #[derive(Debug, thiserror::Error)]
@@ -166,6 +170,10 @@ pub enum Error {
     /// A quota of bytes has no room.
     #[error("{}", no_room(.0))]
     BytesQuota(QuotaFull),
+
+    /// A mirrored registry was not asked, or did not give what was asked for.
+    #[error(transparent)]
+    Upstream(Box<UpstreamFailure>),
 
     /// The disk or its quota is full.
     #[error("the registry's storage is full; an operator must free or add space")]

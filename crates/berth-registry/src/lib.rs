@@ -103,10 +103,10 @@ pub use berth_metadata::at_one_moment;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
     ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, GivenLogin, Grant, Group, HistoryOrder,
-    ImageRow, ImmutabilityRule, ListedOrganization, MaintenanceRun, Mirror, Opening, Organization,
-    OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter,
-    RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun, RunningImage, SyncJob,
-    SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
+    ImageRow, ImmutabilityRule, ListedOrganization, MaintenanceRun, Mirror, MirrorFigures, Opening,
+    Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails,
+    RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun,
+    RunningImage, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };
 pub use berth_metadata::{
     AwayPlace, EndingShare, FailedRun, FullQuota, PulledImage, RecentPush, RunCount, StaleLogin,
@@ -124,7 +124,7 @@ pub use contents::{
     PackageManager, PackagesPage, Side,
 };
 pub use damage::{BlobPart, BlobPiece, DamageReport};
-pub use error::{Denial, Error, ImmutableTag};
+pub use error::{Denial, Error, ImmutableTag, UpstreamFailure, UpstreamKind};
 pub use feed::{Heard, Listening, LiveChange, LiveKind, Told};
 pub use grant::{GrantPlace, RepositoryGrants, WantedGrant};
 pub use group::{GroupChange, GroupRole};
@@ -138,16 +138,19 @@ pub use ledger::{
     WantedDeletion, WouldFree,
 };
 pub use limits::{
-    ArchiveLimits, ContentLimits, Limits, MissingReferences, OutboundRules, Quota, RetentionLimits, Upkeep,
+    ArchiveLimits, ContentLimits, Limits, MirrorLimits, MissingReferences, OutboundRules, Quota,
+    RetentionLimits, Upkeep,
 };
 pub use maintenance_run::MaintenanceKind;
-pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};
+pub use manifest::{
+    Condition, DescribedManifest, FoundManifest, PushedManifest, StaleManifest, StoredManifest,
+};
 pub use manifest_tree::{
     AccessoryContent, AccessoryContents, BLOB_PREVIEW_BYTES_MAX, BlobPreview, ListedManifest,
     ManifestContent, ManifestTree, NamedBlob, TagLayers,
 };
 pub use migration::{Migration, MigrationProgress, MigrationReport, migrate};
-pub use mirror::{MirrorChange, WantedMirror};
+pub use mirror::{MirrorChange, MirrorStanding, UpstreamBudget, WantedMirror};
 pub use open::{Settings, Storage};
 pub use organization::{
     ListedFor, OrganizationOrder, OrganizationSeen, OrganizationView, OrganizationsSeen, OrganizationsWanted,
@@ -209,6 +212,7 @@ pub struct Registry {
     inspections: archive::Inspections,
     sync_turns: sync::Turns,
     retention_turns: retention::Turns,
+    mirrors: mirror::Mirrors,
     /// What tells this registry from all others, whichever process answers.
     id: String,
     compiled_rules: immutability::CompiledRules,
@@ -238,6 +242,7 @@ impl Registry {
             file_reads: contents::Files::new(Arc::clone(&blobs), limits.contents.clone()),
             damage,
             outbound: Outbound::new(limits.outbound.clone()),
+            mirrors: mirror::Mirrors::new(&limits.mirrors),
             metadata,
             blobs,
             limits,

@@ -1,5 +1,6 @@
 //! Every bound of the service in one struct, each with its reason.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -65,6 +66,50 @@ pub struct Limits {
     pub archives: ArchiveLimits,
     /// What looking into layers may take.
     pub contents: ContentLimits,
+    /// How what mirrors stand for is fetched.
+    pub mirrors: MirrorLimits,
+}
+
+/// How what mirrors stand for is fetched.
+#[derive(Clone, Debug)]
+pub struct MirrorLimits {
+    /// How long a tag is taken to name what it named when the mirrored registry was last asked.
+    pub recheck: Duration,
+    /// How long a tag is answered as it was last seen while the mirrored registry does not answer.
+    pub stale_max: Duration,
+    /// Where blobs pass through while they are fetched.
+    pub spool: PathBuf,
+    /// Bytes that may lie there at once.
+    pub spool_bytes_max: u64,
+    /// Blobs that are fetched at once.
+    pub fetches_max: u32,
+    /// How long a mirrored registry may be silent in the middle of an answer.
+    pub silence_max: Duration,
+}
+
+impl MirrorLimits {
+    /// [`MirrorLimits::recheck`] in milliseconds.
+    pub(crate) fn recheck_ms(&self) -> i64 {
+        milliseconds(self.recheck)
+    }
+
+    /// [`MirrorLimits::stale_max`] in milliseconds.
+    pub(crate) fn stale_max_ms(&self) -> i64 {
+        milliseconds(self.stale_max)
+    }
+}
+
+impl Default for MirrorLimits {
+    fn default() -> Self {
+        Self {
+            recheck: Duration::from_mins(1),
+            stale_max: Duration::from_hours(7 * 24),
+            spool: std::env::temp_dir(),
+            spool_bytes_max: 20 << 30,
+            fetches_max: 32,
+            silence_max: Duration::from_secs(20),
+        }
+    }
 }
 
 /// What may be uploaded with a browser; SWR's figures.
@@ -252,6 +297,7 @@ impl Default for Limits {
             retention: RetentionLimits::default(),
             archives: ArchiveLimits::default(),
             contents: ContentLimits::default(),
+            mirrors: MirrorLimits::default(),
             backup_every: Duration::from_hours(24),
             backup_keep: 7,
             clusters_look_every: Duration::from_mins(5),

@@ -169,6 +169,12 @@ impl Registry {
                     "counts could not be written"
                 );
             }
+            if let Err(error) = self.mirrors.figures.flush(&self.metadata).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "figures of mirrors could not be written"
+                );
+            }
         }
     }
 

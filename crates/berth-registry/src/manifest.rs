@@ -55,9 +55,59 @@ pub struct FoundManifest {
     row: Arc<ManifestRow>,
     counting: Arc<Counting>,
     place: Place,
+    stale: Option<StaleManifest>,
+}
+
+/// A manifest without its bytes, that somebody asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedManifest {
+    /// Its digest.
+    pub digest: String,
+    /// The media type to serve it with.
+    pub media_type: String,
+    /// Bytes.
+    pub size: i64,
+    /// Why the tag may name something else by now, if so.
+    pub stale: Option<StaleManifest>,
+}
+
+/// Why a tag of a mirrored image is answered as it was last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaleManifest {
+    /// When the mirrored registry last said that the tag names this, milliseconds since the epoch, if that is known.
+    pub seen_at: Option<i64>,
+    /// Why it could not be asked now, as a sentence.
+    pub reason: String,
 }
 
 impl FoundManifest {
+    pub(crate) fn new(row: Arc<ManifestRow>, place: Place, counting: &Arc<Counting>) -> Self {
+        Self {
+            row,
+            counting: Arc::clone(counting),
+            place,
+            stale: None,
+        }
+    }
+
+    pub(crate) fn staled(self, stale: Option<StaleManifest>) -> Self {
+        Self { stale, ..self }
+    }
+
+    pub(crate) fn described(self) -> DescribedManifest {
+        DescribedManifest {
+            digest: self.row.digest.clone(),
+            media_type: self.row.media_type.clone(),
+            size: self.row.size,
+            stale: self.stale,
+        }
+    }
+
+    /// Why the tag may name something else by now, if so.
+    pub fn stale(&self) -> Option<&StaleManifest> {
+        self.stale.as_ref()
+    }
+
     /// Its digest.
     pub fn digest(&self) -> &str {
         &self.row.digest
@@ -138,14 +188,19 @@ impl Registry {
         })
     }
 
-    /// A manifest's bytes as they were pushed, with media type and digest. When they are sent, it is a pull.
+    /// A manifest's bytes as they were pushed, with media type and digest, fetched first where a mirror stands for another
+    /// registry. When they are sent, it is a pull.
     pub async fn manifest(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<FoundManifest, Error> {
-        let place = self.readable_place(caller, repository).await?;
+        let standing = self.require(caller, Action::Pull, repository).await?;
+        if standing.mirrored {
+            return Box::pin(self.mirrored_manifest(standing, repository, reference)).await;
+        }
+        let place = Place::of(standing, repository)?;
         let repository_id = place.repository_id;
         let found = match reference {
             Reference::Tag(tag) => self.metadata.manifest_by_tag(repository_id, tag.as_str()).await?,
@@ -156,21 +211,22 @@ impl Registry {
             }
         };
         let row = found.ok_or_else(|| Error::ManifestUnknown(reference.clone()))?;
-        Ok(FoundManifest {
-            row,
-            counting: Arc::clone(&self.counting),
-            place,
-        })
+        Ok(FoundManifest::new(row, place, &self.counting))
     }
 
     /// A manifest's digest, media type and size without its bytes.
     pub async fn manifest_descriptor(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         repository: &RepositoryName,
         reference: &Reference,
-    ) -> Result<ManifestDescriptor, Error> {
-        let repository_id = self.readable(caller, repository).await?;
+    ) -> Result<DescribedManifest, Error> {
+        let standing = self.require(caller, Action::Pull, repository).await?;
+        if standing.mirrored {
+            let found = Box::pin(self.mirrored_manifest(standing, repository, reference)).await?;
+            return Ok(found.described());
+        }
+        let repository_id = Place::of(standing, repository)?.repository_id;
         let found = match reference {
             Reference::Tag(tag) => {
                 self.metadata
@@ -183,7 +239,18 @@ impl Registry {
                     .await?
             }
         };
-        found.ok_or_else(|| Error::ManifestUnknown(reference.clone()))
+        let found = found.ok_or_else(|| Error::ManifestUnknown(reference.clone()))?;
+        let ManifestDescriptor {
+            digest,
+            media_type,
+            size,
+        } = found;
+        Ok(DescribedManifest {
+            digest,
+            media_type,
+            size,
+            stale: None,
+        })
     }
 
     /// Deletes a tag, not what it names, or a manifest with all its tags: into the bin.

@@ -1,5 +1,14 @@
 //! Mirrors: organisations of an account that stand for another registry. The account's administrators set them up; its
-//! people see them, never their logins.
+//! people see them, never their logins. What is pulled and not here is fetched from there, kept, and answered.
+
+mod blobs;
+mod failed;
+mod fetch;
+mod figures;
+mod flights;
+mod manifests;
+mod pulled;
+mod upstream;
 
 use berth_metadata::{Conflict, Mirror};
 use berth_oci::OrganizationName;
@@ -10,6 +19,10 @@ use crate::account::check_name;
 use crate::clock::now_ms;
 use crate::remote::{LoginChange, checked_host, checked_url, conflict, same_place_or_new_secret};
 use crate::{Error, Registry};
+
+pub use pulled::MirrorStanding;
+pub(crate) use pulled::Mirrors;
+pub use upstream::UpstreamBudget;
 
 /// Mirrors of one account; a list of them is answered whole.
 const MIRRORS_MAX: i64 = 100;
@@ -23,7 +36,7 @@ pub struct WantedMirror {
     pub organization: OrganizationName,
     /// The mirrored registry as image references name it, such as `docker.io`.
     pub registry: String,
-    /// The address that it is fetched from; `https://` and the registry when absent.
+    /// The address that it is fetched from; `https://` and the registry when absent, for `docker.io` that of Docker Hub.
     pub url: Option<String>,
     /// What the account logs in there with.
     pub login: LoginChange,
@@ -56,7 +69,7 @@ impl Registry {
         }
         check_name("mirror", &wanted.name)?;
         let registry = checked_host(&wanted.registry)?;
-        let url = wanted.url.unwrap_or_else(|| format!("https://{registry}"));
+        let url = wanted.url.unwrap_or_else(|| usual_url(&registry));
         let context = context(&user.account_id, &wanted.name);
         let now = now_ms();
         let mirror = Mirror {
@@ -138,6 +151,15 @@ impl Registry {
     async fn mirror_of(&self, account_id: &str, name: &str) -> Result<Mirror, Error> {
         let found = self.metadata.mirror(account_id, name).await?;
         found.ok_or_else(|| unknown(name))
+    }
+}
+
+/// Where a registry answers when nothing else is said.
+fn usual_url(registry: &str) -> String {
+    match registry {
+        // Image references name it so, and it answers elsewhere.
+        "docker.io" => "https://registry-1.docker.io".to_owned(),
+        registry => format!("https://{registry}"),
     }
 }
 

@@ -118,10 +118,17 @@ impl Registry {
         Ok(self.blobs.check().await?)
     }
 
-    /// Waits for uploads in the middle of a body and for queued writes, and writes what was counted and refused; later calls
+    /// Ends what is being fetched, waits for uploads in the middle of a body and for queued writes, and writes what was counted and refused; later calls
     /// fail.
     pub async fn close(&self) {
+        self.mirrors.close().await;
         self.uploads.ended().await;
+        if let Err(error) = self.mirrors.figures.flush(&self.metadata).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the last figures of mirrors are lost"
+            );
+        }
         if let Err(error) = self.counting.flush(&self.metadata).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,

@@ -37,6 +37,19 @@ pub(crate) struct Place {
     pub(crate) organization: OrganizationFacts,
 }
 
+impl Place {
+    /// The repository that a standing is about, if there is one.
+    pub(crate) fn of(standing: Standing, name: &RepositoryName) -> Result<Self, Error> {
+        match (standing.repository, standing.organization) {
+            (Some(repository), Some(organization)) => Ok(Self {
+                repository_id: repository.id,
+                organization,
+            }),
+            _ => Err(Error::RepositoryUnknown(name.to_string())),
+        }
+    }
+}
+
 impl Registry {
     /// The full names of the repositories that the caller may see, after `page.last`, at most `page.n`.
     pub async fn list_repositories(&self, caller: &Caller, page: &Page) -> Result<Listed<String>, Error> {
@@ -91,13 +104,7 @@ impl Registry {
         name: &RepositoryName,
     ) -> Result<Place, Error> {
         let standing = self.require(caller, Action::Pull, name).await?;
-        match (standing.repository, standing.organization) {
-            (Some(repository), Some(organization)) => Ok(Place {
-                repository_id: repository.id,
-                organization,
-            }),
-            _ => Err(Error::RepositoryUnknown(name.to_string())),
-        }
+        Place::of(standing, name)
     }
 
     /// What counts for a repository.

@@ -1,7 +1,9 @@
 //! Blobs of another registry as streams: gone on with where a connection broke off, and checked by digest at the end.
 
 use std::fmt;
+use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use berth_oci::{ContentRange, Digest, digest::Hasher};
@@ -25,6 +27,9 @@ pub struct Blob {
     size: Option<u64>,
     stream: BoxStream<'static, Result<Bytes, Error>>,
 }
+
+/// Bytes from the middle of a blob, which nothing was compared with.
+pub type BlobPart = BoxStream<'static, Result<Bytes, Error>>;
 
 impl fmt::Debug for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,12 +90,47 @@ impl Repository {
         }
     }
 
+    /// How many bytes a blob of the repository has, for somebody who pulls; [`Error::NotFound`] when it is not there, none
+    /// when the registry does not say it.
+    pub async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, Error> {
+        let url = self.url(&format!("blobs/{digest}"))?;
+        let ask = Ask::new(Method::HEAD, url, &[self.pull_scope()]);
+        let answer = self.exchange().send(&ask).await?;
+        let length = answer.header(CONTENT_LENGTH.as_str());
+        Ok(length.and_then(|length| length.parse().ok()))
+    }
+
+    /// The bytes of a blob from `start` to the end, unchecked, with one request and nothing after a break; none when the
+    /// registry would send all that comes before them, too.
+    pub async fn blob_part(&self, digest: &Digest, part: Range<u64>) -> Result<Option<BlobPart>, Error> {
+        let opened = self.open(digest, (part.start, Some(part.end))).await?;
+        if opened.skipped > 0 {
+            return Ok(None);
+        }
+        let (exchange, left) = (Arc::clone(&self.remote.exchange), part.end - part.start);
+        let start = (exchange, opened.response, left);
+        Ok(Some(
+            stream::try_unfold(start, async |(exchange, mut response, left)| {
+                if left == 0 {
+                    return Ok(None);
+                }
+                let Some(mut bytes) = exchange.transport().next(&mut response).await? else {
+                    return Err(Error::unavailable("a part of a blob ended early"));
+                };
+                bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                let left = left - bytes.len() as u64;
+                Ok(Some((bytes, (exchange, response, left))))
+            })
+            .boxed(),
+        ))
+    }
+
     /// The bytes of a blob from `start` to the end. Connections that break are made anew, and the stream goes on.
     /// With a `start` the caller checks the digest: the bytes before it are not here.
     pub async fn blob(&self, digest: &Digest, start: u64) -> Result<Blob, Error> {
         let mut backoff = Backoff::new(self.exchange().limits());
         let opened = loop {
-            let error = match self.open(digest, start).await {
+            let error = match self.open(digest, (start, None)).await {
                 Ok(opened) => break opened,
                 Err(error) => error,
             };
@@ -116,13 +156,15 @@ impl Repository {
         })
     }
 
-    async fn open(&self, digest: &Digest, start: u64) -> Result<Opened, Error> {
+    /// Asks for a blob from `start` on, to its end or before `end`; what is answered may begin before.
+    async fn open(&self, digest: &Digest, (start, end): (u64, Option<u64>)) -> Result<Opened, Error> {
         let url = self.url(&format!("blobs/{digest}"))?;
         // The digest is that of the bytes as they are stored.
         let mut ask =
             Ask::get(url, &[self.pull_scope()]).header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if start > 0 {
-            let range = HeaderValue::from_str(&format!("bytes={start}-"));
+            let last = end.map_or_else(String::new, |end| end.saturating_sub(1).to_string());
+            let range = HeaderValue::from_str(&format!("bytes={start}-{last}"));
             ask = ask.header(RANGE, range.expect("a number is visible ASCII"));
         }
         let answer = self.exchange().send_once(&ask, None).await?;
@@ -140,7 +182,8 @@ impl Repository {
         let (skipped, size) = if answer.status() == StatusCode::PARTIAL_CONTENT {
             let told = answer.header(CONTENT_RANGE.as_str()).and_then(part);
             let (range, size) = told.ok_or_else(wrong_part)?;
-            if range.start != start || size.is_some_and(|size| range.end.checked_add(1) != Some(size)) {
+            let behind = range.end.checked_add(1);
+            if range.start != start || end.or(size).is_some_and(|end| behind != Some(end)) {
                 return Err(wrong_part());
             }
             (0, size)
@@ -226,7 +269,7 @@ impl Reading {
             let Some(pause) = pause else { return Err(error) };
             self.breaks_left -= 1;
             tokio::time::sleep(pause).await;
-            match self.repository.open(&self.digest, self.position).await {
+            match self.repository.open(&self.digest, (self.position, None)).await {
                 Ok(opened) => {
                     if opened.size.is_some() && self.size.is_some() && opened.size != self.size {
                         return Err(Error::Mismatch(format!(

@@ -2,11 +2,14 @@
 //!
 //! The login goes to the registry's own origin and nowhere else. Refuses to know what is asked.
 
+use std::sync::{Mutex, PoisonError};
+
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
 
 use crate::auth::{Auth, Credential, is_insufficient};
+use crate::budget::Budget;
 use crate::error::Error;
 use crate::login::Login;
 use crate::retry::Backoff;
@@ -19,6 +22,7 @@ const REDIRECTS_MAX: usize = 5;
 pub(crate) struct Exchange {
     transport: Transport,
     auth: Auth,
+    budget: Mutex<Option<Budget>>,
 }
 
 /// A request that can be sent again.
@@ -102,6 +106,7 @@ impl Exchange {
         Self {
             transport,
             auth: Auth::new(login),
+            budget: Mutex::default(),
         }
     }
 
@@ -115,6 +120,11 @@ impl Exchange {
 
     pub(crate) fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    /// What the registry last said of how much more it will answer.
+    pub(crate) fn budget(&self) -> Option<Budget> {
+        *self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An address below `/v2/`.
@@ -204,6 +214,9 @@ impl Exchange {
                 }
                 None => {}
             }
+        }
+        if let Some(budget) = Budget::told(response.headers()) {
+            *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = Some(budget);
         }
         let status = response.status();
         if status.is_success() || status.is_redirection() {

@@ -7,6 +7,7 @@
 mod address;
 mod auth;
 mod blob;
+mod budget;
 mod challenge;
 mod error;
 mod exchange;
@@ -26,7 +27,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use blob::Blob;
+pub use blob::{Blob, BlobPart};
+pub use budget::Budget;
 pub use error::Error;
 use exchange::{Ask, Exchange};
 pub use login::Login;
@@ -176,6 +178,11 @@ impl Remote {
         Ok(Ping {
             registry_id: id.filter(is_id).map(str::to_owned),
         })
+    }
+
+    /// What the registry last said of how much more it will answer.
+    pub fn budget(&self) -> Option<Budget> {
+        self.exchange.budget()
     }
 
     /// One of its repositories; any name that the distribution specification allows, one component being enough.

@@ -2,7 +2,8 @@
 
 use crate::world::{World, conflict, id, name};
 use berth_metadata::{
-    Cluster, ClusterCheck, Conflict, HistoryOrder, Metadata, Mirror, NewSyncJobs, NewTrigger, Region,
+    Cluster, ClusterCheck, Conflict, HistoryOrder, Metadata, Mirror, MirrorFigures, NewSyncJobs, NewTrigger,
+    Region,
 };
 
 pub(crate) fn cluster(account_id: &str, cluster_id: &str, name: &str) -> Cluster {
@@ -282,4 +283,86 @@ pub(crate) async fn an_organization_is_one_mirror_at_most(world: World) {
     let left = metadata.list_mirrors(&account).await.unwrap().remove(0);
     assert!(metadata.delete_mirror(&account, &left.name).await.unwrap());
     assert!(!metadata.delete_mirror(&account, &left.name).await.unwrap());
+}
+
+pub(crate) async fn pulls_through_a_mirror_are_remembered(world: World) {
+    let metadata = &world.metadata;
+    let account = world.account().await;
+    let user = world.user(&account).await;
+    let organization = world.organization(&user).await;
+    let repository = world.repository_in(organization, "app").await;
+    let standing = async || {
+        let (organization, image) = (&repository.organization, &repository.image);
+        metadata
+            .standing(organization, Some(image), None, 1)
+            .await
+            .unwrap()
+    };
+    assert!(!standing().await.mirrored);
+    assert_eq!(metadata.mirror_of_organization(organization).await.unwrap(), None);
+    let mirror = Mirror {
+        id: 0,
+        account_id: account.clone(),
+        name: "hub".to_owned(),
+        organization_id: organization,
+        organization: String::new(),
+        registry: "docker.io".to_owned(),
+        url: "https://registry-1.docker.io".to_owned(),
+        login_encrypted: None,
+        enabled: false,
+        created_at: 5,
+        updated_at: 5,
+    };
+    metadata.create_mirror(mirror, 10).await.unwrap();
+    assert!(standing().await.mirrored, "at the next request, enabled or not");
+    let mirror = metadata
+        .mirror_of_organization(organization)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(mirror.name, "hub");
+
+    // A tag is compared again and again; one of a repository that is gone leaves nothing.
+    assert_eq!(
+        metadata
+            .mirrored_tag_checked_at(repository.id, "v1")
+            .await
+            .unwrap(),
+        None
+    );
+    for at in [7, 9] {
+        metadata.note_mirrored_tag(repository.id, "v1", at).await.unwrap();
+        assert_eq!(
+            metadata
+                .mirrored_tag_checked_at(repository.id, "v1")
+                .await
+                .unwrap(),
+            Some(at)
+        );
+    }
+    assert_eq!(
+        metadata
+            .mirrored_tag_checked_at(repository.id, "v2")
+            .await
+            .unwrap(),
+        None
+    );
+    metadata.note_mirrored_tag(-1, "v1", 9).await.unwrap();
+
+    let figures = |n| MirrorFigures {
+        hits: n,
+        misses: 2 * n,
+        bytes_served: 3 * n,
+        bytes_fetched: 4 * n,
+    };
+    assert_eq!(metadata.mirror_figures(mirror.id).await.unwrap(), figures(0));
+    for (added, sum) in [(1, 1), (1 << 40, (1 << 40) + 1)] {
+        let added = vec![(organization, figures(added)), (-1, figures(5))];
+        metadata.add_mirror_figures(added).await.unwrap();
+        assert_eq!(metadata.mirror_figures(mirror.id).await.unwrap(), figures(sum));
+    }
+    // Figures go with the mirror, and a new one begins with none.
+    assert!(metadata.delete_mirror(&account, "hub").await.unwrap());
+    assert!(!standing().await.mirrored);
+    assert_eq!(metadata.mirror_figures(mirror.id).await.unwrap(), figures(0));
 }

@@ -89,7 +89,7 @@ impl Registry {
     }
 
     /// Whether the repository has a blob, or has it now from another one that the caller may read.
-    async fn has_blob(&self, to: &Destination<'_>, blob: &PlannedBlob) -> Result<bool, Error> {
+    async fn has_blob(self: &Arc<Self>, to: &Destination<'_>, blob: &PlannedBlob) -> Result<bool, Error> {
         match self.stat_blob(to.caller, to.repository, &blob.digest).await {
             Ok(_) => return Ok(true),
             Err(Error::BlobUnknown(_) | Error::RepositoryUnknown(_)) => {}

@@ -6,6 +6,7 @@ mod fresh;
 mod harness;
 mod kept;
 mod manifests;
+mod mirrors;
 #[path = "../../../berth-metadata/tests/contract/postgres.rs"]
 mod postgres_server;
 mod reclaim;

@@ -15,7 +15,7 @@ use crate::harness::{TestRegistry, admin, name, sha256, whole};
 const APP: &str = "team/app";
 
 /// What another process is of the same registry.
-async fn another(test: &TestRegistry) -> Arc<Registry> {
+pub(crate) async fn another(test: &TestRegistry) -> Arc<Registry> {
     let folder = test.folder.path();
     let url = format!("sqlite://{}", folder.join("berth.db").display());
     let identity = IdentitySettings {

@@ -463,6 +463,74 @@ async fn a_blob_is_read_from_the_middle() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_blob_is_one_request() {
+    let part = |range: &str, body: &str| reply(206).header("content-range", range).body(body);
+    for (what, answer, expected) in [
+        ("the part", part("bytes 3-5/9", "456"), Some("456")),
+        ("the whole", reply(200).body("123456789"), None),
+        ("the rest", part("bytes 3-8/9", "456789"), Some("another part")),
+        ("less", part("bytes 3-5/9", "456").cut(2), Some("broke off")),
+        ("nothing", reply(503), Some("answers 503")),
+    ] {
+        let server = Server::scripted(vec![answer]).await;
+        let opened = repository(&server).blob_part(&digest(b"whatever"), 3..6).await;
+        let read = match opened {
+            Ok(None) => None,
+            Ok(Some(part)) => Some(part.try_collect::<Vec<Bytes>>().await.map(|parts| parts.concat())),
+            Err(error) => Some(Err(error)),
+        };
+        let told = read.map(|read| match read {
+            Ok(bytes) => String::from_utf8(bytes).unwrap(),
+            Err(error) => error.to_string(),
+        });
+        match (told, expected) {
+            (None, None) => {}
+            (Some(told), Some(expected)) => assert!(told.contains(expected), "{what}: {told}"),
+            (told, expected) => panic!("{what}: {told:?}, {expected:?}"),
+        }
+        let asked = server.asked();
+        assert_eq!(asked.len(), 1, "{what}");
+        assert_eq!(asked[0].header("range"), "bytes=3-5", "{what}");
+    }
+}
+
+#[tokio::test]
+async fn the_size_of_a_blob_is_asked_for() {
+    let there = reply(200).header("content-length", "12345");
+    let server = Server::scripted(vec![there, reply(404)]).await;
+    let (repository, blob) = (repository(&server), digest(b"whatever"));
+    assert_eq!(repository.blob_size(&blob).await.unwrap(), Some(12_345));
+    let absent = repository.blob_size(&blob).await;
+    assert!(matches!(absent, Err(Error::NotFound(_))), "{absent:?}");
+    assert_eq!(server.lines(), vec![format!("HEAD /v2/a/b/blobs/{blob}"); 2]);
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_budget_is_remembered() {
+    let told = |left: &str| {
+        reply(200)
+            .header("content-type", media_type::OCI_INDEX)
+            .header("ratelimit-limit", "100;w=21600")
+            .header("ratelimit-remaining", left)
+            .body(BODY)
+    };
+    let silent = reply(200)
+        .header("content-type", media_type::OCI_INDEX)
+        .body(BODY);
+    let limited = reply(429)
+        .header("retry-after", "600")
+        .header("ratelimit-remaining", "0;w=21600");
+    let server = Server::scripted(vec![told("76;w=21600"), silent, limited]).await;
+    let repository = repository(&server);
+    let left = || repository.remote().budget().map(|budget| budget.remaining);
+    assert_eq!(left(), None);
+    for (succeeds, expected) in [(true, 76), (true, 76), (false, 0)] {
+        assert_eq!(repository.manifest(&tag("v1")).await.is_ok(), succeeds);
+        assert_eq!(left(), Some(expected));
+    }
+}
+
+#[tokio::test]
 async fn a_blob_that_is_another_is_noticed() {
     let right = digest(b"0123456789");
     let part = |range: &str, body: &str| reply(206).header("content-range", range).body(body);

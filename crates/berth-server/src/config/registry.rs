@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use berth_registry::{
     AccessKeyPair, ArchiveLimits, CacheSettings, ContentLimits, FirstStart, IdentitySettings, Limits,
-    Opening, OutboundRules, RetentionLimits, S3Settings, Storage, Upgrade, Upkeep,
+    MirrorLimits, Opening, OutboundRules, RetentionLimits, S3Settings, Storage, Upgrade, Upkeep,
 };
 
 use super::settings::{MissingReferences, Settings};
@@ -63,6 +63,22 @@ impl Settings {
                 .connections_max
                 .map_or(defaults.connections_max, NonZeroU32::get),
             upgrade,
+        }
+    }
+
+    fn mirror_limits(&self) -> MirrorLimits {
+        let defaults = MirrorLimits::default();
+        let spool = self.mirror.spool.clone();
+        MirrorLimits {
+            recheck: self.mirror.recheck,
+            stale_max: self.mirror.stale_max,
+            spool: spool.unwrap_or_else(|| self.data_dir.join("spool")),
+            spool_bytes_max: self.mirror.spool_size_max.0,
+            fetches_max: self
+                .mirror
+                .fetches_max
+                .map_or(defaults.fetches_max, NonZeroU32::get),
+            ..defaults
         }
     }
 
@@ -149,6 +165,7 @@ impl Settings {
                 file_bytes_max: self.contents.file.0,
                 time_max: self.contents.time_max,
             },
+            mirrors: self.mirror_limits(),
             outbound: OutboundRules {
                 allow: self.outbound.allow.clone(),
                 deny: self.outbound.deny.clone(),

@@ -45,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) retention: Retention,
     pub(crate) uploads: Uploads,
     pub(crate) contents: Contents,
+    pub(crate) mirror: Mirror,
     pub(crate) outbound: Outbound,
     pub(crate) log: Log,
 }
@@ -162,6 +163,16 @@ pub(crate) struct Contents {
     pub(crate) layer: Size,
     pub(crate) file: Size,
     pub(crate) time_max: Duration,
+}
+
+/// How mirrors fetch what they stand for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Mirror {
+    pub(crate) recheck: Duration,
+    pub(crate) stale_max: Duration,
+    pub(crate) spool: Option<PathBuf>,
+    pub(crate) spool_size_max: Size,
+    pub(crate) fetches_max: Option<NonZeroU32>,
 }
 
 /// Which addresses are reached on behalf of users.

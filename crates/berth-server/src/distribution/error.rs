@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use berth_oci::{Endpoint, EndpointError, ErrorBody, ErrorCode, ErrorEntry, TooManyRanges};
-use berth_registry::{Error, NO_PERMISSION};
+use berth_registry::{Error, NO_PERMISSION, UpstreamKind};
 use http::header::{
     ALLOW, CONTENT_RANGE, CONTENT_TYPE, ETAG, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
@@ -35,7 +35,14 @@ impl<'a> Refused<'a> {
             ((status, _), Error::BodyInterrupted(_)) if puts_manifest => (status, ErrorCode::ManifestInvalid),
             (found, _) => found,
         };
-        if status.is_server_error() {
+        if let Error::Upstream(failure) = error {
+            // Nothing is wrong here.
+            tracing::warn!(
+                path,
+                failure = failure.sentence,
+                "a mirrored registry did not answer"
+            );
+        } else if status.is_server_error() {
             tracing::error!(path, error = error as &dyn std::error::Error, "request failed");
         }
         let mut headers = HeaderMap::new();
@@ -48,6 +55,15 @@ impl<'a> Refused<'a> {
             Error::Throttled { retry_after_seconds } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
             }
+            Error::Upstream(failure) => match failure.kind {
+                UpstreamKind::RateLimited { retry_after_seconds } => {
+                    headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_seconds));
+                }
+                UpstreamKind::Unreachable => {
+                    headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+                }
+                _ => {}
+            },
             Error::Unavailable | Error::ReadOnly => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
             }
@@ -181,10 +197,24 @@ fn status(error: &Error) -> (StatusCode, ErrorCode) {
             (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unknown)
         }
         Error::BodyInterrupted(_) => (StatusCode::BAD_REQUEST, ErrorCode::BlobUploadInvalid),
+        Error::Upstream(failure) => upstream(failure.kind),
         Error::NameInvalid(_) => (StatusCode::BAD_REQUEST, ErrorCode::NameInvalid),
         Error::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unknown),
         Error::ReadOnly | Error::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unknown),
         Error::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown),
+    }
+}
+
+/// What a failure of a mirrored registry is to somebody who named the mirror. That something is not there is said only when
+/// that registry said so.
+fn upstream(kind: UpstreamKind) -> (StatusCode, ErrorCode) {
+    match kind {
+        UpstreamKind::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
+        UpstreamKind::Unreachable | UpstreamKind::SwitchedOff => {
+            (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unknown)
+        }
+        UpstreamKind::Refused | UpstreamKind::Unusable => (StatusCode::BAD_GATEWAY, ErrorCode::Unknown),
+        UpstreamKind::Unknown => (StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
     }
 }
 

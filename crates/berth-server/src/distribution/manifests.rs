@@ -4,7 +4,9 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use berth_oci::{Reference, RepositoryName, Tag};
 use berth_registry::{Condition, Error, PushedManifest};
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, WARNING,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::{Asked, head_of, respond};
@@ -18,6 +20,8 @@ const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const TAG: HeaderName = HeaderName::from_static("oci-tag");
 /// The header that names the registries that a copy came through, so that none sends it back to one of them.
 const SYNC_PATH: HeaderName = HeaderName::from_static("berth-sync-path");
+/// What a tag of a mirrored image carries that could not be compared (RFC 7234 section 5.5.1).
+const STALE: HeaderValue = HeaderValue::from_static("110 berth \"Response is Stale\"");
 
 /// end-3, GET.
 pub(super) async fn get(
@@ -30,7 +34,10 @@ pub(super) async fn get(
         .registry
         .manifest(asked.caller, repository, reference)
         .await?;
-    let head = described(asked, reference, (manifest.digest(), manifest.media_type()));
+    let mut head = described(asked, reference, (manifest.digest(), manifest.media_type()));
+    if manifest.stale().is_some() {
+        head.insert(WARNING, STALE);
+    }
     if asked.has_already(manifest.digest()) {
         return Ok(respond(StatusCode::NOT_MODIFIED, head, Body::empty()));
     }
@@ -49,6 +56,9 @@ pub(super) async fn head(
         .manifest_descriptor(asked.caller, repository, reference)
         .await?;
     let mut head = described(asked, reference, (&manifest.digest, &manifest.media_type));
+    if manifest.stale.is_some() {
+        head.insert(WARNING, STALE);
+    }
     if asked.has_already(&manifest.digest) {
         return Ok(respond(StatusCode::NOT_MODIFIED, head, Body::empty()));
     }

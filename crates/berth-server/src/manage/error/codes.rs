@@ -36,7 +36,9 @@ pub(super) fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &
         Error::NameInvalid(_) => (StatusCode::BAD_REQUEST, "4001008"),
         Error::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, "5070070"),
         Error::TagImmutable(_) => (StatusCode::CONFLICT, "4090134"),
-        Error::ReadOnly | Error::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "5030000"),
+        Error::ReadOnly | Error::Unavailable | Error::Upstream(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "5030000")
+        }
         Error::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "5000000"),
         Error::RepositoryUnknown(_) => (StatusCode::NOT_FOUND, "4040010"),
         Error::ManifestUnknown(_) if subject == Subject::Tag => (StatusCode::NOT_FOUND, "4040115"),

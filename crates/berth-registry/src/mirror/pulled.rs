@@ -1,0 +1,122 @@
+//! What this process knows of what is being pulled through mirrors, and what the pulls came to.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use berth_metadata::{Mirror, MirrorFigures};
+use moka::sync::Cache;
+use tokio::sync::Semaphore;
+
+use super::failed::Failed;
+use super::fetch::Fetch;
+use super::figures::Figures;
+use super::flights::{Flights, Tasks};
+use super::manifests::Brought;
+use super::upstream::{Upstream, UpstreamBudget, Upstreams};
+use crate::Registry;
+use crate::access::Caller;
+use crate::error::Error;
+use crate::limits::MirrorLimits;
+
+/// How long what the other side does not have is not asked for again.
+const ABSENT: Duration = Duration::from_secs(5);
+/// Entries of what is remembered of single tags and digests.
+const REMEMBERED_MAX: u64 = 100_000;
+/// Manifests that are asked for at once in this process; the others wait.
+const QUESTIONS_MAX: usize = 64;
+/// What the room for spools is counted in.
+const ROOM_UNIT: u64 = 1 << 20;
+
+/// What is being pulled through mirrors in this process.
+#[derive(Debug)]
+pub(crate) struct Mirrors {
+    upstreams: Upstreams,
+    pub(super) manifests: Flights<Brought>,
+    pub(super) blobs: Mutex<HashMap<String, Arc<Fetch>>>,
+    /// Tags that were compared not long ago.
+    pub(super) compared: Cache<String, ()>,
+    /// What the other side did not give, and would not now.
+    pub(super) absent: Cache<String, Failed>,
+    pub(super) tasks: Tasks,
+    /// Manifests that may be asked for at once.
+    pub(super) questions: Semaphore,
+    /// Blobs that may be fetched at once.
+    pub(super) slots: Arc<Semaphore>,
+    room: Arc<Semaphore>,
+    room_units: u32,
+    pub(crate) figures: Figures,
+}
+
+/// How a mirror stands.
+#[derive(Clone, Debug)]
+pub struct MirrorStanding {
+    /// The mirror.
+    pub mirror: Mirror,
+    /// What came of the requests to it.
+    pub figures: MirrorFigures,
+    /// What the mirrored registry last told this process of how much more it will answer.
+    pub budget: Option<UpstreamBudget>,
+    /// Until when it is not asked for manifests because it limits requests, milliseconds since the epoch.
+    pub limited_until: Option<i64>,
+}
+
+impl Mirrors {
+    pub(crate) fn new(limits: &MirrorLimits) -> Self {
+        let units = (limits.spool_bytes_max / ROOM_UNIT).max(1);
+        let room_units = u32::try_from(units).unwrap_or(u32::MAX).min(1 << 28);
+        Self {
+            upstreams: Mutex::default(),
+            manifests: Flights::default(),
+            blobs: Mutex::default(),
+            compared: Cache::builder()
+                .max_capacity(REMEMBERED_MAX)
+                .time_to_live(limits.recheck)
+                .build(),
+            absent: Cache::builder()
+                .max_capacity(REMEMBERED_MAX)
+                .time_to_live(ABSENT)
+                .build(),
+            tasks: Tasks::default(),
+            questions: Semaphore::new(QUESTIONS_MAX),
+            slots: Arc::new(Semaphore::new(limits.fetches_max.max(1) as usize)),
+            room: Arc::new(Semaphore::new(room_units as usize)),
+            room_units,
+            figures: Figures::default(),
+        }
+    }
+
+    pub(super) fn upstreams(&self) -> MutexGuard<'_, HashMap<i64, Arc<Upstream>>> {
+        self.upstreams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Room on the disk for so many bytes to pass through; all of it for more than there is.
+    pub(super) async fn room(&self, bytes: u64) -> Result<tokio::sync::OwnedSemaphorePermit, Error> {
+        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).acquire_many_owned(units.min(self.room_units));
+        let closed = |closed| Error::internal("waiting for room to fetch a blob", closed);
+        room.await.map_err(closed)
+    }
+
+    /// Ends what is being fetched.
+    pub(crate) async fn close(&self) {
+        self.tasks.closing.cancel();
+        self.tasks.tracker.close();
+        self.tasks.tracker.wait().await;
+    }
+}
+
+impl Registry {
+    /// How a mirror of the caller's account stands.
+    pub async fn mirror_figures(&self, caller: &Caller, name: &str) -> Result<MirrorStanding, Error> {
+        let mirror = self.mirror(caller, name).await?;
+        self.mirrors.figures.flush(&self.metadata).await?;
+        let upstream = self.known_upstream(mirror.organization_id);
+        Ok(MirrorStanding {
+            figures: self.metadata.mirror_figures(mirror.id).await?,
+            budget: upstream.as_ref().and_then(|upstream| upstream.budget()),
+            limited_until: upstream.as_ref().and_then(|upstream| upstream.limited_until()),
+            mirror,
+        })
+    }
+}
