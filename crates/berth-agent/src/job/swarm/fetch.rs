@@ -1,0 +1,71 @@
+//! One chunk: asked for, checked against the table, stored.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use futures_util::StreamExt as _;
+
+use crate::job::board::Origin;
+use crate::job::{Job, Jobs};
+use crate::peers::{Asked, Fault};
+use crate::registry::{self, Source};
+
+use crate::cache::Refused;
+
+/// A chunk that came, or did not.
+pub(super) struct Landed {
+    pub(super) chunk: usize,
+    pub(super) origin: Origin,
+    /// Its bytes.
+    pub(super) outcome: Result<u64, Missed>,
+}
+
+/// Why a chunk did not come.
+pub(super) enum Missed {
+    /// It is not what the table says.
+    Wrong,
+    Disk(io::Error),
+    Peer(Fault),
+    Registry(registry::Fault, Source),
+    /// Nobody is left to ask.
+    Gone,
+}
+
+/// Fetches a chunk from a peer, or from the registry when there is none.
+pub(super) async fn chunk(
+    jobs: &Jobs,
+    job: &Arc<Job>,
+    asked: Option<Asked>,
+    chunk: usize,
+) -> Result<u64, Missed> {
+    let room = Arc::clone(&jobs.room).acquire_owned().await;
+    let _room = room.map_err(|_| Missed::Gone)?;
+    let (start, length) = job.entry.extent(chunk);
+    let bytes = match asked {
+        Some(asked) => jobs
+            .peers
+            .chunk(&asked, chunk, length)
+            .await
+            .map_err(Missed::Peer)?,
+        None => {
+            let source = job.source(0).ok_or(Missed::Gone)?;
+            let end = start + length as u64 - 1;
+            let missed = |fault| Missed::Registry(fault, source.clone());
+            let answer = jobs.registry.range(&source, job.entry.digest(), start, end).await;
+            let mut stream = Box::pin(answer.map_err(missed)?);
+            let mut bytes = BytesMut::with_capacity(length);
+            while let Some(piece) = stream.next().await {
+                let piece = piece.map_err(|_| missed(registry::Fault::Unavailable(None)))?;
+                bytes.extend_from_slice(&piece);
+            }
+            bytes.freeze()
+        }
+    };
+    let count = bytes.len() as u64;
+    match job.entry.store(chunk, bytes).await {
+        Ok(()) => Ok(count),
+        Err(Refused::Wrong) => Err(Missed::Wrong),
+        Err(Refused::Disk(error)) => Err(Missed::Disk(error)),
+    }
+}
