@@ -83,10 +83,13 @@ impl Agent {
             fingerprint: identity.fingerprint(),
         };
         let acceptor = TlsAcceptor::from(Arc::new(identity.server()?));
-        let (peers, figures) = (Arc::new(Peers::new(identity)), Arc::new(Figures::default()));
-        let jobs = Arc::new(Jobs::new(registry, cache, peers, figures, me.clone()));
-        let keys = Arc::new(Keys::default());
+        let (peers, figures) = (
+            Arc::new(Peers::new(me.clone(), identity)),
+            Arc::new(Figures::default()),
+        );
         let stop = CancellationToken::new();
+        let jobs = Arc::new(Jobs::new(registry, cache, peers, figures, stop.clone()));
+        let keys = Arc::new(Keys::default());
         let agent = Self {
             local: place(&local)?,
             peer: me,

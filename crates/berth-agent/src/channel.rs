@@ -94,7 +94,7 @@ impl Channel {
         let done: Vec<Done> = self.state().done.iter().take(DONE_MAX).cloned().collect();
         let told = done.len();
         let node = Node {
-            peer: self.jobs.me().clone(),
+            peer: self.jobs.peers.me().clone(),
             labels: self.labels.clone(),
             seeds: self.jobs.cache.whole(SEEDS_MAX),
             done,

@@ -4,6 +4,7 @@
 //! registry, in order (`plain`). A job that gives up costs its readers nothing: they go on straight from the registry.
 
 mod board;
+mod linger;
 mod plain;
 mod swarm;
 
@@ -11,12 +12,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::cache::{Cache, Entry, Progress, Refused};
 use crate::figures::Figures;
 use crate::peers::Peers;
 use crate::registry::{Joining, Registry, Source};
-use crate::wire::{Join, Joined, Moved, Peer};
+use crate::wire::{Join, Joined, Moved};
 
 /// Smaller blobs come from the registry: a swarm is not worth its questions.
 const SWARM_BYTES_MIN: u64 = 256 << 10;
@@ -37,11 +39,11 @@ pub(crate) struct Jobs {
     pub(crate) cache: Arc<Cache>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) figures: Arc<Figures>,
-    /// This agent.
-    me: Peer,
     running: Mutex<Vec<Arc<Job>>>,
     /// Room for a chunk in memory.
     room: Arc<Semaphore>,
+    /// The end of the agent.
+    stop: CancellationToken,
     /// What came and was not told to the tracker yet.
     untold: Mutex<Moved>,
 }
@@ -74,23 +76,18 @@ impl Jobs {
         cache: Arc<Cache>,
         peers: Arc<Peers>,
         figures: Arc<Figures>,
-        me: Peer,
+        stop: CancellationToken,
     ) -> Self {
         Self {
             registry,
             cache,
             peers,
             figures,
-            me,
+            stop,
             running: Mutex::default(),
             room: Arc::new(Semaphore::new(CHUNKS_IN_MEMORY)),
             untold: Mutex::default(),
         }
-    }
-
-    /// This agent.
-    pub(crate) fn me(&self) -> &Peer {
-        &self.me
     }
 
     /// Makes sure that a job fetches what is missing; whether one does.
@@ -111,7 +108,14 @@ impl Jobs {
         });
         running.push(Arc::clone(&job));
         entry.set_progress(Progress::Running);
-        tokio::spawn(Arc::clone(self).run(job));
+        let jobs = Arc::clone(self);
+        tokio::spawn(async move {
+            let stop = jobs.stop.clone();
+            tokio::select! {
+                () = jobs.run(job) => {}
+                () = stop.cancelled() => {}
+            }
+        });
         true
     }
 
@@ -139,7 +143,7 @@ impl Jobs {
         // Nothing of the blob is held from here on, so that it may leave the cache.
         drop(job);
         if let Some(source) = source {
-            swarm::linger(&self, digest, source).await;
+            linger::tell(&self, digest, source).await;
         }
     }
 
@@ -160,7 +164,7 @@ impl Jobs {
         let end = Instant::now() + TABLE;
         loop {
             let join = Join {
-                peer: self.me.clone(),
+                peer: self.peers.me().clone(),
                 have: (job.entry.count() > 0).then(|| job.entry.have()),
                 want: swarm::WANT,
                 failed: Vec::new(),

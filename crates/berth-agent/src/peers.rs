@@ -30,8 +30,9 @@ const CLIENT_IDLE: Duration = Duration::from_mins(2);
 /// Liars that are remembered; more than that and the oldest are not, each of whose chunks is checked all the same.
 const LIARS_MAX: usize = 10_000;
 
-/// The other agents.
+/// This agent and the others.
 pub(crate) struct Peers {
+    me: Peer,
     identity: Identity,
     clients: Cache<(String, String), Client>,
     liars: Mutex<HashSet<String>>,
@@ -61,8 +62,9 @@ pub(crate) enum Fault {
 }
 
 impl Peers {
-    pub(crate) fn new(identity: Identity) -> Self {
+    pub(crate) fn new(me: Peer, identity: Identity) -> Self {
         Self {
+            me,
             identity,
             clients: Cache::builder()
                 .max_capacity(CLIENTS_MAX)
@@ -72,6 +74,10 @@ impl Peers {
         }
     }
 
+    /// This agent, as others know it.
+    pub(crate) fn me(&self) -> &Peer {
+        &self.me
+    }
     /// Never asks this one again.
     pub(crate) fn distrust(&self, peer: &Peer) {
         let mut liars = self.liars.lock().unwrap_or_else(PoisonError::into_inner);

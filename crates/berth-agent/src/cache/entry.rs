@@ -89,7 +89,10 @@ impl Entry {
             .open(&data)?;
         file.set_len(size)?;
         let entry = Self::of(digest.clone(), size, (data, note), file).ok_or(io::ErrorKind::FileTooLarge)?;
-        entry.write_note()?;
+        if let Err(error) = entry.write_note() {
+            entry.erase();
+            return Err(error);
+        }
         Ok(entry)
     }
 

@@ -20,6 +20,8 @@ const PEER_FLIGHTS_MAX: usize = 2;
 const LATE: Duration = Duration::from_secs(3);
 /// How often a peer may be slow before it is forgotten.
 const SLOW_MAX: u32 = 3;
+/// How often it may not have what it says, which a blob that left its cache explains.
+const LACKING_MAX: u32 = 3;
 
 /// Where a chunk is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,7 @@ struct Known {
     have: Bitmap,
     free_at: Instant,
     slow: u32,
+    lacking: u32,
 }
 
 /// The state of one swarm as this agent sees it.
@@ -107,6 +110,7 @@ impl Board {
                     have,
                     free_at: now,
                     slow: 0,
+                    lacking: 0,
                 };
                 self.peers.insert(peer.id, known);
             }
@@ -128,11 +132,13 @@ impl Board {
         self.peers.get(id).map(|known| &known.peer)
     }
 
-    /// A peer that said it has a chunk and has not.
-    pub(super) fn lacks(&mut self, id: &str, chunk: usize) {
-        if let Some(known) = self.peers.get_mut(id) {
+    /// A peer that said it has a chunk and has not; whether that was so too often.
+    pub(super) fn lacks(&mut self, id: &str, chunk: usize) -> bool {
+        self.peers.get_mut(id).is_some_and(|known| {
             known.have.unset(chunk);
-        }
+            known.lacking += 1;
+            known.lacking >= LACKING_MAX
+        })
     }
 
     /// Leaves a peer alone until then; whether it was slow too often.
@@ -168,6 +174,11 @@ impl Board {
         if let Some(index) = index {
             self.flights.swap_remove(index);
         }
+    }
+
+    /// Nothing of a chunk is on its way any more, wherever it was asked for.
+    pub(super) fn landed_elsewhere(&mut self, chunk: usize) {
+        self.flights.retain(|flight| flight.chunk != chunk);
     }
 
     /// The next chunk to ask for, and where; it counts as on its way from now on.

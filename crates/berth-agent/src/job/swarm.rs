@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use berth_oci::Digest;
 use rand::RngExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -20,7 +19,7 @@ use super::{Ended, Job, Jobs};
 use crate::figures;
 use crate::peers::{Asked, Fault};
 use crate::registry::{self, Joining, Source};
-use crate::wire::{Bitmap, FAILED_MAX, Join, Joined, LEASES_MAX, Moved};
+use crate::wire::{FAILED_MAX, Join, Joined, LEASES_MAX, Peer};
 use fetch::{Landed, Missed};
 use listen::Heard;
 
@@ -37,6 +36,8 @@ const LEASE_MAX: Duration = Duration::from_mins(1);
 const GLANCE: Duration = Duration::from_millis(100);
 /// How long nothing may move before a chunk is taken without a lease, when the tracker does not answer.
 const STILL: Duration = Duration::from_secs(2);
+/// At most so many times the life of a lease nothing comes before a chunk is taken without one.
+const STUCK: f64 = 1.5;
 /// When to give up: nothing came for so long although all was tried.
 const HOPELESS: Duration = Duration::from_secs(20);
 /// How long a dead or slow peer is left alone.
@@ -46,9 +47,6 @@ const SLOW: Duration = Duration::from_secs(5);
 const PEERS_MAX: usize = 40;
 /// Failures of the registry in a row.
 const FAULTS_MAX: u32 = 4;
-/// How long a whole blob is announced, and how often.
-const LINGER: Duration = Duration::from_mins(2);
-const LINGER_EVERY: Duration = Duration::from_secs(10);
 
 /// The work of one job.
 struct Swarm<'a> {
@@ -58,12 +56,14 @@ struct Swarm<'a> {
     ticket: watch::Sender<Arc<str>>,
     fetches: JoinSet<Landed>,
     renewals: JoinSet<(Source, Join, Joining)>,
+    /// The chunks on their way, to be given up when they come from elsewhere.
+    flights: Vec<(usize, AbortHandle)>,
     listeners: HashMap<String, AbortHandle>,
+    listening: JoinSet<()>,
     heard: (mpsc::Sender<Heard>, mpsc::Receiver<Heard>),
     /// Peers that are not asked until then.
     away: HashMap<String, Instant>,
     failed: Vec<String>,
-    moved: Moved,
     renew_at: Instant,
     renewed: Instant,
     is_tracked: bool,
@@ -71,6 +71,8 @@ struct Swarm<'a> {
     /// When something came last, and since when nothing is on its way.
     moved_at: Instant,
     still_since: Option<(Instant, Duration)>,
+    /// When a chunk was last taken without a lease.
+    alone_at: Instant,
     faults: u32,
 }
 
@@ -78,37 +80,7 @@ struct Swarm<'a> {
 pub(super) async fn fill(jobs: &Arc<Jobs>, job: &Arc<Job>, joined: Box<Joined>) -> Result<(), Ended> {
     let mut swarm = Swarm::new(jobs, job, &joined);
     swarm.take_in(*joined);
-    let done = swarm.run().await;
-    jobs.add_moved(swarm.moved);
-    for listener in swarm.listeners.values() {
-        listener.abort();
-    }
-    done
-}
-
-/// Tells the tracker for a while that the blob is here, so that others come.
-pub(super) async fn linger(jobs: &Arc<Jobs>, digest: Digest, source: Source) {
-    let end = Instant::now() + LINGER;
-    while let Some(chunks) = jobs.cache.holds(&digest).filter(|_| Instant::now() < end) {
-        let moved = jobs.take_moved();
-        let join = Join {
-            peer: jobs.me.clone(),
-            have: Some(Bitmap::full(chunks)),
-            want: 0,
-            failed: Vec::new(),
-            table: false,
-            moved,
-        };
-        match jobs.registry.join(&source, &digest, &join).await {
-            Joining::Joined(_) => {}
-            Joining::Unreachable | Joining::Later(_) => jobs.add_moved(moved),
-            Joining::Off | Joining::Refused => {
-                jobs.add_moved(moved);
-                return;
-            }
-        }
-        tokio::time::sleep(LINGER_EVERY).await;
-    }
+    swarm.run().await
 }
 
 impl<'a> Swarm<'a> {
@@ -121,17 +93,19 @@ impl<'a> Swarm<'a> {
             ticket: watch::Sender::new(joined.ticket.as_str().into()),
             fetches: JoinSet::new(),
             renewals: JoinSet::new(),
+            flights: Vec::new(),
             listeners: HashMap::new(),
+            listening: JoinSet::new(),
             heard: mpsc::channel(64),
             away: HashMap::new(),
             failed: Vec::new(),
-            moved: Moved::default(),
             renew_at: now,
             renewed: now,
             is_tracked: true,
             lease: LEASE_MAX,
             moved_at: now,
             still_since: None,
+            alone_at: now,
             faults: 0,
         }
     }
@@ -168,10 +142,11 @@ impl<'a> Swarm<'a> {
         self.lease = Duration::from_millis(joined.lease_ms).min(LEASE_MAX);
         self.board.set_leases(&joined.leases);
         self.away.retain(|_, until| *until > now);
+        while self.listening.try_join_next().is_some() {}
         for neighbour in joined.peers.into_iter().take(crate::wire::PEERS_MAX) {
             let peer = neighbour.peer;
             let is_welcome = peer.is_valid()
-                && peer.id != self.jobs.me.id
+                && peer.id != self.jobs.peers.me().id
                 && !self.away.contains_key(&peer.id)
                 && self.jobs.peers.is_trusted(&peer)
                 && (self.listeners.len() < PEERS_MAX || self.board.peer(&peer.id).is_some());
@@ -183,7 +158,7 @@ impl<'a> Swarm<'a> {
     }
 
     /// Hears from a peer what it has, as long as it is known; from one with a new address anew.
-    fn listen_to(&mut self, peer: &crate::wire::Peer) {
+    fn listen_to(&mut self, peer: &Peer) {
         let is_known = self.board.peer(&peer.id) == Some(peer);
         let hears = self
             .listeners
@@ -194,13 +169,14 @@ impl<'a> Swarm<'a> {
         }
         let asked = self.asked(peer);
         let (ticket, heard) = (self.ticket.subscribe(), self.heard.0.clone());
-        let task = tokio::spawn(listen::to(Arc::clone(&self.jobs.peers), asked, ticket, heard));
-        if let Some(before) = self.listeners.insert(peer.id.clone(), task.abort_handle()) {
+        let listening = listen::to(Arc::clone(&self.jobs.peers), asked, ticket, heard);
+        let listener = self.listening.spawn(listening);
+        if let Some(before) = self.listeners.insert(peer.id.clone(), listener) {
             before.abort();
         }
     }
 
-    fn asked(&self, peer: &crate::wire::Peer) -> Asked {
+    fn asked(&self, peer: &Peer) -> Asked {
         Asked {
             peer: peer.clone(),
             digest: self.job.entry.digest().clone(),
@@ -216,7 +192,7 @@ impl<'a> Swarm<'a> {
                 Origin::Peer(id) => self.board.peer(id).map(|peer| self.asked(peer)),
             };
             let (jobs, job) = (Arc::clone(self.jobs), Arc::clone(self.job));
-            self.fetches.spawn(async move {
+            let flight = self.fetches.spawn(async move {
                 let outcome = fetch::chunk(&jobs, &job, asked, chunk).await;
                 Landed {
                     chunk,
@@ -224,6 +200,7 @@ impl<'a> Swarm<'a> {
                     outcome,
                 }
             });
+            self.flights.push((chunk, flight));
         }
     }
 
@@ -237,14 +214,11 @@ impl<'a> Swarm<'a> {
             return;
         };
         let left = usize::from(LEASES_MAX).saturating_sub(self.board.leases());
-        let mut moved = std::mem::take(&mut self.moved);
-        let elsewhere = self.jobs.take_moved();
-        moved.peers += elsewhere.peers;
-        moved.registry += elsewhere.registry;
+        let moved = self.jobs.take_moved();
         let mut failed = std::mem::take(&mut self.failed);
         self.failed = failed.split_off(failed.len().min(FAILED_MAX));
         let join = Join {
-            peer: self.jobs.me.clone(),
+            peer: self.jobs.peers.me().clone(),
             have: Some(self.job.entry.have()),
             want: u8::try_from(left).unwrap_or(LEASES_MAX),
             failed,
@@ -264,8 +238,7 @@ impl<'a> Swarm<'a> {
         if let Joining::Joined(joined) = joining {
             return self.take_in(*joined);
         }
-        self.moved.peers += join.moved.peers;
-        self.moved.registry += join.moved.registry;
+        self.jobs.add_moved(join.moved);
         self.failed.extend(join.failed.iter().cloned());
         self.is_tracked = false;
         if matches!(joining, Joining::Refused) {
@@ -278,21 +251,23 @@ impl<'a> Swarm<'a> {
         let now = Instant::now();
         let (chunk, origin) = (landed.chunk, landed.origin);
         self.board.landed(chunk, &origin);
+        if landed.outcome.is_ok() {
+            // Who was asked for it as well need not go on.
+            self.board.landed_elsewhere(chunk);
+            for (_, flight) in self.flights.extract_if(.., |(other, _)| *other == chunk) {
+                flight.abort();
+            }
+        }
+        self.flights.retain(|(_, flight)| !flight.is_finished());
         match (landed.outcome, &origin) {
-            (Ok(bytes), Origin::Registry) => {
-                figures::add(&self.jobs.figures.registry, bytes);
-                self.moved.registry += bytes;
+            (Ok(()), Origin::Registry) => {
                 self.moved_at = now;
                 self.faults = 0;
                 if self.board.leases() <= LEASES_LOW {
                     self.renew_at = self.renew_at.min(self.renewed + RENEW_EVERY);
                 }
             }
-            (Ok(bytes), Origin::Peer(_)) => {
-                figures::add(&self.jobs.figures.peers, bytes);
-                self.moved.peers += bytes;
-                self.moved_at = now;
-            }
+            (Ok(()), Origin::Peer(_)) => self.moved_at = now,
             (Err(Missed::Disk(error)), _) => return Err(Ended::Disk(error)),
             (Err(missed), Origin::Registry) => self.missed_by_registry(missed, now)?,
             (Err(missed), Origin::Peer(id)) => self.missed_by_peer(missed, &id.clone(), chunk),
@@ -337,7 +312,11 @@ impl<'a> Swarm<'a> {
                 let after = after.mul_f64(rand::rng().random_range(0.2..1.0));
                 self.board.rest(id, now + after, false);
             }
-            Missed::Peer(Fault::NotThere) => self.board.lacks(id, chunk),
+            Missed::Peer(Fault::NotThere) => {
+                if self.board.lacks(id, chunk) {
+                    self.give_up_on(id);
+                }
+            }
             Missed::Peer(Fault::Refused) => {
                 self.board.rest(id, now + STILL, false);
                 self.renew_at = self.renew_at.min(self.renewed + STILL);
@@ -376,25 +355,35 @@ impl<'a> Swarm<'a> {
         if self.job.is_unread() {
             return Err(Ended::Unread);
         }
-        if !self.board.is_still() {
-            self.still_since = None;
-            return Ok(());
-        }
-        let patience = if self.is_tracked { self.lease } else { STILL };
-        let jitter = || patience.mul_f64(rand::rng().random_range(1.0..1.5));
-        let (since, patience) = *self.still_since.get_or_insert_with(|| (Instant::now(), jitter()));
-        let has_login = self.job.source(0).is_some();
-        let quiet = self.moved_at.elapsed();
-        let is_alone = self.listeners.is_empty();
-        if (!has_login || self.faults >= FAULTS_MAX) && (is_alone || quiet > HOPELESS) {
+        let (has_login, quiet) = (self.job.source(0).is_some(), self.moved_at.elapsed());
+        let is_dry = !has_login || self.faults >= FAULTS_MAX;
+        if is_dry && quiet > HOPELESS {
             return Err(Ended::Registry);
         }
-        if since.elapsed() > patience {
+        if !self.board.is_still() {
             self.still_since = None;
-            if has_login {
-                self.board.take_alone();
+            // All that is asked for comes to nothing.
+            if has_login && quiet.min(self.alone_at.elapsed()) > self.lease.mul_f64(STUCK) {
+                self.take_alone();
             }
+            return Ok(());
+        }
+        if is_dry && self.listeners.is_empty() {
+            return Err(Ended::Registry);
+        }
+        let patience = if self.is_tracked { self.lease } else { STILL };
+        let jitter = || patience.mul_f64(rand::rng().random_range(1.0..STUCK));
+        let (since, patience) = *self.still_since.get_or_insert_with(|| (Instant::now(), jitter()));
+        if has_login && since.elapsed() > patience {
+            self.take_alone();
         }
         Ok(())
+    }
+
+    /// Lets one chunk come from the registry without a lease.
+    fn take_alone(&mut self) {
+        self.still_since = None;
+        self.alone_at = Instant::now();
+        self.board.take_alone();
     }
 }

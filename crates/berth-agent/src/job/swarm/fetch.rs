@@ -6,19 +6,19 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use futures_util::StreamExt as _;
 
+use crate::cache::Refused;
+use crate::figures;
 use crate::job::board::Origin;
 use crate::job::{Job, Jobs};
 use crate::peers::{Asked, Fault};
 use crate::registry::{self, Source};
-
-use crate::cache::Refused;
+use crate::wire::Moved;
 
 /// A chunk that came, or did not.
 pub(super) struct Landed {
     pub(super) chunk: usize,
     pub(super) origin: Origin,
-    /// Its bytes.
-    pub(super) outcome: Result<u64, Missed>,
+    pub(super) outcome: Result<(), Missed>,
 }
 
 /// Why a chunk did not come.
@@ -38,10 +38,11 @@ pub(super) async fn chunk(
     job: &Arc<Job>,
     asked: Option<Asked>,
     chunk: usize,
-) -> Result<u64, Missed> {
+) -> Result<(), Missed> {
     let room = Arc::clone(&jobs.room).acquire_owned().await;
     let _room = room.map_err(|_| Missed::Gone)?;
     let (start, length) = job.entry.extent(chunk);
+    let is_shared = asked.is_some();
     let bytes = match asked {
         Some(asked) => jobs
             .peers
@@ -62,9 +63,28 @@ pub(super) async fn chunk(
             bytes.freeze()
         }
     };
+    // Before it is stored: who reads it then finds it counted.
     let count = bytes.len() as u64;
+    let (counter, moved) = match is_shared {
+        true => (
+            &jobs.figures.peers,
+            Moved {
+                peers: count,
+                registry: 0,
+            },
+        ),
+        false => (
+            &jobs.figures.registry,
+            Moved {
+                peers: 0,
+                registry: count,
+            },
+        ),
+    };
+    figures::add(counter, count);
+    jobs.add_moved(moved);
     match job.entry.store(chunk, bytes).await {
-        Ok(()) => Ok(count),
+        Ok(()) => Ok(()),
         Err(Refused::Wrong) => Err(Missed::Wrong),
         Err(Refused::Disk(error)) => Err(Missed::Disk(error)),
     }

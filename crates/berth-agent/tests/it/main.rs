@@ -1,0 +1,13 @@
+//! Agents against a registry with a tracker in the same process, which lies, stalls and dies when it is told to.
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test says what went wrong by panicking"
+)]
+
+mod cache;
+mod local;
+mod node;
+mod registry;
+mod stranger;
+mod swarm;
