@@ -61,6 +61,12 @@ const OWNED: [(&str, &[&str]); 5] = [
     ("xtask", &["proc-macro2", "spdx"]),
 ];
 
+/// What of these a second crate knows as well.
+const SHARED: [(&str, &[&str]); 1] = [(
+    "berth-agent",
+    &["hyper", "hyper-util", "rustls", "tokio-rustls", "jsonwebtoken"],
+)];
+
 /// What a crate without I/O and without a runtime cannot need.
 const NOT_IN_OCI: [&str; 5] = ["tokio", "async-trait", "futures-util", "rustix", "tracing"];
 
@@ -174,8 +180,11 @@ pub(crate) fn check(packages: &[Package], sources: &[Source]) -> Vec<String> {
                 .iter()
                 .find(|(_, owned)| owned.contains(&name))
                 .map(|(owner, _)| *owner);
-            let is_ours = package.name.starts_with("berth-");
-            if let Some(owner) = owner.filter(|owner| is_ours && *owner != package.name) {
+            let is_shared = SHARED
+                .iter()
+                .any(|(sharer, shared)| *sharer == package.name && shared.contains(&name));
+            let is_bound = package.name.starts_with("berth-") && !is_shared;
+            if let Some(owner) = owner.filter(|owner| is_bound && *owner != package.name) {
                 found.push(format!(
                     "{}: may not depend on {name}: only {owner} knows it",
                     package.name
