@@ -38,8 +38,6 @@ pub(crate) struct Channel {
     state: Mutex<State>,
     /// A job came.
     came: Notify,
-    /// A job ended.
-    ended: Notify,
 }
 
 #[derive(Default)]
@@ -63,7 +61,6 @@ impl Channel {
             labels,
             state: Mutex::default(),
             came: Notify::new(),
-            ended: Notify::new(),
         }
     }
 
@@ -71,12 +68,8 @@ impl Channel {
     pub(crate) async fn speak(&self) {
         let mut wait = AFTER_FAILURE.0;
         loop {
-            // A round that is interrupted loses nothing: the registry names a job until it hears that it ended.
-            let is_well = tokio::select! {
-                is_well = self.round() => is_well,
-                () = self.ended.notified() => true,
-            };
-            if is_well {
+            // Not interrupted when a job ends: what an answer on its way says would be lost.
+            if self.round().await {
                 wait = AFTER_FAILURE.0;
                 tokio::time::sleep(EVERY).await;
             } else {
@@ -98,7 +91,7 @@ impl Channel {
             labels: self.labels.clone(),
             seeds: self.jobs.cache.whole(SEEDS_MAX),
             done,
-            moved: crate::wire::Moved::default(),
+            moved: self.jobs.take_moved(),
         };
         match self.jobs.registry.node(&login, &node).await {
             Ok(answer) => {
@@ -115,6 +108,7 @@ impl Channel {
                 true
             }
             Err(status) => {
+                self.jobs.add_moved(node.moved);
                 let status = status.map(|status| status.as_u16());
                 tracing::warn!(status, "the registry does not take the word of this node");
                 false
@@ -147,8 +141,6 @@ impl Channel {
                     state.waiting.iter().map(|preheat| preheat.job.clone()).collect();
                 state.known = waiting;
             }
-            drop(state);
-            self.ended.notify_one();
         }
     }
 

@@ -51,10 +51,19 @@ pub(crate) struct Jobs {
 /// One job.
 pub(crate) struct Job {
     entry: Arc<Entry>,
-    sources: Mutex<Vec<Source>>,
+    sources: Mutex<Sources>,
     /// Runs to its end without readers.
     is_kept: bool,
     unread_since: Mutex<Option<Instant>>,
+}
+
+/// Logins of clients that wait.
+#[derive(Default)]
+struct Sources {
+    /// The newest first.
+    usable: Vec<Source>,
+    /// Those that the registry does not take any more: a client that still waits shall not bring its own back.
+    refused: Vec<Source>,
 }
 
 /// Why a job ended early.
@@ -102,7 +111,10 @@ impl Jobs {
         }
         let job = Arc::new(Job {
             entry: Arc::clone(entry),
-            sources: Mutex::new(vec![source.clone()]),
+            sources: Mutex::new(Sources {
+                usable: vec![source.clone()],
+                refused: Vec::new(),
+            }),
             is_kept,
             unread_since: Mutex::new(None),
         });
@@ -139,7 +151,7 @@ impl Jobs {
             });
         }
         let is_worth_it = done.is_ok() && job.entry.size() >= SWARM_BYTES_MIN;
-        let source = job.source(0).filter(|_| is_worth_it);
+        let source = job.source().filter(|_| is_worth_it);
         // Nothing of the blob is held from here on, so that it may leave the cache.
         drop(job);
         if let Some(source) = source {
@@ -173,7 +185,7 @@ impl Jobs {
             };
             match self
                 .registry
-                .join(&job.source(0)?, job.entry.digest(), &join)
+                .join(&job.source()?, job.entry.digest(), &join)
                 .await
             {
                 Joining::Joined(joined) => {
@@ -205,21 +217,24 @@ impl Job {
     /// Takes the login of one more client, as the first to try.
     fn add(&self, source: &Source) {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.retain(|other| other != source);
-        sources.insert(0, source.clone());
-        sources.truncate(SOURCES_MAX);
+        if !sources.usable.contains(source) && !sources.refused.contains(source) {
+            sources.usable.insert(0, source.clone());
+            sources.usable.truncate(SOURCES_MAX);
+        }
     }
 
-    fn source(&self, index: usize) -> Option<Source> {
+    fn source(&self) -> Option<Source> {
         let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.get(index).cloned()
+        sources.usable.first().cloned()
     }
 
     /// Forgets a login that the registry refuses; whether there is another.
     fn drop_source(&self, refused: &Source) -> bool {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.retain(|source| source != refused);
-        !sources.is_empty()
+        sources.usable.retain(|source| source != refused);
+        sources.refused.insert(0, refused.clone());
+        sources.refused.truncate(SOURCES_MAX);
+        !sources.usable.is_empty()
     }
 
     /// Whether nobody has waited for it for so long that it may end.

@@ -15,8 +15,10 @@ use reqwest::{Client, Response, Url};
 use crate::Error;
 use crate::wire::{self, Join, Joined, KEY_PATH, NODES_PATH, Node, NodeAnswer};
 
-/// How long the registry may be silent within an answer.
+/// How long the registry may be silent while bytes of a blob come.
 const SILENCE: Duration = Duration::from_secs(15);
+/// How long it may be silent otherwise: it may have to ask another registry, and holds the node channel for 30 seconds.
+const THOUGHT: Duration = Duration::from_mins(1);
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long an answer of the tracker may take.
 const TRACKER: Duration = Duration::from_secs(10);
@@ -102,12 +104,14 @@ impl Registry {
             Some(pem) => reqwest::Certificate::from_pem_bundle(pem).map_err(Error::internal)?,
             None => Vec::new(),
         };
-        let build = |redirects: reqwest::redirect::Policy| {
+        let build = |redirects: reqwest::redirect::Policy, silence: Duration| {
             let builder = Client::builder()
                 .redirect(redirects)
                 .connect_timeout(CONNECT)
-                .read_timeout(SILENCE)
+                .read_timeout(silence)
                 .user_agent(AGENT)
+                // Chunks that come side by side over one connection would share its window.
+                .http1_only()
                 .tcp_nodelay(true);
             let builder = match certificates.is_empty() {
                 true => builder,
@@ -117,8 +121,8 @@ impl Registry {
         };
         Ok(Self {
             base: base.trim_end_matches('/').to_owned(),
-            relay: build(reqwest::redirect::Policy::none())?,
-            fetch: build(reqwest::redirect::Policy::limited(3))?,
+            relay: build(reqwest::redirect::Policy::none(), THOUGHT)?,
+            fetch: build(reqwest::redirect::Policy::limited(3), SILENCE)?,
         })
     }
 

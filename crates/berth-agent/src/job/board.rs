@@ -16,7 +16,7 @@ const FLIGHTS_MAX: usize = 6;
 const REGISTRY_FLIGHTS_MAX: usize = 2;
 /// Of them from one peer.
 const PEER_FLIGHTS_MAX: usize = 2;
-/// At the end, a chunk that takes longer than this is asked for once more elsewhere.
+/// At the end, a chunk that takes longer than this, and twice as long as others, is asked for once more elsewhere.
 const LATE: Duration = Duration::from_secs(3);
 /// How often a peer may be slow before it is forgotten.
 const SLOW_MAX: u32 = 3;
@@ -56,6 +56,8 @@ pub(super) struct Board {
     flights: Vec<Flight>,
     alone: usize,
     registry_free_at: Option<Instant>,
+    /// How long a chunk takes, of late.
+    usual: Duration,
 }
 
 impl Board {
@@ -68,6 +70,7 @@ impl Board {
             flights: Vec::new(),
             alone: 0,
             registry_free_at: None,
+            usual: Duration::ZERO,
         }
     }
 
@@ -165,19 +168,18 @@ impl Board {
         self.flights.is_empty()
     }
 
-    /// A chunk came, or did not.
-    pub(super) fn landed(&mut self, chunk: usize, origin: &Origin) {
-        let index = self
-            .flights
-            .iter()
-            .position(|flight| flight.chunk == chunk && flight.origin == *origin);
-        if let Some(index) = index {
-            self.flights.swap_remove(index);
-        }
+    /// A chunk did not come from where it was asked for.
+    pub(super) fn missed(&mut self, chunk: usize, origin: &Origin) {
+        let is_this = |flight: &Flight| flight.chunk == chunk && flight.origin == *origin;
+        self.flights.retain(|flight| !is_this(flight));
     }
 
-    /// Nothing of a chunk is on its way any more, wherever it was asked for.
-    pub(super) fn landed_elsewhere(&mut self, chunk: usize) {
+    /// A chunk came: nothing of it is on its way any more, wherever it was asked for.
+    pub(super) fn came(&mut self, chunk: usize, now: Instant) {
+        let flights = self.flights.iter().filter(|flight| flight.chunk == chunk);
+        if let Some(since) = flights.map(|flight| flight.since).min() {
+            self.usual = (self.usual * 3 + now.saturating_duration_since(since)) / 4;
+        }
         self.flights.retain(|flight| flight.chunk != chunk);
     }
 
@@ -262,8 +264,8 @@ impl Board {
             .filter(|known| self.is_free(known, now))
             .collect();
         self.flights.iter().find_map(|flight| {
-            let is_late =
-                now.saturating_duration_since(flight.since) > LATE && self.flights_of(flight.chunk) == 1;
+            let is_late = now.saturating_duration_since(flight.since) > LATE.max(self.usual * 2)
+                && self.flights_of(flight.chunk) == 1;
             let others: Vec<&Known> = free
                 .iter()
                 .filter(|known| flight.origin != Origin::Peer(known.peer.id.clone()))
@@ -379,7 +381,7 @@ mod tests {
         assert_eq!(board.next(later), Some((7, from("b"))));
         board.add_peer(peer("c"), set(&[7]), now);
         assert_eq!(board.next(later), None, "two at most");
-        board.landed(7, &from("b"));
+        board.missed(7, &from("b"));
         board.set_have(Bitmap::full(8));
         assert!(board.is_whole() && !board.is_still());
     }

@@ -61,7 +61,7 @@ async fn walk(jobs: &Jobs, job: &Arc<Job>, chunk: &mut usize, hasher: &mut Hashe
     if *chunk == entry.chunks() {
         return Ok(());
     }
-    let source = job.source(0).ok_or(Pause::Ended(Ended::Registry))?;
+    let source = job.source().ok_or(Pause::Ended(Ended::Registry))?;
     let (start, _) = entry.extent(*chunk);
     let answer = jobs
         .registry

@@ -209,7 +209,7 @@ impl<'a> Swarm<'a> {
         if now < self.renew_at || !self.renewals.is_empty() {
             return;
         }
-        let Some(source) = self.job.source(0) else {
+        let Some(source) = self.job.source() else {
             self.renew_at = now + RENEW_MAX;
             return;
         };
@@ -250,10 +250,11 @@ impl<'a> Swarm<'a> {
     fn landed(&mut self, landed: Landed) -> Result<(), Ended> {
         let now = Instant::now();
         let (chunk, origin) = (landed.chunk, landed.origin);
-        self.board.landed(chunk, &origin);
-        if landed.outcome.is_ok() {
+        if landed.outcome.is_err() {
+            self.board.missed(chunk, &origin);
+        } else {
             // Who was asked for it as well need not go on.
-            self.board.landed_elsewhere(chunk);
+            self.board.came(chunk, now);
             for (_, flight) in self.flights.extract_if(.., |(other, _)| *other == chunk) {
                 flight.abort();
             }
@@ -284,6 +285,7 @@ impl<'a> Swarm<'a> {
             }
             Missed::Registry(registry::Fault::Refused(_), source) => {
                 self.job.drop_source(&source);
+                self.board.rest_registry(now + RENEW_EVERY);
             }
             Missed::Registry(registry::Fault::Unavailable(Some(after)), _) => {
                 self.board.rest_registry(now + after);
@@ -355,7 +357,7 @@ impl<'a> Swarm<'a> {
         if self.job.is_unread() {
             return Err(Ended::Unread);
         }
-        let (has_login, quiet) = (self.job.source(0).is_some(), self.moved_at.elapsed());
+        let (has_login, quiet) = (self.job.source().is_some(), self.moved_at.elapsed());
         let is_dry = !has_login || self.faults >= FAULTS_MAX;
         if is_dry && quiet > HOPELESS {
             return Err(Ended::Registry);

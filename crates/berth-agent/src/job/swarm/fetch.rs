@@ -50,7 +50,7 @@ pub(super) async fn chunk(
             .await
             .map_err(Missed::Peer)?,
         None => {
-            let source = job.source(0).ok_or(Missed::Gone)?;
+            let source = job.source().ok_or(Missed::Gone)?;
             let end = start + length as u64 - 1;
             let missed = |fault| Missed::Registry(fault, source.clone());
             let answer = jobs.registry.range(&source, job.entry.digest(), start, end).await;
