@@ -60,9 +60,8 @@ pub(crate) async fn stream(
     let mut pieces: Pieces = Box::pin(futures_util::stream::try_unfold(reader, Reader::step));
     match tokio::time::timeout(FIRST, pieces.next()).await {
         Ok(Some(Ok(first))) => Ok(Box::pin(futures_util::stream::iter([Ok(first)]).chain(pieces))),
-        Ok(None) => Ok(pieces),
-        Ok(Some(Err(_))) => Err(Fault::Unavailable(None)),
-        Err(_) => Ok(pieces),
+        Ok(Some(Err(error))) => Err(error.downcast().unwrap_or(Fault::Unavailable(None))),
+        Ok(None) | Err(_) => Ok(pieces),
     }
 }
 
@@ -115,13 +114,12 @@ impl Reader {
             let pieces = through(&self.jobs, &self.source, self.entry.digest(), rest).await;
             self.through = Some(pieces.map_err(io::Error::other)?);
         }
-        let piece = match &mut self.through {
-            Some(pieces) => pieces.next().await.ok_or(io::ErrorKind::UnexpectedEof)??,
-            None => {
-                let piece = self.entry.read(self.at, self.end - self.at).await?;
-                figures::add(&self.jobs.figures.served, piece.len() as u64);
-                piece
-            }
+        let piece = if let Some(pieces) = &mut self.through {
+            pieces.next().await.ok_or(io::ErrorKind::UnexpectedEof)??
+        } else {
+            let piece = self.entry.read(self.at, self.end - self.at).await?;
+            figures::add(&self.jobs.figures.served, piece.len() as u64);
+            piece
         };
         self.at += piece.len() as u64;
         if self.at > self.end {

@@ -184,9 +184,10 @@ impl Channel {
         if text.is_empty() || text.len() > LOGIN_BYTES_MAX {
             return None;
         }
-        let value = match text.contains(':') {
-            true => format!("Basic {}", STANDARD.encode(text)),
-            false => format!("Bearer {text}"),
+        let value = if text.contains(':') {
+            format!("Basic {}", STANDARD.encode(text))
+        } else {
+            format!("Bearer {text}")
         };
         let mut value = HeaderValue::from_str(&value).ok()?;
         value.set_sensitive(true);

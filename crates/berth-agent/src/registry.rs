@@ -113,9 +113,10 @@ impl Registry {
                 // Chunks that come side by side over one connection would share its window.
                 .http1_only()
                 .tcp_nodelay(true);
-            let builder = match certificates.is_empty() {
-                true => builder,
-                false => builder.tls_certs_merge(certificates.clone()),
+            let builder = if certificates.is_empty() {
+                builder
+            } else {
+                builder.tls_certs_merge(certificates.clone())
             };
             builder.build().map_err(Error::internal)
         };

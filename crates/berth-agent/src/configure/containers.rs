@@ -2,6 +2,7 @@
 //!
 //! A registry that another file speaks of is left to that file: of two entries one wins, and not by saying so.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,7 @@ pub(super) fn plan(request: &Request) -> Result<Planned, Error> {
         let parsed: DocumentMut = text
             .parse()
             .map_err(|error| occupied(&other, format!("it is no TOML: {error}")))?;
-        for host in request.hosts.iter().filter(|host| names(&parsed, host)) {
+        if let Some(host) = request.hosts.iter().find(|host| names(&parsed, host)) {
             let location = location(request, host);
             let reason = format!(
                 "it has an entry for {} already; add to that entry:\n  [[registry.mirror]]\n  location = \"{location}\"\n  \
@@ -37,10 +38,12 @@ pub(super) fn plan(request: &Request) -> Result<Planned, Error> {
     let mut text = MARK.to_owned();
     for host in &request.hosts {
         let (name, location) = (&host.name, location(request, host));
-        text.push_str(&format!(
+        // Writing into a text does not fail.
+        let _ = write!(
+            text,
             "\n[[registry]]\nprefix = \"{name}\"\nlocation = \"{name}\"\n\n[[registry.mirror]]\nlocation = \"{location}\"\n\
              insecure = true\npull-from-mirror = \"digest-only\"\n"
-        ));
+        );
     }
     Ok(planned(path, before.as_deref(), text))
 }

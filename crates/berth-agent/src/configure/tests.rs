@@ -12,7 +12,9 @@ fn request(client: Client, root: &Path, hosts: &[&str]) -> Request {
 /// Writes what is planned twice: the second time nothing changes.
 fn apply(request: &Request) -> Vec<Planned> {
     let first = plan(request).unwrap();
-    first.iter().for_each(|planned| drop(write(planned).unwrap()));
+    for planned in &first {
+        write(planned).unwrap();
+    }
     assert!(plan(request).unwrap().iter().all(|planned| !planned.is_change));
     first
 }

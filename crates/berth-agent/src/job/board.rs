@@ -329,7 +329,9 @@ mod tests {
 
     fn set(chunks: &[usize]) -> Bitmap {
         let mut set = Bitmap::new(8);
-        chunks.iter().for_each(|chunk| set.set(*chunk));
+        for chunk in chunks {
+            set.set(*chunk);
+        }
         set
     }
 

@@ -160,11 +160,11 @@ impl<'a> Swarm<'a> {
     /// Hears from a peer what it has, as long as it is known; from one with a new address anew.
     fn listen_to(&mut self, peer: &Peer) {
         let is_known = self.board.peer(&peer.id) == Some(peer);
-        let hears = self
+        let is_heard = self
             .listeners
             .get(&peer.id)
             .is_some_and(|listener| !listener.is_finished());
-        if is_known && hears {
+        if is_known && is_heard {
             return;
         }
         let asked = self.asked(peer);
@@ -271,7 +271,7 @@ impl<'a> Swarm<'a> {
             (Ok(()), Origin::Peer(_)) => self.moved_at = now,
             (Err(Missed::Disk(error)), _) => return Err(Ended::Disk(error)),
             (Err(missed), Origin::Registry) => self.missed_by_registry(missed, now)?,
-            (Err(missed), Origin::Peer(id)) => self.missed_by_peer(missed, &id.clone(), chunk),
+            (Err(missed), Origin::Peer(id)) => self.missed_by_peer(&missed, &id.clone(), chunk),
         }
         Ok(())
     }
@@ -298,9 +298,9 @@ impl<'a> Swarm<'a> {
         Ok(())
     }
 
-    fn missed_by_peer(&mut self, missed: Missed, id: &str, chunk: usize) {
+    fn missed_by_peer(&mut self, missed: &Missed, id: &str, chunk: usize) {
         let now = Instant::now();
-        match missed {
+        match *missed {
             Missed::Wrong => {
                 figures::add(&self.jobs.figures.wrong, 1);
                 if let Some(peer) = self.board.peer(id) {
@@ -329,7 +329,7 @@ impl<'a> Swarm<'a> {
                 }
             }
             Missed::Peer(Fault::Dead) | Missed::Disk(_) | Missed::Registry(..) | Missed::Gone => {
-                self.give_up_on(id)
+                self.give_up_on(id);
             }
         }
     }

@@ -34,6 +34,7 @@ impl Bitmap {
     }
 
     /// The same set for a blob of so many chunks: what lies beyond is dropped.
+    #[must_use]
     pub fn fit(mut self, chunks: usize) -> Self {
         self.0.resize(chunks.div_ceil(8), 0);
         if let (Some(last), rest @ 1..) = (self.0.last_mut(), chunks % 8) {

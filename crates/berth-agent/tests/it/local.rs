@@ -230,7 +230,7 @@ async fn the_registry_lets_a_node_have_an_image() {
     let login = home.path().join("login");
     std::fs::write(&login, "good\n").unwrap();
     let node = Node::start_with(&registry, home, |settings| settings.login = Some(login)).await;
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let end = std::time::Instant::now() + std::time::Duration::from_mins(1);
     let has_seeds = || {
         registry
             .state

@@ -1,9 +1,5 @@
 //! Agents against a registry with a tracker in the same process, which lies, stalls and dies when it is told to.
-#![expect(
-    clippy::unwrap_used,
-    clippy::missing_panics_doc,
-    reason = "a test says what went wrong by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cache;
 mod local;

@@ -43,43 +43,38 @@ pub(super) async fn chunk(
     let _room = room.map_err(|_| Missed::Gone)?;
     let (start, length) = job.entry.extent(chunk);
     let is_shared = asked.is_some();
-    let bytes = match asked {
-        Some(asked) => jobs
-            .peers
+    let bytes = if let Some(asked) = asked {
+        jobs.peers
             .chunk(&asked, chunk, length)
             .await
-            .map_err(Missed::Peer)?,
-        None => {
-            let source = job.source().ok_or(Missed::Gone)?;
-            let end = start + length as u64 - 1;
-            let missed = |fault| Missed::Registry(fault, source.clone());
-            let answer = jobs.registry.range(&source, job.entry.digest(), start, end).await;
-            let mut stream = Box::pin(answer.map_err(missed)?);
-            let mut bytes = BytesMut::with_capacity(length);
-            while let Some(piece) = stream.next().await {
-                let piece = piece.map_err(|_| missed(registry::Fault::Unavailable(None)))?;
-                bytes.extend_from_slice(&piece);
-            }
-            bytes.freeze()
+            .map_err(Missed::Peer)?
+    } else {
+        let source = job.source().ok_or(Missed::Gone)?;
+        let end = start + length as u64 - 1;
+        let missed = |fault| Missed::Registry(fault, source.clone());
+        let answer = jobs.registry.range(&source, job.entry.digest(), start, end).await;
+        let mut stream = Box::pin(answer.map_err(missed)?);
+        let mut bytes = BytesMut::with_capacity(length);
+        while let Some(piece) = stream.next().await {
+            let piece = piece.map_err(|_| missed(registry::Fault::Unavailable(None)))?;
+            bytes.extend_from_slice(&piece);
         }
+        bytes.freeze()
     };
     // Before it is stored: who reads it then finds it counted.
     let count = bytes.len() as u64;
-    let (counter, moved) = match is_shared {
-        true => (
-            &jobs.figures.peers,
-            Moved {
-                peers: count,
-                registry: 0,
-            },
-        ),
-        false => (
-            &jobs.figures.registry,
-            Moved {
-                peers: 0,
-                registry: count,
-            },
-        ),
+    let (counter, moved) = if is_shared {
+        let moved = Moved {
+            peers: count,
+            registry: 0,
+        };
+        (&jobs.figures.peers, moved)
+    } else {
+        let moved = Moved {
+            peers: 0,
+            registry: count,
+        };
+        (&jobs.figures.registry, moved)
     };
     figures::add(counter, count);
     jobs.add_moved(moved);
