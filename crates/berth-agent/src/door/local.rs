@@ -37,17 +37,15 @@ impl Local {
             Stat::Unreachable => return relay::unreachable(),
         };
         let range = request.headers().get(RANGE).and_then(|range| range.to_str().ok());
-        // Several ranges at once are rare, small, and the registry's own art.
-        if range.is_some_and(|range| range.contains(',')) {
-            return relay::relay(&self.jobs.registry, request).await;
-        }
         let is_head = *request.method() == Method::HEAD;
-        let range = if is_head {
-            RangeRequest::Whole
-        } else {
-            RangeRequest::parse(range)
+        let outcome = match RangeRequest::parse(range) {
+            _ if is_head => RangeOutcome::Whole,
+            Ok(range) => range.resolve(size),
+            Err(_) => return relay::relay(&self.jobs.registry, request).await,
         };
-        let (status, start, end) = match range.resolve(size) {
+        let (status, start, end) = match outcome {
+            // Several at once are rare, small, and the registry's own art.
+            RangeOutcome::Parts(_) => return relay::relay(&self.jobs.registry, request).await,
             RangeOutcome::Whole => (StatusCode::OK, 0, size),
             RangeOutcome::Part { start, end_inclusive } => {
                 (StatusCode::PARTIAL_CONTENT, start, end_inclusive + 1)

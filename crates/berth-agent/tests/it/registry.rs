@@ -247,14 +247,12 @@ impl State {
             .headers()
             .get("range")
             .map(|range| range.to_str().unwrap());
-        if range.is_some_and(|range| range.contains(',')) {
-            return plain(StatusCode::PARTIAL_CONTENT, "many ranges");
-        }
-        let (status, start, end) = match RangeRequest::parse(range).resolve(size) {
+        let (status, start, end) = match RangeRequest::parse(range).unwrap().resolve(size) {
             RangeOutcome::Whole => (StatusCode::OK, 0, size),
             RangeOutcome::Part { start, end_inclusive } => {
                 (StatusCode::PARTIAL_CONTENT, start, end_inclusive + 1)
             }
+            RangeOutcome::Parts(_) => return plain(StatusCode::PARTIAL_CONTENT, "many ranges"),
             RangeOutcome::Unsatisfiable => return plain(StatusCode::RANGE_NOT_SATISFIABLE, "RANGE_INVALID"),
         };
         let mut answer = if *request.method() == Method::HEAD {

@@ -118,15 +118,10 @@ async fn chunks_are_given_to_those_alone_whom_the_registry_names() {
     let stranger = Stranger::new();
     let (client, own) = (stranger.client(), stranger.peer("me", "127.0.0.1:1"));
     let foreign = Stranger::new().peer("me", "127.0.0.1:1");
-    let state = &registry.state;
+    let (state, at) = (&registry.state, &node.agent.peer.address);
     let forged = Registry::start().await.state.ticket(&digest, &own, 600);
-    let at = &node.agent.peer.address;
     let check = async |ticket: Option<String>, path: String, status: u16| {
-        let mut request = client.get(format!("https://{at}/{path}"));
-        if let Some(ticket) = &ticket {
-            request = request.header("authorization", ticket);
-        }
-        let answer = request.send().await.unwrap();
+        let answer = ask(&client, format!("https://{at}/{path}"), ticket.as_deref()).await;
         assert_eq!(answer.status(), status, "{path} {ticket:?}");
         answer.bytes().await.unwrap()
     };
@@ -186,4 +181,13 @@ async fn chunks_are_given_to_those_alone_whom_the_registry_names() {
             .await
             .is_err()
     );
+}
+
+async fn ask(client: &reqwest::Client, url: String, ticket: Option<&str>) -> reqwest::Response {
+    let request = client.get(url);
+    let request = match ticket {
+        Some(ticket) => request.header("authorization", ticket),
+        None => request,
+    };
+    request.send().await.unwrap()
 }
