@@ -9,6 +9,7 @@ use clap::{Arg, ArgMatches, Args, Command, CommandFactory as _, FromArgMatches, 
 use rustix::fs::Mode;
 
 use crate::admin::AdminArgs;
+use crate::agent::AgentVerb;
 use crate::backup::{BackupArgs, RestoreArgs};
 use crate::client;
 use crate::config::{self, Resolved, SETTINGS, Written};
@@ -72,6 +73,9 @@ enum Verb {
     /// Where the bytes are: what holds them, what a deletion frees, and whether rows and store agree
     #[command(subcommand)]
     Ledger(LedgerVerb),
+    /// Run an agent on a node, and let the clients there use it
+    #[command(subcommand)]
+    Agent(AgentVerb),
     /// Print the document of the management API (`OpenAPI` 3.1), as a server answers it at /openapi.json
     Openapi,
     /// Print the version
@@ -230,6 +234,12 @@ pub(crate) fn run() -> ExitCode {
             }
         }
         Verb::Client(verb) => return verb.run(),
+        Verb::Agent(verb) => {
+            if matches!(verb, AgentVerb::Run(_)) {
+                keep_to_owner();
+            }
+            verb.run().and_then(|text| print(&text))
+        }
         Verb::Completions { shell } => print(&completions(shell)),
         Verb::Openapi => print(&crate::api::document()),
         Verb::Version => print(concat!("berth ", env!("CARGO_PKG_VERSION"), "\n")),

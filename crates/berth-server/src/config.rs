@@ -18,9 +18,9 @@ pub(crate) use document::{InForce, effective, in_force, reference, sample};
 use setting::Setting;
 pub(crate) use settings::{Log, LogFormat, Settings};
 pub(crate) use table::SETTINGS;
-pub(crate) use value::BasePath;
 use value::Redirect;
 pub(crate) use value::bytes;
+pub(crate) use value::{BasePath, LogFilter};
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,7 @@
 //! The `berth` binary: a container image registry with everything in it.
 
 mod admin;
+mod agent;
 mod allocator;
 mod api;
 mod app;

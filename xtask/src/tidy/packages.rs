@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::source::Source;
 
 /// The packages of the workspace, and which others of it each may depend on.
-const EDGES: [(&str, &[&str]); 9] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("berth-oci", &[]),
     ("berth-blob", &["berth-oci"]),
     ("berth-metadata", &["berth-oci"]),
@@ -23,7 +23,11 @@ const EDGES: [(&str, &[&str]); 9] = [
         &["berth-oci", "berth-blob", "berth-metadata", "berth-remote"],
     ),
     ("berth-console", &[]),
-    ("berth-server", &["berth-oci", "berth-registry", "berth-console"]),
+    ("berth-agent", &["berth-oci"]),
+    (
+        "berth-server",
+        &["berth-oci", "berth-registry", "berth-console", "berth-agent"],
+    ),
     ("e2e", &["berth-oci", "berth-remote"]),
     ("xtask", &[]),
 ];
@@ -56,6 +60,12 @@ const OWNED: [(&str, &[&str]); 5] = [
     ("berth-registry", &["argon2", "aes-gcm", "jsonwebtoken"]),
     ("xtask", &["proc-macro2", "spdx"]),
 ];
+
+/// What of these a second crate knows as well.
+const SHARED: [(&str, &[&str]); 1] = [(
+    "berth-agent",
+    &["hyper", "hyper-util", "rustls", "tokio-rustls", "jsonwebtoken"],
+)];
 
 /// What a crate without I/O and without a runtime cannot need.
 const NOT_IN_OCI: [&str; 5] = ["tokio", "async-trait", "futures-util", "rustix", "tracing"];
@@ -170,8 +180,11 @@ pub(crate) fn check(packages: &[Package], sources: &[Source]) -> Vec<String> {
                 .iter()
                 .find(|(_, owned)| owned.contains(&name))
                 .map(|(owner, _)| *owner);
-            let is_ours = package.name.starts_with("berth-");
-            if let Some(owner) = owner.filter(|owner| is_ours && *owner != package.name) {
+            let is_shared = SHARED
+                .iter()
+                .any(|(sharer, shared)| *sharer == package.name && shared.contains(&name));
+            let is_bound = package.name.starts_with("berth-") && !is_shared;
+            if let Some(owner) = owner.filter(|owner| is_bound && *owner != package.name) {
                 found.push(format!(
                     "{}: may not depend on {name}: only {owner} knows it",
                     package.name

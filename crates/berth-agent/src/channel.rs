@@ -1,0 +1,220 @@
+//! The node channel: what this node has, told to the registry under the agent's own login, and the images that the
+//! registry wants it to have.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use berth_oci::{Digest, Manifest};
+use http::HeaderValue;
+use tokio::sync::Notify;
+
+use crate::blobs;
+use crate::job::Jobs;
+use crate::registry::{Source, Stat};
+use crate::tickets::Keys;
+use crate::wire::{DONE_MAX, Done, DoneState, Node, Preheat, SEEDS_MAX};
+
+/// How often at most the registry is asked.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long it is left alone after it failed, growing to the second.
+const AFTER_FAILURE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// Jobs that wait, and ended ones that are remembered.
+const JOBS_MAX: usize = 1000;
+/// How deep indexes may lie in one another.
+const DEPTH_MAX: usize = 4;
+/// Bytes of a login's file.
+const LOGIN_BYTES_MAX: usize = 16 << 10;
+
+/// The channel and the jobs that came by it.
+pub(crate) struct Channel {
+    jobs: Arc<Jobs>,
+    keys: Arc<Keys>,
+    login: PathBuf,
+    labels: BTreeMap<String, String>,
+    state: Mutex<State>,
+    /// A job came.
+    came: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Preheat>,
+    known: HashSet<String>,
+    done: Vec<Done>,
+}
+
+impl Channel {
+    pub(crate) fn new(
+        jobs: Arc<Jobs>,
+        keys: Arc<Keys>,
+        login: PathBuf,
+        labels: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            jobs,
+            keys,
+            login,
+            labels,
+            state: Mutex::default(),
+            came: Notify::new(),
+        }
+    }
+
+    /// Speaks with the registry for ever.
+    pub(crate) async fn speak(&self) {
+        let mut wait = AFTER_FAILURE.0;
+        loop {
+            // Not interrupted when a job ends: what an answer on its way says would be lost.
+            if self.round().await {
+                wait = AFTER_FAILURE.0;
+                tokio::time::sleep(EVERY).await;
+            } else {
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(AFTER_FAILURE.1);
+            }
+        }
+    }
+
+    async fn round(&self) -> bool {
+        let Some(login) = self.read_login().await else {
+            tracing::warn!(file = %self.login.display(), "the agent's login cannot be read");
+            return false;
+        };
+        let done: Vec<Done> = self.state().done.iter().take(DONE_MAX).cloned().collect();
+        let told = done.len();
+        let node = Node {
+            peer: self.jobs.peers.me().clone(),
+            labels: self.labels.clone(),
+            seeds: self.jobs.cache.whole(SEEDS_MAX),
+            done,
+            moved: self.jobs.take_moved(),
+        };
+        match self.jobs.registry.node(&login, &node).await {
+            Ok(answer) => {
+                self.keys.learn(answer.key);
+                let mut state = self.state();
+                state.done.drain(..told);
+                for preheat in answer.preheat {
+                    if state.waiting.len() < JOBS_MAX && state.known.insert(preheat.job.clone()) {
+                        state.waiting.push_back(preheat);
+                    }
+                }
+                drop(state);
+                self.came.notify_one();
+                true
+            }
+            Err(status) => {
+                self.jobs.add_moved(node.moved);
+                let status = status.map(|status| status.as_u16());
+                tracing::warn!(status, "the registry does not take the word of this node");
+                false
+            }
+        }
+    }
+
+    /// Does the jobs that come, one after the other, for ever.
+    pub(crate) async fn work(&self) {
+        loop {
+            let next = self.state().waiting.pop_front();
+            let Some(preheat) = next else {
+                self.came.notified().await;
+                continue;
+            };
+            let outcome = self.fetch(&preheat).await;
+            tracing::info!(job = preheat.job, manifest = %preheat.manifest, failure = outcome.as_ref().err(), "a preheat ended");
+            let mut state = self.state();
+            state.done.push(Done {
+                job: preheat.job,
+                state: if outcome.is_ok() {
+                    DoneState::Complete
+                } else {
+                    DoneState::Failed
+                },
+                detail: outcome.err().unwrap_or_default(),
+            });
+            if state.known.len() > JOBS_MAX {
+                let waiting: HashSet<String> =
+                    state.waiting.iter().map(|preheat| preheat.job.clone()).collect();
+                state.known = waiting;
+            }
+        }
+    }
+
+    /// Brings all blobs of an image here.
+    async fn fetch(&self, preheat: &Preheat) -> Result<(), String> {
+        let authorization = HeaderValue::from_str(&format!("Bearer {}", preheat.token));
+        let source = Source {
+            name: preheat.repository.clone(),
+            query: None,
+            authorization: Some(authorization.map_err(|_| "the job's token is malformed".to_owned())?),
+        };
+        let mut manifests = vec![(preheat.manifest.clone(), 0)];
+        while let Some((digest, depth)) = manifests.pop() {
+            let found = self.jobs.registry.manifest(&source, &digest).await;
+            let (media_type, bytes) =
+                found.ok_or_else(|| format!("manifest {digest} could not be fetched"))?;
+            let manifest = Manifest::parse(&bytes, Some(&media_type)).map_err(|error| error.to_string())?;
+            for blob in manifest.blobs() {
+                self.keep(&source, &blob.digest).await?;
+            }
+            if depth < DEPTH_MAX {
+                manifests.extend(for_this_machine(&manifest).map(|digest| (digest, depth + 1)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, source: &Source, digest: &Digest) -> Result<(), String> {
+        match self.jobs.registry.stat(source, digest).await {
+            Stat::There(0) => Ok(()),
+            Stat::There(size) => blobs::keep(&self.jobs, source, (digest, size)).await,
+            Stat::Other => Err(format!("the registry does not give {digest}")),
+            Stat::Unreachable => Err("the registry is not reached".to_owned()),
+        }
+    }
+
+    /// The login as the file has it now: `user:password`, or a token.
+    async fn read_login(&self) -> Option<HeaderValue> {
+        let text = tokio::fs::read_to_string(&self.login).await.ok()?;
+        let text = text.trim();
+        if text.is_empty() || text.len() > LOGIN_BYTES_MAX {
+            return None;
+        }
+        let value = if text.contains(':') {
+            format!("Basic {}", STANDARD.encode(text))
+        } else {
+            format!("Bearer {text}")
+        };
+        let mut value = HeaderValue::from_str(&value).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The images of an index that run here; all of them when none says so.
+fn for_this_machine(index: &Manifest) -> impl Iterator<Item = Digest> {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let runs_here = |platform: &Option<serde_json::Value>| {
+        let platform = platform.as_ref();
+        platform.is_some_and(|platform| platform["os"] == "linux" && platform["architecture"] == architecture)
+    };
+    let is_any = index.manifests().any(|image| runs_here(&image.platform));
+    let chosen: Vec<Digest> = index
+        .manifests()
+        .filter(|image| !is_any || runs_here(&image.platform))
+        .map(|image| image.digest.clone())
+        .collect();
+    chosen.into_iter()
+}
