@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::source::Source;
 
 /// The packages of the workspace, and which others of it each may depend on.
-const EDGES: [(&str, &[&str]); 9] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("berth-oci", &[]),
     ("berth-blob", &["berth-oci"]),
     ("berth-metadata", &["berth-oci"]),
@@ -23,7 +23,11 @@ const EDGES: [(&str, &[&str]); 9] = [
         &["berth-oci", "berth-blob", "berth-metadata", "berth-remote"],
     ),
     ("berth-console", &[]),
-    ("berth-server", &["berth-oci", "berth-registry", "berth-console"]),
+    ("berth-agent", &["berth-oci"]),
+    (
+        "berth-server",
+        &["berth-oci", "berth-registry", "berth-console", "berth-agent"],
+    ),
     ("e2e", &["berth-oci", "berth-remote"]),
     ("xtask", &[]),
 ];

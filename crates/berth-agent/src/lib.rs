@@ -1,0 +1,6 @@
+//! The node agent: a mirror on each node that gets layers from other nodes where it can.
+//!
+//! Owns what agents and the registry's tracker say to one another, the cache on a node and how it is filled. Refuses to
+//! know rows, stored blobs and who may do what: the registry is asked.
+
+pub mod wire;
