@@ -89,6 +89,25 @@ pub struct Join {
     /// Whether the answer shall have the table of chunks.
     #[serde(default)]
     pub table: bool,
+    /// What came since the last request that was answered with 200.
+    #[serde(default, skip_serializing_if = "Moved::is_nothing")]
+    pub moved: Moved,
+}
+
+/// Bytes of chunks that an agent got.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// From other agents.
+    pub peers: u64,
+    /// From the registry.
+    pub registry: u64,
+}
+
+impl Moved {
+    /// Whether nothing came.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Answer to [`Join`].
@@ -152,6 +171,9 @@ pub struct Node {
     /// What became of jobs since it asked last, at most [`DONE_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub done: Vec<Done>,
+    /// What came since the last request that was answered with 200 and that no [`Join`] told.
+    #[serde(default, skip_serializing_if = "Moved::is_nothing")]
+    pub moved: Moved,
 }
 
 /// What became of a preheat on one node.
@@ -242,6 +264,7 @@ mod tests {
             want: 2,
             failed: Vec::new(),
             table: true,
+            moved: Moved::default(),
         };
         let fingerprint = "ab".repeat(32);
         assert_eq!(
