@@ -176,7 +176,7 @@ impl Registry {
         }
     }
 
-    async fn linked(
+    pub(crate) async fn linked(
         &self,
         caller: &Caller,
         repository: &RepositoryName,
@@ -203,6 +203,7 @@ fn reading(digest: &Digest, linked: &LinkedBlob) -> Reading {
     }
 }
 
-fn size(linked: &LinkedBlob) -> u64 {
+/// The bytes of a blob.
+pub(crate) fn size(linked: &LinkedBlob) -> u64 {
     u64::try_from(linked.size).unwrap_or(0)
 }

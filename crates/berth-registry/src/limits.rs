@@ -65,6 +65,29 @@ pub struct Limits {
     pub archives: ArchiveLimits,
     /// What looking into layers may take.
     pub contents: ContentLimits,
+    /// What sharing layers between nodes may take.
+    pub swarm: SwarmLimits,
+}
+
+/// What sharing layers between nodes may take.
+#[derive(Clone, Debug)]
+pub struct SwarmLimits {
+    /// Whether nodes are helped to share at all.
+    pub enabled: bool,
+    /// Peers of all blobs together that one process keeps in memory, some hundred bytes each.
+    pub peers_max: u32,
+    /// Where other replicas reach this process: scheme, host and port.
+    pub replica_address: Option<String>,
+}
+
+impl Default for SwarmLimits {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            peers_max: 200_000,
+            replica_address: None,
+        }
+    }
 }
 
 /// What may be uploaded with a browser; SWR's figures.
@@ -252,6 +275,7 @@ impl Default for Limits {
             retention: RetentionLimits::default(),
             archives: ArchiveLimits::default(),
             contents: ContentLimits::default(),
+            swarm: SwarmLimits::default(),
             backup_every: Duration::from_hours(24),
             backup_keep: 7,
             clusters_look_every: Duration::from_mins(5),

@@ -101,7 +101,11 @@ impl Registry {
                 self.delete_bytes(&key).await?;
                 Err(error.into())
             }
-            finished => Ok(finished.map(drop)?),
+            finished => {
+                finished?;
+                self.swarm.pushed(digest, &key, upload.offset);
+                Ok(())
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use berth_registry::{
     AccessKeyPair, ArchiveLimits, CacheSettings, ContentLimits, FirstStart, IdentitySettings, Limits,
-    Opening, OutboundRules, RetentionLimits, S3Settings, Storage, Upgrade, Upkeep,
+    Opening, OutboundRules, RetentionLimits, S3Settings, Storage, SwarmLimits, Upgrade, Upkeep,
 };
 
 use super::settings::{MissingReferences, Settings};
@@ -148,6 +148,11 @@ impl Settings {
                 unpacked_bytes_max: self.contents.layer.0,
                 file_bytes_max: self.contents.file.0,
                 time_max: self.contents.time_max,
+            },
+            swarm: SwarmLimits {
+                enabled: self.swarm.enabled,
+                peers_max: self.swarm.peers_max.map_or(defaults.swarm.peers_max, NonZeroU32::get),
+                replica_address: self.replica.address.0.clone(),
             },
             outbound: OutboundRules {
                 allow: self.outbound.allow.clone(),

@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) retention: Retention,
     pub(crate) uploads: Uploads,
     pub(crate) contents: Contents,
+    pub(crate) swarm: Swarm,
+    pub(crate) replica: Replica,
     pub(crate) outbound: Outbound,
     pub(crate) log: Log,
 }
@@ -162,6 +164,19 @@ pub(crate) struct Contents {
     pub(crate) layer: Size,
     pub(crate) file: Size,
     pub(crate) time_max: Duration,
+}
+
+/// This server among those of one registry.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Replica {
+    pub(crate) address: Origin,
+}
+
+/// How nodes are helped to share layers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Swarm {
+    pub(crate) enabled: bool,
+    pub(crate) peers_max: Option<NonZeroU32>,
 }
 
 /// Which addresses are reached on behalf of users.
