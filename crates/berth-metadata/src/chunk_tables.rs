@@ -33,17 +33,22 @@ impl Metadata {
              SELECT b.digest, $2, $3 FROM blobs b WHERE b.digest = $1 \
              ON CONFLICT (digest) DO UPDATE SET chunk_bytes = excluded.chunk_bytes, hashes = excluded.hashes";
         self.pool
-            .write("keep the hashes of chunks", Durability::Relaxed, table, |tx, table| {
-                Box::pin(async move {
-                    let save = sqlx::query(SAVE)
-                        .bind(table.digest.clone())
-                        .bind(table.chunk_bytes)
-                        .bind(table.hashes.clone());
-                    let saved = change(tx, save).await;
-                    // The blob goes at this moment: the next attempt finds that it is gone.
-                    Ok(saved.map_err(|error| Failure::from(error).reference_collides())? > 0)
-                })
-            })
+            .write(
+                "keep the hashes of chunks",
+                Durability::Relaxed,
+                table,
+                |tx, table| {
+                    Box::pin(async move {
+                        let save = sqlx::query(SAVE)
+                            .bind(table.digest.clone())
+                            .bind(table.chunk_bytes)
+                            .bind(table.hashes.clone());
+                        let saved = change(tx, save).await;
+                        // The blob goes at this moment: the next attempt finds that it is gone.
+                        Ok(saved.map_err(|error| Failure::from(error).reference_collides())? > 0)
+                    })
+                },
+            )
             .await
     }
 }

@@ -42,10 +42,10 @@ mod people;
 #[cfg(test)]
 mod plans;
 mod pool;
-mod preheats;
 #[cfg(test)]
 #[path = "../tests/contract/postgres.rs"]
 mod postgres_server;
+mod preheats;
 mod quotas;
 mod reclaim;
 mod records;

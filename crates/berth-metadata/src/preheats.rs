@@ -87,9 +87,12 @@ impl Metadata {
     /// Queues an image for nodes; the oldest of the repository beyond `most` go. None when the repository is gone.
     pub async fn create_preheat(&self, new: NewPreheat, most: i64) -> Result<Option<i64>, Error> {
         self.pool
-            .write("queue an image for nodes", Durability::Durable, new, move |tx, new| {
-                Box::pin(create(tx, new, most))
-            })
+            .write(
+                "queue an image for nodes",
+                Durability::Durable,
+                new,
+                move |tx, new| Box::pin(create(tx, new, most)),
+            )
             .await
     }
 
@@ -187,7 +190,9 @@ impl Metadata {
         });
         let work = work.await?;
         if !work.is_empty() {
-            let told = work.iter().map(|work| (work.id, "sent".to_owned(), String::new()));
+            let told = work
+                .iter()
+                .map(|work| (work.id, "sent".to_owned(), String::new()));
             self.settle_preheats(account_id, node, told.collect(), now)
                 .await?;
         }
@@ -289,6 +294,11 @@ fn preheat(row: &AnyRow) -> Result<Preheat, Failure> {
         created_at: row.try_get(5)?,
         expires_at: row.try_get(6)?,
         cancelled_at: row.try_get(7)?,
-        counts: [row.try_get(8)?, row.try_get(9)?, row.try_get(10)?, row.try_get(11)?],
+        counts: [
+            row.try_get(8)?,
+            row.try_get(9)?,
+            row.try_get(10)?,
+            row.try_get(11)?,
+        ],
     })
 }

@@ -48,8 +48,9 @@ impl Metadata {
     /// The replicas that are there, by id.
     pub async fn replicas(&self) -> Result<Vec<Replica>, Error> {
         let now = self.pool.now_expression();
-        let text =
-            format!("SELECT id, address FROM replicas WHERE expires_at > {now} ORDER BY id LIMIT {REPLICAS_MAX}");
+        let text = format!(
+            "SELECT id, address FROM replicas WHERE expires_at > {now} ORDER BY id LIMIT {REPLICAS_MAX}"
+        );
         self.list("list replicas", sql::made(text), |row| {
             Ok(Replica {
                 id: row.try_get(0)?,

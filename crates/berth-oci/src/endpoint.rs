@@ -256,7 +256,11 @@ impl Endpoint {
     /// The repository that the request is about, if it is about one.
     pub fn repository(&self) -> Option<&RepositoryName> {
         match self {
-            Self::Ping | Self::ListRepositories { .. } | Self::SwarmKey | Self::SwarmNodes | Self::SwarmReplica => None,
+            Self::Ping
+            | Self::ListRepositories { .. }
+            | Self::SwarmKey
+            | Self::SwarmNodes
+            | Self::SwarmReplica => None,
             Self::ListTags { repository, .. }
             | Self::GetManifest { repository, .. }
             | Self::HeadManifest { repository, .. }

@@ -140,8 +140,8 @@ pub use ledger::{
     WantedDeletion, WouldFree,
 };
 pub use limits::{
-    ArchiveLimits, ContentLimits, Limits, MissingReferences, OutboundRules, Quota, RetentionLimits, SwarmLimits,
-    Upkeep,
+    ArchiveLimits, ContentLimits, Limits, MissingReferences, OutboundRules, Quota, RetentionLimits,
+    SwarmLimits, Upkeep,
 };
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};
@@ -184,8 +184,8 @@ pub use snapshot::{StoredSnapshot, Tally};
 pub use statistics::{Attention, Dashboard};
 pub use statistics::{CountedDay, Frequency, Measure, Overview, ReportEntry, Statistics, StatisticsOf};
 pub use swarm::{
-    CHUNK_BYTES, ChunkSet, NodeDone, NodeJob, Nodes, SharedBlob, SwarmAnswer, SwarmFigures, SwarmJoin, SwarmNode,
-    SwarmPeer, Swarmed, WantedPreheat,
+    CHUNK_BYTES, ChunkSet, NodeDone, NodeJob, Nodes, SharedBlob, SwarmAnswer, SwarmFigures, SwarmJoin,
+    SwarmNode, SwarmPeer, Swarmed, WantedPreheat,
 };
 pub use sync::{Destination, HistoryPage, SyncStatus, SyncSwitches, SyncTags, Synced};
 pub use tag::{
@@ -245,8 +245,16 @@ impl Registry {
             making: contents::Making::new(metadata.clone(), Arc::clone(&blobs), damage.clone(), about),
             swarm: swarm::Swarm::new(
                 &limits.swarm,
-                swarm::Tables::new(metadata.clone(), Arc::clone(&blobs), damage.clone(), process.clone()),
-                swarm::Replicas::new(process.clone(), identity.master_key.derive("questions between replicas"))?,
+                swarm::Tables::new(
+                    metadata.clone(),
+                    Arc::clone(&blobs),
+                    damage.clone(),
+                    process.clone(),
+                ),
+                swarm::Replicas::new(
+                    process.clone(),
+                    identity.master_key.derive("questions between replicas"),
+                )?,
             ),
             file_reads: contents::Files::new(Arc::clone(&blobs), limits.contents.clone()),
             damage,

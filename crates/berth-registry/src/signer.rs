@@ -214,7 +214,12 @@ fn jwk(key_id: &str, point: &[u8]) -> Result<Value, Error> {
     let coordinates = point.split_first().filter(|(form, _)| **form == 4);
     let (x, y) = coordinates
         .and_then(|(_, both)| both.split_at_checked(32))
-        .ok_or_else(|| broken("loading the token signing key", "its public half has another form"))?;
+        .ok_or_else(|| {
+            broken(
+                "loading the token signing key",
+                "its public half has another form",
+            )
+        })?;
     Ok(json!({
         "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": key_id,
         "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),

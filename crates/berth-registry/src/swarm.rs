@@ -27,16 +27,16 @@ use crate::limits::SwarmLimits;
 
 pub use chunks::{CHUNK_BYTES, ChunkSet};
 pub use crowd::SwarmPeer;
+use crowd::Told;
 use node::Meetings;
 pub use node::{Nodes, SwarmFigures, SwarmNode};
 pub use preheat::{NodeDone, NodeJob, WantedPreheat};
-use crowd::Told;
 use replicas::Question;
 pub(crate) use replicas::Replicas;
-use table::{Table, TableOf};
 pub(crate) use table::Tables;
-use tracker::Tracker;
+use table::{Table, TableOf};
 pub use tracker::SwarmJoin;
+use tracker::Tracker;
 
 /// How long a request for a table waits until it is made.
 const TABLE_PATIENCE: Duration = Duration::from_secs(2);
@@ -104,7 +104,10 @@ impl Swarm {
 
     /// A blob came. A long one of which agents may ask soon has its chunks hashed ahead; without agents nothing is done.
     pub(crate) fn pushed(&self, digest: &Digest, key: &str, size: u64) {
-        if size >= HASHED_AHEAD_FROM && self.is_enabled && self.meetings.heard_at() > now_ms() - AGENTS_KNOWN_MS {
+        if size >= HASHED_AHEAD_FROM
+            && self.is_enabled
+            && self.meetings.heard_at() > now_ms() - AGENTS_KNOWN_MS
+        {
             self.tables.begin(&TableOf {
                 digest: digest.clone(),
                 key: key.to_owned(),

@@ -34,9 +34,18 @@ pub(crate) async fn nodes_are_noted_and_their_bytes_add_up(world: World) {
     let found = metadata.nodes(Some(&one), 200, None, 10).await.unwrap();
     assert_eq!(found.len(), 1);
     let node = &found[0];
-    assert_eq!((node.met.id.as_str(), node.first_at, node.seen_at), ("n001", 100, 200));
-    assert_eq!((node.met.seeds, node.met.peers_bytes, node.met.registry_bytes), (4, 20, 2));
-    let page = metadata.nodes(Some(&one), 0, Some((&one, "n117")), 10).await.unwrap();
+    assert_eq!(
+        (node.met.id.as_str(), node.first_at, node.seen_at),
+        ("n001", 100, 200)
+    );
+    assert_eq!(
+        (node.met.seeds, node.met.peers_bytes, node.met.registry_bytes),
+        (4, 20, 2)
+    );
+    let page = metadata
+        .nodes(Some(&one), 0, Some((&one, "n117")), 10)
+        .await
+        .unwrap();
     assert_eq!(page.len(), 2);
     assert_eq!(metadata.nodes(None, 200, None, 10).await.unwrap().len(), 2);
     assert_eq!(
@@ -59,23 +68,64 @@ pub(crate) async fn images_go_to_nodes_until_they_end(world: World) {
         digest: digest("manifest"),
         labels: "{}".to_owned(),
         creator: (None, "ann".to_owned()),
-        nodes: ("account".to_owned(), nodes.iter().map(|node| (*node).to_owned()).collect()),
+        nodes: (
+            "account".to_owned(),
+            nodes.iter().map(|node| (*node).to_owned()).collect(),
+        ),
         times: (at, at + 100),
     };
-    let id = metadata.create_preheat(new(&["a", "b", "c"], 10), 2).await.unwrap().unwrap();
+    let id = metadata
+        .create_preheat(new(&["a", "b", "c"], 10), 2)
+        .await
+        .unwrap()
+        .unwrap();
     let awaited = metadata.awaited_nodes(20, 10).await.unwrap();
     assert_eq!(awaited.len(), 3);
-    let work = metadata.take_preheats(("account", "a"), (20, 0), 10).await.unwrap();
-    assert_eq!((work.len(), work[0].id, work[0].digest.as_str()), (1, id, digest("manifest").as_str()));
+    let work = metadata
+        .take_preheats(("account", "a"), (20, 0), 10)
+        .await
+        .unwrap();
+    assert_eq!(
+        (work.len(), work[0].id, work[0].digest.as_str()),
+        (1, id, digest("manifest").as_str())
+    );
     // It was told; it is told again only much later.
-    assert!(metadata.take_preheats(("account", "a"), (21, 20), 10).await.unwrap().is_empty());
-    assert_eq!(metadata.take_preheats(("account", "a"), (30, 25), 10).await.unwrap().len(), 1);
+    assert!(
+        metadata
+            .take_preheats(("account", "a"), (21, 20), 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        metadata
+            .take_preheats(("account", "a"), (30, 25), 10)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     // Another account's node of that name is another.
-    assert!(metadata.take_preheats(("other", "b"), (20, 0), 10).await.unwrap().is_empty());
+    assert!(
+        metadata
+            .take_preheats(("other", "b"), (20, 0), 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let states = |state: &str| vec![(id, state.to_owned(), "why".to_owned())];
-    metadata.settle_preheats("account", "a", states("complete"), 40).await.unwrap();
-    metadata.settle_preheats("account", "a", states("failed"), 50).await.unwrap();
-    metadata.settle_preheats("account", "b", states("failed"), 50).await.unwrap();
+    metadata
+        .settle_preheats("account", "a", states("complete"), 40)
+        .await
+        .unwrap();
+    metadata
+        .settle_preheats("account", "a", states("failed"), 50)
+        .await
+        .unwrap();
+    metadata
+        .settle_preheats("account", "b", states("failed"), 50)
+        .await
+        .unwrap();
     let found = metadata.preheat(repository, id).await.unwrap().unwrap();
     assert_eq!(found.counts, [1, 0, 1, 1]);
     let nodes = metadata.preheat_nodes(id, Some("a"), 1).await.unwrap();
@@ -87,7 +137,13 @@ pub(crate) async fn images_go_to_nodes_until_they_end(world: World) {
     };
     assert_eq!(nodes, [failed]);
     // Its time is over, or it is cancelled: nobody is told any more.
-    assert!(metadata.take_preheats(("account", "c"), (110, 0), 10).await.unwrap().is_empty());
+    assert!(
+        metadata
+            .take_preheats(("account", "c"), (110, 0), 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert!(metadata.cancel_preheat(repository, id, 60).await.unwrap());
     assert!(!metadata.cancel_preheat(repository, id, 61).await.unwrap());
     assert!(metadata.awaited_nodes(20, 10).await.unwrap().is_empty());

@@ -200,7 +200,8 @@ impl Crowd {
         match &member.have {
             // Most often: it has some more than before.
             Have::Part(before) if member.is_counted && !have.is_whole() => {
-                have.without(Some(before)).for_each(|chunk| leases.add_copy(chunk));
+                have.without(Some(before))
+                    .for_each(|chunk| leases.add_copy(chunk));
                 before
                     .without(Some(&have))
                     .for_each(|chunk| leases.remove_copy(chunk));

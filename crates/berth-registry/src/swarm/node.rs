@@ -10,7 +10,7 @@ use berth_metadata::{MetNode, Metadata, Node, SwarmTotals};
 use berth_oci::Digest;
 use tokio::sync::Notify;
 
-use super::preheat::{NodeDone, NodeJob};
+use super::preheat::{NodeDone, NodeJob, connected_since};
 use super::{SwarmJoin, SwarmPeer};
 use crate::Registry;
 use crate::access::Caller;
@@ -23,8 +23,6 @@ const HELD: Duration = Duration::from_secs(25);
 const LOOKED_EVERY: Duration = Duration::from_secs(1);
 /// Time between two writes of what nodes said.
 const NOTED_EVERY: Duration = Duration::from_secs(3);
-/// How long a node counts as connected after it was met.
-const CONNECTED_MS: i64 = 60_000;
 /// How long a node is remembered, and an image that nodes were to have.
 const FORGOTTEN_AFTER_MS: i64 = 30 * 24 * 3600 * 1000;
 /// Most nodes that are told of work in one look.
@@ -154,15 +152,13 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let mut waiting = lock(&self.meetings.waiting);
         // Another request of the same node may have taken its place.
-        if waiting.get(&self.key).is_some_and(|woken| Arc::ptr_eq(woken, &self.woken)) {
+        if waiting
+            .get(&self.key)
+            .is_some_and(|woken| Arc::ptr_eq(woken, &self.woken))
+        {
             waiting.remove(&self.key);
         }
     }
-}
-
-/// Who was met since then counts as connected.
-pub(super) fn is_connected_since(now: i64) -> i64 {
-    now - CONNECTED_MS
 }
 
 impl Registry {
@@ -215,7 +211,10 @@ impl Registry {
         if !jobs.is_empty() {
             return Ok(jobs);
         }
-        if tokio::time::timeout(HELD, waiting.woken.notified()).await.is_err() {
+        if tokio::time::timeout(HELD, waiting.woken.notified())
+            .await
+            .is_err()
+        {
             return Ok(Vec::new());
         }
         self.node_jobs(caller, node).await
@@ -232,7 +231,7 @@ impl Registry {
             Caller::Anonymous => return Err(Error::Unauthenticated),
         };
         let now = now_ms();
-        let since = is_connected_since(now);
+        let since = connected_since(now);
         let nodes = self.metadata.nodes(account, since, None, LISTED_MAX).await?;
         let figures = match self.require_operating_account(caller).await {
             Err(_) => None,

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use berth_metadata::{NewPreheat, Preheat, PreheatNode};
 use berth_oci::{Digest, Reference, RepositoryName, Resource, Scope, ScopeAction, Tag};
 
-use super::node::is_connected_since;
 use crate::Registry;
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
@@ -23,6 +22,8 @@ const LIFE_MS: i64 = 24 * 3600 * 1000;
 const TOLD_AGAIN_MS: i64 = 10 * 60 * 1000;
 /// Images that a node is told of at once.
 const JOBS_AT_ONCE: i64 = 20;
+/// How long a node counts as connected after it was met.
+const CONNECTED_MS: i64 = 60_000;
 /// Most labels that choose nodes.
 const LABELS_MAX: usize = 64;
 /// Longest text that a node says of its failure, in characters.
@@ -72,7 +73,9 @@ impl Registry {
     ) -> Result<Preheat, Error> {
         let held = self.require_held(caller, Action::EditRepository, name).await?;
         if wanted.labels.len() > LABELS_MAX {
-            return Err(Error::Invalid(format!("nodes are chosen by at most {LABELS_MAX} labels")));
+            return Err(Error::Invalid(format!(
+                "nodes are chosen by at most {LABELS_MAX} labels"
+            )));
         }
         let manifest = self.manifest_descriptor(caller, name, &wanted.reference).await?;
         let nodes = self.connected_nodes(&held.account_id, &wanted.labels).await?;
@@ -91,15 +94,16 @@ impl Registry {
             },
             digest: manifest.digest,
             labels: labels.map_err(|error| Error::internal("writing labels", error))?,
-            creator: (
-                caller.user_id().map(str::to_owned),
-                caller.user_name().to_owned(),
-            ),
+            creator: (caller.user_id().map(str::to_owned), caller.user_name().to_owned()),
             nodes: (held.account_id, nodes),
             times: (now, now + LIFE_MS),
         };
         let unknown = || Error::RepositoryUnknown(name.to_string());
-        let id = self.metadata.create_preheat(new, KEPT).await?.ok_or_else(unknown)?;
+        let id = self
+            .metadata
+            .create_preheat(new, KEPT)
+            .await?
+            .ok_or_else(unknown)?;
         self.wake_nodes().await?;
         self.metadata.preheat(held.id, id).await?.ok_or_else(unknown)
     }
@@ -137,7 +141,7 @@ impl Registry {
         account_id: &str,
         labels: &BTreeMap<String, String>,
     ) -> Result<Vec<String>, Error> {
-        let since = is_connected_since(now_ms());
+        let since = connected_since(now_ms());
         let (mut found, mut last) = (Vec::new(), None::<(String, String)>);
         loop {
             let after = last.as_ref().map(|(account, id)| (account.as_str(), id.as_str()));
@@ -148,13 +152,16 @@ impl Registry {
             let Some(end) = page.last() else { return Ok(found) };
             last = Some((end.met.account_id.clone(), end.met.id.clone()));
             for node in page {
-                let has: BTreeMap<String, String> = serde_json::from_str(&node.met.labels).unwrap_or_default();
+                let has: BTreeMap<String, String> =
+                    serde_json::from_str(&node.met.labels).unwrap_or_default();
                 if labels.iter().all(|(name, value)| has.get(name) == Some(value)) {
                     found.push(node.met.id);
                 }
             }
             if found.len() > NODES_MAX {
-                return Err(Error::Invalid(format!("an image goes to at most {NODES_MAX} nodes at once")));
+                return Err(Error::Invalid(format!(
+                    "an image goes to at most {NODES_MAX} nodes at once"
+                )));
             }
         }
     }
@@ -229,6 +236,11 @@ impl Registry {
             .settle_preheats(account_id, node, states.collect(), now_ms())
             .await?)
     }
+}
+
+/// Who was met since then counts as connected.
+pub(super) fn connected_since(now: i64) -> i64 {
+    now - CONNECTED_MS
 }
 
 fn unknown(id: i64) -> Error {

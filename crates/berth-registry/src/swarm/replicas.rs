@@ -41,10 +41,7 @@ pub(super) enum Question {
         join: SwarmJoin,
     },
     /// A peer has blobs.
-    Seeds {
-        peer: SwarmPeer,
-        digests: Vec<Digest>,
-    },
+    Seeds { peer: SwarmPeer, digests: Vec<Digest> },
 }
 
 /// [`Told`] on its way.
@@ -119,7 +116,11 @@ impl Replicas {
             Ok(answer) => Some(answer),
             Err(error) => {
                 let error = &*error;
-                tracing::warn!(replica = of.address, error, "a replica that tracks agents does not answer");
+                tracing::warn!(
+                    replica = of.address,
+                    error,
+                    "a replica that tracks agents does not answer"
+                );
                 let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
                 down.retain(|_, until| *until > Instant::now());
                 down.insert(of.id.clone(), Instant::now() + DOWN);
@@ -217,7 +218,9 @@ mod tests {
     }
 
     fn digests() -> Vec<Digest> {
-        (0..300).map(|number| format!("sha256:{number:064x}").parse().unwrap()).collect()
+        (0..300)
+            .map(|number| format!("sha256:{number:064x}").parse().unwrap())
+            .collect()
     }
 
     #[test]
@@ -256,7 +259,10 @@ mod tests {
         };
         let body = postcard::to_stdvec(&question).unwrap();
         let header = |replicas: &Replicas, at: i64| {
-            format!("{SCHEME} {at}.{}", hex::encode(replicas.key.sign(&proven(at, &body))))
+            format!(
+                "{SCHEME} {at}.{}",
+                hex::encode(replicas.key.sign(&proven(at, &body)))
+            )
         };
         let now = now_ms();
         assert!(ours.question(&header(&ours, now), &body).is_some());

@@ -72,12 +72,7 @@ struct Shared {
 }
 
 impl Tables {
-    pub(crate) fn new(
-        metadata: Metadata,
-        blobs: Arc<dyn BlobStore>,
-        damage: Watch,
-        process: String,
-    ) -> Self {
+    pub(crate) fn new(metadata: Metadata, blobs: Arc<dyn BlobStore>, damage: Watch, process: String) -> Self {
         let weigher = |_: &Digest, hashes: &Hashes| u32::try_from(hashes.len() + 200).unwrap_or(u32::MAX);
         Self {
             shared: Arc::new(Shared {
@@ -217,7 +212,8 @@ impl Shared {
         }
         drop(sender);
         let hashed = hashing.await;
-        let (found, hashes) = hashed.map_err(|error| Error::internal("hashing the chunks of a blob", error))?;
+        let (found, hashes) =
+            hashed.map_err(|error| Error::internal("hashing the chunks of a blob", error))?;
         if found != of.digest {
             return self.found(&read, Damage::Wrong).await;
         }
@@ -273,7 +269,12 @@ mod tests {
     #[test]
     fn pieces_of_any_length_make_the_same_hashes() {
         let chunk = usize::try_from(CHUNK_BYTES).unwrap();
-        for (length, piece) in [(1, 7), (chunk, 100_000), (chunk + 1, chunk), (2 * chunk + 5, 1_000_003)] {
+        for (length, piece) in [
+            (1, 7),
+            (chunk, 100_000),
+            (chunk + 1, chunk),
+            (2 * chunk + 5, 1_000_003),
+        ] {
             let bytes: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect();
             let (sender, pieces) = mpsc::channel(1000);
             for piece in bytes.chunks(piece) {

@@ -151,7 +151,10 @@ impl Settings {
             },
             swarm: SwarmLimits {
                 enabled: self.swarm.enabled,
-                peers_max: self.swarm.peers_max.map_or(defaults.swarm.peers_max, NonZeroU32::get),
+                peers_max: self
+                    .swarm
+                    .peers_max
+                    .map_or(defaults.swarm.peers_max, NonZeroU32::get),
                 replica_address: self.replica.address.0.clone(),
             },
             outbound: OutboundRules {

@@ -144,8 +144,11 @@ pub(super) async fn replica(asked: &Asked<'_>, body: Body) -> Result<Response, E
 
 async fn json<T: DeserializeOwned>(body: Body, bytes_max: usize) -> Result<T, Error> {
     let body = read(body, bytes_max).await?;
-    serde_json::from_slice(&body)
-        .map_err(|error| Error::Invalid(format!("the request's body is not what is expected here: {error}")))
+    serde_json::from_slice(&body).map_err(|error| {
+        Error::Invalid(format!(
+            "the request's body is not what is expected here: {error}"
+        ))
+    })
 }
 
 async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Error> {

@@ -188,7 +188,10 @@ async fn show(
     Path(place): Path<InPreheat>,
     call: Call,
 ) -> Result<Json<PreheatDetail>, Refused> {
-    let found = app.registry.preheat(&call.caller, &place.image()?, place.preheat).await;
+    let found = app
+        .registry
+        .preheat(&call.caller, &place.image()?, place.preheat)
+        .await;
     let (preheat, nodes) = found.map_err(refused)?;
     let nodes = nodes.into_iter().map(|node| PreheatNode {
         node: node.node,

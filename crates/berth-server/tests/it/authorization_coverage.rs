@@ -218,7 +218,13 @@ async fn each_right_opens_its_endpoints_and_no_more() {
         let client = world.member(permission.as_str(), permission).await;
         for (needs, request) in requests() {
             let answer = ask(&client, request, "team/app", &id).await;
-            let for_all = [Needs::Nothing, Needs::Hidden, Needs::User, Needs::Login, Needs::Filtered];
+            let for_all = [
+                Needs::Nothing,
+                Needs::Hidden,
+                Needs::User,
+                Needs::Login,
+                Needs::Filtered,
+            ];
             let opened = for_all.contains(&needs) || opens.contains(&needs);
             assert_eq!(
                 answer.status != 403,
@@ -250,10 +256,8 @@ async fn a_token_opens_what_it_was_asked_for_and_no_more() {
         let client = world.token(&world.admin, scopes).await;
         for (needs, request) in requests() {
             let answer = ask(&client, request, "team/app", &id).await;
-            let opened = matches!(
-                needs,
-                Needs::Nothing | Needs::Hidden | Needs::User | Needs::Login
-            ) || opens.contains(&needs);
+            let opened = matches!(needs, Needs::Nothing | Needs::Hidden | Needs::User | Needs::Login)
+                || opens.contains(&needs);
             assert_eq!(
                 answer.status != 401,
                 opened,

@@ -63,7 +63,10 @@ async fn agents_are_told_of_one_another_and_each_chunk_is_leased_once() {
     let (layer, path) = layer(&world).await;
     let reader = world.member("reader", Permission::Read).await;
     let first = joined(&reader, &path, &join(1, None)).await;
-    assert_eq!((first.size, first.chunk_bytes), (layer.len() as u64, CHUNK as u64));
+    assert_eq!(
+        (first.size, first.chunk_bytes),
+        (layer.len() as u64, CHUNK as u64)
+    );
     let table = first.chunks.unwrap().0;
     let expected: Vec<String> = layer.chunks(CHUNK).map(digest).collect();
     let hashes: Vec<String> = table.iter().map(|hash| format!("sha256:{}", hex(hash))).collect();
@@ -92,7 +95,9 @@ async fn agents_are_told_of_one_another_and_each_chunk_is_leased_once() {
     // A blob of another repository is another matter, even if it is the same.
     let elsewhere = path.replace("team/app", "team/other");
     world.admin.push_blob("team/other", b"other").await;
-    ask(&reader, &elsewhere, &join(3, None)).await.refused(404, "BLOB_UNKNOWN");
+    ask(&reader, &elsewhere, &join(3, None))
+        .await
+        .refused(404, "BLOB_UNKNOWN");
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -112,9 +117,23 @@ async fn a_ticket_names_blob_and_peer_and_is_no_token() {
     assert_eq!(header["alg"], "ES256");
     assert_eq!(claims["aud"], "berth-swarm");
     assert_eq!(claims["digest"], digest(&layer));
-    assert_eq!((&claims["peer"], &claims["fingerprint"]), (&json!("node-1"), &json!(peer(1).fingerprint)));
-    let keys = world.admin.anonymous().ask("GET /v2/_berth/swarm/key").await.is(200).json();
-    let key = keys["keys"].as_array().unwrap().iter().find(|key| key["kid"] == header["kid"]).unwrap();
+    assert_eq!(
+        (&claims["peer"], &claims["fingerprint"]),
+        (&json!("node-1"), &json!(peer(1).fingerprint))
+    );
+    let keys = world
+        .admin
+        .anonymous()
+        .ask("GET /v2/_berth/swarm/key")
+        .await
+        .is(200)
+        .json();
+    let key = keys["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["kid"] == header["kid"])
+        .unwrap();
     assert_eq!((&key["kty"], &key["crv"]), (&json!("EC"), &json!("P-256")));
     assert!(key.get("d").is_none(), "{key}");
 
@@ -136,13 +155,22 @@ async fn who_may_not_pull_a_blob_hears_of_its_swarm_what_they_hear_of_the_blob()
     for client in [stranger, world.admin.anonymous(), world.admin.with("Bearer x")] {
         for (blob, path) in [
             (blob.clone(), path.clone()),
-            (blob.replace(&digest(&layer), &absent), path.replace(&digest(&layer), &absent)),
-            (blob.replace("team/app", "team/none"), path.replace("team/app", "team/none")),
+            (
+                blob.replace(&digest(&layer), &absent),
+                path.replace(&digest(&layer), &absent),
+            ),
+            (
+                blob.replace("team/app", "team/none"),
+                path.replace("team/app", "team/none"),
+            ),
         ] {
             let (of_blob, of_swarm) = (client.ask(blob).await, ask(&client, &path, &join(1, None)).await);
             assert_eq!(of_swarm.status, of_blob.status);
             assert_eq!(of_swarm.body, of_blob.body);
-            assert_eq!(of_swarm.find("www-authenticate"), of_blob.find("www-authenticate"));
+            assert_eq!(
+                of_swarm.find("www-authenticate"),
+                of_blob.find("www-authenticate")
+            );
         }
     }
     // What everybody may pull, everybody may share.
@@ -177,8 +205,13 @@ async fn what_is_no_request_of_an_agent_is_refused() {
     let config = digest(crate::content::CONFIG);
     let empty = world.admin.push_blob("team/app", b"").await;
     let of = |digest: &str| format!("/v2/team/app/_berth/swarm/{digest}");
-    assert_eq!(joined(&world.admin, &of(&config), &join(1, None)).await.leases, [0]);
-    ask(&world.admin, &of(&empty), &join(1, None)).await.refused(400, "UNSUPPORTED");
+    assert_eq!(
+        joined(&world.admin, &of(&config), &join(1, None)).await.leases,
+        [0]
+    );
+    ask(&world.admin, &of(&empty), &join(1, None))
+        .await
+        .refused(400, "UNSUPPORTED");
 }
 
 #[tokio::test]
@@ -187,7 +220,12 @@ async fn without_swarms_agents_are_told_that_there_are_none() {
     let (_, path) = layer(&world).await;
     ask(&world.admin, &path, &join(1, None)).await.is(404);
     world.admin.ask("GET /v2/_berth/swarm/key").await.is(404);
-    world.admin.ask("POST /v2/_berth/swarm/nodes").body("{}").await.is(404);
+    world
+        .admin
+        .ask("POST /v2/_berth/swarm/nodes")
+        .body("{}")
+        .await
+        .is(404);
 }
 
 #[tokio::test]
@@ -202,7 +240,10 @@ async fn a_node_that_has_a_blob_is_told_of() {
         moved: Moved::default(),
     };
     let body = serde_json::to_vec(&node).unwrap();
-    let asked = world.admin.http.post(format!("{}/v2/_berth/swarm/nodes", world.admin.url));
+    let asked = world
+        .admin
+        .http
+        .post(format!("{}/v2/_berth/swarm/nodes", world.admin.url));
     let asked = asked.header("authorization", world.admin.authorization.as_deref().unwrap());
     // The head comes at once, the body when there is something to do.
     let waiting = asked.body(body).send().await.unwrap();
@@ -211,8 +252,8 @@ async fn a_node_that_has_a_blob_is_told_of() {
     assert_eq!(told.leases, [] as [u32; 0]);
     assert_eq!(told.peers[0].peer, peer(7));
     assert_eq!(told.peers[0].have, Bitmap::full(3));
-    drop(world);
     // A server that stops lets nobody wait.
+    world.end();
     let answer: NodeAnswer = serde_json::from_slice(&waiting.bytes().await.unwrap()).unwrap();
     assert!(answer.key["keys"].is_array());
 }
@@ -222,9 +263,9 @@ async fn a_damaged_blob_has_no_table() {
     let world = World::start().await;
     let (layer, path) = layer(&world).await;
     let stored = world.stored_files();
-    let stored = stored.iter().find(|file| {
-        file.metadata().unwrap().len() == layer.len() as u64
-    });
+    let stored = stored
+        .iter()
+        .find(|file| file.metadata().unwrap().len() == layer.len() as u64);
     let mut wrong = layer.clone();
     wrong[CHUNK + 1] ^= 1;
     std::fs::write(stored.unwrap(), wrong).unwrap();

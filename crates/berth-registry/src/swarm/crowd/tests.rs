@@ -95,9 +95,16 @@ impl Scene {
         let Some(leases) = &self.crowd.leases else { return };
         leases.check();
         for chunk in 0..leases.chunks() {
-            assert_eq!(leases.copies(chunk), copies[chunk as usize], "copies of chunk {chunk}");
+            assert_eq!(
+                leases.copies(chunk),
+                copies[chunk as usize],
+                "copies of chunk {chunk}"
+            );
             if let Some(holder) = leases.holder(chunk) {
-                assert!(members.get(holder).leases.contains(&chunk), "who holds chunk {chunk}");
+                assert!(
+                    members.get(holder).leases.contains(&chunk),
+                    "who holds chunk {chunk}"
+                );
             }
         }
     }
@@ -138,7 +145,10 @@ fn who_shows_nothing_yet_is_given_little() {
 fn what_a_stalled_or_dead_peer_had_leased_goes_to_another() {
     let mut scene = Scene::new(2);
     let told = scene.join(1, 2, &[]);
-    assert_eq!((told.leases.as_slice(), told.lease_ms), ([0, 1].as_slice(), 20_000));
+    assert_eq!(
+        (told.leases.as_slice(), told.lease_ms),
+        ([0, 1].as_slice(), 20_000)
+    );
     assert_eq!(scene.join(2, 2, &[]).leases, NONE);
     scene.now += 20_000;
     // It is there, but it did not get them: the other has them first.
@@ -188,7 +198,13 @@ fn several_who_were_failed_make_a_suspect() {
         assert!(told.peers.iter().all(|(other, _)| other.id != "p9"), "{peer}");
         assert_eq!(told.leases.len(), 2, "{peer}");
     }
-    assert!(scene.join(4, 0, &[]).peers.iter().any(|(other, _)| other.id == "p9"));
+    assert!(
+        scene
+            .join(4, 0, &[])
+            .peers
+            .iter()
+            .any(|(other, _)| other.id == "p9")
+    );
     scene.join(3, 0, &[9]);
     let told = scene.join(4, 4, &[]);
     assert!(told.peers.iter().all(|(other, _)| other.id != "p9"));
@@ -197,7 +213,13 @@ fn several_who_were_failed_make_a_suspect() {
     // After a while it may try again.
     scene.now += SUSPECTED_MS;
     scene.join(9, 0, &[]);
-    assert!(scene.join(4, 0, &[]).peers.iter().any(|(other, _)| other.id == "p9"));
+    assert!(
+        scene
+            .join(4, 0, &[])
+            .peers
+            .iter()
+            .any(|(other, _)| other.id == "p9")
+    );
 }
 
 #[test]
@@ -210,7 +232,13 @@ fn one_peer_makes_no_suspect() {
     for _ in 0..10 {
         scene.join(1, 0, &[9]);
     }
-    assert!(scene.join(2, 0, &[]).peers.iter().any(|(other, _)| other.id == "p9"));
+    assert!(
+        scene
+            .join(2, 0, &[])
+            .peers
+            .iter()
+            .any(|(other, _)| other.id == "p9")
+    );
 }
 
 #[test]
@@ -222,7 +250,13 @@ fn nobody_accuses_whom_they_were_not_told_of() {
     for peer in 1..5 {
         scene.join(peer, 0, &[9]);
     }
-    assert!(scene.join(6, 0, &[]).peers.iter().any(|(other, _)| other.id == "p9"));
+    assert!(
+        scene
+            .join(6, 0, &[])
+            .peers
+            .iter()
+            .any(|(other, _)| other.id == "p9")
+    );
 }
 
 #[test]
@@ -280,11 +314,25 @@ fn in_a_large_crowd_each_is_told_of_twenty_and_the_renewals_grow_rare() {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Join { peer: usize, want: u8, failed: Vec<usize> },
-    Gets { peer: usize, chunk: u32 },
-    Loses { peer: usize, chunk: u32 },
-    Seed { peer: usize },
-    Wait { ms: i64 },
+    Join {
+        peer: usize,
+        want: u8,
+        failed: Vec<usize>,
+    },
+    Gets {
+        peer: usize,
+        chunk: u32,
+    },
+    Loses {
+        peer: usize,
+        chunk: u32,
+    },
+    Seed {
+        peer: usize,
+    },
+    Wait {
+        ms: i64,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {

@@ -42,15 +42,29 @@ async fn meet(client: &Client, node: &Node) -> NodeAnswer {
 async fn say(client: &Client, node: &Node) {
     let asked = client.http.post(format!("{}/v2/_berth/swarm/nodes", client.url));
     let asked = asked.header("authorization", client.authorization.as_deref().unwrap());
-    let head = asked.body(serde_json::to_vec(node).unwrap()).send().await.unwrap();
+    let head = asked
+        .body(serde_json::to_vec(node).unwrap())
+        .send()
+        .await
+        .unwrap();
     assert_eq!(head.status(), 200);
 }
 
 async fn ask(world: &World, method: Method, target: &str, body: Value, status: u16) -> Value {
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    let answer = world.signed((ACCESS_KEY_ID, SECRET_KEY), method, (target, &body)).await;
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let answer = world
+        .signed((ACCESS_KEY_ID, SECRET_KEY), method, (target, &body))
+        .await;
     assert_eq!(answer.status, status, "{target}: {}", answer.text);
-    if answer.text.is_empty() { Value::Null } else { answer.json() }
+    if answer.text.is_empty() {
+        Value::Null
+    } else {
+        answer.json()
+    }
 }
 
 async fn agents(world: &World, count: usize) -> Value {
@@ -75,7 +89,11 @@ async fn an_image_goes_to_the_nodes_with_its_labels() {
         &format!("local@{}", blind.access_key_id),
         &blind.login_key(),
     ));
-    for (client, node) in [(&reader, node(1, "a")), (&reader, node(2, "b")), (&blind, node(3, "a"))] {
+    for (client, node) in [
+        (&reader, node(1, "a")),
+        (&reader, node(2, "b")),
+        (&blind, node(3, "a")),
+    ] {
         say(client, &node).await;
     }
     let found = agents(&world, 3).await;
@@ -92,7 +110,10 @@ async fn an_image_goes_to_the_nodes_with_its_labels() {
     assert_eq!(made["state"], "running");
     let told = waiting.await.unwrap();
     let job = &told.preheat[0];
-    assert_eq!((job.repository.as_str(), job.manifest.as_str()), ("team/app", made["digest"].as_str().unwrap()));
+    assert_eq!(
+        (job.repository.as_str(), job.manifest.as_str()),
+        ("team/app", made["digest"].as_str().unwrap())
+    );
     // The token pulls this image and does nothing else.
     let holder = world.admin.with(&format!("Bearer {}", job.token));
     holder.ask("GET /v2/team/app/manifests/v1").await.is(200);
@@ -105,7 +126,13 @@ async fn an_image_goes_to_the_nodes_with_its_labels() {
         let shown = ask(&world, Method::GET, &one, Value::Null, 200).await;
         let nodes = shown["nodes"].as_array().unwrap().iter();
         let nodes: Vec<String> = nodes
-            .map(|node| format!("{} {}", node["node"].as_str().unwrap(), node["state"].as_str().unwrap()))
+            .map(|node| {
+                format!(
+                    "{} {}",
+                    node["node"].as_str().unwrap(),
+                    node["state"].as_str().unwrap()
+                )
+            })
             .collect();
         (shown["state"].as_str().unwrap().to_owned(), nodes)
     };
@@ -118,17 +145,41 @@ async fn an_image_goes_to_the_nodes_with_its_labels() {
         state: DoneState::Complete,
         detail: String::new(),
     };
-    say(&reader, &Node { done: vec![done], ..node(1, "a") }).await;
-    assert_eq!(states().await, ("failed".to_owned(), vec!["node-1 complete".to_owned(), "node-3 failed".to_owned()]));
+    say(
+        &reader,
+        &Node {
+            done: vec![done],
+            ..node(1, "a")
+        },
+    )
+    .await;
+    assert_eq!(
+        states().await,
+        (
+            "failed".to_owned(),
+            vec!["node-1 complete".to_owned(), "node-3 failed".to_owned()]
+        )
+    );
 
-    let all = ask(&world, Method::POST, PREHEATS, json!({ "digest": made["digest"] }), 201).await;
+    let all = ask(
+        &world,
+        Method::POST,
+        PREHEATS,
+        json!({ "digest": made["digest"] }),
+        201,
+    )
+    .await;
     let second = format!("{PREHEATS}/{}", all["id"]);
     ask(&world, Method::DELETE, &second, Value::Null, 204).await;
     ask(&world, Method::DELETE, &second, Value::Null, 404).await;
     let listed = ask(&world, Method::GET, PREHEATS, Value::Null, 200).await;
     assert_eq!(listed[0]["state"], "cancelled");
     assert_eq!(listed[1]["id"], made["id"]);
-    for wrong in [json!({}), json!({ "tag": "v1", "digest": made["digest"] }), json!({ "digest": "x" })] {
+    for wrong in [
+        json!({}),
+        json!({ "tag": "v1", "digest": made["digest"] }),
+        json!({ "digest": "x" }),
+    ] {
         ask(&world, Method::POST, PREHEATS, wrong, 400).await;
     }
     ask(&world, Method::POST, PREHEATS, json!({ "tag": "none" }), 404).await;

@@ -16,7 +16,15 @@ fn serve(place: &Place, url: &str) -> Server {
     // Its own address is told before it listens, so the port is chosen here.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (listen, address) = (port.to_string(), format!("http://{port}"));
-    let said = ["serve", "--log-format", "json", "--log-level", "info", "--database", url];
+    let said = [
+        "serve",
+        "--log-format",
+        "json",
+        "--log-level",
+        "info",
+        "--database",
+        url,
+    ];
     let flags = [&said[..], &["--listen", &listen, "--replica-address", &address]].concat();
     Server::start(place.command(&flags, VARIABLES))
 }
@@ -51,11 +59,23 @@ async fn agents_at_two_servers_share_as_at_one_and_go_on_when_one_is_gone() {
     let place = Place::new();
     let (first, second) = (serve(&place, &url), serve(&place, &url));
     let (a, b) = (client(&first), client(&second));
-    let organization = ["admin", "--database", &url, "org", "create", TEAM, "--account", "berth"];
+    let organization = [
+        "admin",
+        "--database",
+        &url,
+        "org",
+        "create",
+        TEAM,
+        "--account",
+        "berth",
+    ];
     assert!(place.run(&organization, &[]).status.success());
     let mut digests = Vec::new();
     for seed in 0..6 {
-        digests.push(a.push_blob(&format!("{TEAM}/app"), &bytes(seed, 2 * CHUNK + 1)).await);
+        digests.push(
+            a.push_blob(&format!("{TEAM}/app"), &bytes(seed, 2 * CHUNK + 1))
+                .await,
+        );
     }
     // Each hears of the other within seconds; from then on what one is told the other knows, whoever tracks the blob.
     for digest in &digests {
@@ -68,7 +88,9 @@ async fn agents_at_two_servers_share_as_at_one_and_go_on_when_one_is_gone() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
-    let fresh = a.push_blob(&format!("{TEAM}/app"), &bytes(7, 2 * CHUNK + 1)).await;
+    let fresh = a
+        .push_blob(&format!("{TEAM}/app"), &bytes(7, 2 * CHUNK + 1))
+        .await;
     let (here, there) = (join(&a, &fresh, 1).await, join(&b, &fresh, 2).await);
     assert_eq!((here.leases, there.leases), (vec![0, 1], vec![2]));
 
@@ -93,7 +115,14 @@ async fn agents_at_two_servers_share_as_at_one_and_go_on_when_one_is_gone() {
 async fn nobody_but_a_replica_is_answered_as_one() {
     let replicas = super::Replicas::start();
     for authorization in ["", "Berth-Replica 1.00", "Bearer x", "Basic x"] {
-        let asked = replicas.a.anonymous().ask("POST /v2/_berth/swarm/replica").body("x");
-        asked.header("authorization", authorization).await.refused(404, "NAME_UNKNOWN");
+        let asked = replicas
+            .a
+            .anonymous()
+            .ask("POST /v2/_berth/swarm/replica")
+            .body("x");
+        asked
+            .header("authorization", authorization)
+            .await
+            .refused(404, "NAME_UNKNOWN");
     }
 }
