@@ -238,6 +238,7 @@ mod tests {
     use super::*;
 
     const NOW: i64 = 1_700_000_000_000;
+    const SWARM: &str = "berth-swarm";
 
     #[test]
     fn a_scope_keeps_its_meaning_in_a_token() {
@@ -309,6 +310,11 @@ mod tests {
             (IAM, IAM, true),
             (SERVICE, IAM, false),
             (IAM, SERVICE, false),
+            (SWARM, SERVICE, false),
+            (SWARM, IAM, false),
+            (SERVICE, SWARM, false),
+            // Nobody shows a ticket here: agents show them to one another.
+            (SWARM, SWARM, false),
         ] {
             let token = signer
                 .sign(&Claims {
@@ -318,6 +324,26 @@ mod tests {
                 .unwrap();
             let verified = signer.verify(&token, presented_for, NOW);
             assert_eq!(verified.is_some(), good, "{signed_for} as {presented_for}");
+        }
+    }
+
+    #[test]
+    fn whoever_has_the_public_keys_can_check_what_was_signed() {
+        let (old, new) = (generate_private_key().unwrap(), generate_private_key().unwrap());
+        let signer = Signer::new(&[new, old]).unwrap();
+        let keys: jsonwebtoken::jwk::JwkSet = serde_json::from_value(signer.public_keys().clone()).unwrap();
+        assert_eq!(keys.keys.len(), 2);
+        let ticket = signer
+            .sign(&json!({ "aud": SWARM, "exp": NOW, "peer": "p" }))
+            .unwrap();
+        let id = jsonwebtoken::decode_header(&ticket).unwrap().kid.unwrap();
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.set_audience(&[SWARM]);
+        for key in &keys.keys {
+            let is_it = key.common.key_id.as_ref() == Some(&id);
+            let read = DecodingKey::from_jwk(key).unwrap();
+            let checked = jsonwebtoken::decode::<Value>(&ticket, &read, &validation);
+            assert_eq!(checked.is_ok_and(|checked| checked.claims["peer"] == "p"), is_it);
         }
     }
 

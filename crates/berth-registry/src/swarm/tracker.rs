@@ -79,11 +79,12 @@ impl Tracker {
         self.counted(crowd, |crowd| crowd.join(now, chunks, &joining))
     }
 
-    /// Hears that a peer has these blobs and gives them.
+    /// Hears that a peer has these blobs and gives them. Anybody can say so of anything: half of the room is kept for those who
+    /// join.
     pub(crate) fn seed(&self, now: i64, peer: &SwarmPeer, digests: &[Digest]) {
         let (key, peer) = (key_of(peer), Arc::new(peer.clone()));
         for digest in digests {
-            let has_room = self.has_room();
+            let has_room = self.peers.load(Ordering::Relaxed) < self.peers_max / 2;
             let mut part = self.part(digest);
             if has_room || part.contains_key(digest) {
                 let crowd = part.entry(digest.clone()).or_insert_with(|| self.crowd());
@@ -151,4 +152,77 @@ fn key_of(peer: &SwarmPeer) -> PeerKey {
     hasher.update(peer.fingerprint.as_bytes());
     let hash = hasher.finalize();
     std::array::from_fn(|at| hash[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(number: usize) -> SwarmPeer {
+        SwarmPeer {
+            id: format!("p{number}"),
+            address: format!("10.0.0.1:{number}"),
+            fingerprint: String::new(),
+        }
+    }
+
+    fn join(number: usize) -> SwarmJoin {
+        SwarmJoin {
+            peer: peer(number),
+            have: None,
+            want: 2,
+            failed: Vec::new(),
+            moved_peers: 0,
+            moved_registry: 0,
+        }
+    }
+
+    fn digest(number: usize) -> Digest {
+        format!("sha256:{number:064x}").parse().unwrap()
+    }
+
+    #[test]
+    fn beyond_its_room_it_tells_and_does_not_track() {
+        let tracker = Tracker::new(10, 1);
+        for number in 0..10 {
+            assert_eq!(
+                tracker
+                    .join(0, &digest(number % 2), 50, &join(number))
+                    .leases
+                    .len(),
+                2
+            );
+        }
+        let told = tracker.join(0, &digest(0), 50, &join(10));
+        assert!(told.leases.is_empty() && !told.peers.is_empty());
+        assert_eq!(tracker.tracked(), Tracked { swarms: 2, peers: 10 });
+        // Who is known stays so, and there is room again when others are gone.
+        assert_eq!(tracker.join(10_000, &digest(0), 50, &join(0)).leases.len(), 2);
+        tracker.sweep(31_000);
+        assert_eq!(tracker.tracked(), Tracked { swarms: 1, peers: 1 });
+        assert_eq!(tracker.join(31_000, &digest(0), 50, &join(10)).leases.len(), 2);
+        tracker.sweep(1_000_000);
+        assert_eq!(tracker.tracked(), Tracked::default());
+    }
+
+    #[test]
+    fn what_is_said_of_anything_takes_half_of_the_room() {
+        let tracker = Tracker::new(10, 1);
+        let digests: Vec<Digest> = (0..50).map(digest).collect();
+        tracker.seed(0, &peer(1), &digests);
+        assert_eq!(tracker.tracked(), Tracked { swarms: 5, peers: 5 });
+        tracker.seed(80_000, &peer(1), &digests[..5]);
+        tracker.sweep(100_000);
+        assert_eq!(tracker.tracked().peers, 5);
+    }
+
+    #[test]
+    fn another_certificate_is_another_peer() {
+        let tracker = Tracker::new(10, 1);
+        tracker.join(0, &digest(0), 50, &join(1));
+        let mut other = join(1);
+        other.peer.fingerprint = "other".to_owned();
+        assert_eq!(tracker.join(0, &digest(0), 50, &other).peers[0].0.fingerprint, "");
+        assert_eq!(tracker.tracked().peers, 2);
+    }
 }

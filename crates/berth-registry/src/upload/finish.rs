@@ -101,11 +101,7 @@ impl Registry {
                 self.delete_bytes(&key).await?;
                 Err(error.into())
             }
-            finished => {
-                finished?;
-                self.swarm.pushed(digest, &key, upload.offset);
-                Ok(())
-            }
+            finished => Ok(finished.map(|_| self.swarm.pushed(digest, &key, upload.offset))?),
         }
     }
 
