@@ -188,11 +188,11 @@ impl Shared {
             digest: of.digest.clone(),
             key: of.key.clone(),
         };
-        let bytes = match self.blobs.open(&of.key, 0..of.size).await {
+        let bytes = match self.blobs.open_stored(&of.key, 0..of.size).await {
             Err(berth_blob::Error::NotFound) => return self.found(&read, Damage::Missing).await,
             opened => opened?,
         };
-        let mut bytes = self.damage.watch(read.clone(), bytes, false);
+        let mut bytes = self.damage.watch(read.clone(), bytes, None);
         let (sender, pieces) = mpsc::channel(PIECES_WAITING);
         let algorithm = of.digest.algorithm();
         let hashing = tokio::task::spawn_blocking(move || hash(Hasher::new(algorithm), pieces));
