@@ -17,6 +17,7 @@ mod blobs;
 mod by;
 mod byte_quotas;
 mod changes;
+mod chunk_tables;
 mod clusters;
 mod contents;
 mod damage;
@@ -35,6 +36,7 @@ mod ledger;
 mod maintenance_runs;
 mod manifests;
 mod mirrors;
+mod nodes;
 mod organizations;
 mod people;
 #[cfg(test)]
@@ -43,6 +45,7 @@ mod pool;
 #[cfg(test)]
 #[path = "../tests/contract/postgres.rs"]
 mod postgres_server;
+mod preheats;
 mod quotas;
 mod reclaim;
 mod records;
@@ -51,6 +54,7 @@ mod references;
 mod region_contents;
 mod regions;
 mod remembered;
+mod replicas;
 mod repositories;
 mod repository_lock;
 mod retentions;
@@ -91,6 +95,7 @@ pub use blobs::{BlobRow, LinkedBlob, UnlinkOutcome};
 pub use by::{By, Deletion, TagChange, Untagged};
 pub use byte_quotas::{ByteQuota, ByteRecount};
 pub use changes::{Audience, Change, ChangesNoted};
+pub use chunk_tables::ChunkTable;
 pub use clusters::{Cluster, ClusterCheck};
 pub use contents::{LayerBlob, LayerIndexRow, LayerUse, NewLayerIndex};
 pub use damage::{Affected, Damage, DamageFound, Damaged};
@@ -115,11 +120,13 @@ pub use manifests::{
     ManifestDescriptor, ManifestRow, MissingReferences, PutManifest, PutOutcome, Referrer, ReferrersPage,
 };
 pub use mirrors::{Mirror, MirrorFigures};
+pub use nodes::{MetNode, Node, SwarmTotals};
 pub use organizations::{
     ListedOrganization, NewOrganization, Organization, OrganizationOrder, OrganizationsPage,
     SeenOrganization, SeenQuery,
 };
 pub use people::{GroupUpdate, PeopleChange, UserUpdate};
+pub use preheats::{NewPreheat, Preheat, PreheatNode, PreheatWork};
 pub use quotas::Quotas;
 pub use reclaim::{ReclaimQueue, ReclaimRow};
 pub use records::{RecordedRepository, WaitingRecord};
@@ -127,6 +134,7 @@ pub use recover::RecoveredTag;
 pub use region_contents::RegionUpload;
 pub use regions::{Region, RegionCheck};
 pub use remembered::{Concluded, at_one_moment, look_again};
+pub use replicas::Replica;
 pub use repositories::{
     ImageRow, NewRepository, NewestTag, ReceivedShare, Repository, RepositoryDetails, RepositoryEdit,
     RepositoryFilter, RepositoryOrder, RepositoryPage, RepositoryQuery, RepositorySet,

@@ -17,6 +17,8 @@ mod bin_properties;
 mod byte_quotas;
 #[path = "contract/changes.rs"]
 mod changes;
+#[path = "contract/chunk_tables.rs"]
+mod chunk_tables;
 #[path = "contract/content.rs"]
 mod content;
 #[path = "contract/damage.rs"]
@@ -39,6 +41,8 @@ mod ledger;
 mod lists;
 #[path = "contract/maintenance.rs"]
 mod maintenance;
+#[path = "contract/nodes.rs"]
+mod nodes;
 #[path = "contract/opening.rs"]
 mod opening;
 #[path = "contract/outside.rs"]
@@ -61,6 +65,8 @@ mod records;
 mod recovery;
 #[path = "contract/remembered.rs"]
 mod remembered;
+#[path = "contract/replicas.rs"]
+mod replicas;
 #[path = "contract/retentions.rs"]
 mod retentions;
 #[path = "contract/running.rs"]
@@ -253,6 +259,10 @@ contract! {
     damage::a_damaged_manifest_is_nowhere_until_it_is_pushed_again,
     scrub::the_oldest_are_due_first_and_once,
     scrub::manifests_are_read_in_pages,
+    chunk_tables::hashes_of_chunks_are_kept_as_long_as_their_blob,
+    replicas::replicas_are_there_until_their_time_is_over,
+    nodes::nodes_are_noted_and_their_bytes_add_up,
+    nodes::images_go_to_nodes_until_they_end,
     layers::lists_of_files_are_kept_within_their_bound,
     layers::who_uses_a_layer_is_counted_as_far_as_the_viewer_sees,
     content::a_manifest_is_served_as_it_was_pushed,

@@ -90,6 +90,17 @@ pub enum Endpoint {
         /// The descriptor after which to go on; only this registry's own `Link` carries it.
         last: Option<Digest>,
     },
+    /// `_berth/swarm`: a node agent joins those that share a blob, or renews.
+    JoinSwarm {
+        repository: RepositoryName,
+        digest: Digest,
+    },
+    /// The public keys of the tickets that agents show one another.
+    SwarmKey,
+    /// A node agent says that it is there, and waits for what it shall do.
+    SwarmNodes,
+    /// Another server of the same registry asks for what this one tracks.
+    SwarmReplica,
 }
 
 /// Which part of a list is asked for.
@@ -222,6 +233,22 @@ impl Endpoint {
                     last: query.digest("last")?,
                 })
             }
+            // No part of a name begins with `_`: these are no repository's.
+            ["_berth", "swarm", "key"] if is_read(method) => Ok(Self::SwarmKey),
+            ["_berth", "swarm", "key"] => not_allowed("GET, HEAD"),
+            ["_berth", "swarm", "nodes"] if method == Method::POST => Ok(Self::SwarmNodes),
+            ["_berth", "swarm", "nodes"] => not_allowed("POST"),
+            ["_berth", "swarm", "replica"] if method == Method::POST => Ok(Self::SwarmReplica),
+            [name @ .., "_berth", "swarm", digest] if !name.is_empty() => {
+                let repository = repository(name)?;
+                if method != Method::POST {
+                    return not_allowed("POST");
+                }
+                Ok(Self::JoinSwarm {
+                    repository,
+                    digest: digest.parse()?,
+                })
+            }
             _ => Err(EndpointError::UnknownPath),
         }
     }
@@ -229,7 +256,11 @@ impl Endpoint {
     /// The repository that the request is about, if it is about one.
     pub fn repository(&self) -> Option<&RepositoryName> {
         match self {
-            Self::Ping | Self::ListRepositories { .. } => None,
+            Self::Ping
+            | Self::ListRepositories { .. }
+            | Self::SwarmKey
+            | Self::SwarmNodes
+            | Self::SwarmReplica => None,
             Self::ListTags { repository, .. }
             | Self::GetManifest { repository, .. }
             | Self::HeadManifest { repository, .. }
@@ -243,7 +274,8 @@ impl Endpoint {
             | Self::AppendUpload { repository, .. }
             | Self::FinishUpload { repository, .. }
             | Self::CancelUpload { repository, .. }
-            | Self::ListReferrers { repository, .. } => Some(repository),
+            | Self::ListReferrers { repository, .. }
+            | Self::JoinSwarm { repository, .. } => Some(repository),
         }
     }
 }

@@ -205,6 +205,17 @@ impl Registry {
         }
     }
 
+    pub(crate) async fn linked(
+        &self,
+        caller: &Caller,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(Place, LinkedBlob), Error> {
+        let place = self.readable_place(caller, repository).await?;
+        let linked = self.linked_in(&place, digest).await?;
+        Ok((place, linked))
+    }
+
     pub(crate) async fn linked_in(&self, place: &Place, digest: &Digest) -> Result<LinkedBlob, Error> {
         let linked = self
             .metadata
@@ -221,6 +232,7 @@ fn reading(digest: &Digest, linked: &LinkedBlob) -> Reading {
     }
 }
 
+/// The bytes of a blob.
 pub(crate) fn size(linked: &LinkedBlob) -> u64 {
     u64::try_from(linked.size).unwrap_or(0)
 }

@@ -242,7 +242,7 @@ impl Registry {
 }
 
 /// What an error of a blob's stream says about its bytes; see [`berth_blob::BlobStore::open`].
-fn damage_of(error: &io::Error) -> Option<Damage> {
+pub(crate) fn damage_of(error: &io::Error) -> Option<Damage> {
     match error.kind() {
         io::ErrorKind::NotFound => Some(Damage::Missing),
         io::ErrorKind::UnexpectedEof => Some(Damage::Short),

@@ -65,6 +65,7 @@ mod sharing;
 mod signer;
 mod snapshot;
 mod statistics;
+mod swarm;
 mod sync;
 mod tag;
 mod tag_event;
@@ -111,6 +112,7 @@ pub use berth_metadata::{
 pub use berth_metadata::{
     AwayPlace, EndingShare, FailedRun, FullQuota, PulledImage, RecentPush, RunCount, StaleLogin,
 };
+pub use berth_metadata::{Node, Preheat, PreheatNode, SwarmTotals};
 pub use berth_metadata::{PausedLane, RegionCheck, SyncCourse, SyncFigures, SyncStanding};
 pub use binned::{BinEntry, BinKind, BinObstacle, BinRestored, BinUsage, BinWanted, BinWish};
 pub use blob::{BlobRead, BlobStream, Extent, OpenedBlob};
@@ -139,7 +141,7 @@ pub use ledger::{
 };
 pub use limits::{
     ArchiveLimits, ContentLimits, Limits, MirrorLimits, MissingReferences, OutboundRules, Quota,
-    RetentionLimits, Upkeep,
+    RetentionLimits, SwarmLimits, Upkeep,
 };
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{
@@ -183,6 +185,10 @@ pub use signer::{SERVICE, TokenScope};
 pub use snapshot::{StoredSnapshot, Tally};
 pub use statistics::{Attention, Dashboard};
 pub use statistics::{CountedDay, Frequency, Measure, Overview, ReportEntry, Statistics, StatisticsOf};
+pub use swarm::{
+    CHUNK_BYTES, ChunkSet, NodeDone, NodeJob, Nodes, SharedBlob, SwarmAnswer, SwarmFigures, SwarmJoin,
+    SwarmNode, SwarmPeer, Swarmed, WantedPreheat,
+};
 pub use sync::{Destination, HistoryPage, SyncStatus, SyncSwitches, SyncTags, Synced};
 pub use tag::{
     ExistingTag, Listed, Retag, TagColumn, TagHistoryPage, TagMove, TagOrder, TagPlace, TagRow, TagSearch,
@@ -218,6 +224,7 @@ pub struct Registry {
     compiled_rules: immutability::CompiledRules,
     making: contents::Making,
     file_reads: contents::Files,
+    swarm: swarm::Swarm,
     /// What this process is called in leases and runs.
     process: String,
 }
@@ -239,6 +246,19 @@ impl Registry {
         let about = (limits.contents.clone(), process.clone());
         Ok(Self {
             making: contents::Making::new(metadata.clone(), Arc::clone(&blobs), damage.clone(), about),
+            swarm: swarm::Swarm::new(
+                &limits.swarm,
+                swarm::Tables::new(
+                    metadata.clone(),
+                    Arc::clone(&blobs),
+                    damage.clone(),
+                    process.clone(),
+                ),
+                swarm::Replicas::new(
+                    process.clone(),
+                    identity.master_key.derive("questions between replicas"),
+                )?,
+            ),
             file_reads: contents::Files::new(Arc::clone(&blobs), limits.contents.clone()),
             damage,
             outbound: Outbound::new(limits.outbound.clone()),

@@ -68,6 +68,8 @@ pub struct Limits {
     pub contents: ContentLimits,
     /// How what mirrors stand for is fetched.
     pub mirrors: MirrorLimits,
+    /// What sharing layers between nodes may take.
+    pub swarm: SwarmLimits,
 }
 
 /// How what mirrors stand for is fetched.
@@ -108,6 +110,27 @@ impl Default for MirrorLimits {
             spool_bytes_max: 20 << 30,
             fetches_max: 32,
             silence_max: Duration::from_secs(20),
+        }
+    }
+}
+
+/// What sharing layers between nodes may take.
+#[derive(Clone, Debug)]
+pub struct SwarmLimits {
+    /// Whether nodes are helped to share at all.
+    pub enabled: bool,
+    /// Peers of all blobs together that one process keeps in memory, some hundred bytes each.
+    pub peers_max: u32,
+    /// Where other replicas reach this process: scheme, host and port.
+    pub replica_address: Option<String>,
+}
+
+impl Default for SwarmLimits {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            peers_max: 200_000,
+            replica_address: None,
         }
     }
 }
@@ -298,6 +321,7 @@ impl Default for Limits {
             archives: ArchiveLimits::default(),
             contents: ContentLimits::default(),
             mirrors: MirrorLimits::default(),
+            swarm: SwarmLimits::default(),
             backup_every: Duration::from_hours(24),
             backup_keep: 7,
             clusters_look_every: Duration::from_mins(5),

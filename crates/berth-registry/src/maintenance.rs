@@ -61,7 +61,10 @@ impl Registry {
             self.write_refusals(),
             Box::pin(self.watch_clusters()),
             self.carry_records(),
-            Box::pin(self.read_changes())
+            Box::pin(self.read_changes()),
+            self.sweep_swarms(),
+            self.meet_replicas(),
+            self.follow_nodes()
         );
     }
 
@@ -237,6 +240,7 @@ impl Registry {
         while self.metadata.forget_retentions(forgotten, LINES).await? > 0 {}
         let forgotten = day_of(now) - REPOSITORY_DAYS_KEPT;
         while self.metadata.forget_repository_days(forgotten, STEP).await? > 0 {}
+        self.forget_nodes().await?;
         let forgotten = now.saturating_sub(TRIGGER_RUNS_KEPT_MS);
         while self.metadata.forget_trigger_runs(forgotten, STEP).await? > 0 {}
         Ok(())

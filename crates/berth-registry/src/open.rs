@@ -136,6 +136,12 @@ impl Registry {
             );
         }
         self.write_trail().await;
+        if let Err(error) = self.write_nodes().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "what nodes said last is lost"
+            );
+        }
         if let Err(error) = self.write_records().await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -146,6 +152,12 @@ impl Registry {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "jobs are free again by themselves, within a minute"
+            );
+        }
+        if let Err(error) = self.metadata.retire_replica(&self.process).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "other replicas find out by themselves that this one is gone"
             );
         }
         // Whoever restores or migrates need not wait for their end.

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -21,6 +23,33 @@ const VERSION: u8 = 1;
 /// The key that seals; it is wiped from memory when dropped and never printed.
 pub(crate) struct MasterKey {
     cipher: Aes256Gcm,
+    /// What other keys are derived from.
+    root: Keyed,
+}
+
+/// A key of the same installation for one purpose, by which processes that have the master key know one another.
+pub(crate) struct Keyed(Zeroizing<[u8; KEY_BYTES]>);
+
+impl Keyed {
+    pub(crate) fn of_bytes(bytes: [u8; KEY_BYTES]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// What shows that whoever has this key said `text`.
+    pub(crate) fn sign(&self, text: &[u8]) -> [u8; KEY_BYTES] {
+        self.mac(text).finalize().into_bytes().into()
+    }
+
+    /// Whether whoever has this key said `text`.
+    pub(crate) fn has_signed(&self, text: &[u8], proof: &[u8]) -> bool {
+        self.mac(text).verify_slice(proof).is_ok()
+    }
+
+    fn mac(&self, text: &[u8]) -> Hmac<Sha256> {
+        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*self.0).expect("a key of any length");
+        mac.update(text);
+        mac
+    }
 }
 
 impl std::fmt::Debug for MasterKey {
@@ -75,9 +104,17 @@ impl MasterKey {
     }
 
     fn from_bytes(bytes: &[u8]) -> MasterKey {
+        let mut root = [0; KEY_BYTES];
+        root.copy_from_slice(bytes);
         MasterKey {
             cipher: Aes256Gcm::new_from_slice(bytes).expect("the caller checked the length of the key"),
+            root: Keyed::of_bytes(Keyed::of_bytes(root).sign(b"berth: root of derived keys")),
         }
+    }
+
+    /// The key for this purpose, the same in every process of the installation.
+    pub(crate) fn derive(&self, purpose: &str) -> Keyed {
+        Keyed::of_bytes(self.root.sign(purpose.as_bytes()))
     }
 
     /// Seals `secret` so that only `open` with the same `context` gives it back.

@@ -4,9 +4,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use berth_oci::Scope;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -128,6 +131,7 @@ pub(crate) struct Signer {
     key_id: String,
     signing: EncodingKey,
     verifying: HashMap<String, DecodingKey>,
+    public_keys: Value,
     validation: Validation,
 }
 
@@ -135,10 +139,11 @@ impl Signer {
     /// `private_keys` in PKCS #8 DER, the first one signs.
     pub(crate) fn new(private_keys: &[Zeroizing<Vec<u8>>]) -> Result<Signer, Error> {
         let mut verifying = HashMap::new();
-        let mut key_ids = Vec::new();
+        let (mut key_ids, mut public_keys) = (Vec::new(), Vec::new());
         for private_key in private_keys {
             let (key_id, public_key) = public_half(private_key)?;
-            verifying.insert(key_id.clone(), public_key);
+            verifying.insert(key_id.clone(), DecodingKey::from_ec_der(&public_key));
+            public_keys.push(jwk(&key_id, &public_key)?);
             key_ids.push(key_id);
         }
         let (Some(key_id), Some(first)) = (key_ids.into_iter().next(), private_keys.first()) else {
@@ -155,16 +160,23 @@ impl Signer {
             key_id,
             signing: EncodingKey::from_ec_der(first),
             verifying,
+            public_keys: json!({ "keys": public_keys }),
             validation,
         })
     }
 
-    pub(crate) fn sign(&self, claims: &Claims) -> Result<String, Error> {
+    /// The claims, signed for whatever audience they name.
+    pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, Error> {
         let header = Header {
             kid: Some(self.key_id.clone()),
             ..Header::new(Algorithm::ES256)
         };
         jsonwebtoken::encode(&header, claims, &self.signing).map_err(|error| broken("signing a token", error))
+    }
+
+    /// The public halves of all keys of the installation, as a set of RFC 7517.
+    pub(crate) fn public_keys(&self) -> &Value {
+        &self.public_keys
     }
 
     /// The claims of a token that this installation signed for that audience and whose time has come, `None` for anything
@@ -189,12 +201,29 @@ impl Signer {
     }
 }
 
-fn public_half(private_key: &[u8]) -> Result<(String, DecodingKey), Error> {
+fn public_half(private_key: &[u8]) -> Result<(String, Vec<u8>), Error> {
     let der = rcgen::KeyPair::try_from(private_key)
         .map_err(|error| broken("loading the token signing key", error))?;
     let public_key = der.public_key_raw();
     let key_id = hex::encode(&Sha256::digest(public_key)[..8]);
-    Ok((key_id, DecodingKey::from_ec_der(public_key)))
+    Ok((key_id, public_key.to_vec()))
+}
+
+/// A public key as RFC 7517 writes it, from an uncompressed point: 4, then both coordinates.
+fn jwk(key_id: &str, point: &[u8]) -> Result<Value, Error> {
+    let coordinates = point.split_first().filter(|(form, _)| **form == 4);
+    let (x, y) = coordinates
+        .and_then(|(_, both)| both.split_at_checked(32))
+        .ok_or_else(|| {
+            broken(
+                "loading the token signing key",
+                "its public half has another form",
+            )
+        })?;
+    Ok(json!({
+        "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": key_id,
+        "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),
+    }))
 }
 
 fn broken(doing: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
@@ -206,12 +235,10 @@ fn broken(doing: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
     use super::*;
 
     const NOW: i64 = 1_700_000_000_000;
+    const SWARM: &str = "berth-swarm";
 
     #[test]
     fn a_scope_keeps_its_meaning_in_a_token() {
@@ -283,6 +310,11 @@ mod tests {
             (IAM, IAM, true),
             (SERVICE, IAM, false),
             (IAM, SERVICE, false),
+            (SWARM, SERVICE, false),
+            (SWARM, IAM, false),
+            (SERVICE, SWARM, false),
+            // Nobody shows a ticket here: agents show them to one another.
+            (SWARM, SWARM, false),
         ] {
             let token = signer
                 .sign(&Claims {
@@ -292,6 +324,26 @@ mod tests {
                 .unwrap();
             let verified = signer.verify(&token, presented_for, NOW);
             assert_eq!(verified.is_some(), good, "{signed_for} as {presented_for}");
+        }
+    }
+
+    #[test]
+    fn whoever_has_the_public_keys_can_check_what_was_signed() {
+        let (old, new) = (generate_private_key().unwrap(), generate_private_key().unwrap());
+        let signer = Signer::new(&[new, old]).unwrap();
+        let keys: jsonwebtoken::jwk::JwkSet = serde_json::from_value(signer.public_keys().clone()).unwrap();
+        assert_eq!(keys.keys.len(), 2);
+        let ticket = signer
+            .sign(&json!({ "aud": SWARM, "exp": NOW, "peer": "p" }))
+            .unwrap();
+        let id = jsonwebtoken::decode_header(&ticket).unwrap().kid.unwrap();
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.set_audience(&[SWARM]);
+        for key in &keys.keys {
+            let is_it = key.common.key_id.as_ref() == Some(&id);
+            let read = DecodingKey::from_jwk(key).unwrap();
+            let checked = jsonwebtoken::decode::<Value>(&ticket, &read, &validation);
+            assert_eq!(checked.is_ok_and(|checked| checked.claims["peer"] == "p"), is_it);
         }
     }
 

@@ -58,6 +58,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
         (name = "webhooks", description = "What webhooks of triggers delivered"),
         (name = "retention", description = "Which tags are kept, and for how long"),
         (name = "registrations", description = "Clusters, regions and mirrors that triggers, sync and pulls use"),
+        (name = "agents", description = "Node agents that share layers, and images that they shall have ahead"),
         (name = "logins", description = "Logins for docker and its like"),
         (name = "quotas", description = "How much there may be of something, and what this registry can do"),
         (name = "statistics", description = "What was pulled, pushed and stored"),

@@ -37,6 +37,16 @@ pub(crate) struct Authenticated {
     pub(crate) expired: bool,
 }
 
+impl Authenticated {
+    /// Who shows nothing that this module knows.
+    pub(crate) fn nobody() -> Self {
+        Self {
+            caller: Caller::Anonymous,
+            expired: false,
+        }
+    }
+}
+
 /// What the headers show.
 enum Shown<'a> {
     Nothing,

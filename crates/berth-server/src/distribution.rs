@@ -5,6 +5,7 @@ mod blobs;
 mod error;
 mod lists;
 mod manifests;
+mod swarm;
 mod uploads;
 
 use axum::body::{Body, HttpBody as _};
@@ -68,7 +69,12 @@ fn complete(method: &Method, mut response: Response) -> Response {
 
 async fn handle(app: &AppState, parts: &Parts, endpoint: Endpoint, body: Body) -> Response {
     let refused = Refused::new(app, parts, &endpoint);
-    let caller = match authenticate::caller(app, parts).await {
+    let authenticated = match endpoint {
+        // It shows by its header who it is, which is no login.
+        Endpoint::SwarmReplica => Ok(authenticate::Authenticated::nobody()),
+        _ => authenticate::caller(app, parts).await,
+    };
+    let caller = match authenticated {
         Ok(authenticated) if !authenticated.expired || continues_upload(&endpoint) => authenticated.caller,
         Ok(_) => {
             return refused.answer(&Error::BadCredentials {
@@ -182,6 +188,12 @@ async fn serve(asked: &Asked<'_>, endpoint: &Endpoint, body: Body) -> Result<Res
             digest,
         } => Box::pin(uploads::finish(asked, repository, (id, digest), body)).await,
         Endpoint::CancelUpload { repository, id } => Box::pin(uploads::cancel(asked, repository, id)).await,
+        Endpoint::JoinSwarm { repository, digest } => {
+            Box::pin(swarm::join(asked, repository, digest, body)).await
+        }
+        Endpoint::SwarmKey => Ok(swarm::key(asked)),
+        Endpoint::SwarmReplica => Box::pin(swarm::replica(asked, body)).await,
+        Endpoint::SwarmNodes => Box::pin(swarm::node(asked, body)).await,
     }
 }
 

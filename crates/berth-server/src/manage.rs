@@ -3,6 +3,7 @@
 //! What the rules are is the registry's business; here are only names, statuses and JSON.
 
 mod agency;
+mod agents;
 mod archives;
 mod audit;
 mod automation;
@@ -24,6 +25,7 @@ mod maintenance;
 mod mirrors;
 pub(crate) mod names;
 mod organizations;
+mod preheats;
 mod quotas;
 mod regions;
 mod repositories;
@@ -79,6 +81,8 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(maintenance::routes())
         .merge(regions::routes())
         .merge(mirrors::routes())
+        .merge(agents::routes())
+        .merge(preheats::routes())
         .merge(tags::routes())
         .merge(contents::routes())
         .merge(bin::routes())

@@ -64,6 +64,8 @@ pub(super) const STEPS: &[Step] = steps![
     "0047_mirrors",
     "0035_archives",
     "0034_contents",
+    "0049_chunk_tables",
+    "0050_nodes",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

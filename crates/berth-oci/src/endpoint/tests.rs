@@ -73,6 +73,40 @@ fn the_ping_and_the_lists() {
 }
 
 #[test]
+fn what_node_agents_ask() {
+    check("GET /v2/_berth/swarm/key", Endpoint::SwarmKey);
+    check("POST /v2/_berth/swarm/nodes", Endpoint::SwarmNodes);
+    check("POST /v2/_berth/swarm/replica", Endpoint::SwarmReplica);
+    check(
+        "POST /v2/org/a/b/_berth/swarm/{digest}",
+        Endpoint::JoinSwarm {
+            repository: name(),
+            digest: digest(),
+        },
+    );
+    for (request, allowed) in [
+        ("POST /v2/_berth/swarm/key", "GET, HEAD"),
+        ("GET /v2/_berth/swarm/nodes", "POST"),
+        ("GET /v2/org/a/_berth/swarm/{digest}", "POST"),
+    ] {
+        assert_eq!(
+            parse(request),
+            Err(EndpointError::MethodNotAllowed { allowed }),
+            "{request}"
+        );
+    }
+    for (request, code) in [
+        ("POST /v2/_berth/swarm/{digest}", ErrorCode::NameUnknown),
+        ("POST /v2/_berth/swarm/", ErrorCode::NameUnknown),
+        ("GET /v2/_berth/swarm/replica", ErrorCode::NameUnknown),
+        ("POST /v2/_berth/a/_berth/swarm/{digest}", ErrorCode::NameInvalid),
+        ("POST /v2/org/a/_berth/swarm/nodes", ErrorCode::DigestInvalid),
+    ] {
+        assert_eq!(parse(request).unwrap_err().code(), code, "{request}");
+    }
+}
+
+#[test]
 fn zero_bytes_never_get_through() {
     let page = Page {
         n: None,

@@ -101,7 +101,7 @@ impl Registry {
                 self.delete_bytes(&key).await?;
                 Err(error.into())
             }
-            finished => Ok(finished.map(drop)?),
+            finished => Ok(finished.map(|_| self.swarm.pushed(digest, &key, upload.offset))?),
         }
     }
 

@@ -142,6 +142,10 @@ pub(super) fn of_endpoint(endpoint: &Endpoint) -> (&'static str, String) {
         Endpoint::AppendUpload { .. } => ("append_upload", None),
         Endpoint::FinishUpload { .. } => ("finish_upload", None),
         Endpoint::CancelUpload { .. } => ("cancel_upload", None),
+        Endpoint::JoinSwarm { repository, digest } => ("join_swarm", Some(format!("{repository}@{digest}"))),
+        Endpoint::SwarmKey => ("swarm_key", None),
+        Endpoint::SwarmNodes => ("swarm_nodes", None),
+        Endpoint::SwarmReplica => ("swarm_replica", None),
     };
     let whole = || {
         endpoint

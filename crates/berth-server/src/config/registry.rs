@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use berth_registry::{
     AccessKeyPair, ArchiveLimits, CacheSettings, ContentLimits, FirstStart, IdentitySettings, Limits,
-    MirrorLimits, Opening, OutboundRules, RetentionLimits, S3Settings, Storage, Upgrade, Upkeep,
+    MirrorLimits, Opening, OutboundRules, RetentionLimits, S3Settings, Storage, SwarmLimits, Upgrade, Upkeep,
 };
 
 use super::settings::{MissingReferences, Settings};
@@ -166,6 +166,14 @@ impl Settings {
                 time_max: self.contents.time_max,
             },
             mirrors: self.mirror_limits(),
+            swarm: SwarmLimits {
+                enabled: self.swarm.enabled,
+                peers_max: self
+                    .swarm
+                    .peers_max
+                    .map_or(defaults.swarm.peers_max, NonZeroU32::get),
+                replica_address: self.replica.address.0.clone(),
+            },
             outbound: OutboundRules {
                 allow: self.outbound.allow.clone(),
                 deny: self.outbound.deny.clone(),

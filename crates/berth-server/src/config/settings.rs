@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) uploads: Uploads,
     pub(crate) contents: Contents,
     pub(crate) mirror: Mirror,
+    pub(crate) swarm: Swarm,
+    pub(crate) replica: Replica,
     pub(crate) outbound: Outbound,
     pub(crate) log: Log,
 }
@@ -173,6 +175,19 @@ pub(crate) struct Mirror {
     pub(crate) spool: Option<PathBuf>,
     pub(crate) spool_size_max: Size,
     pub(crate) fetches_max: Option<NonZeroU32>,
+}
+
+/// This server among those of one registry.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Replica {
+    pub(crate) address: Origin,
+}
+
+/// How nodes are helped to share layers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Swarm {
+    pub(crate) enabled: bool,
+    pub(crate) peers_max: Option<NonZeroU32>,
 }
 
 /// Which addresses are reached on behalf of users.

@@ -133,14 +133,15 @@ pub(super) fn too_many_ranges(refused: TooManyRanges) -> Response {
 
 fn scope(endpoint: &Endpoint) -> Option<String> {
     let actions = match endpoint {
-        Endpoint::Ping => return None,
+        Endpoint::Ping | Endpoint::SwarmKey | Endpoint::SwarmNodes | Endpoint::SwarmReplica => return None,
         Endpoint::ListRepositories { .. } => return Some("registry:catalog:*".into()),
         Endpoint::ListTags { .. }
         | Endpoint::GetManifest { .. }
         | Endpoint::HeadManifest { .. }
         | Endpoint::GetBlob { .. }
         | Endpoint::HeadBlob { .. }
-        | Endpoint::ListReferrers { .. } => "pull",
+        | Endpoint::ListReferrers { .. }
+        | Endpoint::JoinSwarm { .. } => "pull",
         // A mount reads its source too: the token must say so, as in the reference implementation.
         Endpoint::StartUpload { repository, start } => {
             let source = start.from.as_ref().filter(|_| start.mount.is_some());

@@ -11,6 +11,12 @@ use crate::world::World;
 /// What an endpoint is worth protecting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Needs {
+    /// Nothing.
+    Nothing,
+    /// A login as somebody.
+    User,
+    /// What no client has: for all of them there is nothing.
+    Hidden,
     /// A login, whoever it is.
     Login,
     /// Nothing but a login either, and the answer is made for the caller.
@@ -42,7 +48,11 @@ fn covered(endpoint: &Endpoint) -> (Needs, Option<&'static str>) {
         ),
         Endpoint::FinishUpload { .. } => (Needs::Write, Some("DELETE /v2/{name}/blobs/uploads/{id}")),
         Endpoint::CancelUpload { .. } => (Needs::Write, Some("GET /v2/{name}/referrers/{digest}")),
-        Endpoint::ListReferrers { .. } => (Needs::Read, None),
+        Endpoint::ListReferrers { .. } => (Needs::Read, Some("POST /v2/{name}/_berth/swarm/{digest}")),
+        Endpoint::JoinSwarm { .. } => (Needs::Read, Some("GET /v2/_berth/swarm/key")),
+        Endpoint::SwarmKey => (Needs::Nothing, Some("POST /v2/_berth/swarm/nodes")),
+        Endpoint::SwarmNodes => (Needs::User, Some("POST /v2/_berth/swarm/replica")),
+        Endpoint::SwarmReplica => (Needs::Hidden, None),
     }
 }
 
@@ -106,9 +116,14 @@ async fn without_a_login_every_endpoint_sends_to_the_token_endpoint() {
     let id = stocked(&world).await;
     let anonymous = world.admin.anonymous();
     for (needs, request) in requests() {
-        let answer = ask(&anonymous, request, "team/app", &id).await.is(401);
+        let answer = ask(&anonymous, request, "team/app", &id).await;
+        if needs == Needs::Nothing || needs == Needs::Hidden {
+            answer.is(if needs == Needs::Hidden { 404 } else { 200 });
+            continue;
+        }
+        let answer = answer.is(401);
         let scope = match needs {
-            Needs::Login => String::new(),
+            Needs::Nothing | Needs::Hidden | Needs::User | Needs::Login => String::new(),
             Needs::Filtered => ",scope=\"registry:catalog:*\"".to_owned(),
             Needs::Read => ",scope=\"repository:team/app:pull\"".to_owned(),
             Needs::Write => ",scope=\"repository:team/app:pull,push\"".to_owned(),
@@ -141,7 +156,18 @@ async fn without_a_right_every_endpoint_is_refused_and_nothing_shows_what_is_the
         let answer = ask(&stranger, request, "team/app", &id).await;
         let unknown = ask(&anonymous, request, "team/app", &id).await;
         match needs {
-            Needs::Login => {
+            Needs::User => {
+                // Who it is does not matter; without a body there is nothing to be heard.
+                answer.is(400);
+                unknown.is(401);
+                continue;
+            }
+            Needs::Hidden => {
+                answer.is(404);
+                unknown.is(404);
+                continue;
+            }
+            Needs::Nothing | Needs::Login => {
                 answer.is(200);
                 unknown.is(200);
                 continue;
@@ -192,7 +218,14 @@ async fn each_right_opens_its_endpoints_and_no_more() {
         let client = world.member(permission.as_str(), permission).await;
         for (needs, request) in requests() {
             let answer = ask(&client, request, "team/app", &id).await;
-            let opened = matches!(needs, Needs::Login | Needs::Filtered) || opens.contains(&needs);
+            let for_all = [
+                Needs::Nothing,
+                Needs::Hidden,
+                Needs::User,
+                Needs::Login,
+                Needs::Filtered,
+            ];
+            let opened = for_all.contains(&needs) || opens.contains(&needs);
             assert_eq!(
                 answer.status != 403,
                 opened,
@@ -223,7 +256,8 @@ async fn a_token_opens_what_it_was_asked_for_and_no_more() {
         let client = world.token(&world.admin, scopes).await;
         for (needs, request) in requests() {
             let answer = ask(&client, request, "team/app", &id).await;
-            let opened = needs == Needs::Login || opens.contains(&needs);
+            let opened = matches!(needs, Needs::Nothing | Needs::Hidden | Needs::User | Needs::Login)
+                || opens.contains(&needs);
             assert_eq!(
                 answer.status != 401,
                 opened,

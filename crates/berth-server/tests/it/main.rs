@@ -31,6 +31,7 @@ mod scaled;
 mod sending;
 mod serve;
 mod stores;
+mod swarm;
 mod syncing;
 mod token;
 mod webhooks;

@@ -12,6 +12,7 @@ mod images;
 mod immutability;
 mod ledger;
 mod maintenance;
+mod preheats;
 mod quotas;
 mod refusals;
 mod registrations;

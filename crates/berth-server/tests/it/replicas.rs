@@ -3,6 +3,7 @@
 mod attempts;
 mod events;
 mod reading;
+mod swarm;
 mod tags;
 mod uploads;
 

@@ -201,6 +201,27 @@ pub(super) const SETTINGS: &[Setting] = &[
         field: |s| &mut s.mirror.fetches_max,
     },
     Setting {
+        key: "swarm.enabled",
+        default: "true",
+        otherwise: NONE,
+        help: "Whether node agents are told of one another, so that they share layers. false: each pulls from this server.",
+        field: |s| &mut s.swarm.enabled,
+    },
+    Setting {
+        key: "swarm.peers_max",
+        default: "200000",
+        otherwise: NONE,
+        help: "Most entries of node agents that this server keeps in memory, one for each agent and each layer that it has or fetches, about half a KiB each. Agents beyond it pull from this server.",
+        field: |s| &mut s.swarm.peers_max,
+    },
+    Setting {
+        key: "replica.address",
+        default: NONE,
+        otherwise: "other servers of this registry do not know of this one",
+        help: "Address at which the other servers on the same PostgreSQL database reach this one, such as http://10.0.0.7:5000. Those that have one track node agents as one server would.",
+        field: |s| &mut s.replica.address,
+    },
+    Setting {
         key: "outbound.allow",
         default: NONE,
         otherwise: "webhooks reach public addresses only; registered clusters and regions private networks too",

@@ -58,7 +58,7 @@ fn missing(operation: &Operation) -> String {
             (
                 _,
                 "retention_id" | "retention_rule_id" | "run_id" | "entry_id" | "rule_id" | "delivery_id"
-                | "copy_id",
+                | "copy_id" | "preheat",
             ) => "999999",
             (_, "digest") => return crate::content::digest(b"missing"),
             (_, "user_id" | "group_id" | "domain_id" | "project_id" | "role_id") => NOBODY,
@@ -95,7 +95,7 @@ fn bad_requests(world: &World, operation: &Operation) -> Vec<Wrong> {
             wrongs.push(at(name, "NOT-A-NAME"));
         }
         if let "resource_type" | "frequency" | "retention_id" | "retention_rule_id" | "kind" | "run_id"
-        | "entry_id" | "rule_id" | "delivery_id" = name
+        | "entry_id" | "rule_id" | "delivery_id" | "preheat" = name
         {
             wrongs.push(at(name, "nonsense"));
         }

@@ -104,6 +104,7 @@ impl Names {
             "update_region" => json!({ "registryURL": "http://127.0.0.1:1/", "unchecked": true }),
             "create_mirror" => json!({ "name": "hub", "namespace": organization, "registry": "docker.io" }),
             "update_mirror" => json!({ "enabled": false }),
+            "create_preheat" => json!({ "tag": "v1" }),
             other => self.of_people(other, status),
         }
     }

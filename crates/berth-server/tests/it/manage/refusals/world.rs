@@ -245,6 +245,7 @@ impl World {
             "cluster_id" => "c1",
             "region_id" => "east",
             "mirror" => "hub",
+            "preheat" => "1",
             "trigger" => "roll-out",
             "archive_id" => &self.archive,
             "retention_id" => &self.retention,

@@ -1,0 +1,166 @@
+//! Which chunk of a blob is fetched from the registry by whom: each that nobody has is given to one peer at a time, and to
+//! another when that one has not got it in time. Refuses to know who the peers are.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::Handle;
+
+/// How long a lease holds before anything is known of the time a chunk takes.
+const FIRST_TTL_MS: i64 = 20_000;
+const TTL_MS_MIN: i64 = 5_000;
+const TTL_MS_MAX: i64 = 120_000;
+/// How many times the expected time a lease holds.
+const PATIENCE: i64 = 3;
+/// How long whoever did not get a chunk in time waits for it, so that another has it first.
+const PAUSE_MS: i64 = 3_000;
+
+#[derive(Clone, Copy, Debug)]
+struct Lease {
+    holder: Handle,
+    granted_at: i64,
+    ends_at: i64,
+}
+
+/// The leases of one blob.
+#[derive(Debug)]
+pub(super) struct Leases {
+    /// How many peers that are still fetching have each chunk.
+    copies: Vec<u32>,
+    /// Chunks without copy and lease.
+    free: BTreeSet<u32>,
+    held: HashMap<u32, Lease>,
+    ends: BTreeSet<(i64, u32)>,
+    /// Who let the lease of a chunk end, and when it may have it again.
+    paused: HashMap<u32, (Handle, i64)>,
+    /// Milliseconds between a lease and the word that its chunk is there.
+    expected_ms: Option<i64>,
+}
+
+impl Leases {
+    pub(super) fn new(chunks: u32) -> Self {
+        Self {
+            copies: vec![0; chunks as usize],
+            free: (0..chunks).collect(),
+            held: HashMap::new(),
+            ends: BTreeSet::new(),
+            paused: HashMap::new(),
+            expected_ms: None,
+        }
+    }
+
+    pub(super) fn chunks(&self) -> u32 {
+        u32::try_from(self.copies.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How long a new lease holds.
+    pub(super) fn ttl_ms(&self) -> i64 {
+        self.expected_ms.map_or(FIRST_TTL_MS, |expected| {
+            (expected * PATIENCE).clamp(TTL_MS_MIN, TTL_MS_MAX)
+        })
+    }
+
+    pub(super) fn copies(&self, chunk: u32) -> u32 {
+        self.copies[chunk as usize]
+    }
+
+    pub(super) fn add_copy(&mut self, chunk: u32) {
+        let copies = &mut self.copies[chunk as usize];
+        *copies += 1;
+        if *copies == 1 {
+            self.free.remove(&chunk);
+        }
+    }
+
+    pub(super) fn remove_copy(&mut self, chunk: u32) {
+        let copies = &mut self.copies[chunk as usize];
+        *copies -= 1;
+        self.free_again(chunk);
+    }
+
+    fn free_again(&mut self, chunk: u32) {
+        if self.copies[chunk as usize] == 0 && !self.held.contains_key(&chunk) {
+            self.free.insert(chunk);
+        }
+    }
+
+    /// Leases that end now, with who had them.
+    pub(super) fn expire(&mut self, now: i64) -> Vec<(u32, Handle)> {
+        let mut ended = Vec::new();
+        while let Some((ends_at, chunk)) = self.ends.first().copied()
+            && ends_at <= now
+        {
+            self.ends.pop_first();
+            let lease = self.held.remove(&chunk).expect("its end is known");
+            self.paused.insert(chunk, (lease.holder, now + PAUSE_MS));
+            self.free_again(chunk);
+            ended.push((chunk, lease.holder));
+        }
+        ended
+    }
+
+    /// The holder has the chunk.
+    pub(super) fn done(&mut self, now: i64, chunk: u32) {
+        let Some(lease) = self.end(chunk) else { return };
+        self.paused.remove(&chunk);
+        let took = now - lease.granted_at;
+        let before = self.expected_ms.unwrap_or(took);
+        self.expected_ms = Some(before + (took - before) / 4);
+    }
+
+    /// The holder is gone.
+    pub(super) fn give_back(&mut self, chunk: u32) {
+        self.end(chunk);
+    }
+
+    fn end(&mut self, chunk: u32) -> Option<Lease> {
+        let lease = self.held.remove(&chunk)?;
+        self.ends.remove(&(lease.ends_at, chunk));
+        self.free_again(chunk);
+        Some(lease)
+    }
+
+    /// Leases the first chunk without copy that is free for this peer.
+    pub(super) fn grant_next(&mut self, now: i64, peer: Handle) -> Option<u32> {
+        let paused = &self.paused;
+        let free = |chunk: &&u32| {
+            paused
+                .get(chunk)
+                .is_none_or(|(who, until)| *who != peer || *until <= now)
+        };
+        let chunk = *self.free.iter().find(free)?;
+        self.grant(now, chunk, peer);
+        Some(chunk)
+    }
+
+    /// Leases a chunk that others have but this peer cannot get from them; false when it is leased.
+    pub(super) fn grant(&mut self, now: i64, chunk: u32, peer: Handle) -> bool {
+        if self.held.contains_key(&chunk) {
+            return false;
+        }
+        let ends_at = now + self.ttl_ms();
+        let lease = Lease {
+            holder: peer,
+            granted_at: now,
+            ends_at,
+        };
+        self.free.remove(&chunk);
+        self.paused.remove(&chunk);
+        self.ends.insert((ends_at, chunk));
+        self.held.insert(chunk, lease);
+        true
+    }
+
+    #[cfg(test)]
+    pub(super) fn holder(&self, chunk: u32) -> Option<Handle> {
+        self.held.get(&chunk).map(|lease| lease.holder)
+    }
+
+    #[cfg(test)]
+    pub(super) fn check(&self) {
+        assert_eq!(self.ends.len(), self.held.len());
+        for chunk in 0..self.chunks() {
+            let is_free = self.copies(chunk) == 0 && !self.held.contains_key(&chunk);
+            assert_eq!(self.free.contains(&chunk), is_free, "chunk {chunk}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Images that nodes shall have before anybody asks for them. Rows say what is wanted and how each node stands to it, so
+//! that any replica can answer, whichever has the node's connection. A node gets what its own login may pull.
+
+use std::collections::BTreeMap;
+
+use berth_metadata::{NewPreheat, Preheat, PreheatNode};
+use berth_oci::{Digest, Reference, RepositoryName, Resource, Scope, ScopeAction, Tag};
+
+use crate::Registry;
+use crate::access::{Action, Caller};
+use crate::clock::now_ms;
+use crate::error::Error;
+
+/// Most nodes of one preheat.
+const NODES_MAX: usize = 10_000;
+const NODES_AT_ONCE: i64 = 1_000;
+/// Preheats of a repository that are kept.
+const KEPT: i64 = 100;
+/// How long nodes are told of an image.
+const LIFE_MS: i64 = 24 * 3600 * 1000;
+/// How long a node that was told of an image is not told again: it may have lost it with its process.
+const TOLD_AGAIN_MS: i64 = 10 * 60 * 1000;
+/// Images that a node is told of at once.
+const JOBS_AT_ONCE: i64 = 20;
+/// How long a node counts as connected after it was met.
+const CONNECTED_MS: i64 = 60_000;
+/// Most labels that choose nodes.
+const LABELS_MAX: usize = 64;
+/// Longest text that a node says of its failure, in characters.
+const DETAIL_CHARS_MAX: usize = 300;
+
+/// An image to have on nodes.
+#[derive(Clone, Debug)]
+pub struct WantedPreheat {
+    /// Its tag, or the digest of its manifest.
+    pub reference: Reference,
+    /// The nodes that have all of these; all nodes when there are none.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// An image that a node shall have.
+#[derive(Clone, Debug)]
+pub struct NodeJob {
+    /// Its id.
+    pub id: i64,
+    /// The repository.
+    pub repository: String,
+    /// The manifest.
+    pub manifest: Digest,
+    /// A token that may pull it and nothing else.
+    pub token: String,
+}
+
+/// What became of an image on a node.
+#[derive(Clone, Debug)]
+pub struct NodeDone {
+    /// The job's id.
+    pub id: i64,
+    /// Whether all of the image is there.
+    pub is_complete: bool,
+    /// Why it is not.
+    pub detail: String,
+}
+
+impl Registry {
+    /// Has an image on the connected nodes of its account that have all of the labels, for who may push it. `Invalid` when
+    /// there is no such node.
+    pub async fn create_preheat(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        wanted: &WantedPreheat,
+    ) -> Result<Preheat, Error> {
+        let held = self.require_held(caller, Action::EditRepository, name).await?;
+        if wanted.labels.len() > LABELS_MAX {
+            return Err(Error::Invalid(format!(
+                "nodes are chosen by at most {LABELS_MAX} labels"
+            )));
+        }
+        let manifest = self.manifest_descriptor(caller, name, &wanted.reference).await?;
+        let nodes = self.connected_nodes(&held.account_id, &wanted.labels).await?;
+        if nodes.is_empty() {
+            return Err(Error::Invalid(
+                "no connected node of the image's account has all of these labels".to_owned(),
+            ));
+        }
+        let labels = serde_json::to_string(&wanted.labels);
+        let now = now_ms();
+        let new = NewPreheat {
+            repository_id: held.id,
+            tag: match &wanted.reference {
+                Reference::Tag(tag) => Some(Tag::to_string(tag)),
+                Reference::Digest(_) => None,
+            },
+            digest: manifest.digest,
+            labels: labels.map_err(|error| Error::internal("writing labels", error))?,
+            creator: (caller.user_id().map(str::to_owned), caller.user_name().to_owned()),
+            nodes: (held.account_id, nodes),
+            times: (now, now + LIFE_MS),
+        };
+        let unknown = || Error::RepositoryUnknown(name.to_string());
+        let id = self
+            .metadata
+            .create_preheat(new, KEPT)
+            .await?
+            .ok_or_else(unknown)?;
+        self.wake_nodes().await?;
+        self.metadata.preheat(held.id, id).await?.ok_or_else(unknown)
+    }
+
+    /// The images of a repository that nodes shall have, the newest first, for those with a right on it.
+    pub async fn preheats(&self, caller: &Caller, name: &RepositoryName) -> Result<Vec<Preheat>, Error> {
+        let held = self.require_held(caller, Action::ReadRights, name).await?;
+        Ok(self.metadata.preheats(held.id, None, KEPT).await?)
+    }
+
+    /// One of them, with how each node stands to it.
+    pub async fn preheat(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        id: i64,
+    ) -> Result<(Preheat, Vec<PreheatNode>), Error> {
+        let held = self.require_held(caller, Action::ReadRights, name).await?;
+        let found = self.metadata.preheat(held.id, id).await?;
+        let found = found.ok_or_else(|| unknown(id))?;
+        let nodes_max = i64::try_from(NODES_MAX).unwrap_or(i64::MAX);
+        let nodes = self.metadata.preheat_nodes(id, None, nodes_max).await?;
+        Ok((found, nodes))
+    }
+
+    /// Tells no node of it any more, for who may push the image; what nodes have they keep.
+    pub async fn cancel_preheat(&self, caller: &Caller, name: &RepositoryName, id: i64) -> Result<(), Error> {
+        let held = self.require_held(caller, Action::EditRepository, name).await?;
+        let cancelled = self.metadata.cancel_preheat(held.id, id, now_ms()).await?;
+        cancelled.then_some(()).ok_or_else(|| unknown(id))
+    }
+
+    async fn connected_nodes(
+        &self,
+        account_id: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<Vec<String>, Error> {
+        let since = connected_since(now_ms());
+        let (mut found, mut last) = (Vec::new(), None::<(String, String)>);
+        loop {
+            let after = last.as_ref().map(|(account, id)| (account.as_str(), id.as_str()));
+            let page = self
+                .metadata
+                .nodes(Some(account_id), since, after, NODES_AT_ONCE)
+                .await?;
+            let Some(end) = page.last() else { return Ok(found) };
+            last = Some((end.met.account_id.clone(), end.met.id.clone()));
+            for node in page {
+                let has: BTreeMap<String, String> =
+                    serde_json::from_str(&node.met.labels).unwrap_or_default();
+                if labels.iter().all(|(name, value)| has.get(name) == Some(value)) {
+                    found.push(node.met.id);
+                }
+            }
+            if found.len() > NODES_MAX {
+                return Err(Error::Invalid(format!(
+                    "an image goes to at most {NODES_MAX} nodes at once"
+                )));
+            }
+        }
+    }
+
+    /// What a node shall have that it was not told of, as far as its login may pull it.
+    pub(super) async fn node_jobs(
+        &self,
+        caller: &Caller,
+        (account_id, node): (&str, &str),
+    ) -> Result<Vec<NodeJob>, Error> {
+        let now = now_ms();
+        let times = (now, now - TOLD_AGAIN_MS);
+        let work = self
+            .metadata
+            .take_preheats((account_id, node), times, JOBS_AT_ONCE)
+            .await?;
+        let (mut jobs, mut failed) = (Vec::new(), Vec::new());
+        for work in work {
+            match self.node_token(caller, &work.repository).await {
+                Ok(token) => jobs.push(NodeJob {
+                    id: work.id,
+                    repository: work.repository,
+                    manifest: work
+                        .digest
+                        .parse()
+                        .map_err(|error| Error::internal("reading a stored digest", error))?,
+                    token,
+                }),
+                Err(Error::Denied(_) | Error::InsufficientScope(_) | Error::RepositoryUnknown(_)) => {
+                    let detail = "the login of the node may not pull this image".to_owned();
+                    failed.push((work.id, "failed".to_owned(), detail));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if !failed.is_empty() {
+            self.metadata
+                .settle_preheats(account_id, node, failed, now)
+                .await?;
+        }
+        Ok(jobs)
+    }
+
+    async fn node_token(&self, caller: &Caller, repository: &str) -> Result<String, Error> {
+        let name: RepositoryName = repository
+            .parse()
+            .map_err(|error| Error::internal("reading a stored name", error))?;
+        self.require(caller, Action::Pull, &name).await?;
+        let scope = Scope {
+            resource: Resource::Repository(name),
+            actions: [ScopeAction::Pull].into_iter().collect(),
+        };
+        Ok(self.issue_token(caller, &[scope]).await?.token)
+    }
+
+    /// Notes what became of images on a node.
+    pub(super) async fn settle_node(
+        &self,
+        (account_id, node): (&str, &str),
+        done: Vec<NodeDone>,
+    ) -> Result<(), Error> {
+        if done.is_empty() {
+            return Ok(());
+        }
+        let states = done.into_iter().map(|done| {
+            let state = if done.is_complete { "complete" } else { "failed" };
+            let detail = done.detail.chars().filter(|char| !char.is_control());
+            (done.id, state.to_owned(), detail.take(DETAIL_CHARS_MAX).collect())
+        });
+        Ok(self
+            .metadata
+            .settle_preheats(account_id, node, states.collect(), now_ms())
+            .await?)
+    }
+}
+
+/// Who was met since then counts as connected.
+pub(super) fn connected_since(now: i64) -> i64 {
+    now - CONNECTED_MS
+}
+
+fn unknown(id: i64) -> Error {
+    Error::Unknown(format!("the preheat {id}"))
+}
