@@ -27,6 +27,7 @@ mod immutability;
 mod jobs;
 mod key;
 mod kubernetes;
+mod lazy;
 mod lease;
 mod ledger;
 mod limits;
@@ -103,7 +104,7 @@ pub use berth_metadata::at_one_moment;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
     ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, GivenLogin, Grant, Group, HistoryOrder,
-    ImageRow, ImmutabilityRule, ListedOrganization, MaintenanceRun, Mirror, Opening, Organization,
+    ImageRow, ImmutabilityRule, LazyRule, LazyRun, ListedOrganization, MaintenanceRun, Mirror, Opening, Organization,
     OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter,
     RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun, RunningImage, SyncJob,
     SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
@@ -133,12 +134,13 @@ pub use identity::{IdentitySettings, Presented, time_text};
 pub use image::{History, ImageConfig, ImageDetail, Layer, PlatformImage, SelectedImage};
 pub use immutability::{ImmutabilityPlace, ImmutabilityPreview, WantedImmutability};
 pub use key::AccessKeyPair;
+pub use lazy::{LazyImage, LazyPlace, LazyRunView};
 pub use ledger::{
     Difference, DifferenceKind, Freed, Ledger, LedgerFigures, StoreFigures, TagFigures, Verified,
     WantedDeletion, WouldFree,
 };
 pub use limits::{
-    ArchiveLimits, ContentLimits, Limits, MissingReferences, OutboundRules, Quota, RetentionLimits, Upkeep,
+    ArchiveLimits, ContentLimits, LazyLimits, Limits, MissingReferences, OutboundRules, Quota, RetentionLimits, Upkeep,
 };
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};
