@@ -98,6 +98,8 @@ pub use automation::{
     Counted, ListedCopy, ListedRun, RunMark,
 };
 pub use berth_blob::{CacheSettings, S3Settings};
+/// What the child process that reads layers does.
+pub use berth_lazy::child::run as read_lazy_layer;
 /// How far an upload of an archive came.
 pub use berth_metadata::ArchiveState;
 pub use berth_metadata::at_one_moment;

@@ -74,6 +74,12 @@ enum Verb {
     Ledger(LedgerVerb),
     /// Print the document of the management API (`OpenAPI` 3.1), as a server answers it at /openapi.json
     Openapi,
+    /// Read a layer for an index, on behalf of a server
+    #[command(hide = true)]
+    LazyIndex {
+        /// What to do
+        order: String,
+    },
     /// Print the version
     Version,
     /// Print what makes a shell complete the commands
@@ -230,6 +236,7 @@ pub(crate) fn run() -> ExitCode {
             }
         }
         Verb::Client(verb) => return verb.run(),
+        Verb::LazyIndex { order } => return berth_registry::read_lazy_layer(&order),
         Verb::Completions { shell } => print(&completions(shell)),
         Verb::Openapi => print(&crate::api::document()),
         Verb::Version => print(concat!("berth ", env!("CARGO_PKG_VERSION"), "\n")),
