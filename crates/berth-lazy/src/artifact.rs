@@ -12,11 +12,11 @@ use crate::Made;
 /// The type of the artifact.
 pub const ARTIFACT_TYPE: &str = "application/vnd.nydus.image.manifest.v1+json";
 /// The type of what tells where in a layer its files are.
-pub const META_TYPE: &str = "application/vnd.oci.image.layer.nydus.blob.v1";
+const META_TYPE: &str = "application/vnd.oci.image.layer.nydus.blob.v1";
 /// The type of the tree of all entries.
-pub const BOOTSTRAP_TYPE: &str = OCI_LAYER_GZIP;
+const BOOTSTRAP_TYPE: &str = OCI_LAYER_GZIP;
 /// The configuration of an artifact that has none.
-pub(crate) const EMPTY: &[u8] = b"{}";
+pub const CONFIG: &[u8] = b"{}";
 
 /// A layer of the image, and what was made of it.
 #[derive(Clone, Debug)]
@@ -41,7 +41,10 @@ pub fn manifest(subject: &Descriptor, layers: &[IndexedLayer], tree: &Made) -> V
     };
     let mut descriptors: Vec<Descriptor> = Vec::new();
     for indexed in layers {
-        if descriptors.iter().any(|known| known.digest == indexed.meta.digest) {
+        if descriptors
+            .iter()
+            .any(|known| known.digest == indexed.meta.digest)
+        {
             continue;
         }
         descriptors.push(annotated(
@@ -59,7 +62,11 @@ pub fn manifest(subject: &Descriptor, layers: &[IndexedLayer], tree: &Made) -> V
             ("containerd.io/snapshot/nydus-fs-version", "6"),
         ],
     ));
-    let config = Descriptor::new(OCI_EMPTY, Digest::of(Algorithm::Sha256, EMPTY), EMPTY.len() as u64);
+    let config = Descriptor::new(
+        OCI_EMPTY,
+        Digest::of(Algorithm::Sha256, CONFIG),
+        CONFIG.len() as u64,
+    );
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,

@@ -70,7 +70,10 @@ fn work(task: &Task) -> anyhow::Result<Option<Layer>> {
         Task::Layer => {
             let layer = make::layer(Path::new(STDIN), Path::new(BOOTSTRAP), Path::new(META))?;
             // What follows the archive's end is nobody's, but the parent wants to be rid of it.
-            std::io::copy(&mut BufReader::new(std::io::stdin().lock()).by_ref(), &mut std::io::sink())?;
+            std::io::copy(
+                &mut BufReader::new(std::io::stdin().lock()).by_ref(),
+                &mut std::io::sink(),
+            )?;
             Ok(Some(layer))
         }
         Task::Merge(layers) => {

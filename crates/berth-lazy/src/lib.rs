@@ -9,7 +9,7 @@ pub mod child;
 mod make;
 mod work;
 
-pub use artifact::{ARTIFACT_TYPE, BOOTSTRAP_TYPE, IndexedLayer, META_TYPE, manifest};
+pub use artifact::{ARTIFACT_TYPE, CONFIG, IndexedLayer, manifest};
 pub use work::{Bounds, Indexer, Made, Work};
 
 /// Why there is no index.

@@ -67,8 +67,7 @@ pub(crate) fn layer(from: &Path, bootstrap: &Path, meta: &Path) -> Result<Layer>
     context.blob_features.insert(BlobFeatures::CHUNK_INFO_V2);
     context.blob_features.insert(BlobFeatures::SEPARATE);
     let mut blobs = BlobManager::new(digest::Algorithm::Sha256, false);
-    let mut bootstraps =
-        BootstrapManager::new(Some(ArtifactStorage::SingleFile(bootstrap.to_owned())), None);
+    let mut bootstraps = BootstrapManager::new(Some(ArtifactStorage::SingleFile(bootstrap.to_owned())), None);
     TarballBuilder::new(ConversionType::TargzToRef)
         .build(&mut context, &mut bootstraps, &mut blobs)
         .map(drop)?;
@@ -89,7 +88,9 @@ pub(crate) fn merge(layers: &[Lower], scratch: &Path, index: &Path) -> Result<()
         Some((digest, _)) => digest.clone(),
         None => NONE.to_owned(),
     };
-    let sizes = layers.iter().map(|lower| lower.meta.as_ref().map_or(0, |(_, size)| *size));
+    let sizes = layers
+        .iter()
+        .map(|lower| lower.meta.as_ref().map_or(0, |(_, size)| *size));
     Merger::merge(
         &mut context,
         None,
@@ -123,3 +124,6 @@ fn pack(bootstrap: &Path, index: &Path) -> Result<()> {
         .and_then(|mut file| file.flush())
         .context("packing the index")
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,7 +154,10 @@ impl Work {
         let lower = |done: &Done| Lower {
             bootstrap: done.bootstrap.clone(),
             layer: done.layer.hex().to_owned(),
-            meta: done.meta.as_ref().map(|meta| (meta.digest.hex().to_owned(), meta.size)),
+            meta: done
+                .meta
+                .as_ref()
+                .map(|meta| (meta.digest.hex().to_owned(), meta.size)),
         };
         let task = Task::Merge(self.layers.iter().map(lower).collect());
         let folder = self.folder.path().to_owned();
@@ -273,7 +276,11 @@ async fn feed<E: std::error::Error + Send + Sync + 'static>(
 async fn hear(from: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let mut heard = Vec::new();
     if let Some(mut from) = from {
-        (&mut from).take(HEARD_BYTES_MAX).read_to_end(&mut heard).await.ok();
+        (&mut from)
+            .take(HEARD_BYTES_MAX)
+            .read_to_end(&mut heard)
+            .await
+            .ok();
         tokio::io::copy(&mut from, &mut tokio::io::sink()).await.ok();
     }
     heard
@@ -288,13 +295,20 @@ fn died(ended: ExitStatus, complained: &[u8]) -> String {
 
 /// Removes folders that nobody works in any more.
 fn sweep(folder: &Path) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
     for entry in entries.flatten() {
         let is_ours = entry.file_name().to_string_lossy().starts_with(FOLDER);
         // Without a lock it was made a moment ago, or is half removed.
-        let lock = is_ours.then(|| File::open(entry.path().join(LOCK)).ok()).flatten();
+        let lock = is_ours
+            .then(|| File::open(entry.path().join(LOCK)).ok())
+            .flatten();
         if lock.is_some_and(|lock| lock.try_lock().is_ok()) {
             std::fs::remove_dir_all(entry.path()).ok();
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -234,7 +234,11 @@ async fn put_rule(tx: &mut Tx<'_>, rule: &LazyRule) -> Result<(), Failure> {
     const OF_ALL: &str = "INSERT INTO lazy_rules (organization_id, repository_id, tags, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $4) ON CONFLICT (organization_id) WHERE repository_id IS NULL \
          DO UPDATE SET tags = excluded.tags, updated_at = excluded.updated_at";
-    let text = if rule.repository_id.is_some() { OF_IMAGE } else { OF_ALL };
+    let text = if rule.repository_id.is_some() {
+        OF_IMAGE
+    } else {
+        OF_ALL
+    };
     let put = sqlx::query(text)
         .bind(rule.organization_id)
         .bind(rule.repository_id)

@@ -74,9 +74,7 @@ impl Registry {
             }
         };
         let rules = self.metadata.lazy_rules(organization_id, repository_id).await?;
-        let found = rules
-            .into_iter()
-            .find(|rule| rule.repository_id == repository_id);
+        let found = rules.into_iter().find(|rule| rule.repository_id == repository_id);
         found.ok_or_else(|| no_rule(place))
     }
 
@@ -183,5 +181,8 @@ fn unknown(place: LazyPlace<'_>) -> Error {
 }
 
 fn no_rule(place: LazyPlace<'_>) -> Error {
-    Error::Unknown(format!("a rule of {} about indexes for lazy starts", named(place)))
+    Error::Unknown(format!(
+        "a rule of {} about indexes for lazy starts",
+        named(place)
+    ))
 }

@@ -106,10 +106,10 @@ pub use berth_metadata::at_one_moment;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
     ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, GivenLogin, Grant, Group, HistoryOrder,
-    ImageRow, ImmutabilityRule, LazyRule, LazyRun, ListedOrganization, MaintenanceRun, Mirror, Opening, Organization,
-    OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails, RepositoryFilter,
-    RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun, RunningImage, SyncJob,
-    SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
+    ImageRow, ImmutabilityRule, LazyRule, LazyRun, ListedOrganization, MaintenanceRun, Mirror, Opening,
+    Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails,
+    RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun,
+    RunningImage, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };
 pub use berth_metadata::{
     AwayPlace, EndingShare, FailedRun, FullQuota, PulledImage, RecentPush, RunCount, StaleLogin,
@@ -142,7 +142,8 @@ pub use ledger::{
     WantedDeletion, WouldFree,
 };
 pub use limits::{
-    ArchiveLimits, ContentLimits, LazyLimits, Limits, MissingReferences, OutboundRules, Quota, RetentionLimits, Upkeep,
+    ArchiveLimits, ContentLimits, LazyLimits, Limits, MissingReferences, OutboundRules, Quota,
+    RetentionLimits, Upkeep,
 };
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{Condition, FoundManifest, PushedManifest, StoredManifest};

@@ -63,7 +63,11 @@ pub(crate) async fn a_place_has_one_rule(world: World) {
             .unwrap();
     }
     let told = async |image| {
-        let rules = metadata.lazy_rules(organization, image).await.unwrap().into_iter();
+        let rules = metadata
+            .lazy_rules(organization, image)
+            .await
+            .unwrap()
+            .into_iter();
         rules
             .map(|rule| (rule.repository_id, rule.tags, rule.created_at, rule.updated_at))
             .collect::<Vec<_>>()
@@ -75,8 +79,18 @@ pub(crate) async fn a_place_has_one_rule(world: World) {
     assert_eq!(told(Some(repository)).await, [of_all, own]);
     assert!(metadata.delete_lazy_rule(organization, None).await.unwrap());
     assert!(!metadata.delete_lazy_rule(organization, None).await.unwrap());
-    assert!(!metadata.delete_lazy_rule(organization, Some(other)).await.unwrap());
-    assert!(metadata.delete_lazy_rule(organization, Some(repository)).await.unwrap());
+    assert!(
+        !metadata
+            .delete_lazy_rule(organization, Some(other))
+            .await
+            .unwrap()
+    );
+    assert!(
+        metadata
+            .delete_lazy_rule(organization, Some(repository))
+            .await
+            .unwrap()
+    );
     assert_eq!(told(Some(repository)).await, []);
     let nowhere = metadata.put_lazy_rule(rule(-1, None, "", 5)).await;
     assert_eq!(conflict(nowhere), Conflict::OrganizationGone);
@@ -86,7 +100,10 @@ pub(crate) async fn an_index_waits_once_and_ends_once(world: World) {
     let metadata = &world.metadata;
     let (_, repository) = place(&world).await;
     let first = metadata.want_lazy_run(wanted(repository, "a")).await.unwrap();
-    assert_eq!(metadata.want_lazy_run(wanted(repository, "a")).await.unwrap(), first);
+    assert_eq!(
+        metadata.want_lazy_run(wanted(repository, "a")).await.unwrap(),
+        first
+    );
     let other = metadata.want_lazy_run(wanted(repository, "b")).await.unwrap();
     assert_ne!(other, first);
     assert_eq!(claimed(metadata).await, Some(first));
@@ -105,7 +122,10 @@ pub(crate) async fn an_index_waits_once_and_ends_once(world: World) {
         now: 8,
     };
     metadata.end_lazy_run(end(LazyStatus::Done, "")).await.unwrap();
-    metadata.end_lazy_run(end(LazyStatus::Failed, "late")).await.unwrap();
+    metadata
+        .end_lazy_run(end(LazyStatus::Failed, "late"))
+        .await
+        .unwrap();
     assert_eq!(metadata.begin_lazy_run(first, 9).await.unwrap(), None);
     let runs = metadata.lazy_runs(repository, None, 10).await.unwrap();
     let told: Vec<_> = runs.iter().map(|run| (run.id, run.status)).collect();
@@ -144,7 +164,10 @@ pub(crate) async fn a_push_by_rule_queues_an_index(world: World) {
     let run = metadata.lazy_runs(repository, None, 10).await.unwrap().remove(0);
     assert_eq!((run.tag.as_deref(), run.by_rule), (Some("v1"), true));
     assert_eq!(claimed(metadata).await, Some(run.id));
-    metadata.delete_lazy_rule(organization, Some(repository)).await.unwrap();
+    metadata
+        .delete_lazy_rule(organization, Some(repository))
+        .await
+        .unwrap();
     metadata
         .put_lazy_rule(rule(organization, None, "", 5))
         .await

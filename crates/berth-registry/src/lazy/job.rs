@@ -4,19 +4,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use berth_lazy::{ARTIFACT_TYPE, IndexedLayer, Indexer, Made, Work};
+use berth_lazy::{ARTIFACT_TYPE, CONFIG, IndexedLayer, Indexer, Made, Work};
 use berth_metadata::{EndLazyRun, Job, LazyRun, LazyStatus};
 use berth_oci::{Algorithm, Descriptor, Digest, Manifest, ManifestKind, Reference, RepositoryName};
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt as _;
 
 use super::source::{PLATFORMS_MAX, linux, platform, unfit};
 use crate::Registry;
 use crate::access::Caller;
-use crate::damage::{Reading, Watched};
 use crate::clock::now_ms;
+use crate::damage::{Reading, Watched};
 use crate::error::Error;
 use crate::jobs::JobEnd;
 use crate::manifest::PushedManifest;
@@ -26,8 +26,6 @@ use crate::upload::Chunk;
 const ATTEMPTS_MAX: i64 = 5;
 /// Bytes of a file that are sent to the store at a time.
 const PIECE: usize = 256 << 10;
-/// The configuration of an artifact that has none.
-const EMPTY: &[u8] = b"{}";
 
 /// What came of one image of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +86,10 @@ impl Registry {
         let digest = digest(&run.digest)?;
         let (manifest, descriptor) = self.read_image(run.repository_id, &digest).await?;
         if manifest.kind != ManifestKind::Index {
-            images.push(self.index_image((&name, run.repository_id), (&manifest, &descriptor), None).await?);
+            images.push(
+                self.index_image((&name, run.repository_id), (&manifest, &descriptor), None)
+                    .await?,
+            );
             return Ok(());
         }
         for entry in linux(&manifest).take(PLATFORMS_MAX) {
@@ -96,12 +97,15 @@ impl Registry {
             let platform = platform(entry);
             images.push(match found {
                 Ok((manifest, descriptor)) => {
-                    self.index_image((&name, run.repository_id), (&manifest, &descriptor), platform).await?
+                    self.index_image((&name, run.repository_id), (&manifest, &descriptor), platform)
+                        .await?
                 }
                 // An index may name what was never pushed here.
-                Err(Error::ManifestUnknown(_)) => {
-                    told(&entry.digest, platform, "its manifest is not in this image".to_owned())
-                }
+                Err(Error::ManifestUnknown(_)) => told(
+                    &entry.digest,
+                    platform,
+                    "its manifest is not in this image".to_owned(),
+                ),
                 Err(error) => return Err(error),
             });
         }
@@ -109,7 +113,10 @@ impl Registry {
     }
 
     async fn read_image(&self, repository_id: i64, digest: &Digest) -> Result<(Manifest, Descriptor), Error> {
-        let found = self.metadata.manifest_by_digest(repository_id, digest.as_str()).await?;
+        let found = self
+            .metadata
+            .manifest_by_digest(repository_id, digest.as_str())
+            .await?;
         let row = found.ok_or_else(|| Error::ManifestUnknown(Reference::Digest(digest.clone())))?;
         let manifest = Manifest::parse(&row.bytes, Some(&row.media_type))
             .map_err(|source| Error::internal("reading a stored manifest", source))?;
@@ -170,7 +177,7 @@ impl Registry {
             size += made.size;
             self.store_made(name, made).await?;
         }
-        self.store_bytes(name, EMPTY).await?;
+        self.store_bytes(name, CONFIG).await?;
         let index = Digest::of(Algorithm::Sha256, &bytes);
         let pushed = PushedManifest {
             reference: &Reference::Digest(index.clone()),
@@ -255,9 +262,9 @@ async fn pieces(path: &Path) -> Result<berth_blob::ByteStream, Error> {
     let pieces = stream::try_unfold(file, |mut file| async move {
         let mut piece = Vec::with_capacity(PIECE);
         let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece).await?;
-        Ok((read > 0).then(|| (Bytes::from(piece), file)))
+        Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(piece), file)))
     });
-    Ok(pieces.map_err(|error: std::io::Error| error).boxed())
+    Ok(pieces.boxed())
 }
 
 /// An image without an index.

@@ -74,14 +74,29 @@ mod tests {
     fn only_images_of_gzip_layers_are_fit() {
         let config = "application/vnd.oci.image.config.v1+json";
         let gzip = "application/vnd.oci.image.layer.v1.tar+gzip";
-        assert_eq!(unfit(&image(config, &[gzip, "application/vnd.docker.image.rootfs.diff.tar.gzip"])), None);
+        assert_eq!(
+            unfit(&image(
+                config,
+                &[gzip, "application/vnd.docker.image.rootfs.diff.tar.gzip"]
+            )),
+            None
+        );
         let cases = [
             (image("application/vnd.oci.empty.v1+json", &[gzip]), "no image"),
             (image(config, &[]), "no layers"),
-            (image(config, &[gzip, "application/vnd.oci.image.layer.v1.tar+zstd"]), "zstd"),
-            (image(config, &["application/vnd.oci.image.layer.v1.tar"]), "not compressed"),
             (
-                image(config, &["application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"]),
+                image(config, &[gzip, "application/vnd.oci.image.layer.v1.tar+zstd"]),
+                "zstd",
+            ),
+            (
+                image(config, &["application/vnd.oci.image.layer.v1.tar"]),
+                "not compressed",
+            ),
+            (
+                image(
+                    config,
+                    &["application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"],
+                ),
                 "foreign",
             ),
         ];

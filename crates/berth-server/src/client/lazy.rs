@@ -85,16 +85,22 @@ pub(super) async fn run(server: &Server, verb: Verb) -> Result<Table, Failure> {
             Ok(answer::list(COLUMNS, &found))
         }
         Verb::Rule { place } => {
-            let found = server.send(Method::GET, &place.path(&["lazy_rule"]), None).await?;
+            let found = server
+                .send(Method::GET, &place.path(&["lazy_rule"]), None)
+                .await?;
             Ok(answer::one(RULE_COLUMNS, &found.body))
         }
         Verb::Set { place, tags } => {
             let body = json!({ "tags": tags });
-            let set = server.send(Method::PUT, &place.path(&["lazy_rule"]), Some(&body)).await?;
+            let set = server
+                .send(Method::PUT, &place.path(&["lazy_rule"]), Some(&body))
+                .await?;
             Ok(answer::one(RULE_COLUMNS, &set.body))
         }
         Verb::Unset { place } => {
-            server.send(Method::DELETE, &place.path(&["lazy_rule"]), None).await?;
+            server
+                .send(Method::DELETE, &place.path(&["lazy_rule"]), None)
+                .await?;
             let row = [json!(place.to_string()), json!(true)];
             Ok(Table::one(&["place", "unset"], row))
         }

@@ -140,7 +140,10 @@ async fn make(
     let reference = sent.reference.parse::<Reference>();
     let reference = reference.map_err(|error| refused(Error::Invalid(error.to_string())))?;
     let asked = app.registry.make_lazy_index(&call.caller, &name, &reference);
-    Ok((StatusCode::ACCEPTED, Json(run_document(asked.await.map_err(refused)?))))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(run_document(asked.await.map_err(refused)?)),
+    ))
 }
 
 /// Show which pushes of an image are followed by an index

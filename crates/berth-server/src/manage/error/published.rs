@@ -2,7 +2,7 @@
 //! stand behind `SVCSTG.SWR.` on the wire; the first three are the HTTP status.
 
 /// Code and meaning.
-pub(crate) const CODES: [(&str, &str); 62] = [
+pub(crate) const CODES: [(&str, &str); 63] = [
     (
         "SVCSTG.S2I.4019000",
         "neither a token nor a signature is in the request",

@@ -110,12 +110,18 @@ async fn an_image_of_gzip_layers_gets_an_index_beside_it() {
     assert_eq!(last["containerd.io/snapshot/nydus-bootstrap"], json!("true"));
     // The image is what it was.
     let after = docker.ask(format!("GET /v2/{APP}/manifests/v1")).await.is(200);
-    assert_eq!(before.header("docker-content-digest"), after.header("docker-content-digest"));
+    assert_eq!(
+        before.header("docker-content-digest"),
+        after.header("docker-content-digest")
+    );
 
     // The same again is the same.
     let again = made(&team, &subject).await;
     assert_eq!((&again["images"], &again["tag"]), (&run["images"], &Value::Null));
-    let listed = docker.ask(format!("GET /v2/{APP}/referrers/{subject}")).await.json();
+    let listed = docker
+        .ask(format!("GET /v2/{APP}/referrers/{subject}"))
+        .await
+        .json();
     assert_eq!(listed["manifests"].as_array().unwrap().len(), 1);
 
     // It goes as all does that refers to an image.
@@ -151,7 +157,12 @@ async fn what_cannot_have_an_index_is_told() {
     header.set_mode(0o644);
     tar.append_data(&mut header, &deep, b"bytes".as_slice()).unwrap();
     let deep = gzip(&tar.into_inner().unwrap());
-    for (name, bytes) in [("noise", noise), ("cut", cut), ("trailing", trailing), ("deep", deep)] {
+    for (name, bytes) in [
+        ("noise", noise),
+        ("cut", cut),
+        ("trailing", trailing),
+        ("deep", deep),
+    ] {
         push(&docker, name, &image(&[&good, &bytes]), &[&good, &bytes]).await;
         let run = made(&team, name).await;
         assert_eq!(run["status"], json!("failed"), "{name}: {run}");
@@ -162,7 +173,10 @@ async fn what_cannot_have_an_index_is_told() {
     zstd["layers"][0] = descriptor("application/vnd.oci.image.layer.v1.tar+zstd", &good);
     push(&docker, "zstd", &zstd, &[&good]).await;
     let run = made(&team, "zstd").await;
-    assert!(run["images"][0]["reason"].as_str().unwrap().contains("zstd"), "{run}");
+    assert!(
+        run["images"][0]["reason"].as_str().unwrap().contains("zstd"),
+        "{run}"
+    );
 
     // Of an index each platform for itself.
     let fit = written(&image(&[&good]));
@@ -193,8 +207,10 @@ async fn pushes_by_rule_are_followed_by_an_index() {
     let team = Team::start().await;
     let docker = team.docker(&team.admin);
     for place in [RULE, OF_GROUP] {
-        team.refuses(Method::GET, place, &Value::Null, (404, "4040135")).await;
-        team.refuses(Method::DELETE, place, &Value::Null, (404, "4040135")).await;
+        team.refuses(Method::GET, place, &Value::Null, (404, "4040135"))
+            .await;
+        team.refuses(Method::DELETE, place, &Value::Null, (404, "4040135"))
+            .await;
     }
     let set = team.does(Method::PUT, RULE, &json!({ "tags": "v*" }), 200).await;
     assert_eq!(set["tags"], json!("v*"));
