@@ -61,6 +61,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0037_console",
     "0036_changes",
     "0046_dashboard",
+    "0051_lazy",
     "0035_archives",
     "0034_contents",
 ];
