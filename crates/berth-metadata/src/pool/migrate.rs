@@ -61,9 +61,9 @@ pub(super) const STEPS: &[Step] = steps![
     "0037_console",
     "0036_changes",
     "0046_dashboard",
-    "0051_lazy",
     "0035_archives",
     "0034_contents",
+    "0051_lazy",
 ];
 
 /// What may be done to a database whose schema is older than this program's.
