@@ -31,6 +31,7 @@ mod instance;
 mod jobs;
 mod kept;
 mod keys;
+mod lazy;
 mod leases;
 mod ledger;
 mod maintenance_runs;
@@ -111,6 +112,7 @@ pub use immutability::{Covers, Guard, ImmutabilityRule, ImmutabilityTerms, NewIm
 pub use instance::FirstAccount;
 pub use jobs::{Job, JobAgain, JobClaim, NewJob, PausedLane};
 pub use keys::{AccessKey, GivenLogin, TemporaryLogin};
+pub use lazy::{EndLazyRun, LAZY, LazyRule, LazyRun, LazyStatus, NewLazyRun};
 pub use ledger::{
     Deleted, Freed, ImageRecount, KeyUse, KnownKey, LedgerFigures, LedgerImage, LedgerScope, LedgerView,
     StoreFigures, TagFigures,

@@ -5,6 +5,7 @@ use crate::Metadata;
 use crate::by::{By, TagChange};
 use crate::error::Error;
 use crate::jobs::{self, NewJob};
+use crate::lazy::{self, NewLazyRun};
 use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{change, first};
 use sqlx::Row;
@@ -40,6 +41,8 @@ pub struct EventFollows {
     pub triggers: Vec<(i64, FollowJob)>,
     /// The rules that send it elsewhere.
     pub sync_rules: Vec<i64>,
+    /// Whether what the tag names gets an index for lazy starts.
+    pub lazy: bool,
 }
 
 /// The job that does what a trigger wants.
@@ -91,7 +94,12 @@ macro_rules! is_awaited {
             $repository,
             " AND t.enabled = 1) OR EXISTS (SELECT 1 FROM sync_rules s WHERE s.repository_id = ",
             $repository,
-            " AND s.automatic = 1))"
+            " AND s.automatic = 1) OR EXISTS (SELECT 1 FROM lazy_rules l WHERE l.organization_id = \
+             (SELECT p.organization_id FROM repositories p WHERE p.id = ",
+            $repository,
+            ") AND (l.repository_id IS NULL OR l.repository_id = ",
+            $repository,
+            ")))"
         )
     };
 }
@@ -144,6 +152,9 @@ async fn settle(
     }
     for rule in &follows.sync_rules {
         send(tx, event, *rule, now).await?;
+    }
+    if follows.lazy {
+        index(tx, event, now).await?;
     }
     Ok(true)
 }
@@ -206,6 +217,24 @@ async fn send(tx: &mut Tx<'_>, event: &TagEvent, rule: i64, now: i64) -> Result<
         return Ok(());
     };
     jobs::queue(tx, &sync_job(row.try_get(0)?, row.try_get(1)?, now)).await
+}
+
+async fn index(tx: &mut Tx<'_>, event: &TagEvent, now: i64) -> Result<(), Failure> {
+    const IS_THERE: &str = "SELECT id FROM repositories WHERE id = $1";
+    // One that went meanwhile has no index to wait for.
+    let place = sqlx::query(IS_THERE).bind(event.repository_id);
+    if first(tx, place).await?.is_none() {
+        return Ok(());
+    }
+    let wanted = NewLazyRun {
+        repository_id: event.repository_id,
+        digest: event.digest.clone(),
+        tag: Some(event.tag.clone()),
+        user_id: event.user_id.clone(),
+        by_rule: true,
+        now,
+    };
+    lazy::want(tx, &wanted).await.map(drop)
 }
 
 /// The job that makes a copy.

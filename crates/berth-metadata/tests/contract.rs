@@ -35,6 +35,8 @@ mod immutability;
 mod jobs;
 #[path = "contract/layers.rs"]
 mod layers;
+#[path = "contract/lazy.rs"]
+mod lazy;
 #[path = "contract/ledger.rs"]
 mod ledger;
 #[path = "contract/lists.rs"]
@@ -148,6 +150,9 @@ contract! {
     remembered::what_the_same_process_changes_is_in_the_next_answer,
     remembered::nobody_is_answered_what_was_over_when_they_asked,
     remembered::pushes_keep_nobody_in_the_dark_about_rights,
+    lazy::a_place_has_one_rule,
+    lazy::an_index_waits_once_and_ends_once,
+    lazy::a_push_by_rule_queues_an_index,
     archives::chunks_follow_one_another_and_the_last_one_queues_the_work,
     archives::an_archive_moves_on_from_the_state_that_it_is_in,
     archives::a_user_has_so_many_archives_under_way,

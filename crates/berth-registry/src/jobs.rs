@@ -41,15 +41,18 @@ pub(crate) enum JobKind {
     Retention,
     /// What is in an archive that was uploaded: of the archive's row.
     Archive,
+    /// An index for lazy starts: of the run in its image's history.
+    Lazy,
 }
 
 impl JobKind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Trigger,
         Self::Webhook,
         Self::Sync,
         Self::Retention,
         Self::Archive,
+        Self::Lazy,
     ];
 
     /// Its name in the database.
@@ -60,6 +63,7 @@ impl JobKind {
             Self::Sync => berth_metadata::SYNC,
             Self::Retention => berth_metadata::RETENTION,
             Self::Archive => berth_metadata::ARCHIVE,
+            Self::Lazy => berth_metadata::LAZY,
         }
     }
 
@@ -72,6 +76,8 @@ impl JobKind {
             Self::Retention => (4, 2),
             // One of a user after another, as they were begun.
             Self::Archive => (4, 1),
+            // Each takes a processor and some memory of its own.
+            Self::Lazy => (2, 1),
         }
     }
 }
@@ -287,6 +293,7 @@ impl Registry {
             JobKind::Sync => Box::pin(self.run_sync_job(job)),
             JobKind::Retention => Box::pin(self.run_retention_job(job)),
             JobKind::Archive => Box::pin(self.run_archive_job(job)),
+            JobKind::Lazy => Box::pin(self.run_lazy_job(job)),
         }
     }
 }

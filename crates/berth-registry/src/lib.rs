@@ -27,6 +27,7 @@ mod immutability;
 mod jobs;
 mod key;
 mod kubernetes;
+mod lazy;
 mod lease;
 mod ledger;
 mod limits;
@@ -98,14 +99,16 @@ pub use automation::{
     Counted, ListedCopy, ListedRun, RunMark,
 };
 pub use berth_blob::{CacheSettings, S3Settings};
+/// What the child process that reads layers does.
+pub use berth_lazy::child::run as read_lazy_layer;
 /// How far an upload of an archive came.
 pub use berth_metadata::ArchiveState;
 pub use berth_metadata::at_one_moment;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
     ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, GivenLogin, Grant, Group, HistoryOrder,
-    ImageRow, ImmutabilityRule, ListedOrganization, MaintenanceRun, Mirror, MirrorFigures, Opening,
-    Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails,
+    ImageRow, ImmutabilityRule, LazyRule, LazyRun, ListedOrganization, MaintenanceRun, Mirror, MirrorFigures,
+    Opening, Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails,
     RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun,
     RunningImage, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };
@@ -135,12 +138,13 @@ pub use identity::{IdentitySettings, Presented, time_text};
 pub use image::{History, ImageConfig, ImageDetail, Layer, PlatformImage, SelectedImage};
 pub use immutability::{ImmutabilityPlace, ImmutabilityPreview, WantedImmutability};
 pub use key::AccessKeyPair;
+pub use lazy::{LazyImage, LazyPlace, LazyRunView};
 pub use ledger::{
     Difference, DifferenceKind, Freed, Ledger, LedgerFigures, StoreFigures, TagFigures, Verified,
     WantedDeletion, WouldFree,
 };
 pub use limits::{
-    ArchiveLimits, ContentLimits, Limits, MirrorLimits, MissingReferences, OutboundRules, Quota,
+    ArchiveLimits, ContentLimits, LazyLimits, Limits, MirrorLimits, MissingReferences, OutboundRules, Quota,
     RetentionLimits, SwarmLimits, Upkeep,
 };
 pub use maintenance_run::MaintenanceKind;

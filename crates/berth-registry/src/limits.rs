@@ -1,8 +1,10 @@
 //! Every bound of the service in one struct, each with its reason.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use berth_lazy::Bounds;
 use ipnet::IpNet;
 
 /// What [`Limits::missing_references`] says of a manifest that names content which is not there.
@@ -70,6 +72,8 @@ pub struct Limits {
     pub mirrors: MirrorLimits,
     /// What sharing layers between nodes may take.
     pub swarm: SwarmLimits,
+    /// How indexes for lazy starts are made.
+    pub lazy: LazyLimits,
 }
 
 /// How what mirrors stand for is fetched.
@@ -303,6 +307,35 @@ impl Limits {
     }
 }
 
+/// How indexes for lazy starts are made.
+#[derive(Clone, Debug)]
+pub struct LazyLimits {
+    /// The program that reads layers, with what it is called with before the order.
+    pub program: (PathBuf, Vec<OsString>),
+    /// Where it keeps what it is at.
+    pub folder: PathBuf,
+    /// What the work on one image may use.
+    pub bounds: Bounds,
+}
+
+impl Default for LazyLimits {
+    fn default() -> Self {
+        Self {
+            // This program, also when its file was replaced meanwhile.
+            program: ("/proc/self/exe".into(), vec!["lazy-index".into()]),
+            folder: std::env::temp_dir(),
+            bounds: Bounds {
+                // A million entries take about half of it.
+                memory_bytes: 4 << 30,
+                cpu: Duration::from_mins(10),
+                // Less than a turn of a job, so that it is told what was too slow.
+                time: Duration::from_mins(9),
+                folder_bytes: 2 << 30,
+            },
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -322,6 +355,7 @@ impl Default for Limits {
             contents: ContentLimits::default(),
             mirrors: MirrorLimits::default(),
             swarm: SwarmLimits::default(),
+            lazy: LazyLimits::default(),
             backup_every: Duration::from_hours(24),
             backup_keep: 7,
             clusters_look_every: Duration::from_mins(5),

@@ -1,4 +1,4 @@
-//! What follows when a tag came to name something else: triggers that wait for it, regions that it is sent to. Only queues
+//! What follows when a tag came to name something else: triggers that wait for it, regions that it is sent to, an index for lazy starts. Only queues
 //! it; each is done as a job.
 
 use std::sync::Arc;
@@ -58,6 +58,7 @@ impl Registry {
             (JobKind::Trigger, of(JobKind::Trigger)),
             (JobKind::Webhook, of(JobKind::Webhook)),
             (JobKind::Sync, !follows.sync_rules.is_empty()),
+            (JobKind::Lazy, follows.lazy),
         ];
         self.metadata.settle_event(event, follows, now_ms()).await?;
         for (kind, _) in kinds.into_iter().filter(|(_, is_queued)| *is_queued) {
@@ -74,6 +75,7 @@ impl Registry {
         Ok(EventFollows {
             triggers: self.triggers_for(event.repository_id, &tag).await?,
             sync_rules: self.sync_rules_for(event).await?,
+            lazy: self.wants_lazy_index(event, &tag).await?,
         })
     }
 }

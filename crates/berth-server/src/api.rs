@@ -55,6 +55,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
         (name = "sync", description = "Copies of images in other regions"),
         (name = "triggers", description = "What a push sets off"),
         (name = "immutability", description = "Which tags neither move nor go"),
+        (name = "lazy", description = "Images that start before they are pulled"),
         (name = "webhooks", description = "What webhooks of triggers delivered"),
         (name = "retention", description = "Which tags are kept, and for how long"),
         (name = "registrations", description = "Clusters, regions and mirrors that triggers, sync and pulls use"),

@@ -78,6 +78,12 @@ enum Verb {
     Agent(AgentVerb),
     /// Print the document of the management API (`OpenAPI` 3.1), as a server answers it at /openapi.json
     Openapi,
+    /// Read a layer for an index, on behalf of a server
+    #[command(hide = true)]
+    LazyIndex {
+        /// What to do
+        order: String,
+    },
     /// Print the version
     Version,
     /// Print what makes a shell complete the commands
@@ -240,6 +246,7 @@ pub(crate) fn run() -> ExitCode {
             }
             verb.run().and_then(|text| print(&text))
         }
+        Verb::LazyIndex { order } => return berth_registry::read_lazy_layer(&order),
         Verb::Completions { shell } => print(&completions(shell)),
         Verb::Openapi => print(&crate::api::document()),
         Verb::Version => print(concat!("berth ", env!("CARGO_PKG_VERSION"), "\n")),

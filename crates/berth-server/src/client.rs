@@ -10,6 +10,7 @@ mod groups;
 mod images;
 mod immutability;
 mod keys;
+mod lazy;
 mod ledger;
 mod login;
 mod logins;
@@ -79,6 +80,8 @@ pub(crate) enum Verb {
     Retention(Group<retentions::Verb>),
     /// Tags that neither move nor go
     Immutable(Group<immutability::Verb>),
+    /// Images that start before they are pulled
+    Lazy(Group<lazy::Verb>),
     /// Other regions, which images are sent to
     Region(Group<regions::Verb>),
     /// Copies of images in other regions
@@ -163,6 +166,7 @@ impl Verb {
             Self::Cluster(group) => &group.options,
             Self::Retention(group) => &group.options,
             Self::Immutable(group) => &group.options,
+            Self::Lazy(group) => &group.options,
             Self::Region(group) => &group.options,
             Self::Sync(group) => &group.options,
             Self::Maintenance(group) => &group.options,
@@ -194,6 +198,7 @@ impl Verb {
             Self::Cluster(group) => clusters::run(&options.server()?, group.verb).await,
             Self::Retention(group) => retentions::run(&options.server()?, group.verb).await,
             Self::Immutable(group) => immutability::run(&options.server()?, group.verb).await,
+            Self::Lazy(group) => lazy::run(&options.server()?, group.verb).await,
             Self::Region(group) => regions::run(&options.server()?, group.verb).await,
             Self::Sync(group) => syncs::run(&options.server()?, group.verb).await,
             Self::Maintenance(group) => maintenance::run(&options.server()?, group.verb).await,

@@ -19,6 +19,7 @@ mod features;
 mod grants;
 mod images;
 mod immutability;
+mod lazy;
 mod ledger;
 mod listing;
 mod maintenance;
@@ -75,6 +76,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(webhooks::routes())
         .merge(retentions::routes())
         .merge(immutability::routes())
+        .merge(lazy::routes())
         .merge(clusters::routes())
         .merge(workloads::routes())
         .merge(ledger::routes())

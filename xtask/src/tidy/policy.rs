@@ -72,7 +72,8 @@ impl Policy {
                 "{name} {version}: comes from elsewhere than the registry"
             ));
         }
-        if self.banned.contains(name) {
+        // One of ours may stand where others ask for a banned one.
+        if package.source.is_some() && self.banned.contains(name) {
             return Some(format!("{name} {version}: is banned by deny.toml"));
         }
         let Some(license) = &package.license else {

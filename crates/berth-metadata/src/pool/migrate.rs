@@ -66,6 +66,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0034_contents",
     "0049_chunk_tables",
     "0050_nodes",
+    "0051_lazy",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

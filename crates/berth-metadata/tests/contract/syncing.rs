@@ -295,6 +295,7 @@ pub(crate) async fn a_destination_is_behind_since_its_oldest_push(world: World) 
     for event in mine {
         let follows = EventFollows {
             sync_rules: vec![rule],
+            lazy: false,
             ..EventFollows::default()
         };
         assert!(metadata.settle_event(event, follows, 300).await.unwrap());
@@ -392,6 +393,7 @@ pub(crate) async fn a_copy_that_waits_is_that_of_its_newest_push(world: World) {
             .find(|event| event.repository_id == place.repository);
         let follows = EventFollows {
             sync_rules: vec![rule],
+            lazy: false,
             ..EventFollows::default()
         };
         assert!(metadata.settle_event(event.unwrap(), follows, 300).await.unwrap());

@@ -56,6 +56,8 @@ pub(crate) enum Subject {
     RetentionRule,
     /// An entry of the bin, or an organisation's bin.
     Bin,
+    /// A rule about indexes for lazy starts.
+    Lazy,
     /// The upload of an archive.
     Archive,
     /// Anything else.

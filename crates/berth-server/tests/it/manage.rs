@@ -10,6 +10,7 @@ mod document;
 mod events;
 mod images;
 mod immutability;
+mod lazy;
 mod ledger;
 mod maintenance;
 mod preheats;

@@ -74,6 +74,7 @@ fn denied(subject: Subject) -> &'static str {
         | Subject::Retention
         | Subject::RetentionRule
         | Subject::Immutability
+        | Subject::Lazy
         | Subject::Sync
         | Subject::RepositoryGrant
         | Subject::NewShare
@@ -92,6 +93,7 @@ fn unknown(subject: Subject, what: &str) -> (StatusCode, &'static str) {
         Subject::Content => (StatusCode::NOT_FOUND, "4041061"),
         Subject::Bin if in_organization => (StatusCode::NOT_FOUND, "4040140"),
         Subject::Immutability if in_organization => (StatusCode::NOT_FOUND, "4040133"),
+        Subject::Lazy if in_organization => (StatusCode::NOT_FOUND, "4040135"),
         Subject::RetentionRule if in_organization => (StatusCode::NOT_FOUND, "4040134"),
         Subject::Trigger => (StatusCode::NOT_FOUND, "4040126"),
         Subject::Registration if in_organization => (StatusCode::NOT_FOUND, "4040083"),

@@ -1,0 +1,95 @@
+//! Indexes of small layers, as the child makes them.
+
+use std::io::{Read as _, Write as _};
+
+use berth_oci::{Algorithm, Digest};
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+
+use super::{Lower, layer, merge};
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (path, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, path, *bytes).unwrap();
+    }
+    tar.into_inner().unwrap()
+}
+
+/// The index of an image of these layers.
+fn index(layers: &[Vec<u8>]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: String| folder.path().join(name);
+    let mut lowers = Vec::new();
+    for (number, bytes) in layers.iter().enumerate() {
+        let (from, bootstrap, meta) = (
+            at(format!("{number}.gz")),
+            at(format!("{number}.boot")),
+            at(format!("{number}.meta")),
+        );
+        std::fs::write(&from, bytes).unwrap();
+        let read = layer(&from, &bootstrap, &meta).unwrap();
+        let digest = Digest::of(Algorithm::Sha256, bytes);
+        if let Some(found) = &read.digest {
+            assert_eq!(found, digest.hex());
+        }
+        let meta = read.digest.map(|_| {
+            let meta = std::fs::read(meta).unwrap();
+            let digest = Digest::of(Algorithm::Sha256, &meta).hex().to_owned();
+            (digest, meta.len() as u64)
+        });
+        lowers.push(Lower {
+            bootstrap,
+            layer: digest.hex().to_owned(),
+            meta,
+        });
+    }
+    let made = at("index".to_owned());
+    merge(&lowers, &at("scratch".to_owned()), &made).unwrap();
+    std::fs::read(made).unwrap()
+}
+
+#[test]
+fn the_same_layers_make_the_same_index() {
+    let layers = [
+        gzip(&tar(&[("bin/sh", &[7; 5000]), ("etc/hosts", b"one")])),
+        // Folders and marks of deletion alone.
+        gzip(&tar(&[("etc/.wh.hosts", b"")])),
+        // Two gzip streams in one, as some builders write them.
+        {
+            let bytes = tar(&[("usr/tool", &[9; 70_000])]);
+            let (first, second) = bytes.split_at(1024);
+            [gzip(first), gzip(second)].concat()
+        },
+    ];
+    let made = index(&layers);
+    assert_eq!(made, index(&layers));
+    let mut tar = tar::Archive::new(GzDecoder::new(made.as_slice()));
+    let mut entries = tar.entries().unwrap();
+    let mut entry = entries.next().unwrap().unwrap();
+    assert_eq!(entry.path().unwrap().to_str(), Some("image/image.boot"));
+    let mut tree = Vec::new();
+    entry.read_to_end(&mut tree).unwrap();
+    // What EROFS begins with, at its place.
+    assert_eq!(tree[1024..1028], 0xe0f5_e1e2_u32.to_le_bytes());
+}
+
+#[test]
+fn bytes_that_are_no_gzip_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for bytes in [tar(&[("file", b"bytes")]), vec![0; 10], Vec::new()] {
+        std::fs::write(at("layer"), &bytes).unwrap();
+        assert!(layer(&at("layer"), &at("boot"), &at("meta")).is_err());
+    }
+}
