@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::source::Source;
 
 /// The packages of the workspace, and which others of it each may depend on.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("berth-oci", &[]),
     ("berth-blob", &["berth-oci"]),
     ("berth-metadata", &["berth-oci"]),
