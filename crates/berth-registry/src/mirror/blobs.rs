@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use berth_blob::{ByteStream, Spool};
 use berth_metadata::{OrganizationFacts, Standing};
-use berth_oci::{Digest, RangeOutcome, RangeRequest, RepositoryName};
+use berth_oci::{Digest, RangeRequest, RepositoryName};
 use futures_util::{StreamExt as _, stream};
 
 use super::failed::Failed;
@@ -15,7 +15,7 @@ use super::flights::WAITING_MAX;
 use super::upstream::{Asked, Upstream};
 use crate::Registry;
 use crate::access::Caller;
-use crate::blob::{BlobRead, BlobStream, OpenedBlob, size};
+use crate::blob::{BlobRead, BlobStream, Extent, OpenedBlob, size};
 use crate::error::Error;
 use crate::repository::Place;
 
@@ -105,7 +105,7 @@ impl Registry {
         self: &Arc<Self>,
         standing: Standing,
         name: &RepositoryName,
-        (digest, range): (&Digest, RangeRequest),
+        (digest, range): (&Digest, RangeRequest<'_>),
     ) -> Result<BlobRead, Error> {
         let wanted = Wanted::of(&standing, name, digest)?;
         let tally = self.mirrors.figures.of(wanted.organization.id);
@@ -143,33 +143,34 @@ impl Registry {
         self: &Arc<Self>,
         wanted: &Wanted,
         (fetch, known): (&Arc<Fetch>, Known),
-        range: RangeRequest,
+        range: RangeRequest<'_>,
     ) -> Result<BlobRead, Failed> {
         let size = known.size;
-        let part = match range.resolve(size) {
-            RangeOutcome::Whole => None,
-            RangeOutcome::Part { start, end_inclusive } => Some(start..end_inclusive + 1),
-            RangeOutcome::Unsatisfiable => return Ok(BlobRead::Unsatisfiable(size)),
+        let Some(extent) = Extent::of(range, size) else {
+            return Ok(BlobRead::Unsatisfiable(size));
         };
-        let bytes = match &part {
-            Some(far) if !fetch.is_near(far.start) => self.part_there(wanted, far.clone()).await,
-            _ => None,
+        let follow = |part| self.follow_fetch(fetch, &wanted.digest, part);
+        let bytes = match &extent {
+            Extent::Whole => follow(0..size),
+            Extent::Part(far) if !fetch.is_near(far.start) => {
+                let bytes = self.part_there(wanted, far.clone()).await;
+                bytes.unwrap_or_else(|| follow(far.clone()))
+            }
+            Extent::Part(part) => follow(part.clone()),
+            // One request to the other side for each would be a burden there.
+            Extent::Parts(parts) => {
+                let parts: Vec<_> = parts.iter().cloned().map(follow).collect();
+                Box::pin(stream::iter(parts).flatten())
+            }
         };
-        let bytes = bytes
-            .unwrap_or_else(|| self.follow_fetch(fetch, &wanted.digest, part.clone().unwrap_or(0..size)));
-        Ok(self.passing(wanted, known, (part, bytes)))
+        Ok(self.passing(wanted, known, (extent, bytes)))
     }
 
-    fn passing(
-        &self,
-        wanted: &Wanted,
-        known: Known,
-        (part, bytes): (Option<Range<u64>>, ByteStream),
-    ) -> BlobRead {
+    fn passing(&self, wanted: &Wanted, known: Known, (extent, bytes): (Extent, ByteStream)) -> BlobRead {
         let counter = self.counter(&wanted.place(known.repository_id));
         BlobRead::Opened(OpenedBlob {
             size: known.size,
-            part,
+            extent,
             stream: BlobStream::passing(bytes, counter),
         })
     }
@@ -189,7 +190,7 @@ impl Registry {
     }
 
     /// A blob from the other side itself, past this machine's disk; the last bytes wait until all are known to be right.
-    async fn read_there(&self, wanted: &Wanted, range: RangeRequest) -> Result<BlobRead, Failed> {
+    async fn read_there(&self, wanted: &Wanted, range: RangeRequest<'_>) -> Result<BlobRead, Failed> {
         let upstream = self.upstream(wanted.organization.id).await?;
         upstream.admits(Asked::Blob)?;
         let there = upstream.repository(&wanted.name)?;
@@ -200,15 +201,15 @@ impl Registry {
             .ok_or_else(|| upstream.unusable("a blob without its size"))?;
         let repository_id = self.repository_of(wanted).await?;
         let known = Known { size, repository_id };
-        let part = match range.resolve(size) {
-            RangeOutcome::Whole => None,
-            RangeOutcome::Part { start, end_inclusive } => Some(start..end_inclusive + 1),
-            RangeOutcome::Unsatisfiable => return Ok(BlobRead::Unsatisfiable(size)),
-        };
-        if let Some(part) = part {
-            let bytes = self.part_there(wanted, part.clone()).await;
-            let bytes = bytes.ok_or_else(|| upstream.unusable("no part of a blob"))?;
-            return Ok(self.passing(wanted, known, (Some(part), bytes)));
+        match Extent::of(range, size) {
+            None => return Ok(BlobRead::Unsatisfiable(size)),
+            Some(Extent::Part(part)) => {
+                let bytes = self.part_there(wanted, part.clone()).await;
+                let bytes = bytes.ok_or_else(|| upstream.unusable("no part of a blob"))?;
+                return Ok(self.passing(wanted, known, (Extent::Part(part), bytes)));
+            }
+            // Of several parts all may be answered (RFC 9110 section 14.2).
+            Some(Extent::Whole | Extent::Parts(_)) => {}
         }
         let tally = self.mirrors.figures.of(wanted.organization.id);
         let bytes = stream::try_unfold((blob, None), async |(mut blob, mut held)| {
@@ -225,7 +226,7 @@ impl Registry {
                 tally.fetched(bytes.len() as u64);
             }
         });
-        Ok(self.passing(wanted, known, (None, Box::pin(bytes))))
+        Ok(self.passing(wanted, known, (Extent::Whole, Box::pin(bytes))))
     }
 
     async fn size_there(&self, wanted: &Wanted) -> Result<u64, Failed> {
@@ -380,6 +381,9 @@ impl Registry {
 
 /// Bytes of an answer.
 fn taken(blob: &OpenedBlob) -> u64 {
-    let part = blob.part.as_ref();
-    part.map_or(blob.size, |part| part.end - part.start)
+    match &blob.extent {
+        Extent::Whole => blob.size,
+        Extent::Part(part) => part.end - part.start,
+        Extent::Parts(parts) => parts.iter().map(|part| part.end - part.start).sum(),
+    }
 }
