@@ -10,7 +10,6 @@ mod docker;
 mod document;
 mod large;
 mod matrix;
-mod node_agent;
 mod oras;
 mod podman;
 mod redirects;

@@ -1,3 +1,5 @@
+//! What is written into files that are there already, and what is not.
+
 use super::*;
 
 fn request(client: Client, root: &Path, hosts: &[&str]) -> Request {
