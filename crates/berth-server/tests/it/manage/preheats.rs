@@ -118,7 +118,7 @@ async fn an_image_goes_to_the_nodes_with_its_labels() {
     let holder = world.admin.with(&format!("Bearer {}", job.token));
     holder.ask("GET /v2/team/app/manifests/v1").await.is(200);
     holder.ask("GET /v2/team/other/tags/list").await.is(401);
-    holder.ask("DELETE /v2/team/app/manifests/v1").await.is(401);
+    holder.ask("DELETE /v2/team/app/manifests/v1").await.is(403);
     // A node whose login may not pull it hears nothing of it.
     let refused = tokio::spawn(async move { meet(&blind, &node(3, "a")).await });
     let one = format!("{PREHEATS}/{}", made["id"]);
