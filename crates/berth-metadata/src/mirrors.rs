@@ -110,6 +110,17 @@ impl Metadata {
         .await
     }
 
+    /// The organisation of the oldest enabled mirror of `registry` that the first account has.
+    pub async fn mirror_for_clients(&self, registry: &str) -> Result<Option<String>, Error> {
+        const FIND: &str = "SELECT o.name FROM mirrors m JOIN organizations o ON o.id = m.organization_id \
+             WHERE m.registry = $1 AND m.enabled = 1 \
+             AND m.account_id = (SELECT id FROM accounts ORDER BY created_at, name LIMIT 1) \
+             ORDER BY m.id LIMIT 1";
+        let statement = sqlx::query(FIND).bind(registry.to_owned());
+        let name = |row: &AnyRow| Ok(row.try_get(0)?);
+        self.find("find the mirror of a registry", statement, name).await
+    }
+
     /// Puts `mirror` in the place of the row that was read with it and changed at `read_at`, all but its name and
     /// organisation; [`Conflict::Changed`] when it is gone or another request changed it since.
     pub async fn update_mirror(&self, mirror: Mirror, read_at: i64) -> Result<(), Error> {

@@ -4,6 +4,7 @@
 mod access;
 mod accessory;
 mod account;
+mod addressing;
 mod agency;
 mod archive;
 mod audit;
@@ -216,6 +217,7 @@ pub struct Registry {
     /// What tells this registry from all others, whichever process answers.
     id: String,
     compiled_rules: immutability::CompiledRules,
+    stand_ins: addressing::StandIns,
     making: contents::Making,
     file_reads: contents::Files,
     /// What this process is called in leases and runs.
@@ -255,6 +257,7 @@ impl Registry {
             feed: feed::Feed::default(),
             inspections: archive::Inspections::default(),
             compiled_rules: immutability::CompiledRules::default(),
+            stand_ins: addressing::StandIns::default(),
             sync_turns: sync::Turns::default(),
             retention_turns: retention::Turns::default(),
             process,
