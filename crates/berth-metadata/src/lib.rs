@@ -114,7 +114,7 @@ pub use maintenance_runs::{EndRun, MaintenanceRun, WantRun};
 pub use manifests::{
     ManifestDescriptor, ManifestRow, MissingReferences, PutManifest, PutOutcome, Referrer, ReferrersPage,
 };
-pub use mirrors::{Mirror, MirrorFigures, MirrorRules};
+pub use mirrors::{HeldImage, Mirror, MirrorFigures, MirrorRules};
 pub use organizations::{
     ListedOrganization, NewOrganization, Organization, OrganizationOrder, OrganizationsPage,
     SeenOrganization, SeenQuery,

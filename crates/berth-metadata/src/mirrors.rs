@@ -10,6 +10,7 @@ use sqlx::any::AnyRow;
 
 mod pulled;
 
+pub use held::HeldImage;
 pub use pulled::MirrorFigures;
 
 /// A mirror of another registry in one organisation.
@@ -67,6 +68,8 @@ macro_rules! mirror_columns {
          FROM mirrors m JOIN organizations o ON o.id = m.organization_id "
     };
 }
+
+mod held;
 
 impl Metadata {
     /// Stores a mirror, at most `limit` of one account; [`Conflict::Taken`] when the account has one of that name or

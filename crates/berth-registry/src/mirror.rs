@@ -9,6 +9,7 @@ mod flights;
 mod manifests;
 mod pulled;
 mod rules;
+mod upkeep;
 mod upstream;
 
 use berth_metadata::{Conflict, Mirror, MirrorRules};
@@ -24,7 +25,7 @@ use crate::{Error, Registry};
 pub use pulled::MirrorStanding;
 pub(crate) use pulled::Mirrors;
 pub use rules::MirrorRulesChange;
-pub use upstream::UpstreamBudget;
+pub use upstream::{LastFailure, UpstreamBudget};
 
 /// Mirrors of one account; a list of them is answered whole.
 const MIRRORS_MAX: i64 = 100;

@@ -14,6 +14,7 @@ mod ledger;
 mod login;
 mod logins;
 mod maintenance;
+mod mirrors;
 mod names;
 mod options;
 mod organizations;
@@ -81,6 +82,8 @@ pub(crate) enum Verb {
     Immutable(Group<immutability::Verb>),
     /// Other regions, which images are sent to
     Region(Group<regions::Verb>),
+    /// Mirrors of other registries, which are pulled through
+    Mirror(Group<mirrors::Verb>),
     /// Copies of images in other regions
     Sync(Group<syncs::Verb>),
     /// Long work of the registry itself, for those who run it
@@ -164,6 +167,7 @@ impl Verb {
             Self::Retention(group) => &group.options,
             Self::Immutable(group) => &group.options,
             Self::Region(group) => &group.options,
+            Self::Mirror(group) => &group.options,
             Self::Sync(group) => &group.options,
             Self::Maintenance(group) => &group.options,
             Self::Key(group) => &group.options,
@@ -195,6 +199,7 @@ impl Verb {
             Self::Retention(group) => retentions::run(&options.server()?, group.verb).await,
             Self::Immutable(group) => immutability::run(&options.server()?, group.verb).await,
             Self::Region(group) => regions::run(&options.server()?, group.verb).await,
+            Self::Mirror(group) => mirrors::run(&options.server()?, group.verb).await,
             Self::Sync(group) => syncs::run(&options.server()?, group.verb).await,
             Self::Maintenance(group) => maintenance::run(&options.server()?, group.verb).await,
             Self::Key(group) => keys::run(&options.server()?, group.verb).await,

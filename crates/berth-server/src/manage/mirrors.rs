@@ -1,6 +1,8 @@
 //! Mirrors, organisations that stand for another registry, set up by an account's administrators: calls that SWR does
 //! not have.
 
+mod figures;
+
 use axum::Json;
 use axum::extract::State;
 use berth_registry::{Error, LoginChange, MirrorChange, MirrorRulesChange, WantedMirror};
@@ -21,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(show, update, delete))
+        .merge(figures::routes())
 }
 
 /// A mirror to set up.
