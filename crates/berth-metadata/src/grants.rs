@@ -343,7 +343,9 @@ fn stood(row: &AnyRow) -> Result<Stood, Failure> {
         rules_version: row.try_get(7)?,
         under_quota: row.try_get::<i64, _>(9)? != 0,
         mirrored: row.try_get::<i64, _>(10)? != 0,
-        open_mirror: row.try_get::<Option<i64>, _>(11)?.is_some_and(|public| public != 0),
+        open_mirror: row
+            .try_get::<Option<i64>, _>(11)?
+            .is_some_and(|public| public != 0),
         recheck_seconds: row.try_get(12)?,
     };
     Ok(Stood {

@@ -116,7 +116,9 @@ pub struct StartUpload {
 
 /// The registry that a client means, when it says so in the query of its request (specification, "Registry proxying").
 pub fn namespace(query: &str) -> Option<String> {
-    Query::new(Some(query)).first("ns").filter(|name| !name.is_empty())
+    Query::new(Some(query))
+        .first("ns")
+        .filter(|name| !name.is_empty())
 }
 
 /// Why a request is none of the API's.
@@ -249,7 +251,10 @@ impl Endpoint {
     pub fn is_pull(&self) -> bool {
         matches!(
             self,
-            Self::GetManifest { .. } | Self::HeadManifest { .. } | Self::GetBlob { .. } | Self::HeadBlob { .. }
+            Self::GetManifest { .. }
+                | Self::HeadManifest { .. }
+                | Self::GetBlob { .. }
+                | Self::HeadBlob { .. }
         )
     }
 

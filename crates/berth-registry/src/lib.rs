@@ -151,7 +151,9 @@ pub use manifest_tree::{
     ManifestContent, ManifestTree, NamedBlob, TagLayers,
 };
 pub use migration::{Migration, MigrationProgress, MigrationReport, migrate};
-pub use mirror::{LastFailure, MirrorChange, MirrorRulesChange, MirrorStanding, UpstreamBudget, WantedMirror};
+pub use mirror::{
+    LastFailure, MirrorChange, MirrorRulesChange, MirrorStanding, UpstreamBudget, WantedMirror,
+};
 pub use open::{Settings, Storage};
 pub use organization::{
     ListedFor, OrganizationOrder, OrganizationSeen, OrganizationView, OrganizationsSeen, OrganizationsWanted,

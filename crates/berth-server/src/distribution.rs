@@ -71,7 +71,9 @@ async fn read(app: &AppState, parts: &Parts, body: Body) -> Response {
         Ok(wanted) => {
             let mut response = handle(app, parts, &wanted, body).await;
             if let Named::Elsewhere(Some(registry)) = &wanted.named {
-                response.headers_mut().insert(NAMESPACE, manifests::text(registry));
+                response
+                    .headers_mut()
+                    .insert(NAMESPACE, manifests::text(registry));
             }
             response
         }

@@ -27,14 +27,20 @@ fn every_client_pulls_through_a_mirror_also_when_the_other_registry_is_gone() {
             (&by_name, format!("[host.'http://{}']", server.address())),
             (
                 &by_path,
-                format!("[host.'http://{}/v2/hub']\noverride_path = true", server.address()),
+                format!(
+                    "[host.'http://{}/v2/hub']\noverride_path = true",
+                    server.address()
+                ),
             ),
         ] {
             pull(containerd, &host).ok();
             assert_eq!(containerd.digest(IMAGE), digest);
         }
         podman.ok(&["pull", "--quiet", IMAGE]);
-        assert_eq!(podman.ok(&["image", "inspect", "--format={{.Digest}}", IMAGE]), digest);
+        assert_eq!(
+            podman.ok(&["image", "inspect", "--format={{.Digest}}", IMAGE]),
+            digest
+        );
     };
     pull_all();
     let figures = ask(&server, "GET", "/v2/manage/mirrors/hub/figures", "");

@@ -25,7 +25,8 @@ impl Metadata {
             mirror_columns!(),
             "WHERE m.enabled = 1 AND (m.bytes_max IS NOT NULL OR m.prefetch <> '') ORDER BY m.id"
         );
-        self.list("list mirrors with rules", sqlx::query(LIST), read).await
+        self.list("list mirrors with rules", sqlx::query(LIST), read)
+            .await
     }
 
     /// Bytes of the blobs that an organisation's manifests name, each once.
@@ -38,7 +39,7 @@ impl Metadata {
         Ok(found.await?.unwrap_or(0))
     }
 
-    /// At most `limit` images of an organisation that were last used before `before`, longest ago first.
+    /// At most `limit` images of an organisation that nobody used after `before`, longest ago first.
     pub async fn least_used_images(
         &self,
         organization_id: i64,
@@ -53,11 +54,8 @@ impl Metadata {
              FROM manifests m JOIN repositories r ON r.id = m.repository_id WHERE r.organization_id = $1 \
              AND NOT EXISTS (SELECT 1 FROM manifest_references n WHERE n.repository_id = m.repository_id \
              AND n.digest = m.digest)) h \
-             WHERE h.used_at < $2 ORDER BY h.used_at, h.repository_id, h.digest LIMIT $3";
-        let statement = sqlx::query(LIST)
-            .bind(organization_id)
-            .bind(before)
-            .bind(limit);
+             WHERE h.used_at <= $2 ORDER BY h.used_at, h.repository_id, h.digest LIMIT $3";
+        let statement = sqlx::query(LIST).bind(organization_id).bind(before).bind(limit);
         self.list("find what a mirror may do without", statement, |row| {
             Ok(HeldImage {
                 repository_id: row.try_get(0)?,
@@ -73,7 +71,11 @@ impl Metadata {
     pub async fn tags_of_manifest(&self, repository_id: i64, digest: &str) -> Result<Vec<String>, Error> {
         const LIST: &str = "SELECT tag FROM tags WHERE repository_id = $1 AND digest = $2 ORDER BY tag";
         let statement = sqlx::query(LIST).bind(repository_id).bind(digest.to_owned());
-        self.list("list the tags of a manifest", statement, |row| Ok(row.try_get(0)?))
-            .await
+        self.list(
+            "list the tags of a manifest",
+            statement,
+            |row| Ok(row.try_get(0)?),
+        )
+        .await
     }
 }

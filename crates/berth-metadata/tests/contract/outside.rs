@@ -323,6 +323,7 @@ pub(crate) async fn pulls_through_a_mirror_are_remembered(world: World) {
         url: "https://registry-1.docker.io".to_owned(),
         login_encrypted: None,
         enabled: false,
+        rules: MirrorRules::default(),
         created_at: 5,
         updated_at: 5,
     };

@@ -107,7 +107,12 @@ fn every_caller_at_every_place() {
         ("anonymous, nothing there", &anonymous, "", "aaaaaaaa"),
         ("anonymous, private", &anonymous, "org image", "aaaaaaaa"),
         ("anonymous, public", &anonymous, "org public", "+aaaaaaa"),
-        ("anonymous, open mirror, not fetched yet", &anonymous, "org open", "+aaaaaaa"),
+        (
+            "anonymous, open mirror, not fetched yet",
+            &anonymous,
+            "org open",
+            "+aaaaaaa",
+        ),
         ("anonymous, open mirror", &anonymous, "org image open", "+aaaaaaa"),
         ("stranger, open mirror", &stranger, "org image open", "+wmhhwmr"),
         ("member, no organization", &member, "", "huhhhhhh"),

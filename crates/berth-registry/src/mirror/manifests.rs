@@ -326,7 +326,9 @@ impl Registry {
         self.metadata
             .note_mirrored_tag(repository_id, tag, now_ms())
             .await?;
-        self.mirrors.compared.insert(compared(repository_id, tag), now_ms());
+        self.mirrors
+            .compared
+            .insert(compared(repository_id, tag), now_ms());
         Ok(())
     }
 }

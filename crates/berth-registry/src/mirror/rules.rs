@@ -49,8 +49,18 @@ impl MirrorRulesChange {
         let recheck = (1, RECHECK_SECONDS_MAX);
         Ok(MirrorRules {
             public: self.public.unwrap_or(before.public),
-            recheck_seconds: bounded("recheck_seconds", self.recheck_seconds, before.recheck_seconds, recheck)?,
-            bytes_max: bounded("bytes_max", self.bytes_max, before.bytes_max, (BYTES_MIN, i64::MAX))?,
+            recheck_seconds: bounded(
+                "recheck_seconds",
+                self.recheck_seconds,
+                before.recheck_seconds,
+                recheck,
+            )?,
+            bytes_max: bounded(
+                "bytes_max",
+                self.bytes_max,
+                before.bytes_max,
+                (BYTES_MIN, i64::MAX),
+            )?,
             keep: patterns("keep", self.keep, before.keep, |pattern| {
                 ImagePattern::of(pattern).map(drop)
             })?,
@@ -73,7 +83,9 @@ fn patterns(
 ) -> Result<Vec<String>, Error> {
     let Some(wanted) = wanted else { return Ok(kept) };
     if wanted.len() > PATTERNS_MAX {
-        return Err(Error::Invalid(format!("{what} has at most {PATTERNS_MAX} patterns")));
+        return Err(Error::Invalid(format!(
+            "{what} has at most {PATTERNS_MAX} patterns"
+        )));
     }
     for pattern in &wanted {
         if pattern.len() > PATTERN_CHARS_MAX || pattern.contains(['\n', '\r']) {

@@ -9,12 +9,12 @@ use berth_oci::{Digest, Manifest, RangeRequest, Reference, RepositoryName, Tag};
 use futures_util::StreamExt as _;
 
 use super::rules::{ImagePattern, Prefetched};
+use crate::Registry;
 use crate::access::Caller;
 use crate::blob::BlobRead;
 use crate::clock::now_ms;
 use crate::error::Error;
 use crate::tag::by;
-use crate::Registry;
 
 /// The lease of this work.
 const LEASE: &str = "mirrors";
@@ -23,7 +23,7 @@ const LOOKED_AFTER_EVERY: Duration = Duration::from_mins(1);
 /// Looks between two rounds of fetching ahead.
 const LOOKS_BETWEEN_FETCHES: u64 = 60;
 /// Whoever pulled an image so lately may not have all of it yet.
-const IN_USE_MS: i64 = 60 * 60 * 1000;
+const IN_USE: Duration = Duration::from_hours(1);
 /// Images looked at in one go.
 const IMAGES_AT_ONCE: i64 = 1000;
 /// Tags of one pattern that are fetched ahead.
@@ -35,7 +35,7 @@ impl Registry {
         for look in 0_u64.. {
             tokio::time::sleep(LOOKED_AFTER_EVERY).await;
             let fetches = look.is_multiple_of(LOOKS_BETWEEN_FETCHES);
-            let work = self.under_lease(LEASE, self.look_after_each(fetches));
+            let work = self.under_lease(LEASE, self.look_after_each_mirror(fetches, IN_USE));
             if let Err(error) = work.await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -45,12 +45,18 @@ impl Registry {
         }
     }
 
-    async fn look_after_each(self: &Arc<Self>, fetches: bool) -> Result<(), Error> {
+    /// Looks after all mirrors once: fetches ahead if `fetches`, and lets go what nobody used for `idle`.
+    pub async fn look_after_each_mirror(
+        self: &Arc<Self>,
+        fetches: bool,
+        idle: Duration,
+    ) -> Result<(), Error> {
+        let idle_ms = i64::try_from(idle.as_millis()).unwrap_or(i64::MAX);
         for mirror in self.metadata.mirrors_with_rules().await? {
             if fetches {
                 self.fetch_ahead(&mirror).await;
             }
-            self.make_room(&mirror, now_ms().saturating_sub(IN_USE_MS)).await?;
+            self.make_room(&mirror, now_ms().saturating_sub(idle_ms)).await?;
         }
         Ok(())
     }

@@ -25,7 +25,9 @@ pub(crate) enum Verb {
         mirror: String,
     },
     /// Let an organization stand for another registry; the password of the login there is asked for
-    #[command(after_help = "Example:\n  berth mirror create hub docker.io --url https://registry-1.docker.io --public")]
+    #[command(
+        after_help = "Example:\n  berth mirror create hub docker.io --url https://registry-1.docker.io --public"
+    )]
     Create {
         /// Its name
         mirror: String,
@@ -38,7 +40,9 @@ pub(crate) enum Verb {
         wanted: Wanted,
     },
     /// Change a mirror; another server needs the login for it
-    #[command(after_help = "Example:\n  berth mirror update hub --bytes-max 500000000000 --keep 'library/*:latest'")]
+    #[command(
+        after_help = "Example:\n  berth mirror update hub --bytes-max 500000000000 --keep 'library/*:latest'"
+    )]
     Update {
         /// Its name
         mirror: String,
@@ -151,7 +155,9 @@ pub(super) async fn run(server: &Server, verb: Verb) -> Result<Table, Failure> {
         } => {
             let organization = organization.unwrap_or_else(|| mirror.clone());
             let body = json!({ "name": mirror, "namespace": organization, "registry": registry });
-            let made = server.send(Method::POST, MIRRORS, Some(&wanted.onto(body)?)).await?;
+            let made = server
+                .send(Method::POST, MIRRORS, Some(&wanted.onto(body)?))
+                .await?;
             Ok(answer::one(COLUMNS, &made.body))
         }
         Verb::Update {
@@ -161,7 +167,9 @@ pub(super) async fn run(server: &Server, verb: Verb) -> Result<Table, Failure> {
         } => {
             let body = registry.map_or_else(|| json!({}), |registry| json!({ "registry": registry }));
             let target = path(&["v2", "manage", "mirrors", &mirror]);
-            let changed = server.send(Method::PATCH, &target, Some(&wanted.onto(body)?)).await?;
+            let changed = server
+                .send(Method::PATCH, &target, Some(&wanted.onto(body)?))
+                .await?;
             Ok(answer::one(COLUMNS, &changed.body))
         }
         Verb::Delete { mirror, yes } => {
@@ -205,9 +213,8 @@ impl Wanted {
         }
         if let Some(file) = &self.certificate_authority {
             let pem = std::fs::read_to_string(file);
-            let pem = pem.map_err(|error| {
-                Failure::Here(format!("{} cannot be read: {error}", file.display()))
-            })?;
+            let pem =
+                pem.map_err(|error| Failure::Here(format!("{} cannot be read: {error}", file.display())))?;
             body["certificate_authority"] = json!(pem);
         }
         Ok(body)

@@ -99,7 +99,12 @@ impl<'a> Refused<'a> {
     }
 
     fn challenge(&self, headers: &mut HeaderMap, error: Option<ChallengeError>) {
-        let challenge = authenticate::challenge(self.app, self.parts, scope(&self.wanted.endpoint).as_deref(), error);
+        let challenge = authenticate::challenge(
+            self.app,
+            self.parts,
+            scope(&self.wanted.endpoint).as_deref(),
+            error,
+        );
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
 }

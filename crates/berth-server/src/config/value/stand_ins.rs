@@ -43,14 +43,20 @@ impl Value for StandIns {
                 return Err(format!("it names {host} twice"));
             }
             let organization = organization.trim().parse();
-            pairs.push((host, organization.map_err(|_| format!("{part:?} names no organization"))?));
+            pairs.push((
+                host,
+                organization.map_err(|_| format!("{part:?} names no organization"))?,
+            ));
         }
         self.0 = pairs;
         Ok(())
     }
 
     fn show(&self) -> String {
-        let pairs = self.0.iter().map(|(host, organization)| format!("{host}={organization}"));
+        let pairs = self
+            .0
+            .iter()
+            .map(|(host, organization)| format!("{host}={organization}"));
         pairs.collect::<Vec<_>>().join(",")
     }
 }
@@ -69,7 +75,10 @@ impl Value for StandIn {
     }
 
     fn assign(&mut self, text: &str) -> Result<(), String> {
-        self.0 = Some(text.parse().map_err(|_| "it is no name of an organization".to_owned())?);
+        self.0 = Some(
+            text.parse()
+                .map_err(|_| "it is no name of an organization".to_owned())?,
+        );
         Ok(())
     }
 
