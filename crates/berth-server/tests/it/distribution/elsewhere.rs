@@ -190,16 +190,13 @@ async fn a_mirror_of_the_first_account_stands_for_its_registry_by_itself() {
     let manifest = world.admin.push_image("hub/library/alpine", "v1", b"hub").await;
     let line = "GET /v2/library/alpine/manifests/v1?ns=ghcr.io";
     world.admin.ask(line).await.refused(404, "NAME_UNKNOWN");
-    let body = serde_json::json!({ "name": "hub", "namespace": "hub", "registry": "ghcr.io", "url": "http://127.0.0.1:1" });
+    let body = serde_json::json!({ "name": "hub", "namespace": "hub", "registry": "ghcr.io", "url": "http://127.0.0.1:1" })
+    .to_string();
     let keys = (
         crate::installation::ACCESS_KEY_ID,
         crate::installation::SECRET_KEY,
     );
-    let made = world.signed(
-        keys,
-        http::Method::POST,
-        ("/v2/manage/mirrors", &body.to_string()),
-    );
+    let made = world.signed(keys, http::Method::POST, ("/v2/manage/mirrors", &body));
     assert_eq!(made.await.status, 201);
     // A digest is for ever: the mirror asks nobody.
     let line = format!(
