@@ -148,7 +148,7 @@ impl Registry {
         {
             return Ok(());
         }
-        let whole = RangeRequest::parse(None);
+        let whole = RangeRequest::Whole;
         let read = self.open_blob(&Caller::System, name, digest, whole).await?;
         if let BlobRead::Opened(mut blob) = read {
             while let Some(piece) = blob.stream.next().await {
