@@ -21,7 +21,13 @@ pub struct Docker {
 impl Docker {
     /// Starts the daemon and waits until it answers.
     pub fn start() -> Self {
-        Self::start_by(Command::new("dockerd"))
+        Self::start_by(Command::new("dockerd"), "{}")
+    }
+
+    /// Starts the daemon with mirrors of Docker Hub, by their addresses.
+    pub fn start_with_mirrors(mirrors: &[String]) -> Self {
+        let settings = serde_json::json!({ "registry-mirrors": mirrors });
+        Self::start_by(Command::new("dockerd"), &settings.to_string())
     }
 
     /// Starts the daemon in a network, with `certs` in place of `/etc/docker/certs.d`.
@@ -30,16 +36,16 @@ impl Docker {
         let script =
             "mkdir -p /etc/docker/certs.d && mount --bind \"$0\" /etc/docker/certs.d && exec dockerd \"$@\"";
         command.args(["--mount", "bash", "-c", script]).arg(certs);
-        Self::start_by(command)
+        Self::start_by(command, "{}")
     }
 
-    fn start_by(mut command: Command) -> Self {
+    fn start_by(mut command: Command, settings: &str) -> Self {
         let home = Home::new("dockerd");
         let socket = format!("unix://{}", home.join("sock").display());
         command
             .args(["--iptables=false", "--bridge=none", "--storage-driver=overlay2"])
             .arg("--config-file")
-            .arg(home.write("daemon.json", "{}"))
+            .arg(home.write("daemon.json", settings))
             .arg("--data-root")
             .arg(home.folder("data"))
             .arg("--exec-root")

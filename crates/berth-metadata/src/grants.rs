@@ -97,6 +97,10 @@ pub struct Standing {
     pub under_quota: bool,
     /// Whether the organisation stands for another registry.
     pub mirrored: bool,
+    /// Whether everybody may pull what it stands for.
+    pub open_mirror: bool,
+    /// Seconds for which a tag is taken to name what it named there, if the mirror has its own.
+    pub recheck_seconds: Option<i64>,
 }
 
 /// What grants are on.
@@ -268,8 +272,9 @@ impl Metadata {
 pub(crate) const STANDING: &str = "SELECT o.id, o.account_id, r.id, r.is_public, og.permission, rg.permission, s.repository_id, o.rules_version, s.expires_at, \
      CASE WHEN EXISTS (SELECT 1 FROM byte_quotas q WHERE q.organization_id = o.id) \
        OR EXISTS (SELECT 1 FROM byte_quotas q WHERE q.account_id = o.account_id) THEN 1 ELSE 0 END, \
-     CASE WHEN EXISTS (SELECT 1 FROM mirrors m WHERE m.organization_id = o.id) THEN 1 ELSE 0 END \
+     CASE WHEN m.id IS NULL THEN 0 ELSE 1 END, m.public, m.recheck_seconds \
      FROM organizations o \
+     LEFT JOIN mirrors m ON m.organization_id = o.id \
      LEFT JOIN repositories r ON r.organization_id = o.id AND r.image = $2 \
      LEFT JOIN organization_grants og ON og.organization_id = o.id AND og.user_id = $3 \
      LEFT JOIN repository_grants rg ON rg.repository_id = r.id AND rg.user_id = $3 \
@@ -338,6 +343,10 @@ fn stood(row: &AnyRow) -> Result<Stood, Failure> {
         rules_version: row.try_get(7)?,
         under_quota: row.try_get::<i64, _>(9)? != 0,
         mirrored: row.try_get::<i64, _>(10)? != 0,
+        open_mirror: row
+            .try_get::<Option<i64>, _>(11)?
+            .is_some_and(|public| public != 0),
+        recheck_seconds: row.try_get(12)?,
     };
     Ok(Stood {
         standing,

@@ -4,12 +4,13 @@ use crate::Metadata;
 use crate::accounts;
 use crate::error::{Conflict, Error};
 use crate::pool::{Durability, Failure};
-use crate::sql::{Meaning, change};
+use crate::sql::{Meaning, Statement, change};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 mod pulled;
 
+pub use held::HeldImage;
 pub use pulled::MirrorFigures;
 
 /// A mirror of another registry in one organisation.
@@ -33,19 +34,42 @@ pub struct Mirror {
     pub login_encrypted: Option<Vec<u8>>,
     /// Whether it fetches.
     pub enabled: bool,
+    /// What its administrators want of it.
+    pub rules: MirrorRules,
     /// Milliseconds since the epoch.
     pub created_at: i64,
     /// Milliseconds since the epoch; grows with each change.
     pub updated_at: i64,
 }
 
+/// What a mirror's administrators want of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MirrorRules {
+    /// Whether everybody may pull from it, and have it fetch.
+    pub public: bool,
+    /// Seconds for which a tag is taken to name what it named when it was last looked at there; none for the
+    /// installation's.
+    pub recheck_seconds: Option<i64>,
+    /// Bytes that its images may take before those go that nobody pulled for longest; none for no bound.
+    pub bytes_max: Option<i64>,
+    /// Images that stay all the same, as patterns.
+    pub keep: Vec<String>,
+    /// Images that are fetched before somebody pulls them, as patterns.
+    pub prefetch: Vec<String>,
+    /// Certificates that the mirrored registry's is checked with, as PEM; empty for those that the machine trusts.
+    pub certificate_authority: String,
+}
+
 macro_rules! mirror_columns {
     () => {
         "SELECT m.id, m.account_id, m.name, m.organization_id, o.name AS organization, m.registry, m.url, \
-         m.login_encrypted, m.enabled, m.created_at, m.updated_at \
+         m.login_encrypted, m.enabled, m.public, m.recheck_seconds, m.bytes_max, m.keep, m.prefetch, \
+         m.certificate_authority, m.created_at, m.updated_at \
          FROM mirrors m JOIN organizations o ON o.id = m.organization_id "
     };
 }
+
+mod held;
 
 impl Metadata {
     /// Stores a mirror, at most `limit` of one account; [`Conflict::Taken`] when the account has one of that name or
@@ -53,7 +77,8 @@ impl Metadata {
     /// [`Conflict::OrganizationGone`].
     pub async fn create_mirror(&self, mirror: Mirror, limit: i64) -> Result<(), Error> {
         const INSERT: &str = "INSERT INTO mirrors (account_id, name, organization_id, registry, url, login_encrypted, \
-             enabled, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
+             enabled, public, recheck_seconds, bytes_max, keep, prefetch, certificate_authority, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)";
         const COUNT: &str = "SELECT COUNT(*) FROM mirrors WHERE account_id = $1";
         self.pool
             .write(
@@ -70,8 +95,8 @@ impl Metadata {
                             .bind(mirror.registry.clone())
                             .bind(mirror.url.clone())
                             .bind(mirror.login_encrypted.clone())
-                            .bind(i64::from(mirror.enabled))
-                            .bind(mirror.created_at);
+                            .bind(i64::from(mirror.enabled));
+                        let insert = with_rules(insert, &mirror.rules).bind(mirror.created_at);
                         change(tx, insert)
                             .await
                             .unique(Conflict::Taken)
@@ -110,20 +135,32 @@ impl Metadata {
         .await
     }
 
+    /// The organisation of the oldest enabled mirror of `registry` that the first account has.
+    pub async fn mirror_for_clients(&self, registry: &str) -> Result<Option<String>, Error> {
+        const FIND: &str = "SELECT o.name FROM mirrors m JOIN organizations o ON o.id = m.organization_id \
+             WHERE m.registry = $1 AND m.enabled = 1 \
+             AND m.account_id = (SELECT id FROM accounts ORDER BY created_at, name LIMIT 1) \
+             ORDER BY m.id LIMIT 1";
+        let statement = sqlx::query(FIND).bind(registry.to_owned());
+        let name = |row: &AnyRow| Ok(row.try_get(0)?);
+        self.find("find the mirror of a registry", statement, name).await
+    }
+
     /// Puts `mirror` in the place of the row that was read with it and changed at `read_at`, all but its name and
     /// organisation; [`Conflict::Changed`] when it is gone or another request changed it since.
     pub async fn update_mirror(&self, mirror: Mirror, read_at: i64) -> Result<(), Error> {
         const UPDATE: &str = "UPDATE mirrors SET registry = $3, url = $4, login_encrypted = $5, enabled = $6, \
-             updated_at = $7 WHERE id = $1 AND updated_at = $2";
+             public = $7, recheck_seconds = $8, bytes_max = $9, keep = $10, prefetch = $11, certificate_authority = $12, \
+             updated_at = $13 WHERE id = $1 AND updated_at = $2";
         let statement = move || {
-            sqlx::query(UPDATE)
+            let update = sqlx::query(UPDATE)
                 .bind(mirror.id)
                 .bind(read_at)
                 .bind(mirror.registry.clone())
                 .bind(mirror.url.clone())
                 .bind(mirror.login_encrypted.clone())
-                .bind(i64::from(mirror.enabled))
-                .bind(mirror.updated_at)
+                .bind(i64::from(mirror.enabled));
+            with_rules(update, &mirror.rules).bind(mirror.updated_at)
         };
         match self
             .change("change a mirror", Durability::Durable, statement)
@@ -157,7 +194,30 @@ fn read(row: &AnyRow) -> Result<Mirror, Failure> {
         url: row.try_get("url")?,
         login_encrypted: row.try_get("login_encrypted")?,
         enabled: row.try_get::<i64, _>("enabled")? != 0,
+        rules: MirrorRules {
+            public: row.try_get::<i64, _>("public")? != 0,
+            recheck_seconds: row.try_get("recheck_seconds")?,
+            bytes_max: row.try_get("bytes_max")?,
+            keep: patterns(row, "keep")?,
+            prefetch: patterns(row, "prefetch")?,
+            certificate_authority: row.try_get("certificate_authority")?,
+        },
         created_at: row.try_get("created_at")?,
         updated_at: row.try_get("updated_at")?,
     })
+}
+
+fn with_rules(statement: Statement, rules: &MirrorRules) -> Statement {
+    statement
+        .bind(i64::from(rules.public))
+        .bind(rules.recheck_seconds)
+        .bind(rules.bytes_max)
+        .bind(rules.keep.join("\n"))
+        .bind(rules.prefetch.join("\n"))
+        .bind(rules.certificate_authority.clone())
+}
+
+fn patterns(row: &AnyRow, column: &str) -> Result<Vec<String>, Failure> {
+    let text: String = row.try_get(column)?;
+    Ok(text.lines().map(str::to_owned).collect())
 }

@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use crate::digest::{Algorithm, Digest, DigestError};
 use crate::error_code::ErrorCode;
 use crate::excerpt::shown;
-use crate::name::{NameError, Reference, ReferenceError, RepositoryName, Tag};
+use crate::name::{NameError, OrganizationName, Reference, ReferenceError, RepositoryName, Tag};
 use query::Query;
 
 /// Most `tag` parameters that one manifest push may carry.
@@ -123,6 +123,13 @@ pub struct StartUpload {
     pub from: Option<RepositoryName>,
     /// The algorithm that the closing digest will have.
     pub algorithm: Option<Algorithm>,
+}
+
+/// The registry that a client means, when it says so in the query of its request (specification, "Registry proxying").
+pub fn namespace(query: &str) -> Option<String> {
+    Query::new(Some(query))
+        .first("ns")
+        .filter(|name| !name.is_empty())
 }
 
 /// Why a request is none of the API's.
@@ -251,6 +258,31 @@ impl Endpoint {
             }
             _ => Err(EndpointError::UnknownPath),
         }
+    }
+
+    /// Reads a request line that names a repository of another registry, for which `organization` stands: its names need
+    /// no organization of their own.
+    pub fn parse_in(
+        organization: &OrganizationName,
+        method: &Method,
+        raw_path: &str,
+        query: Option<&str>,
+    ) -> Result<Self, EndpointError> {
+        match raw_path.strip_prefix("/v2/") {
+            Some("") | None => Self::parse(method, raw_path, query),
+            Some(rest) => Self::parse(method, &format!("/v2/{organization}/{rest}"), query),
+        }
+    }
+
+    /// Whether it is what a pull is made of: manifests and blobs, read.
+    pub fn is_pull(&self) -> bool {
+        matches!(
+            self,
+            Self::GetManifest { .. }
+                | Self::HeadManifest { .. }
+                | Self::GetBlob { .. }
+                | Self::HeadBlob { .. }
+        )
     }
 
     /// The repository that the request is about, if it is about one.

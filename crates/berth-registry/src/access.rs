@@ -149,7 +149,7 @@ impl Action {
 /// on the organisation; administrators manage everything of their account; public images and valid
 /// shares give pull only.
 pub fn decide(caller: &Caller, action: Action, standing: &Standing) -> Result<(), Refusal> {
-    let public = standing.repository.as_ref().is_some_and(|r| r.is_public);
+    let public = standing.open_mirror || standing.repository.as_ref().is_some_and(|r| r.is_public);
     let user = match caller {
         Caller::System => return Ok(()),
         Caller::Anonymous if action == Action::Pull && public => return Ok(()),
@@ -191,7 +191,8 @@ fn in_scope(caller: &Caller, action: Action, name: &RepositoryName, standing: &S
     let Some(wanted) = action.scope() else {
         return false;
     };
-    if action == Action::Pull && standing.repository.as_ref().is_some_and(|r| r.is_public) {
+    let is_public = standing.open_mirror || standing.repository.as_ref().is_some_and(|r| r.is_public);
+    if action == Action::Pull && is_public {
         return true;
     }
     scopes.iter().any(|scope| {

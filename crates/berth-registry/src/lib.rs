@@ -4,6 +4,7 @@
 mod access;
 mod accessory;
 mod account;
+mod addressing;
 mod agency;
 mod archive;
 mod audit;
@@ -156,7 +157,9 @@ pub use manifest_tree::{
     ManifestContent, ManifestTree, NamedBlob, TagLayers,
 };
 pub use migration::{Migration, MigrationProgress, MigrationReport, migrate};
-pub use mirror::{MirrorChange, MirrorStanding, UpstreamBudget, WantedMirror};
+pub use mirror::{
+    LastFailure, MirrorChange, MirrorRulesChange, MirrorStanding, UpstreamBudget, WantedMirror,
+};
 pub use open::{Settings, Storage};
 pub use organization::{
     ListedFor, OrganizationOrder, OrganizationSeen, OrganizationView, OrganizationsSeen, OrganizationsWanted,
@@ -226,6 +229,7 @@ pub struct Registry {
     /// What tells this registry from all others, whichever process answers.
     id: String,
     compiled_rules: immutability::CompiledRules,
+    stand_ins: addressing::StandIns,
     making: contents::Making,
     file_reads: contents::Files,
     swarm: swarm::Swarm,
@@ -279,6 +283,7 @@ impl Registry {
             feed: feed::Feed::default(),
             inspections: archive::Inspections::default(),
             compiled_rules: immutability::CompiledRules::default(),
+            stand_ins: addressing::StandIns::default(),
             sync_turns: sync::Turns::default(),
             retention_turns: retention::Turns::default(),
             process,

@@ -61,6 +61,7 @@ impl Registry {
             self.write_refusals(),
             Box::pin(self.watch_clusters()),
             self.carry_records(),
+            Box::pin(self.look_after_mirrors()),
             Box::pin(self.read_changes()),
             self.sweep_swarms(),
             self.meet_replicas(),

@@ -118,6 +118,11 @@ impl FoundManifest {
         &self.row.media_type
     }
 
+    /// Its bytes, which are not sent to anybody.
+    pub(crate) fn bytes(&self) -> Bytes {
+        self.row.bytes.clone()
+    }
+
     /// Its bytes, to be sent: this is what counts as a pull. A client that has them already did not pull.
     pub fn pull(self) -> Bytes {
         let counter = self

@@ -8,9 +8,11 @@ mod figures;
 mod flights;
 mod manifests;
 mod pulled;
+mod rules;
+mod upkeep;
 mod upstream;
 
-use berth_metadata::{Conflict, Mirror};
+use berth_metadata::{Conflict, Mirror, MirrorRules};
 use berth_oci::OrganizationName;
 use berth_oci::excerpt::shown;
 
@@ -22,7 +24,8 @@ use crate::{Error, Registry};
 
 pub use pulled::MirrorStanding;
 pub(crate) use pulled::Mirrors;
-pub use upstream::UpstreamBudget;
+pub use rules::MirrorRulesChange;
+pub use upstream::{LastFailure, UpstreamBudget};
 
 /// Mirrors of one account; a list of them is answered whole.
 const MIRRORS_MAX: i64 = 100;
@@ -42,6 +45,8 @@ pub struct WantedMirror {
     pub login: LoginChange,
     /// Whether it fetches.
     pub enabled: bool,
+    /// What is wanted of it besides.
+    pub rules: MirrorRulesChange,
 }
 
 /// What is to be different about a mirror; what is absent stays.
@@ -55,6 +60,8 @@ pub struct MirrorChange {
     pub login: LoginChange,
     /// See [`WantedMirror::enabled`].
     pub enabled: Option<bool>,
+    /// See [`WantedMirror::rules`].
+    pub rules: MirrorRulesChange,
 }
 
 impl Registry {
@@ -82,6 +89,7 @@ impl Registry {
             url: checked_url("url", &url)?,
             login_encrypted: wanted.login.apply(self.master_key(), &context, None)?,
             enabled: wanted.enabled,
+            rules: wanted.rules.onto(MirrorRules::default())?,
             created_at: now,
             updated_at: now,
         };
@@ -131,6 +139,7 @@ impl Registry {
             .login
             .apply(self.master_key(), &context, mirror.login_encrypted)?;
         mirror.enabled = change.enabled.unwrap_or(mirror.enabled);
+        mirror.rules = change.rules.onto(mirror.rules)?;
         mirror.updated_at = now_ms().max(before.updated_at + 1);
         let stored = self
             .metadata

@@ -13,7 +13,7 @@ use crate::access::Caller;
 use crate::account::check_name;
 use crate::clock::now_ms;
 use crate::jobs::JobKind;
-use crate::remote::{LoginChange, checked_url, conflict, same_place_or_new_secret};
+use crate::remote::{LoginChange, checked_authority, checked_url, conflict, same_place_or_new_secret};
 use crate::{Error, Registry};
 
 /// Regions of one account; a list of them is answered whole.
@@ -90,7 +90,7 @@ impl Registry {
             region_id: wanted.region_id,
             registry_url,
             login_encrypted: wanted.login.apply(self.master_key(), &context, None)?,
-            certificate_authority: connection::checked_authority(wanted.certificate_authority)?,
+            certificate_authority: checked_authority(wanted.certificate_authority)?,
             check: None,
             created_at: now,
             updated_at: now,
@@ -160,7 +160,7 @@ impl Registry {
             .login
             .apply(self.master_key(), &context, region.login_encrypted)?;
         if let Some(authority) = change.certificate_authority {
-            region.certificate_authority = connection::checked_authority(authority)?;
+            region.certificate_authority = checked_authority(authority)?;
         }
         region.updated_at = now_ms().max(before.updated_at + 1);
         // What was found of the same place with the same login stays true.

@@ -3,6 +3,7 @@
 use berth_metadata::Conflict;
 use http::Uri;
 use http::uri::Authority;
+use reqwest::Certificate;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -11,6 +12,8 @@ use crate::{Error, Registry};
 
 const URL_LENGTH_MAX: usize = 1024;
 const USER_LENGTH_MAX: usize = 256;
+/// Some companies trust a few dozen authorities.
+const AUTHORITY_BYTES_MAX: usize = 128 * 1024;
 /// Some registries' passwords are tokens of thousands of characters.
 const PASSWORD_LENGTH_MAX: usize = 16 * 1024;
 
@@ -178,6 +181,29 @@ impl Registry {
     pub(crate) fn master_key(&self) -> &MasterKey {
         &self.identity.master_key
     }
+}
+
+/// Certificates as they are kept: PEM, or nothing.
+pub(crate) fn checked_authority(pem: String) -> Result<String, Error> {
+    if pem.len() > AUTHORITY_BYTES_MAX {
+        return Err(Error::Invalid(format!(
+            "the certificate authority has more than {AUTHORITY_BYTES_MAX} bytes"
+        )));
+    }
+    if !pem.trim().is_empty() && certificates(&pem)?.is_empty() {
+        return Err(Error::Invalid(
+            "the certificate authority holds no certificate: it is text that begins with \
+             -----BEGIN CERTIFICATE-----"
+                .to_owned(),
+        ));
+    }
+    Ok(pem)
+}
+
+/// The certificates of a text that was checked.
+pub(crate) fn certificates(pem: &str) -> Result<Vec<Certificate>, Error> {
+    Certificate::from_pem_bundle(pem.as_bytes())
+        .map_err(|_| Error::Invalid("the certificate authority is no certificate in PEM".to_owned()))
 }
 
 #[cfg(test)]

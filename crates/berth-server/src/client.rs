@@ -15,6 +15,7 @@ mod ledger;
 mod login;
 mod logins;
 mod maintenance;
+mod mirrors;
 mod names;
 mod options;
 mod organizations;
@@ -84,6 +85,8 @@ pub(crate) enum Verb {
     Lazy(Group<lazy::Verb>),
     /// Other regions, which images are sent to
     Region(Group<regions::Verb>),
+    /// Mirrors of other registries, which are pulled through
+    Mirror(Group<mirrors::Verb>),
     /// Copies of images in other regions
     Sync(Group<syncs::Verb>),
     /// Long work of the registry itself, for those who run it
@@ -168,6 +171,7 @@ impl Verb {
             Self::Immutable(group) => &group.options,
             Self::Lazy(group) => &group.options,
             Self::Region(group) => &group.options,
+            Self::Mirror(group) => &group.options,
             Self::Sync(group) => &group.options,
             Self::Maintenance(group) => &group.options,
             Self::Key(group) => &group.options,
@@ -200,6 +204,7 @@ impl Verb {
             Self::Immutable(group) => immutability::run(&options.server()?, group.verb).await,
             Self::Lazy(group) => lazy::run(&options.server()?, group.verb).await,
             Self::Region(group) => regions::run(&options.server()?, group.verb).await,
+            Self::Mirror(group) => mirrors::run(&options.server()?, group.verb).await,
             Self::Sync(group) => syncs::run(&options.server()?, group.verb).await,
             Self::Maintenance(group) => maintenance::run(&options.server()?, group.verb).await,
             Self::Key(group) => keys::run(&options.server()?, group.verb).await,

@@ -19,8 +19,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::audit::{self, Note, Told};
 use crate::authenticate;
+use crate::mirrored::{Named, Wanted};
 use crate::state::AppState;
 use error::Refused;
+
+/// The header that says which registry a name was taken to be of, when the request said so.
+const NAMESPACE: HeaderName = HeaderName::from_static("oci-namespace");
 
 /// A request that was read: who asks, and its parts for the headers that matter to an endpoint.
 struct Asked<'a> {
@@ -40,12 +44,8 @@ pub(crate) fn has(path: &str) -> bool {
 /// The answer to a request for such a path.
 pub(crate) async fn answer(app: &AppState, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let endpoint = match Endpoint::parse(&parts.method, parts.uri.path(), parts.uri.query()) {
-        Ok(endpoint) => endpoint,
-        Err(error) => return complete(&parts.method, error::endpoint(&error)),
-    };
     // Boxed: what it may need at one time would be moved into each place that it is kept in.
-    let handled = Box::pin(handle(app, &parts, endpoint, body));
+    let handled = Box::pin(read(app, &parts, body));
     let response = if parts.method.is_safe() {
         at_one_moment(handled).await
     } else {
@@ -67,15 +67,31 @@ fn complete(method: &Method, mut response: Response) -> Response {
     response
 }
 
-async fn handle(app: &AppState, parts: &Parts, endpoint: Endpoint, body: Body) -> Response {
-    let refused = Refused::new(app, parts, &endpoint);
+async fn read(app: &AppState, parts: &Parts, body: Body) -> Response {
+    match Wanted::read(app, parts).await {
+        Ok(wanted) => {
+            let mut response = handle(app, parts, &wanted, body).await;
+            if let Named::Elsewhere(Some(registry)) = &wanted.named {
+                response
+                    .headers_mut()
+                    .insert(NAMESPACE, manifests::text(registry));
+            }
+            response
+        }
+        Err(unread) => error::unread(&unread),
+    }
+}
+
+async fn handle(app: &AppState, parts: &Parts, wanted: &Wanted, body: Body) -> Response {
+    let refused = Refused::new(app, parts, wanted);
+    let endpoint = &wanted.endpoint;
     let authenticated = match endpoint {
         // It shows by its header who it is, which is no login.
         Endpoint::SwarmReplica => Ok(authenticate::Authenticated::nobody()),
         _ => authenticate::caller(app, parts).await,
     };
     let caller = match authenticated {
-        Ok(authenticated) if !authenticated.expired || continues_upload(&endpoint) => authenticated.caller,
+        Ok(authenticated) if !authenticated.expired || continues_upload(endpoint) => authenticated.caller,
         Ok(_) => {
             return refused.answer(&Error::BadCredentials {
                 explanation: Some("the token has ended; ask for a new one".into()),
@@ -91,13 +107,13 @@ async fn handle(app: &AppState, parts: &Parts, endpoint: Endpoint, body: Body) -
             return response;
         }
     };
-    let change = Note::of_change(app, parts, &endpoint).map(|note| note.by(&caller));
+    let change = Note::of_change(app, parts, endpoint).map(|note| note.by(&caller));
     let asked = Asked {
         app,
         caller: &caller,
         parts,
     };
-    let served = serve(&asked, &endpoint, body).await;
+    let served = serve(&asked, endpoint, body).await;
     let denied = matches!(served, Err(Error::Denied(_)));
     let response = served.unwrap_or_else(|error| refused.answer(&error));
     if let Some(change) = change {

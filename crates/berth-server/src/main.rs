@@ -22,6 +22,7 @@ mod ledger;
 mod logging;
 mod manage;
 mod migrate;
+mod mirrored;
 mod origin;
 mod overload;
 mod rebuild;

@@ -39,7 +39,10 @@ impl Origin {
             BasePath(path) if path.is_empty() => forwarded().map(|path| path.0).unwrap_or_default(),
             BasePath(path) => path.clone(),
         };
-        if let Some(url) = &settings.external_url.0 {
+        let asked = Self::asked_host(parts, settings);
+        let is_mirror = asked.is_some_and(|host| settings.mirror.hosts.find(host).is_some());
+        // A client of a host that is a mirror's gets its token at that host, where its names are understood.
+        if let Some(url) = settings.external_url.0.as_ref().filter(|_| !is_mirror) {
             let url = url.clone();
             return Self { client, url, base };
         }
@@ -50,14 +53,19 @@ impl Origin {
             "http"
         };
         let scheme = from_proxy("x-forwarded-proto").filter(|scheme| matches!(*scheme, "http" | "https"));
-        let asked = parts.uri.authority().map(http::uri::Authority::as_str);
-        let host = from_proxy("x-forwarded-host")
-            .or(asked)
-            .or_else(|| first(&parts.headers, HOST.as_str()));
-        let host = host.filter(|host| is_plain_host(host));
         let listen = settings.listen.0.to_string();
-        let url = format!("{}://{}", scheme.unwrap_or(own_scheme), host.unwrap_or(&listen));
+        let url = format!("{}://{}", scheme.unwrap_or(own_scheme), asked.unwrap_or(&listen));
         Self { client, url, base }
+    }
+
+    /// The host, and the port if there is one, that the client asked for, whatever this server calls itself.
+    pub(crate) fn asked_host<'a>(parts: &'a Parts, settings: &Settings) -> Option<&'a str> {
+        let forwarded = || settings.trusts_proxy(Self::ends(parts, settings).0);
+        let proxied = first(&parts.headers, "x-forwarded-host").filter(|_| forwarded());
+        let host = proxied
+            .or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))
+            .or_else(|| first(&parts.headers, HOST.as_str()));
+        host.filter(|host| is_plain_host(host))
     }
 
     /// The client's address alone.

@@ -8,15 +8,17 @@ use axum::extract::{Request, State};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use berth_oci::{ErrorBody, ErrorCode, Scope};
+use berth_oci::{ErrorBody, ErrorCode};
 use berth_registry::{Caller, Error, IssuedToken, time_text};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::json;
 
 use crate::audit::{self, Code};
 use crate::authenticate;
+use crate::mirrored;
 use crate::state::AppState;
 
 /// The form of a login holds a name, a password and some scopes.
@@ -39,7 +41,7 @@ async fn by_basic(State(app): State<AppState>, request: Request) -> Response {
         Ok(caller) => caller,
         Err(error) => return refused(&error),
     };
-    answer(&app, &caller, &scopes).await
+    answer(&app, &parts, &caller, scopes).await
 }
 
 async fn by_form(State(app): State<AppState>, request: Request) -> Response {
@@ -68,7 +70,7 @@ async fn by_form(State(app): State<AppState>, request: Request) -> Response {
         (Some("password"), _, _) => return unusable("username and password are missing"),
         _ => return unusable("the only grant_type is password: log in again with a user name and password"),
     };
-    answer(&app, &caller, &scopes).await
+    answer(&app, &parts, &caller, scopes).await
 }
 
 async fn read_form(body: Body) -> Option<String> {
@@ -80,22 +82,20 @@ async fn read_form(body: Body) -> Option<String> {
     String::from_utf8(bytes.to_vec()).ok()
 }
 
-/// Every scope asked for, one per parameter or several with spaces between. What is no scope of ours is not granted,
-/// and the request that needs it says what is wrong with its name.
-fn scopes(query: &str) -> Vec<Scope> {
+/// Every scope asked for, one per parameter or several with spaces between.
+fn scopes(query: &str) -> Vec<String> {
     form_urlencoded::parse(query.as_bytes())
         .filter(|(key, _)| key == "scope")
-        .flat_map(|(_, value)| {
-            value
-                .split(' ')
-                .filter_map(|text| Scope::parse(text).ok())
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|(_, value)| value.split(' ').map(str::to_owned).collect::<Vec<_>>())
         .collect()
 }
 
-async fn answer(app: &AppState, caller: &Caller, scopes: &[Scope]) -> Response {
-    match app.registry.issue_token(caller, scopes).await {
+async fn answer(app: &AppState, parts: &Parts, caller: &Caller, scopes: Vec<String>) -> Response {
+    let issued = match mirrored::scopes(app, parts, scopes).await {
+        Ok(scopes) => app.registry.issue_token(caller, &scopes).await,
+        Err(error) => Err(error),
+    };
+    match issued {
         Ok(issued) => granted(&issued),
         Err(error) => refused(&error),
     }

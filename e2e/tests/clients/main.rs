@@ -10,6 +10,7 @@ mod docker;
 mod document;
 mod large;
 mod matrix;
+mod mirrors;
 mod oras;
 mod podman;
 mod redirects;

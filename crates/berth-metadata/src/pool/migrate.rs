@@ -62,6 +62,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0036_changes",
     "0046_dashboard",
     "0047_mirrors",
+    "0048_mirror_rules",
     "0035_archives",
     "0034_contents",
     "0049_chunk_tables",

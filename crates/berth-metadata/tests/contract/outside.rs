@@ -2,8 +2,8 @@
 
 use crate::world::{World, conflict, id, name};
 use berth_metadata::{
-    Cluster, ClusterCheck, Conflict, HistoryOrder, Metadata, Mirror, MirrorFigures, NewSyncJobs, NewTrigger,
-    Region,
+    Cluster, ClusterCheck, Conflict, HistoryOrder, Metadata, Mirror, MirrorFigures, MirrorRules, NewSyncJobs,
+    NewTrigger, Region,
 };
 
 pub(crate) fn cluster(account_id: &str, cluster_id: &str, name: &str) -> Cluster {
@@ -235,6 +235,11 @@ pub(crate) async fn an_organization_is_one_mirror_at_most(world: World) {
         url: "https://registry-1.docker.io".to_owned(),
         login_encrypted: None,
         enabled: true,
+        rules: MirrorRules {
+            keep: vec!["library/*:latest".to_owned(), "a/b:*".to_owned()],
+            recheck_seconds: Some(30),
+            ..MirrorRules::default()
+        },
         created_at: 5,
         updated_at: 5,
     };
@@ -250,11 +255,19 @@ pub(crate) async fn an_organization_is_one_mirror_at_most(world: World) {
     }
     let found = metadata.mirror(&account, "hub").await.unwrap().unwrap();
     assert!(found.organization.starts_with("org"));
+    assert_eq!(found.rules, mirror("hub", first).rules);
     let changed = Mirror {
         enabled: false,
         login_encrypted: Some(vec![0]),
         url: "https://other.example".to_owned(),
         registry: "other.example".to_owned(),
+        rules: MirrorRules {
+            public: true,
+            bytes_max: Some(1 << 40),
+            prefetch: vec!["library/alpine:3.*".to_owned()],
+            certificate_authority: "PEM".to_owned(),
+            ..MirrorRules::default()
+        },
         updated_at: 6,
         ..found.clone()
     };
@@ -310,6 +323,7 @@ pub(crate) async fn pulls_through_a_mirror_are_remembered(world: World) {
         url: "https://registry-1.docker.io".to_owned(),
         login_encrypted: None,
         enabled: false,
+        rules: MirrorRules::default(),
         created_at: 5,
         updated_at: 5,
     };

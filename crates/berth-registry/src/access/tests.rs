@@ -50,6 +50,7 @@ fn standing(words: &str) -> Standing {
                     });
                 }
                 "shared" => standing.shared = true,
+                "open" => standing.open_mirror = true,
                 _ => panic!("unknown word {word}"),
             },
         }
@@ -106,6 +107,14 @@ fn every_caller_at_every_place() {
         ("anonymous, nothing there", &anonymous, "", "aaaaaaaa"),
         ("anonymous, private", &anonymous, "org image", "aaaaaaaa"),
         ("anonymous, public", &anonymous, "org public", "+aaaaaaa"),
+        (
+            "anonymous, open mirror, not fetched yet",
+            &anonymous,
+            "org open",
+            "+aaaaaaa",
+        ),
+        ("anonymous, open mirror", &anonymous, "org image open", "+aaaaaaa"),
+        ("stranger, open mirror", &stranger, "org image open", "+wmhhwmr"),
         ("member, no organization", &member, "", "huhhhhhh"),
         ("member without rights", &member, "org", "hhhhhhhh"),
         ("member without rights, private", &member, "org image", "hhhhhhhh"),

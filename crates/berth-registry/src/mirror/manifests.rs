@@ -35,6 +35,8 @@ struct Wanted {
     organization: OrganizationFacts,
     name: RepositoryName,
     reference: Reference,
+    /// For how long a tag is taken to name what it named.
+    recheck_ms: i64,
 }
 
 impl Wanted {
@@ -59,6 +61,10 @@ impl Registry {
             organization,
             name: name.clone(),
             reference: reference.clone(),
+            recheck_ms: match standing.recheck_seconds {
+                Some(seconds) => seconds.saturating_mul(1000),
+                None => self.limits.mirrors.recheck_ms(),
+            },
         };
         let here = match repository_id {
             Some(id) => self.manifest_here(id, reference).await?.map(|row| (id, row)),
@@ -96,11 +102,9 @@ impl Registry {
         let Reference::Tag(tag) = &wanted.reference else {
             return hit(row, None);
         };
-        if self
-            .mirrors
-            .compared
-            .contains_key(&compared(repository_id, tag.as_str()))
-        {
+        let is_current = |at: i64| now_ms().saturating_sub(at) < wanted.recheck_ms;
+        let known = self.mirrors.compared.get(&compared(repository_id, tag.as_str()));
+        if known.is_some_and(is_current) {
             return hit(row, None);
         }
         let seen_at = self
@@ -108,7 +112,7 @@ impl Registry {
             .mirrored_tag_checked_at(repository_id, tag.as_str())
             .await?;
         let age = seen_at.map_or(0, |at| now_ms().saturating_sub(at));
-        if seen_at.is_some() && age < self.limits.mirrors.recheck_ms() {
+        if seen_at.is_some_and(is_current) {
             return hit(row, None);
         }
         let may_be_stale = age <= self.limits.mirrors.stale_max_ms();
@@ -322,7 +326,9 @@ impl Registry {
         self.metadata
             .note_mirrored_tag(repository_id, tag, now_ms())
             .await?;
-        self.mirrors.compared.insert(compared(repository_id, tag), ());
+        self.mirrors
+            .compared
+            .insert(compared(repository_id, tag), now_ms());
         Ok(())
     }
 }

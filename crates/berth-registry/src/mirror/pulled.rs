@@ -13,7 +13,7 @@ use super::fetch::Fetch;
 use super::figures::Figures;
 use super::flights::{Flights, Tasks};
 use super::manifests::Brought;
-use super::upstream::{Upstream, UpstreamBudget, Upstreams};
+use super::upstream::{LastFailure, Upstream, UpstreamBudget, Upstreams};
 use crate::Registry;
 use crate::access::Caller;
 use crate::error::Error;
@@ -21,6 +21,8 @@ use crate::limits::MirrorLimits;
 
 /// How long what the other side does not have is not asked for again.
 const ABSENT: Duration = Duration::from_secs(5);
+/// How long it is remembered at least when a tag was compared: mirrors have times of their own.
+const COMPARED: Duration = Duration::from_hours(24);
 /// Entries of what is remembered of single tags and digests.
 const REMEMBERED_MAX: u64 = 100_000;
 /// Manifests that are asked for at once in this process; the others wait.
@@ -34,8 +36,8 @@ pub(crate) struct Mirrors {
     upstreams: Upstreams,
     pub(super) manifests: Flights<Brought>,
     pub(super) blobs: Mutex<HashMap<String, Arc<Fetch>>>,
-    /// Tags that were compared not long ago.
-    pub(super) compared: Cache<String, ()>,
+    /// When tags were compared, milliseconds since the epoch, unless that is long ago.
+    pub(super) compared: Cache<String, i64>,
     /// What the other side did not give, and would not now.
     pub(super) absent: Cache<String, Failed>,
     pub(super) tasks: Tasks,
@@ -59,6 +61,8 @@ pub struct MirrorStanding {
     pub budget: Option<UpstreamBudget>,
     /// Until when it is not asked for manifests because it limits requests, milliseconds since the epoch.
     pub limited_until: Option<i64>,
+    /// What went wrong with the mirrored registry last, in this process.
+    pub last_failure: Option<LastFailure>,
 }
 
 impl Mirrors {
@@ -71,7 +75,7 @@ impl Mirrors {
             blobs: Mutex::default(),
             compared: Cache::builder()
                 .max_capacity(REMEMBERED_MAX)
-                .time_to_live(limits.recheck)
+                .time_to_live(limits.recheck.max(COMPARED))
                 .build(),
             absent: Cache::builder()
                 .max_capacity(REMEMBERED_MAX)
@@ -116,6 +120,7 @@ impl Registry {
             figures: self.metadata.mirror_figures(mirror.id).await?,
             budget: upstream.as_ref().and_then(|upstream| upstream.budget()),
             limited_until: upstream.as_ref().and_then(|upstream| upstream.limited_until()),
+            last_failure: upstream.and_then(|upstream| upstream.last_failure()),
             mirror,
         })
     }

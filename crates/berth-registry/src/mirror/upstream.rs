@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use berth_metadata::Mirror;
-use berth_oci::RepositoryName;
+use berth_oci::{RepositoryName, Tag};
 use berth_remote::{Error as RemoteError, Guard, Limits, Remote, Repository};
 use tokio::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::Registry;
 use crate::clock::now_ms;
 use crate::error::{Error, UpstreamFailure, UpstreamKind};
 use crate::outbound::{Outbound, OutboundClass, OutboundRefusal};
-use crate::remote::opened_login;
+use crate::remote::{certificates, opened_login};
 
 /// How long a registry that limits requests and does not say for how long is not asked.
 const LIMITED: Duration = Duration::from_secs(30);
@@ -34,6 +34,16 @@ pub(super) struct Upstream {
     mirror: Mirror,
     remote: Remote,
     pauses: Mutex<HashMap<Asked, (Instant, UpstreamFailure)>>,
+    last_failure: Mutex<Option<LastFailure>>,
+}
+
+/// The last thing that went wrong with a mirrored registry, other than that it does not have something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastFailure {
+    /// What it was, as a sentence.
+    pub sentence: String,
+    /// When, milliseconds since the epoch.
+    pub at: i64,
 }
 
 /// What kind of thing is asked for. Docker Hub counts manifests and goes on sending blobs.
@@ -110,6 +120,13 @@ impl Upstream {
             kind,
             sentence: format!("{registry}, which is mirrored here, {why}: {error}"),
         };
+        if kind != UpstreamKind::Unknown {
+            let mut last = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
+            *last = Some(LastFailure {
+                sentence: failure.sentence.clone(),
+                at: now_ms(),
+            });
+        }
         if let Some(pause) = pause {
             let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
             pauses.insert(asked, (Instant::now() + pause, failure.clone()));
@@ -151,6 +168,18 @@ impl Upstream {
         }
     }
 
+    /// What went wrong with it last, in this process.
+    pub(super) fn last_failure(&self) -> Option<LastFailure> {
+        let last = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone()
+    }
+
+    /// The tags that a repository has there.
+    pub(super) async fn tags(&self, name: &RepositoryName) -> Result<Vec<Tag>, Failed> {
+        let tags = self.repository(name)?.tags().await;
+        tags.map_err(|error| self.failed(Asked::Manifest, error))
+    }
+
     /// What it last said of how much more it will answer.
     pub(super) fn budget(&self) -> Option<UpstreamBudget> {
         let told = self.remote.budget()?;
@@ -189,6 +218,7 @@ impl Registry {
             remote: self.connect_mirror(&mirror)?,
             mirror,
             pauses: Mutex::default(),
+            last_failure: Mutex::default(),
         });
         let mut upstreams = self.mirrors.upstreams();
         upstreams.insert(organization_id, Arc::clone(&upstream));
@@ -201,7 +231,10 @@ impl Registry {
     }
 
     fn connect_mirror(&self, mirror: &Mirror) -> Result<Remote, Error> {
-        let builder = self.outbound().builder(OutboundClass::Registered);
+        let mut builder = self.outbound().builder(OutboundClass::Registered);
+        for certificate in certificates(&mirror.rules.certificate_authority)? {
+            builder = builder.add_root_certificate(certificate);
+        }
         let client = berth_remote::configure(builder).build();
         let client =
             client.map_err(|error| Error::internal("preparing to connect to a mirrored registry", error))?;

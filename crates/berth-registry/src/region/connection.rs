@@ -3,15 +3,11 @@
 
 use berth_metadata::Region;
 use berth_remote::{Guard, Limits, Remote};
-use reqwest::Certificate;
 
 use super::context;
 use crate::outbound::{Outbound, OutboundClass, OutboundRefusal};
-use crate::remote::opened_login;
+use crate::remote::{certificates, opened_login};
 use crate::{Error, Registry};
-
-/// Some companies trust a few dozen authorities.
-const AUTHORITY_BYTES_MAX: usize = 128 * 1024;
 
 impl Registry {
     /// A client of a region's registry; asks it for nothing yet.
@@ -40,26 +36,4 @@ impl Registry {
         Remote::new(&region.registry_url, login, client, guard, Limits::default())
             .map_err(|error| Error::Invalid(error.to_string()))
     }
-}
-
-/// Certificates as they are kept: PEM, or nothing.
-pub(super) fn checked_authority(pem: String) -> Result<String, Error> {
-    if pem.len() > AUTHORITY_BYTES_MAX {
-        return Err(Error::Invalid(format!(
-            "the certificate authority has more than {AUTHORITY_BYTES_MAX} bytes"
-        )));
-    }
-    if !pem.trim().is_empty() && certificates(&pem)?.is_empty() {
-        return Err(Error::Invalid(
-            "the certificate authority holds no certificate: it is text that begins with \
-             -----BEGIN CERTIFICATE-----"
-                .to_owned(),
-        ));
-    }
-    Ok(pem)
-}
-
-fn certificates(pem: &str) -> Result<Vec<Certificate>, Error> {
-    Certificate::from_pem_bundle(pem.as_bytes())
-        .map_err(|_| Error::Invalid("the certificate authority is no certificate in PEM".to_owned()))
 }

@@ -2,6 +2,7 @@
 //! failures told as what they are.
 
 mod blobs;
+mod rules;
 mod upstream;
 
 use std::sync::Arc;
@@ -9,8 +10,8 @@ use std::time::Duration;
 
 use berth_oci::{Digest, Reference};
 use berth_registry::{
-    Caller, Error, FoundManifest, Limits, LoginChange, MirrorChange, MirrorLimits, OutboundRules,
-    UpstreamKind, WantedMirror,
+    Caller, Error, FoundManifest, Limits, LoginChange, MirrorChange, MirrorLimits, MirrorRulesChange,
+    OutboundRules, UpstreamKind, WantedMirror,
 };
 
 use crate::harness::{TestRegistry, admin, image, member, name, sha256, whole};
@@ -44,6 +45,7 @@ impl Mirrored {
             url: Some(self.upstream.url()),
             login: LoginChange::Keep,
             enabled: true,
+            rules: MirrorRulesChange::default(),
         };
         self.test
             .registry
@@ -351,6 +353,7 @@ async fn a_mirror_that_is_switched_off_answers_what_is_here() {
         url: None,
         login: LoginChange::Keep,
         enabled: Some(false),
+        rules: MirrorRulesChange::default(),
     };
     mirrored
         .test

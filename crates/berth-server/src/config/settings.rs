@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::value::{
     BasePath, Database, Endpoint, ImageHosts, Listen, LogFilter, Origin, Period, PlainName, Redirect, Secret,
-    Size, StoragePlace, choice,
+    Size, StandIn, StandIns, StoragePlace, choice,
 };
 
 /// Every setting of a server, checked.
@@ -167,7 +167,7 @@ pub(crate) struct Contents {
     pub(crate) time_max: Duration,
 }
 
-/// How mirrors fetch what they stand for.
+/// How mirrors fetch what they stand for, and which organizations stand for other registries where clients name those.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Mirror {
     pub(crate) recheck: Duration,
@@ -175,6 +175,9 @@ pub(crate) struct Mirror {
     pub(crate) spool: Option<PathBuf>,
     pub(crate) spool_size_max: Size,
     pub(crate) fetches_max: Option<NonZeroU32>,
+    pub(crate) registries: StandIns,
+    pub(crate) hosts: StandIns,
+    pub(crate) bare_names: StandIn,
 }
 
 /// This server among those of one registry.

@@ -138,6 +138,12 @@ fn values_are_read_in_the_ways_people_write_them() {
             "storage",
             "s3://blobs/team/one",
         ),
+        (
+            "mirror.registries = [\"docker.io=hub\", \"Quay.io=quay\"]",
+            "mirror.registries",
+            "docker.io=hub,quay.io=quay",
+        ),
+        ("mirror.bare_names = \"hub\"", "mirror.bare_names", "hub"),
         ("s3.redirect = \"always\"", "s3.redirect", "always"),
         (
             "s3.redirect = [\"10.0.0.0/8\", \"::1\"]",

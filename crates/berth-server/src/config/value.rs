@@ -4,6 +4,7 @@
 mod address;
 mod base_path;
 mod quantity;
+mod stand_ins;
 mod storage;
 
 use std::num::NonZeroU32;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 pub(crate) use address::{Database, ImageHosts, Listen, Origin};
 pub(crate) use base_path::BasePath;
 pub(crate) use quantity::{Period, Size, bytes};
+pub(crate) use stand_ins::{StandIn, StandIns};
 pub(crate) use storage::{Endpoint, Redirect, StoragePlace};
 
 /// What the table of settings needs from a field of `Settings`.

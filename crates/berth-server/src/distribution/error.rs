@@ -1,6 +1,7 @@
 //! The one place that gives distribution errors their status and code.
 
 use axum::response::{IntoResponse, Response};
+use berth_oci::excerpt::shown;
 use berth_oci::{Endpoint, EndpointError, ErrorBody, ErrorCode, ErrorEntry, TooManyRanges};
 use berth_registry::{Error, NO_PERMISSION, UpstreamKind};
 use http::header::{
@@ -13,28 +14,30 @@ use serde_json::json;
 use super::manifests::{DIGEST, text};
 use crate::audit::Code;
 use crate::authenticate::{self, ChallengeError};
+use crate::mirrored::{Named, Unread, Wanted};
 use crate::state::AppState;
 
 /// Answers errors of one request; knows which token would help.
 pub(super) struct Refused<'a> {
     app: &'a AppState,
     parts: &'a Parts,
-    endpoint: &'a Endpoint,
+    wanted: &'a Wanted,
 }
 
 impl<'a> Refused<'a> {
-    pub(super) fn new(app: &'a AppState, parts: &'a Parts, endpoint: &'a Endpoint) -> Self {
-        Self { app, parts, endpoint }
+    pub(super) fn new(app: &'a AppState, parts: &'a Parts, wanted: &'a Wanted) -> Self {
+        Self { app, parts, wanted }
     }
 
     /// The answer to an error, logged here if nobody else can act on it.
     pub(super) fn answer(&self, error: &Error) -> Response {
         let path = self.parts.uri.path();
-        let puts_manifest = matches!(self.endpoint, Endpoint::PutManifest { .. });
+        let puts_manifest = matches!(self.wanted.endpoint, Endpoint::PutManifest { .. });
         let (status, code) = match (status(error), error) {
             ((status, _), Error::BodyInterrupted(_)) if puts_manifest => (status, ErrorCode::ManifestInvalid),
             (found, _) => found,
         };
+        let (status, code) = self.softened(error, (status, code));
         if let Error::Upstream(failure) = error {
             // Nothing is wrong here.
             tracing::warn!(
@@ -52,6 +55,7 @@ impl<'a> Refused<'a> {
             Error::InsufficientScope(_) => {
                 self.challenge(&mut headers, Some(ChallengeError::InsufficientScope));
             }
+            _ if self.wanted.named != Named::Here => {}
             Error::Throttled { retry_after_seconds } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
             }
@@ -82,14 +86,55 @@ impl<'a> Refused<'a> {
         response
     }
 
+    /// A mirror's client has others to ask, and does so at once when something is not there. Told to come back later, some
+    /// come back without a pause.
+    fn softened(&self, error: &Error, (status, code): (StatusCode, ErrorCode)) -> (StatusCode, ErrorCode) {
+        let is_told = self.wanted.named == Named::Here;
+        match error {
+            _ if is_told => (status, code),
+            Error::Upstream(_) => (StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
+            _ if status == StatusCode::TOO_MANY_REQUESTS => (StatusCode::NOT_FOUND, code),
+            _ => (status, code),
+        }
+    }
+
     fn challenge(&self, headers: &mut HeaderMap, error: Option<ChallengeError>) {
-        let challenge = authenticate::challenge(self.app, self.parts, scope(self.endpoint).as_deref(), error);
+        let challenge = authenticate::challenge(
+            self.app,
+            self.parts,
+            scope(&self.wanted.endpoint).as_deref(),
+            error,
+        );
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
 }
 
+/// The answer to a request that is not understood.
+pub(super) fn unread(unread: &Unread) -> Response {
+    match unread {
+        Unread::Endpoint(error) => endpoint(error),
+        Unread::RegistryUnknown(registry) => {
+            let message = format!("no mirror of {} is here", shown(registry));
+            let body = ErrorBody::one(ErrorCode::NameUnknown, message, None);
+            respond(StatusCode::NOT_FOUND, HeaderMap::new(), &body)
+        }
+        Unread::PullsOnly => {
+            let message = "a mirror is pulled from: name the image as this registry does for anything else";
+            let body = ErrorBody::one(ErrorCode::Unsupported, message, None);
+            let mut headers = HeaderMap::new();
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            respond(StatusCode::METHOD_NOT_ALLOWED, headers, &body)
+        }
+        Unread::Failed(error) => {
+            let (status, code) = status(error);
+            tracing::error!(error = error as &dyn std::error::Error, "request failed");
+            respond(status, HeaderMap::new(), &body(error, code))
+        }
+    }
+}
+
 /// The answer to a request that is none of the API's.
-pub(super) fn endpoint(error: &EndpointError) -> Response {
+fn endpoint(error: &EndpointError) -> Response {
     let mut headers = HeaderMap::new();
     let status = match error {
         EndpointError::UnknownPath | EndpointError::UnknownTag(_) | EndpointError::UnknownUpload => {

@@ -1,9 +1,11 @@
 //! Mirrors, organisations that stand for another registry, set up by an account's administrators: calls that SWR does
 //! not have.
 
+mod figures;
+
 use axum::Json;
 use axum::extract::State;
-use berth_registry::{Error, LoginChange, MirrorChange, WantedMirror};
+use berth_registry::{Error, LoginChange, MirrorChange, MirrorRulesChange, WantedMirror};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -21,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(show, update, delete))
+        .merge(figures::routes())
 }
 
 /// A mirror to set up.
@@ -50,6 +53,27 @@ struct CreateMirror {
     /// Whether it fetches; yes when absent.
     #[serde(default)]
     enabled: Option<bool>,
+    /// Whether everybody may pull from it, logged in or not, and have it fetch; no when absent.
+    #[serde(default)]
+    public: Option<bool>,
+    /// Seconds for which a tag is taken to name what it named when it was last looked at there, 1 to 86400; 0 for what the
+    /// setting `mirror.recheck` says.
+    #[serde(default)]
+    recheck_seconds: Option<i64>,
+    /// Bytes that its images may take before those go that nobody pulled for longest; 0 for no bound.
+    #[serde(default)]
+    bytes_max: Option<i64>,
+    /// Images that never go for want of room: image and tag with globs in both.
+    #[serde(default)]
+    #[schema(example = json!(["library/*:latest"]))]
+    keep: Option<Vec<String>>,
+    /// Images that are fetched before somebody pulls them, and looked at again each hour: an image and a glob for its tags.
+    #[serde(default)]
+    #[schema(example = json!(["library/alpine:3.*"]))]
+    prefetch: Option<Vec<String>>,
+    /// Certificates that the other registry's is checked with, as PEM; empty for those that the machine trusts.
+    #[serde(default)]
+    certificate_authority: Option<String>,
 }
 
 /// What is to be different about a mirror; what is absent stays.
@@ -73,6 +97,27 @@ struct UpdateMirror {
     /// Whether it fetches.
     #[serde(default)]
     enabled: Option<bool>,
+    /// Whether everybody may pull from it, logged in or not, and have it fetch.
+    #[serde(default)]
+    public: Option<bool>,
+    /// Seconds for which a tag is taken to name what it named when it was last looked at there, 1 to 86400; 0 for what the
+    /// setting `mirror.recheck` says.
+    #[serde(default)]
+    recheck_seconds: Option<i64>,
+    /// Bytes that its images may take before those go that nobody pulled for longest; 0 for no bound.
+    #[serde(default)]
+    bytes_max: Option<i64>,
+    /// Images that never go for want of room: image and tag with globs in both.
+    #[serde(default)]
+    #[schema(example = json!(["library/*:latest"]))]
+    keep: Option<Vec<String>>,
+    /// Images that are fetched before somebody pulls them, and looked at again each hour: an image and a glob for its tags.
+    #[serde(default)]
+    #[schema(example = json!(["library/alpine:3.*"]))]
+    prefetch: Option<Vec<String>>,
+    /// Certificates that the other registry's is checked with, as PEM; empty for those that the machine trusts.
+    #[serde(default)]
+    certificate_authority: Option<String>,
 }
 
 /// A mirror; its login is never answered.
@@ -86,14 +131,25 @@ struct Mirror {
     /// Whether a login for it is kept.
     has_login: bool,
     enabled: bool,
+    /// Whether everybody may pull from it, and have it fetch.
+    public: bool,
+    /// Seconds of its own between two looks at a tag; 0 for what the setting `mirror.recheck` says.
+    recheck_seconds: i64,
+    /// Bytes that its images may take; 0 for no bound.
+    bytes_max: i64,
+    /// Images that never go for want of room.
+    keep: Vec<String>,
+    /// Images that are fetched before somebody pulls them.
+    prefetch: Vec<String>,
+    /// PEM; empty for what the machine trusts.
+    certificate_authority: String,
     created_at: Time,
     updated_at: Time,
 }
 
 /// Set up a mirror of another registry
 ///
-/// For administrators, in an organization of their own account. This version of Berth keeps the mirror and fetches
-/// nothing yet.
+/// For administrators, in an organization of their own account.
 #[utoipa::path(post, path = "/v2/manage/mirrors", operation_id = "create_mirror", tag = "registrations",
     request_body = CreateMirror, extensions(("x-berth-extension" = json!(true))),
     responses((status = 201, body = Mirror), (status = 404, body = RefusalBody), (status = 409, body = RefusalBody)))]
@@ -106,6 +162,14 @@ async fn create(State(app): State<AppState>, call: Call) -> Result<(StatusCode, 
         url: sent.url,
         login: LoginChange::of(sent.username, sent.password).map_err(refused)?,
         enabled: sent.enabled.unwrap_or(true),
+        rules: MirrorRulesChange {
+            public: sent.public,
+            recheck_seconds: sent.recheck_seconds,
+            bytes_max: sent.bytes_max,
+            keep: sent.keep,
+            prefetch: sent.prefetch,
+            certificate_authority: sent.certificate_authority,
+        },
     };
     let created = app.registry.register_mirror(&call.caller, wanted);
     Ok((
@@ -153,6 +217,14 @@ async fn update(
         url: sent.url,
         login: LoginChange::of(sent.username, sent.password).map_err(refused)?,
         enabled: sent.enabled,
+        rules: MirrorRulesChange {
+            public: sent.public,
+            recheck_seconds: sent.recheck_seconds,
+            bytes_max: sent.bytes_max,
+            keep: sent.keep,
+            prefetch: sent.prefetch,
+            certificate_authority: sent.certificate_authority,
+        },
     };
     let updated = app.registry.update_mirror(&call.caller, &name, change);
     Ok(Json(document(updated.await.map_err(refused)?)))
@@ -183,6 +255,12 @@ fn document(mirror: berth_registry::Mirror) -> Mirror {
         url: mirror.url,
         has_login: mirror.login_encrypted.is_some(),
         enabled: mirror.enabled,
+        public: mirror.rules.public,
+        recheck_seconds: mirror.rules.recheck_seconds.unwrap_or(0),
+        bytes_max: mirror.rules.bytes_max.unwrap_or(0),
+        keep: mirror.rules.keep,
+        prefetch: mirror.rules.prefetch,
+        certificate_authority: mirror.rules.certificate_authority,
         created_at: Time(mirror.created_at),
         updated_at: Time(mirror.updated_at),
     }

@@ -222,6 +222,27 @@ pub(super) const SETTINGS: &[Setting] = &[
         field: |s| &mut s.replica.address,
     },
     Setting {
+        key: "mirror.registries",
+        default: NONE,
+        otherwise: "the mirrors that the account of the first start has, the oldest of each registry",
+        help: "Organizations that stand for other registries where clients name those with ns=, as containerd does.",
+        field: |s| &mut s.mirror.registries,
+    },
+    Setting {
+        key: "mirror.hosts",
+        default: NONE,
+        otherwise: "no host is a mirror's",
+        help: "Hosts of this server under which it is nothing but the mirror of another registry, each with the organization that stands for it: every name asked for there is that registry's. Meant for docker's registry-mirrors.",
+        field: |s| &mut s.mirror.hosts,
+    },
+    Setting {
+        key: "mirror.bare_names",
+        default: NONE,
+        otherwise: "they are unknown",
+        help: "Organization that stands for the registry of all names that begin with no organization of this server, such as library/alpine. Prefer mirror.hosts where several tenants share the server.",
+        field: |s| &mut s.mirror.bare_names,
+    },
+    Setting {
         key: "outbound.allow",
         default: NONE,
         otherwise: "webhooks reach public addresses only; registered clusters and regions private networks too",

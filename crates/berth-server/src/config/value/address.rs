@@ -168,7 +168,7 @@ impl Value for ImageHosts {
     }
 }
 
-fn image_host(text: &str) -> Result<String, String> {
+pub(super) fn image_host(text: &str) -> Result<String, String> {
     let plain = |character: char| character.is_ascii_alphanumeric() || ".-_:[]".contains(character);
     let authority = text.parse::<http::uri::Authority>();
     if !text.chars().all(plain) || !authority.is_ok_and(|authority| !authority.host().is_empty()) {

@@ -85,20 +85,6 @@ async fn an_accept_header_never_changes_what_is_answered() {
 }
 
 #[tokio::test]
-async fn the_name_of_an_upstream_is_no_part_of_what_is_asked() {
-    let world = World::start().await;
-    let manifest = world.admin.push_image("team/app", "v1", b"layer").await;
-    let blob = format!("GET /v2/team/app/blobs/{}?ns=docker.io", self::digest(b"layer"));
-    for (line, body) in [
-        ("GET /v2/team/app/manifests/v1?ns=docker.io", manifest.as_slice()),
-        (&blob, b"layer"),
-    ] {
-        let answer = world.admin.ask(line).await.is(200);
-        answer.holds(body).lacks("oci-namespace");
-    }
-}
-
-#[tokio::test]
 async fn a_manifest_that_the_client_has_is_not_sent_again() {
     let world = World::start().await;
     let manifest = world.admin.push_image("team/app", "v1", b"layer").await;

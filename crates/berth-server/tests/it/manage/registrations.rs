@@ -137,7 +137,8 @@ async fn a_mirror_is_set_up_changed_and_ended() {
     let created = team.does(Method::POST, MIRRORS, &mirror("hub"), 201).await;
     let shown = json!({
         "name": "hub", "namespace": "group", "registry": "docker.io", "url": "https://registry-1.docker.io",
-        "has_login": true, "enabled": true,
+        "has_login": true, "enabled": true, "public": false, "recheck_seconds": 0, "bytes_max": 0, "keep": [],
+        "prefetch": [], "certificate_authority": "",
     });
     assert_eq!(created, with_times_of(shown, &created));
     let one = format!("{MIRRORS}/hub");
@@ -161,6 +162,23 @@ async fn a_mirror_is_set_up_changed_and_ended() {
             &json!("https://quay.io"),
             &json!(false)
         ]
+    );
+    let rules = json!({
+        "public": true, "recheck_seconds": 30, "bytes_max": 1 << 30, "keep": ["library/*:latest"],
+        "prefetch": ["library/alpine:3.*"], "certificate_authority": "",
+    });
+    let ruled = team.does(Method::PATCH, &one, &rules, 200).await;
+    for (field, value) in rules.as_object().unwrap() {
+        assert_eq!(ruled[field], *value, "{field}");
+    }
+    let wrong = json!({ "keep": ["library"] });
+    team.refuses(Method::PATCH, &one, &wrong, (400, "4000014")).await;
+    let figures = team
+        .does(Method::GET, &format!("{one}/figures"), &Value::Null, 200)
+        .await;
+    assert_eq!(
+        (&figures["hits"], &figures["hit_ratio"]),
+        (&json!(0), &Value::Null)
     );
     team.does(Method::DELETE, &one, &Value::Null, 204).await;
     for method in [Method::GET, Method::DELETE] {

@@ -1,4 +1,4 @@
-import { Alert, Button, Switch, Text } from '@mantine/core';
+import { Button, Switch, Text } from '@mantine/core';
 import '@mantine/core/styles/Switch.layer.css';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { CopyPlus, Plus } from 'lucide-react';
@@ -39,9 +39,6 @@ export function MirrorsPage() {
   return (
     <Page title={t.title} intro={t.intro} actions={session.administrator ? add : undefined}>
       <Administrators>
-        <Alert color="yellow" variant="light">
-          {t.notYet}
-        </Alert>
         <Panel flush>
           <List onOpen={setOpen} />
         </Panel>

@@ -102,7 +102,6 @@ const english = {
   mirrors: {
     title: 'Mirrors',
     intro: 'Registries whose images an organization is to hold.',
-    notYet: 'Mirrors are only kept in this version; nothing is fetched yet.',
     add: 'Add mirror',
     empty: 'No mirror is set up',
     emptyHelp: 'Name a registry and the organization that is to hold its images.',

@@ -103,7 +103,6 @@ const zh: Translated<SettingsWords> = {
   mirrors: {
     title: '镜像加速源',
     intro: '由组织存放其镜像的外部镜像仓库。',
-    notYet: '此版本仅保存加速源的配置，尚不会拉取镜像。',
     add: '添加加速源',
     empty: '还没有添加加速源',
     emptyHelp: '填写镜像仓库，以及用于存放其镜像的组织。',

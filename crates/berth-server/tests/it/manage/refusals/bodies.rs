@@ -104,7 +104,15 @@ impl Names {
                 json!({ "regionID": "east", "registryURL": "http://127.0.0.1:1", "unchecked": true })
             }
             "update_region" => json!({ "registryURL": "http://127.0.0.1:1/", "unchecked": true }),
-            "create_mirror" => json!({ "name": "hub", "namespace": organization, "registry": "docker.io" }),
+            "create_mirror" => {
+                // Of its own: a mirror takes no pushes.
+                let namespace = if organization == "group" {
+                    "pulled"
+                } else {
+                    organization
+                };
+                json!({ "name": "hub", "namespace": namespace, "registry": "docker.io" })
+            }
             "update_mirror" => json!({ "enabled": false }),
             "create_preheat" => json!({ "tag": "v1" }),
             other => self.of_people(other, status),

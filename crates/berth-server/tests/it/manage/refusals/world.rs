@@ -81,6 +81,9 @@ impl World {
         world.push("v1", EARLIER_INDEX).await;
         world.push("v1", INDEX).await;
         world.fill_bin().await;
+        world
+            .post("/v2/manage/namespaces", &json!({ "namespace": "pulled" }))
+            .await;
         for id in [
             "create_trigger",
             "create_repo_tag",
