@@ -202,7 +202,7 @@ impl Registry {
             digest: digest.clone(),
             key: linked.key,
         };
-        Ok(self.damage.watch(reading, bytes, false))
+        Ok(self.damage.watch(reading, bytes, None))
     }
 
     async fn store_bytes(self: &Arc<Self>, name: &RepositoryName, bytes: &'static [u8]) -> Result<(), Error> {
