@@ -9,6 +9,8 @@ use berth_oci::{OrganizationName, Reference, RepositoryName, Tag};
 
 pub use job::LazyImage;
 
+use std::sync::Arc;
+
 use crate::Registry;
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
@@ -91,7 +93,7 @@ impl Registry {
     /// Asks for the index of a tag or a manifest now, for those who may push to the image, and answers the run; the one
     /// that waits, when one does.
     pub async fn make_lazy_index(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         name: &RepositoryName,
         reference: &Reference,

@@ -2,6 +2,7 @@
 //! that any replica can answer, whichever has the node's connection. A node gets what its own login may pull.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use berth_metadata::{NewPreheat, Preheat, PreheatNode};
 use berth_oci::{Digest, Reference, RepositoryName, Resource, Scope, ScopeAction, Tag};
@@ -66,7 +67,7 @@ impl Registry {
     /// Has an image on the connected nodes of its account that have all of the labels, for who may push it. `Invalid` when
     /// there is no such node.
     pub async fn create_preheat(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         name: &RepositoryName,
         wanted: &WantedPreheat,

@@ -134,7 +134,7 @@ pub(super) fn unread(unread: &Unread) -> Response {
 }
 
 /// The answer to a request that is none of the API's.
-fn endpoint(error: &EndpointError) -> Response {
+pub(super) fn endpoint(error: &EndpointError) -> Response {
     let mut headers = HeaderMap::new();
     let status = match error {
         EndpointError::UnknownPath | EndpointError::UnknownTag(_) | EndpointError::UnknownUpload => {
