@@ -95,12 +95,24 @@ pub struct Standing {
     pub rules_version: i64,
     /// Whether a quota of bytes counts what the organisation holds.
     pub under_quota: bool,
-    /// Whether the organisation stands for another registry.
-    pub mirrored: bool,
+    /// The other registry that the organisation stands for, if it does.
+    pub mirror: Option<MirrorFacts>,
+}
+
+/// What a decision needs to know about the mirror that an organisation is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MirrorFacts {
     /// Whether everybody may pull what it stands for.
-    pub open_mirror: bool,
+    pub open: bool,
     /// Seconds for which a tag is taken to name what it named there, if the mirror has its own.
     pub recheck_seconds: Option<i64>,
+}
+
+impl Standing {
+    /// Whether the organisation stands for another registry from which everybody may pull.
+    pub fn is_open_mirror(&self) -> bool {
+        self.mirror.is_some_and(|mirror| mirror.open)
+    }
 }
 
 /// What grants are on.
@@ -272,7 +284,7 @@ impl Metadata {
 pub(crate) const STANDING: &str = "SELECT o.id, o.account_id, r.id, r.is_public, og.permission, rg.permission, s.repository_id, o.rules_version, s.expires_at, \
      CASE WHEN EXISTS (SELECT 1 FROM byte_quotas q WHERE q.organization_id = o.id) \
        OR EXISTS (SELECT 1 FROM byte_quotas q WHERE q.account_id = o.account_id) THEN 1 ELSE 0 END, \
-     CASE WHEN m.id IS NULL THEN 0 ELSE 1 END, m.public, m.recheck_seconds \
+     m.public, m.recheck_seconds \
      FROM organizations o \
      LEFT JOIN mirrors m ON m.organization_id = o.id \
      LEFT JOIN repositories r ON r.organization_id = o.id AND r.image = $2 \
@@ -331,6 +343,13 @@ fn stood(row: &AnyRow) -> Result<Stood, Failure> {
         }),
         None => None,
     };
+    let mirror = match row.try_get::<Option<i64>, _>(10)? {
+        Some(public) => Some(MirrorFacts {
+            open: public != 0,
+            recheck_seconds: row.try_get(11)?,
+        }),
+        None => None,
+    };
     let standing = Standing {
         organization: Some(OrganizationFacts {
             id: row.try_get(0)?,
@@ -342,11 +361,7 @@ fn stood(row: &AnyRow) -> Result<Stood, Failure> {
         shared: row.try_get::<Option<i64>, _>(6)?.is_some(),
         rules_version: row.try_get(7)?,
         under_quota: row.try_get::<i64, _>(9)? != 0,
-        mirrored: row.try_get::<i64, _>(10)? != 0,
-        open_mirror: row
-            .try_get::<Option<i64>, _>(11)?
-            .is_some_and(|public| public != 0),
-        recheck_seconds: row.try_get(12)?,
+        mirror,
     };
     Ok(Stood {
         standing,

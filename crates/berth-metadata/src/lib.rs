@@ -106,7 +106,7 @@ pub use dashboard::{
 };
 pub use error::{Conflict, Error, QuotaFull, QuotaPlace};
 pub use facts::ManifestFacts;
-pub use grants::{Grant, GrantTarget, OrganizationFacts, Permission, RepositoryFacts, Standing};
+pub use grants::{Grant, GrantTarget, MirrorFacts, OrganizationFacts, Permission, RepositoryFacts, Standing};
 pub use groups::{Group, GroupRole};
 pub use immutability::{Covers, Guard, ImmutabilityRule, ImmutabilityTerms, NewImmutabilityRule};
 pub use instance::FirstAccount;

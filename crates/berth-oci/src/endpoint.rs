@@ -208,7 +208,6 @@ impl Endpoint {
         let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
         match segments.as_slice() {
             ["_catalog"] if is_read(method) => Ok(Self::ListRepositories { page: query.page()? }),
-            ["_catalog"] => not_allowed("GET, HEAD"),
             [name @ .., "blobs", "uploads", ""] | [name @ .., "blobs", "uploads"] if !name.is_empty() => {
                 start_upload(method, name, &query)
             }
@@ -242,7 +241,7 @@ impl Endpoint {
             }
             // No part of a name begins with `_`: these are no repository's.
             ["_berth", "swarm", "key"] if is_read(method) => Ok(Self::SwarmKey),
-            ["_berth", "swarm", "key"] => not_allowed("GET, HEAD"),
+            ["_catalog"] | ["_berth", "swarm", "key"] => not_allowed("GET, HEAD"),
             ["_berth", "swarm", "nodes"] if method == Method::POST => Ok(Self::SwarmNodes),
             ["_berth", "swarm", "nodes"] => not_allowed("POST"),
             ["_berth", "swarm", "replica"] if method == Method::POST => Ok(Self::SwarmReplica),
@@ -274,7 +273,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether it is what a pull is made of: manifests and blobs, read.
+    /// Whether it is what a pull is made of: manifests and blobs, read, or shared with other nodes.
     pub fn is_pull(&self) -> bool {
         matches!(
             self,
@@ -282,6 +281,7 @@ impl Endpoint {
                 | Self::HeadManifest { .. }
                 | Self::GetBlob { .. }
                 | Self::HeadBlob { .. }
+                | Self::JoinSwarm { .. }
         )
     }
 

@@ -149,7 +149,7 @@ impl Action {
 /// on the organisation; administrators manage everything of their account; public images and valid
 /// shares give pull only.
 pub fn decide(caller: &Caller, action: Action, standing: &Standing) -> Result<(), Refusal> {
-    let public = standing.open_mirror || standing.repository.as_ref().is_some_and(|r| r.is_public);
+    let public = standing.is_open_mirror() || standing.repository.as_ref().is_some_and(|r| r.is_public);
     let user = match caller {
         Caller::System => return Ok(()),
         Caller::Anonymous if action == Action::Pull && public => return Ok(()),
@@ -191,7 +191,7 @@ fn in_scope(caller: &Caller, action: Action, name: &RepositoryName, standing: &S
     let Some(wanted) = action.scope() else {
         return false;
     };
-    let is_public = standing.open_mirror || standing.repository.as_ref().is_some_and(|r| r.is_public);
+    let is_public = standing.is_open_mirror() || standing.repository.as_ref().is_some_and(|r| r.is_public);
     if action == Action::Pull && is_public {
         return true;
     }
@@ -302,7 +302,7 @@ impl Registry {
         };
         decision.map_err(|refusal| refuse(refusal, caller, name.organization().as_str(), Some(name)))?;
         // Whoever pulls takes what is here for what is there.
-        if standing.mirrored && action == Action::Push && !matches!(caller, Caller::System) {
+        if standing.mirror.is_some() && action == Action::Push && !matches!(caller, Caller::System) {
             return Err(Error::Denied(Box::new(Denial {
                 text: MIRROR_TAKES_NO_PUSH,
                 explanation: format!(

@@ -71,7 +71,7 @@ impl Registry {
         digest: &Digest,
     ) -> Result<u64, Error> {
         let standing = self.require(caller, Action::Pull, repository).await?;
-        if standing.mirrored {
+        if standing.mirror.is_some() {
             return Box::pin(self.mirrored_blob_size(standing, repository, digest)).await;
         }
         let place = Place::of(standing, repository)?;
@@ -98,7 +98,7 @@ impl Registry {
         range: RangeRequest<'_>,
     ) -> Result<BlobRead, Error> {
         let standing = self.require(caller, Action::Pull, repository).await?;
-        if standing.mirrored {
+        if standing.mirror.is_some() {
             return Box::pin(self.mirrored_blob(standing, repository, (digest, range))).await;
         }
         let place = Place::of(standing, repository)?;

@@ -202,7 +202,7 @@ impl Registry {
         reference: &Reference,
     ) -> Result<FoundManifest, Error> {
         let standing = self.require(caller, Action::Pull, repository).await?;
-        if standing.mirrored {
+        if standing.mirror.is_some() {
             return Box::pin(self.mirrored_manifest(standing, repository, reference)).await;
         }
         let place = Place::of(standing, repository)?;
@@ -227,7 +227,7 @@ impl Registry {
         reference: &Reference,
     ) -> Result<DescribedManifest, Error> {
         let standing = self.require(caller, Action::Pull, repository).await?;
-        if standing.mirrored {
+        if standing.mirror.is_some() {
             let found = Box::pin(self.mirrored_manifest(standing, repository, reference)).await?;
             return Ok(found.described());
         }

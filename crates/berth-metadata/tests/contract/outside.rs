@@ -311,7 +311,7 @@ pub(crate) async fn pulls_through_a_mirror_are_remembered(world: World) {
             .await
             .unwrap()
     };
-    assert!(!standing().await.mirrored);
+    assert!(!standing().await.mirror.is_some());
     assert_eq!(metadata.mirror_of_organization(organization).await.unwrap(), None);
     let mirror = Mirror {
         id: 0,
@@ -328,7 +328,10 @@ pub(crate) async fn pulls_through_a_mirror_are_remembered(world: World) {
         updated_at: 5,
     };
     metadata.create_mirror(mirror, 10).await.unwrap();
-    assert!(standing().await.mirrored, "at the next request, enabled or not");
+    assert!(
+        standing().await.mirror.is_some(),
+        "at the next request, enabled or not"
+    );
     let mirror = metadata
         .mirror_of_organization(organization)
         .await
@@ -377,6 +380,6 @@ pub(crate) async fn pulls_through_a_mirror_are_remembered(world: World) {
     }
     // Figures go with the mirror, and a new one begins with none.
     assert!(metadata.delete_mirror(&account, "hub").await.unwrap());
-    assert!(!standing().await.mirrored);
+    assert!(!standing().await.mirror.is_some());
     assert_eq!(metadata.mirror_figures(mirror.id).await.unwrap(), figures(0));
 }

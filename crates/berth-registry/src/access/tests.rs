@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use berth_metadata::{OrganizationFacts, Permission, RepositoryFacts, Standing};
+use berth_metadata::{MirrorFacts, OrganizationFacts, Permission, RepositoryFacts, Standing};
 use berth_oci::RepositoryName;
 
 use super::{Action, Caller, Credential, Refusal, UserCaller, decide, in_scope};
@@ -50,7 +50,12 @@ fn standing(words: &str) -> Standing {
                     });
                 }
                 "shared" => standing.shared = true,
-                "open" => standing.open_mirror = true,
+                "open" => {
+                    standing.mirror = Some(MirrorFacts {
+                        open: true,
+                        recheck_seconds: None,
+                    });
+                }
                 _ => panic!("unknown word {word}"),
             },
         }

@@ -22,7 +22,10 @@ impl Registry {
         (range, ttl): (RangeRequest<'_>, Duration),
     ) -> Result<BlobRead, Error> {
         let standing = self.require(caller, Action::Pull, repository).await?;
-        let mirror = standing.organization.as_ref().filter(|_| standing.mirrored);
+        let mirror = standing
+            .organization
+            .as_ref()
+            .filter(|_| standing.mirror.is_some());
         let mirror = mirror.map(|organization| organization.id);
         // A mirror may fetch what is not here.
         let Ok(place) = Place::of(standing, repository) else {

@@ -61,7 +61,7 @@ impl Registry {
             organization,
             name: name.clone(),
             reference: reference.clone(),
-            recheck_ms: match standing.recheck_seconds {
+            recheck_ms: match standing.mirror.and_then(|mirror| mirror.recheck_seconds) {
                 Some(seconds) => seconds.saturating_mul(1000),
                 None => self.limits.mirrors.recheck_ms(),
             },
