@@ -53,7 +53,7 @@ mod tests {
             (
                 "100;w=21600",
                 "76;w=21600",
-                Some((Some(100), 76, Some(Duration::from_secs(21_600)))),
+                Some((Some(100), 76, Some(Duration::from_hours(6)))),
             ),
             ("100", "76", Some((Some(100), 76, None))),
             ("", "0;w=60", Some((None, 0, Some(Duration::from_mins(1))))),

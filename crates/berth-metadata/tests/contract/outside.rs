@@ -311,7 +311,7 @@ pub(crate) async fn pulls_through_a_mirror_are_remembered(world: World) {
             .await
             .unwrap()
     };
-    assert!(!standing().await.mirror.is_some());
+    assert!(standing().await.mirror.is_none());
     assert_eq!(metadata.mirror_of_organization(organization).await.unwrap(), None);
     let mirror = Mirror {
         id: 0,
@@ -366,20 +366,25 @@ pub(crate) async fn pulls_through_a_mirror_are_remembered(world: World) {
     );
     metadata.note_mirrored_tag(-1, "v1", 9).await.unwrap();
 
+    figures_add_up(metadata, (organization, mirror.id)).await;
+    // Figures go with the mirror, and a new one begins with none.
+    assert!(metadata.delete_mirror(&account, "hub").await.unwrap());
+    assert!(standing().await.mirror.is_none());
+    let none = MirrorFigures::default();
+    assert_eq!(metadata.mirror_figures(mirror.id).await.unwrap(), none);
+}
+
+async fn figures_add_up(metadata: &Metadata, (organization, mirror): (i64, i64)) {
     let figures = |n| MirrorFigures {
         hits: n,
         misses: 2 * n,
         bytes_served: 3 * n,
         bytes_fetched: 4 * n,
     };
-    assert_eq!(metadata.mirror_figures(mirror.id).await.unwrap(), figures(0));
+    assert_eq!(metadata.mirror_figures(mirror).await.unwrap(), figures(0));
     for (added, sum) in [(1, 1), (1 << 40, (1 << 40) + 1)] {
         let added = vec![(organization, figures(added)), (-1, figures(5))];
         metadata.add_mirror_figures(added).await.unwrap();
-        assert_eq!(metadata.mirror_figures(mirror.id).await.unwrap(), figures(sum));
+        assert_eq!(metadata.mirror_figures(mirror).await.unwrap(), figures(sum));
     }
-    // Figures go with the mirror, and a new one begins with none.
-    assert!(metadata.delete_mirror(&account, "hub").await.unwrap());
-    assert!(!standing().await.mirror.is_some());
-    assert_eq!(metadata.mirror_figures(mirror.id).await.unwrap(), figures(0));
 }

@@ -195,7 +195,7 @@ impl Registry {
         upstream.admits(Asked::Blob)?;
         let there = upstream.repository(&wanted.name)?;
         let blob = there.blob(&wanted.digest, 0).await;
-        let blob = blob.map_err(|error| upstream.failed(Asked::Blob, error))?;
+        let blob = blob.map_err(|error| upstream.failed(Asked::Blob, &error))?;
         let size = blob
             .size()
             .ok_or_else(|| upstream.unusable("a blob without its size"))?;
@@ -236,7 +236,7 @@ impl Registry {
         let upstream = self.upstream(wanted.organization.id).await?;
         upstream.admits(Asked::Blob)?;
         let found = upstream.repository(&wanted.name)?.blob_size(&wanted.digest).await;
-        let found = found.map_err(|error| upstream.failed(Asked::Blob, error));
+        let found = found.map_err(|error| upstream.failed(Asked::Blob, &error));
         if let Err(failed) = &found
             && failed.is_lasting()
         {
@@ -292,7 +292,7 @@ impl Registry {
             .acquire_owned()
             .await
             .map_err(|closed| Error::internal("waiting to fetch a blob", closed))?;
-        let repository = self.metadata.repository(&wanted.name.to_string()).await;
+        let repository = self.metadata.repository(wanted.name.as_ref()).await;
         if let Some(repository) = repository.map_err(Error::from)? {
             // It came between somebody's look and now.
             let linked = self
@@ -313,7 +313,7 @@ impl Registry {
             Failed::from(Error::NoSpace)
         })?;
         let blob = upstream.repository(&wanted.name)?.blob(&wanted.digest, 0).await;
-        let blob = blob.map_err(|error| upstream.failed(Asked::Blob, error))?;
+        let blob = blob.map_err(|error| upstream.failed(Asked::Blob, &error))?;
         let max = self.limits.blob_bytes_max;
         let told = blob.size();
         if told.is_some_and(|size| size > max) {

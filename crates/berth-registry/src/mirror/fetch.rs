@@ -157,7 +157,7 @@ impl Fetch {
             written += length;
             show(written);
             if let Some(error) = broken {
-                return Err(upstream.failed(Asked::Blob, error));
+                return Err(upstream.failed(Asked::Blob, &error));
             }
         }
         let known = Known {

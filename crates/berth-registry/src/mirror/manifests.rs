@@ -70,16 +70,13 @@ impl Registry {
             Some(id) => self.manifest_here(id, reference).await?.map(|row| (id, row)),
             None => None,
         };
-        let (repository_id, row, stale) = match here {
-            Some((id, row)) => {
-                let (row, stale) = self.current(&wanted, (id, row)).await?;
-                (id, row, stale)
-            }
-            None => {
-                let brought = self.bring(&wanted).await;
-                let brought = brought.map_err(|failed| failed.told(unknown(reference)))?;
-                (brought.repository_id, brought.row, None)
-            }
+        let (repository_id, row, stale) = if let Some((id, row)) = here {
+            let (row, stale) = self.current(&wanted, (id, row)).await?;
+            (id, row, stale)
+        } else {
+            let brought = self.bring(&wanted).await;
+            let brought = brought.map_err(|failed| failed.told(unknown(reference)))?;
+            (brought.repository_id, brought.row, None)
         };
         let place = Place {
             repository_id,
@@ -119,13 +116,11 @@ impl Registry {
         let asked = self.bring(wanted);
         let brought = if may_be_stale {
             // The comparison goes on without them, and whoever comes later finds its outcome.
-            match tokio::time::timeout(PATIENCE, asked).await {
-                Ok(brought) => brought,
-                Err(_) => {
-                    let reason = "the mirrored registry has not answered yet".to_owned();
-                    return hit(row, Some(StaleManifest { seen_at, reason }));
-                }
-            }
+            let Ok(brought) = tokio::time::timeout(PATIENCE, asked).await else {
+                let reason = "the mirrored registry has not answered yet".to_owned();
+                return hit(row, Some(StaleManifest { seen_at, reason }));
+            };
+            brought
         } else {
             asked.await
         };
@@ -176,7 +171,7 @@ impl Registry {
     async fn ask(self: &Arc<Self>, wanted: &Wanted) -> Result<Brought, Failed> {
         let turn = self.mirrors.questions.acquire().await;
         let _turn = turn.map_err(|closed| Error::internal("waiting to ask for a manifest", closed))?;
-        let repository = self.metadata.repository(&wanted.name.to_string()).await;
+        let repository = self.metadata.repository(wanted.name.as_ref()).await;
         let repository_id = repository.map_err(Error::from)?.map(|repository| repository.id);
         let here = match repository_id {
             Some(id) => self
@@ -203,7 +198,7 @@ impl Registry {
             .repository(&wanted.name)?
             .head_manifest(&wanted.reference)
             .await;
-        let head = head.map_err(|error| upstream.failed(Asked::Manifest, error))?;
+        let head = head.map_err(|error| upstream.failed(Asked::Manifest, &error))?;
         let there = head.ok_or_else(|| upstream.unknown())?.digest;
         if there.as_str() == row.digest {
             self.note_compared(id, tag.as_str()).await?;
@@ -242,7 +237,7 @@ impl Registry {
     ) -> Result<Brought, Failed> {
         upstream.admits(Asked::Manifest)?;
         let came = upstream.repository(&wanted.name)?.manifest(reference).await;
-        let came = came.map_err(|error| upstream.failed(Asked::Manifest, error))?;
+        let came = came.map_err(|error| upstream.failed(Asked::Manifest, &error))?;
         let tally = self.mirrors.figures.of(wanted.organization.id);
         tally.fetched(came.bytes.len() as u64);
         self.keep(wanted, came.into(), upstream).await

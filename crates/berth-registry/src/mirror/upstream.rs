@@ -70,7 +70,7 @@ impl Upstream {
     /// A repository there, by its name here.
     pub(super) fn repository(&self, name: &RepositoryName) -> Result<Repository, Failed> {
         let found = self.remote.repository(name.image().as_str());
-        found.map_err(|error| self.failed(Asked::Manifest, error))
+        found.map_err(|error| self.failed(Asked::Manifest, &error))
     }
 
     /// Lets requests pass unless the other side has just said that it does not answer.
@@ -89,10 +89,10 @@ impl Upstream {
     }
 
     /// What an error of the other side means, noted where it stands for the next requests, too.
-    pub(super) fn failed(&self, asked: Asked, error: RemoteError) -> Failed {
+    pub(super) fn failed(&self, asked: Asked, error: &RemoteError) -> Failed {
         let registry = &self.mirror.registry;
         let mut pause = None;
-        let (kind, why) = match &error {
+        let (kind, why) = match error {
             RemoteError::RateLimited { after, .. } => {
                 let after = after
                     .unwrap_or(LIMITED)
