@@ -1,5 +1,7 @@
 //! Indexes for lazy starts: one rule for each place, one run that waits for each manifest.
 
+use std::slice;
+
 use crate::world::{World, conflict, digest, manifest, tagged};
 use berth_metadata::{
     Conflict, EndLazyRun, EventFollows, JobClaim, LAZY, LazyRule, LazyStatus, Metadata, NewLazyRun,
@@ -73,8 +75,8 @@ pub(crate) async fn a_place_has_one_rule(world: World) {
             .collect::<Vec<_>>()
     };
     let of_all = (None, "x*".to_owned(), 5, 8);
-    assert_eq!(told(None).await, [of_all.clone()]);
-    assert_eq!(told(Some(other)).await, [of_all.clone()]);
+    assert_eq!(told(None).await, slice::from_ref(&of_all));
+    assert_eq!(told(Some(other)).await, slice::from_ref(&of_all));
     let own = (Some(repository), "w*".to_owned(), 6, 7);
     assert_eq!(told(Some(repository)).await, [of_all, own]);
     assert!(metadata.delete_lazy_rule(organization, None).await.unwrap());
