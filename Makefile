@@ -1,7 +1,7 @@
 # Berth. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench reclaim docs
+.PHONY: help run build test check bench reclaim fleet docs
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
@@ -27,6 +27,9 @@ bench: ## Measure beside docker-registry and nginx
 
 reclaim: ## Measure requests beside a reclaim of 100,000 of 1,000,000 blobs
 	bench/reclaim
+
+fleet: ## Measure many nodes that pull one image, as root
+	bench/fleet
 
 docs: ## Write the pages that are made of the code
 	cargo build --locked --package berth-server --bin berth

@@ -107,6 +107,8 @@ pub enum Sink<'a> {
     Trunc,
     Collect(&'a mut Vec<u8>),
     Hash(&'a mut digest::Context),
+    /// Hashes and counts: what came of a body that broke off is known.
+    HashCount(&'a mut digest::Context, &'a mut u64),
 }
 
 pub struct Conn {
@@ -333,6 +335,10 @@ fn consume(sink: &mut Sink<'_>, data: &[u8]) {
         Sink::Discard | Sink::Trunc => {}
         Sink::Collect(out) => out.extend_from_slice(data),
         Sink::Hash(ctx) => ctx.update(data),
+        Sink::HashCount(ctx, count) => {
+            ctx.update(data);
+            **count += data.len() as u64;
+        }
     }
 }
 

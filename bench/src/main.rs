@@ -2,6 +2,7 @@
 
 mod churn;
 mod data;
+mod fleet;
 mod goals;
 mod h1;
 mod latency;
@@ -48,6 +49,9 @@ enum Command {
     Reclaim(reclaim::ReclaimArgs),
     /// Push and delete images at a steady pace beside a measurement
     Churn(churn::ChurnArgs),
+    /// Pulls of one image by many nodes: parts of `bench/fleet`, and a simulation
+    #[command(subcommand)]
+    Fleet(fleet::FleetCommand),
     /// Join result files into one table
     Table(run::TableArgs),
 }
@@ -62,6 +66,7 @@ fn main() -> Result<()> {
         Command::ReclaimFiles(args) => reclaim::write_files(&args),
         Command::Reclaim(args) => on_threads(1, reclaim::run(args)),
         Command::Churn(args) => on_threads(1, churn::run(args)),
+        Command::Fleet(command) => on_threads(2, fleet::run(command)),
         Command::Table(args) => run::join(args),
     }
 }
