@@ -67,7 +67,7 @@ fn the_same_layers_make_the_same_index() {
         gzip(&tar(&[("etc/.wh.hosts", b"")])),
         // Two gzip streams in one, as some builders write them.
         {
-            let bytes = tar(&[("usr/tool", &[9; 70_000])]);
+            let bytes = tar(&[("usr/tool", &vec![9; 70_000])]);
             let (first, second) = bytes.split_at(1024);
             [gzip(first), gzip(second)].concat()
         },

@@ -92,15 +92,14 @@ impl Registry {
     async fn fetch_pattern(self: &Arc<Self>, mirror: &Mirror, pattern: &str) -> Result<(), Error> {
         let wanted = Prefetched::of(pattern)?;
         let name = RepositoryName::new(mirror.organization.parse()?, wanted.image);
-        let tags = match wanted.tag {
-            Some(tag) => vec![tag],
-            None => {
-                let tags = self.upstream_tags(mirror, &name).await?;
-                tags.into_iter()
-                    .filter(|tag| wanted.tags.matches(tag))
-                    .take(TAGS_MAX)
-                    .collect()
-            }
+        let tags = if let Some(tag) = wanted.tag {
+            vec![tag]
+        } else {
+            let tags = self.upstream_tags(mirror, &name).await?;
+            tags.into_iter()
+                .filter(|tag| wanted.tags.matches(tag))
+                .take(TAGS_MAX)
+                .collect()
         };
         for tag in tags {
             self.fetch_image(&name, &Reference::Tag(tag)).await?;
@@ -138,7 +137,7 @@ impl Registry {
     }
 
     async fn fetch_whole(self: &Arc<Self>, name: &RepositoryName, digest: &Digest) -> Result<(), Error> {
-        let repository = self.metadata.repository(&name.to_string()).await?;
+        let repository = self.metadata.repository(name.as_ref()).await?;
         if let Some(repository) = repository
             && self
                 .metadata

@@ -177,7 +177,7 @@ impl Upstream {
     /// The tags that a repository has there.
     pub(super) async fn tags(&self, name: &RepositoryName) -> Result<Vec<Tag>, Failed> {
         let tags = self.repository(name)?.tags().await;
-        tags.map_err(|error| self.failed(Asked::Manifest, error))
+        tags.map_err(|error| self.failed(Asked::Manifest, &error))
     }
 
     /// What it last said of how much more it will answer.

@@ -211,9 +211,8 @@ impl Shared {
             }
         }
         drop(sender);
-        let hashed = hashing.await;
-        let (found, hashes) =
-            hashed.map_err(|error| Error::internal("hashing the chunks of a blob", error))?;
+        let done = hashing.await;
+        let (found, hashes) = done.map_err(|error| Error::internal("hashing the chunks of a blob", error))?;
         if found != of.digest {
             return self.found(&read, Damage::Wrong).await;
         }
