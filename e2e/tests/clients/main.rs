@@ -12,6 +12,7 @@ mod document;
 mod large;
 mod matrix;
 mod mirrors;
+mod node_agent;
 mod oras;
 mod podman;
 mod redirects;
