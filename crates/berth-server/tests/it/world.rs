@@ -77,7 +77,7 @@ impl World {
                 temporary_login_ttl: Duration::from_hours(24),
             },
         });
-        let registry = registry.await.unwrap();
+        let registry = Box::pin(registry).await.unwrap();
         let team = TEAM.parse().unwrap();
         registry
             .create_organization_for(&Caller::System, &team, ACCOUNT, "admin")

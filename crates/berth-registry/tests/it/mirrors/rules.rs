@@ -20,7 +20,8 @@ impl Mirrored {
             enabled: None,
             rules,
         };
-        let changed = self.test.registry.update_mirror(&admin(), "hub", change);
+        let admin = admin();
+        let changed = self.test.registry.update_mirror(&admin, "hub", change);
         changed.await.map(drop)
     }
 
@@ -35,10 +36,11 @@ impl Mirrored {
 
     async fn pull_all(&self, here: &str, layer: &[u8]) {
         let reference: Reference = "v1".parse().unwrap();
-        let found = self.test.registry.manifest(&admin(), &name(here), &reference);
+        let (admin, here_name) = (admin(), name(here));
+        let found = self.test.registry.manifest(&admin, &here_name, &reference);
         found.await.unwrap().pull();
         for blob in [b"{}".as_slice(), layer] {
-            let came = self.test.pull(&admin(), here, &sha256(blob)).await.unwrap();
+            let came = self.test.pull(&admin, here, &sha256(blob)).await.unwrap();
             assert!(came == blob);
         }
     }

@@ -244,8 +244,8 @@ impl Answer<'_> {
             return self.is_head;
         }
         if let Some((after, times)) = self.manner.cut {
-            let mut held = self.held.lock().unwrap();
-            held.manner.cut = (times > 1).then_some((after, times - 1));
+            let mut script = self.held.lock().unwrap();
+            script.manner.cut = (times > 1).then_some((after, times - 1));
         }
         if let Some((after, _)) = self.manner.cut {
             let _is_open = writer.write_all(&part[..after.min(part.len())]).await;

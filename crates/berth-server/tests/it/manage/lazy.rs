@@ -71,7 +71,7 @@ async fn made(team: &Team, reference: &str) -> Value {
 async fn an_image_of_gzip_layers_gets_an_index_beside_it() {
     let team = Team::start().await;
     let docker = team.docker(&team.admin);
-    let lower = layer(&[("bin/sh", &[7; 90_000]), ("etc/hosts", b"localhost")]);
+    let lower = layer(&[("bin/sh", &vec![7; 90_000]), ("etc/hosts", b"localhost")]);
     let upper = layer(&[("etc/.wh.hosts", b""), ("usr/bin/tool", &[9; 5_000])]);
     let manifest = image(&[&lower, &upper]);
     let subject = push(&docker, "v1", &manifest, &[&lower, &upper]).await;
@@ -148,7 +148,7 @@ async fn what_cannot_have_an_index_is_told() {
     let mut cut = layer(&[("file", &crate::content::bytes(2, 200_000))]);
     cut.truncate(cut.len() / 2);
     let mut trailing = good.clone();
-    trailing.extend_from_slice(&[1; 100_000]);
+    trailing.extend_from_slice(&vec![1; 100_000]);
     // A folder in a folder, and so on: far more than any stack holds.
     let deep = format!("{}file", "d/".repeat(100_000));
     let mut tar = tar::Builder::new(Vec::new());

@@ -167,9 +167,9 @@ async fn a_mirror_is_set_up_changed_and_ended() {
         "public": true, "recheck_seconds": 30, "bytes_max": 1 << 30, "keep": ["library/*:latest"],
         "prefetch": ["library/alpine:3.*"], "certificate_authority": "",
     });
-    let ruled = team.does(Method::PATCH, &one, &rules, 200).await;
+    let changed = team.does(Method::PATCH, &one, &rules, 200).await;
     for (field, value) in rules.as_object().unwrap() {
-        assert_eq!(ruled[field], *value, "{field}");
+        assert_eq!(changed[field], *value, "{field}");
     }
     let wrong = json!({ "keep": ["library"] });
     team.refuses(Method::PATCH, &one, &wrong, (400, "4000014")).await;
