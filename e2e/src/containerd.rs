@@ -8,6 +8,7 @@ use crate::daemon::Daemon;
 use crate::home::Home;
 use crate::image::Layout;
 use crate::login::Login;
+use crate::network::Node;
 
 /// A containerd with its own images and its `ctr`.
 #[derive(Debug)]
@@ -20,6 +21,15 @@ pub struct Containerd {
 impl Containerd {
     /// Starts the daemon and waits until it answers.
     pub fn start() -> Self {
+        Self::start_as(Command::new("containerd"), Client::new("ctr"))
+    }
+
+    /// Starts the daemon of a node.
+    pub fn start_on(node: &Node) -> Self {
+        Self::start_as(node.command("containerd"), node.client("ctr"))
+    }
+
+    fn start_as(mut command: Command, client: Client) -> Self {
         let home = Home::new("containerd");
         let socket = home.join("sock");
         let config = format!(
@@ -30,12 +40,9 @@ impl Containerd {
             socket = socket.display(),
         );
         let config = home.write("config.toml", config);
-        let mut command = Command::new("containerd");
         command.arg("--config").arg(config);
         let mut daemon = Daemon::spawn("containerd", &mut command, &home.join("log"));
-        let client = Client::new("ctr")
-            .argument("--address")
-            .argument(socket.to_string_lossy());
+        let client = client.argument("--address").argument(socket.to_string_lossy());
         daemon.wait_until(|| client.run(&["version"]).success);
         Self {
             client,

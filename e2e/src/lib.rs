@@ -9,6 +9,7 @@
     reason = "a harness for tests says what went wrong by panicking"
 )]
 
+pub mod agent;
 pub mod balancer;
 pub mod bucket;
 pub mod client;

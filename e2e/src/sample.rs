@@ -56,6 +56,19 @@ pub fn large_image(size_mib: u64) -> Layout {
     })
 }
 
+/// An image with layers of so many MiB each that no compression makes smaller.
+pub fn layered_image(sizes_mib: &[u64]) -> Layout {
+    let home = Home::new("layered");
+    layout_of(|layout| {
+        let layers = (1..).zip(sizes_mib).map(|(seed, size_mib)| {
+            let tar = random_tar(&home, &format!("layer{seed}.tar"), size_mib * MIB, seed);
+            layout.layer(&tar, Compression::None)
+        });
+        let layers: Vec<Layer> = layers.collect();
+        layout.image("amd64", &layers)
+    })
+}
+
 /// A tar file with a busybox that answers to `/bin/sh` and `/bin/cat`.
 pub fn busybox_tar(home: &Home) -> PathBuf {
     let path = home.join("busybox.tar");

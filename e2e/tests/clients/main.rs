@@ -1,6 +1,7 @@
 //! The proof with real clients: one module per client, and one per promise that holds for all of them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod agents;
 mod bin;
 mod buildah;
 mod containerd;
