@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::client::Client;
 
@@ -32,9 +33,11 @@ pub struct Node {
 }
 
 impl Namespace {
-    fn new(suffix: &str) -> Self {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let namespace = Self {
-            name: format!("berth-e2e-{:x}{suffix}", std::process::id()),
+            name: format!("berth-e2e-{:x}-{count}", std::process::id()),
         };
         ip(&["netns", "add", &namespace.name]);
         namespace.ip(&["link", "set", "lo", "up"]);
@@ -87,7 +90,7 @@ impl Network {
 
     /// Makes a network.
     pub fn new() -> Self {
-        let namespace = Namespace::new("");
+        let namespace = Namespace::new();
         let address = format!("{}/32", Self::ADDRESS);
         namespace.ip(&["addr", "add", &address, "dev", "lo"]);
         Self { namespace }
@@ -102,7 +105,7 @@ impl Network {
     }
 
     fn node(&self, number: u8, megabits: u32) -> Node {
-        let namespace = Namespace::new(&format!("-{number}"));
+        let namespace = Namespace::new();
         let address = Ipv4Addr::new(10, 88, 1, number);
         let (port, name) = (format!("node{number}"), namespace.name.as_str());
         self.ip(&[

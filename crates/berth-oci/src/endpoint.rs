@@ -11,8 +11,7 @@ mod tests;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::digest::{Algorithm, Digest, DigestError};
-use crate::error_code::ErrorCode;
+use crate::digest::{Algorithm, Digest};
 use crate::excerpt::shown;
 use crate::name::{NameError, OrganizationName, Reference, ReferenceError, RepositoryName, Tag};
 pub use error::EndpointError;
