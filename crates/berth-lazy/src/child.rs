@@ -1,13 +1,15 @@
 //! The child process: takes its bounds upon itself, reads what the parent sends, writes files into its folder and one line
 //! to the parent. Whatever becomes of it, the parent goes on.
 
-use std::io::{BufReader, Read as _, Write as _};
+use std::io::{BufReader, PipeWriter, Read, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
 
+use crate::check;
 use crate::make::{self, Layer, Lower};
 
 /// The file of a layer's entries.
@@ -16,8 +18,8 @@ pub(crate) const BOOTSTRAP: &str = "bootstrap";
 pub(crate) const META: &str = "meta";
 /// The file of an image's index.
 pub(crate) const INDEX: &str = "index";
-/// Where a layer comes from.
-const STDIN: &str = "/dev/stdin";
+/// Bytes that are copied at a time.
+const BLOCK: usize = 64 << 10;
 
 /// What a child is to do.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,28 +60,65 @@ pub fn run(order: &str) -> ExitCode {
         Ok(layer) => Answer::Done(layer),
         Err(error) => Answer::Unfit(format!("{error:#}")),
     };
-    let line = serde_json::to_string(&answer).unwrap_or_default();
-    match std::io::stdout().lock().write_all(line.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(2),
+    if tell(&answer).is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(2)
     }
+}
+
+fn tell(answer: &Answer) -> std::io::Result<()> {
+    let line = serde_json::to_string(answer)?;
+    let mut to = std::io::stdout().lock();
+    to.write_all(line.as_bytes())?;
+    to.flush()
 }
 
 fn work(task: &Task) -> anyhow::Result<Option<Layer>> {
     match task {
-        Task::Layer => {
-            let layer = make::layer(Path::new(STDIN), Path::new(BOOTSTRAP), Path::new(META))?;
-            // What follows the archive's end is nobody's, but the parent wants to be rid of it.
-            std::io::copy(
-                &mut BufReader::new(std::io::stdin().lock()).by_ref(),
-                &mut std::io::sink(),
-            )?;
-            Ok(Some(layer))
-        }
+        Task::Layer => layer().map(Some),
         Task::Merge(layers) => {
             let scratch = PathBuf::from(BOOTSTRAP);
             make::merge(layers, &scratch, Path::new(INDEX))?;
             Ok(None)
+        }
+    }
+}
+
+/// Reads a layer, which goes two ways: to be checked, and to be indexed. The first that refuses it ends the child.
+fn layer() -> anyhow::Result<Layer> {
+    let (checked, check) = std::io::pipe()?;
+    let (indexed, index) = std::io::pipe()?;
+    let tee = std::thread::spawn(move || both(std::io::stdin().lock(), (check, index)));
+    let checker = std::thread::spawn(move || {
+        if let Err(why) = check::check(BufReader::new(checked)) {
+            let told = tell(&Answer::Unfit(why));
+            std::process::exit(i32::from(told.is_err()));
+        }
+    });
+    let from = PathBuf::from(format!("/proc/self/fd/{}", indexed.as_raw_fd()));
+    let layer = make::layer(&from, Path::new(BOOTSTRAP), Path::new(META));
+    // What it did not read is nobody's.
+    drop(indexed);
+    // A refusal of the check says it better.
+    for ended in [tee.join(), checker.join()] {
+        ended.map_err(|_panic| anyhow::anyhow!("it cannot be read"))?;
+    }
+    layer
+}
+
+/// Copies all bytes to both sides; one that has seen enough gets no more.
+fn both(mut from: impl Read, to: (PipeWriter, PipeWriter)) {
+    let (mut first, mut second) = (Some(to.0), Some(to.1));
+    let mut block = vec![0; BLOCK];
+    while let Ok(read @ 1..) = from.read(&mut block) {
+        for side in [&mut first, &mut second] {
+            if side
+                .as_mut()
+                .is_some_and(|side| side.write_all(&block[..read]).is_err())
+            {
+                *side = None;
+            }
         }
     }
 }
@@ -102,6 +141,6 @@ fn bound(order: &Order) -> rustix::io::Result<()> {
     // Its answer is for this parent only. One that is gone already is met by the broken pipe.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // Requests come first. A system that does not let it is served all the same.
-    rustix::process::nice(10).ok();
+    rustix::process::nice(5).ok();
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! were not made against them: so each is read in a child process with bounds. Knows no rows, no store, no reason why.
 
 mod artifact;
+mod check;
 pub mod child;
 mod make;
 mod work;

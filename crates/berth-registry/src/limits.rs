@@ -325,7 +325,7 @@ impl Default for LazyLimits {
             program: ("/proc/self/exe".into(), vec!["lazy-index".into()]),
             folder: std::env::temp_dir(),
             bounds: Bounds {
-                // A million entries take about half of it.
+                // An entry takes 3.5 KB, and there may be a million.
                 memory_bytes: 4 << 30,
                 cpu: Duration::from_mins(10),
                 // Less than a turn of a job, so that it is told what was too slow.
