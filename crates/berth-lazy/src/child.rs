@@ -90,7 +90,7 @@ fn layer() -> anyhow::Result<Layer> {
     let (checked, check) = std::io::pipe()?;
     let (indexed, index) = std::io::pipe()?;
     let tee = std::thread::spawn(move || both(std::io::stdin().lock(), (check, index)));
-    let checker = std::thread::spawn(move || {
+    let judge = std::thread::spawn(move || {
         if let Err(why) = check::check(BufReader::new(checked)) {
             let told = tell(&Answer::Unfit(why));
             std::process::exit(i32::from(told.is_err()));
@@ -101,7 +101,7 @@ fn layer() -> anyhow::Result<Layer> {
     // What it did not read is nobody's.
     drop(indexed);
     // A refusal of the check says it better.
-    for ended in [tee.join(), checker.join()] {
+    for ended in [tee.join(), judge.join()] {
         ended.map_err(|_panic| anyhow::anyhow!("it cannot be read"))?;
     }
     layer

@@ -1,4 +1,5 @@
 //! The registry over a temporary folder and SQLite: what its verbs promise, with rights, restarts and failing stores.
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
 mod archives;
 mod damage;
