@@ -268,6 +268,7 @@ contract! {
     replicas::replicas_are_there_until_their_time_is_over,
     nodes::nodes_are_noted_and_their_bytes_add_up,
     nodes::images_go_to_nodes_until_they_end,
+    nodes::the_oldest_images_for_nodes_make_room,
     layers::lists_of_files_are_kept_within_their_bound,
     layers::who_uses_a_layer_is_counted_as_far_as_the_viewer_sees,
     content::a_manifest_is_served_as_it_was_pushed,

@@ -208,7 +208,9 @@ impl Endpoint {
         let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
         match segments.as_slice() {
             ["_catalog"] if is_read(method) => Ok(Self::ListRepositories { page: query.page()? }),
-            ["_catalog"] => not_allowed("GET, HEAD"),
+            // No part of a name begins with `_`: what is below `_berth` is no repository's.
+            ["_berth", "swarm", "key"] if is_read(method) => Ok(Self::SwarmKey),
+            ["_catalog"] | ["_berth", "swarm", "key"] => not_allowed("GET, HEAD"),
             [name @ .., "blobs", "uploads", ""] | [name @ .., "blobs", "uploads"] if !name.is_empty() => {
                 start_upload(method, name, &query)
             }
@@ -240,9 +242,6 @@ impl Endpoint {
                     last: query.digest("last")?,
                 })
             }
-            // No part of a name begins with `_`: these are no repository's.
-            ["_berth", "swarm", "key"] if is_read(method) => Ok(Self::SwarmKey),
-            ["_berth", "swarm", "key"] => not_allowed("GET, HEAD"),
             ["_berth", "swarm", "nodes"] if method == Method::POST => Ok(Self::SwarmNodes),
             ["_berth", "swarm", "nodes"] => not_allowed("POST"),
             ["_berth", "swarm", "replica"] if method == Method::POST => Ok(Self::SwarmReplica),

@@ -59,11 +59,9 @@ pub(crate) async fn nodes_are_noted_and_their_bytes_add_up(world: World) {
     assert_eq!(metadata.forget_nodes(200).await.unwrap(), 119);
 }
 
-pub(crate) async fn images_go_to_nodes_until_they_end(world: World) {
-    let metadata = &world.metadata;
-    let repository = world.repository().await.id;
-    let new = |nodes: &[&str], at: i64| NewPreheat {
-        repository_id: repository,
+fn wanted(repository_id: i64, nodes: &[&str], at: i64) -> NewPreheat {
+    NewPreheat {
+        repository_id,
         tag: Some("v1".to_owned()),
         digest: digest("manifest"),
         labels: "{}".to_owned(),
@@ -73,59 +71,32 @@ pub(crate) async fn images_go_to_nodes_until_they_end(world: World) {
             nodes.iter().map(|node| (*node).to_owned()).collect(),
         ),
         times: (at, at + 100),
-    };
-    let id = metadata
-        .create_preheat(new(&["a", "b", "c"], 10), 2)
-        .await
-        .unwrap()
-        .unwrap();
-    let awaited = metadata.awaited_nodes(20, 10).await.unwrap();
-    assert_eq!(awaited.len(), 3);
-    let work = metadata
-        .take_preheats(("account", "a"), (20, 0), 10)
-        .await
-        .unwrap();
-    assert_eq!(
-        (work.len(), work[0].id, work[0].digest.as_str()),
-        (1, id, digest("manifest").as_str())
-    );
+    }
+}
+
+/// What a node is told of at a time, when what it was told before another is told again.
+async fn told(world: &World, node: (&str, &str), times: (i64, i64)) -> Vec<i64> {
+    let work = world.metadata.take_preheats(node, times, 10).await.unwrap();
+    work.into_iter().map(|work| work.id).collect()
+}
+
+pub(crate) async fn images_go_to_nodes_until_they_end(world: World) {
+    let metadata = &world.metadata;
+    let repository = world.repository().await.id;
+    let new = wanted(repository, &["a", "b", "c"], 10);
+    let id = metadata.create_preheat(new, 2).await.unwrap().unwrap();
+    assert_eq!(metadata.awaited_nodes(20, 10).await.unwrap().len(), 3);
+    assert_eq!(told(&world, ("account", "a"), (20, 0)).await, [id]);
     // It was told; it is told again only much later.
-    assert!(
-        metadata
-            .take_preheats(("account", "a"), (21, 20), 10)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert_eq!(
-        metadata
-            .take_preheats(("account", "a"), (30, 25), 10)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(told(&world, ("account", "a"), (21, 20)).await, []);
+    assert_eq!(told(&world, ("account", "a"), (30, 25)).await, [id]);
     // Another account's node of that name is another.
-    assert!(
-        metadata
-            .take_preheats(("other", "b"), (20, 0), 10)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert_eq!(told(&world, ("other", "b"), (20, 0)).await, []);
     let states = |state: &str| vec![(id, state.to_owned(), "why".to_owned())];
-    metadata
-        .settle_preheats("account", "a", states("complete"), 40)
-        .await
-        .unwrap();
-    metadata
-        .settle_preheats("account", "a", states("failed"), 50)
-        .await
-        .unwrap();
-    metadata
-        .settle_preheats("account", "b", states("failed"), 50)
-        .await
-        .unwrap();
+    for (node, state) in [("a", "complete"), ("a", "failed"), ("b", "failed")] {
+        let settled = metadata.settle_preheats("account", node, states(state), 50);
+        settled.await.unwrap();
+    }
     let found = metadata.preheat(repository, id).await.unwrap().unwrap();
     assert_eq!(found.counts, [1, 0, 1, 1]);
     let nodes = metadata.preheat_nodes(id, Some("a"), 1).await.unwrap();
@@ -137,26 +108,32 @@ pub(crate) async fn images_go_to_nodes_until_they_end(world: World) {
     };
     assert_eq!(nodes, [failed]);
     // Its time is over, or it is cancelled: nobody is told any more.
-    assert!(
-        metadata
-            .take_preheats(("account", "c"), (110, 0), 10)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert_eq!(told(&world, ("account", "c"), (110, 0)).await, []);
     assert!(metadata.cancel_preheat(repository, id, 60).await.unwrap());
     assert!(!metadata.cancel_preheat(repository, id, 61).await.unwrap());
-    assert!(metadata.awaited_nodes(20, 10).await.unwrap().is_empty());
-    // The oldest makes room.
-    for at in [20, 30] {
-        metadata.create_preheat(new(&["a"], at), 2).await.unwrap();
+    assert_eq!(metadata.awaited_nodes(20, 10).await.unwrap(), []);
+}
+
+pub(crate) async fn the_oldest_images_for_nodes_make_room(world: World) {
+    let metadata = &world.metadata;
+    let repository = world.repository().await.id;
+    let mut ids = Vec::new();
+    for at in [10, 20, 30] {
+        let made = metadata.create_preheat(wanted(repository, &["a"], at), 2).await;
+        ids.push(made.unwrap().unwrap());
     }
-    assert_eq!(metadata.preheat(repository, id).await.unwrap(), None);
-    assert_eq!(metadata.preheats(repository, None, 10).await.unwrap().len(), 2);
+    assert_eq!(metadata.preheat(repository, ids[0]).await.unwrap(), None);
+    let listed = metadata.preheats(repository, None, 10).await.unwrap();
+    assert_eq!([listed[0].id, listed[1].id], [ids[2], ids[1]]);
+    assert_eq!(
+        metadata
+            .preheats(repository, Some(ids[2]), 10)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     assert_eq!(metadata.forget_preheats(121).await.unwrap(), 1);
-    let gone = NewPreheat {
-        repository_id: 9999,
-        ..new(&["a"], 1)
-    };
-    assert_eq!(metadata.create_preheat(gone, 2).await.unwrap(), None);
+    let gone = metadata.create_preheat(wanted(9999, &["a"], 1), 2).await;
+    assert_eq!(gone.unwrap(), None);
 }
