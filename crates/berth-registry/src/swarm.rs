@@ -209,14 +209,14 @@ impl Registry {
         let Some(chunks) = chunks::chunks_of(blob.size) else {
             return Err(Error::Invalid("blobs of this length are not shared".to_owned()));
         };
-        let hashes = match with_table {
-            true => match self.swarm.tables.get(blob, TABLE_PATIENCE).await? {
-                Table::Made(hashes) => Some(hashes),
+        let mut hashes = None;
+        if with_table {
+            match self.swarm.tables.get(blob, TABLE_PATIENCE).await? {
+                Table::Made(made) => hashes = Some(made),
                 Table::Coming => return Ok(SwarmAnswer::TableComing),
                 Table::Damaged => return Err(Error::BlobUnknown(blob.digest.clone())),
-            },
-            false => None,
-        };
+            }
+        }
         self.swarm.meetings.joined(join);
         let told = self.swarm.join(&blob.digest, chunks, join).await;
         Ok(SwarmAnswer::Joined(Box::new(Swarmed {

@@ -233,17 +233,16 @@ impl Registry {
         let now = now_ms();
         let since = connected_since(now);
         let nodes = self.metadata.nodes(account, since, None, LISTED_MAX).await?;
-        let figures = match self.require_operating_account(caller).await {
-            Err(_) => None,
-            Ok(()) => {
-                let tracked = self.swarm.tracker.tracked();
-                Some(SwarmFigures {
-                    connected: self.metadata.count_nodes(since).await?,
-                    swarms: tracked.swarms,
-                    peers: tracked.peers,
-                    totals: self.metadata.swarm_totals().await?,
-                })
-            }
+        let figures = if self.require_operating_account(caller).await.is_ok() {
+            let tracked = self.swarm.tracker.tracked();
+            Some(SwarmFigures {
+                connected: self.metadata.count_nodes(since).await?,
+                swarms: tracked.swarms,
+                peers: tracked.peers,
+                totals: self.metadata.swarm_totals().await?,
+            })
+        } else {
+            None
         };
         Ok(Nodes { nodes, figures })
     }

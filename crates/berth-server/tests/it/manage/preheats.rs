@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::installation::{ACCESS_KEY_ID, SECRET_KEY};
+use crate::installation::{ACCESS_KEY_ID, SECRET_KEY, basic};
 use crate::world::World;
 
 const PREHEATS: &str = "/v2/manage/namespaces/team/repos/app/preheats";
@@ -77,18 +77,32 @@ async fn agents(world: &World, count: usize) -> Value {
     }
 }
 
-#[tokio::test]
-async fn an_image_goes_to_the_nodes_with_its_labels() {
+/// How an image stands, and each node to it.
+async fn states(world: &World, one: &str) -> (String, Vec<String>) {
+    let shown = ask(world, Method::GET, one, Value::Null, 200).await;
+    let nodes = shown["nodes"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let nodes = nodes.map(|node| format!("{} {}", text(&node["node"]), text(&node["state"])));
+    (text(&shown["state"]), nodes.collect())
+}
+
+/// An image, somebody who may pull it and somebody who may not.
+async fn world() -> (World, Client, Client) {
     let world = World::start().await;
     world.admin.push_image("team/app", "v1", b"layer").await;
-    let wanted = json!({ "tag": "v1", "nodes": { "labels": { "zone": "a" } } });
-    ask(&world, Method::POST, PREHEATS, wanted.clone(), 400).await;
     let reader = world.member("reader", Permission::Read).await;
     let (_, blind) = world.person("berth", "blind").await;
-    let blind = world.admin.with(&crate::installation::basic(
-        &format!("local@{}", blind.access_key_id),
-        &blind.login_key(),
-    ));
+    let user = format!("local@{}", blind.access_key_id);
+    let blind = world.admin.with(&basic(&user, &blind.login_key()));
+    (world, reader, blind)
+}
+
+#[tokio::test]
+async fn an_image_goes_to_the_nodes_with_its_labels() {
+    let (world, reader, blind) = world().await;
+    let wanted = json!({ "tag": "v1", "nodes": { "labels": { "zone": "a" } } });
+    // Nobody is there.
+    ask(&world, Method::POST, PREHEATS, wanted.clone(), 400).await;
     for (client, node) in [
         (&reader, node(1, "a")),
         (&reader, node(2, "b")),
@@ -102,18 +116,14 @@ async fn an_image_goes_to_the_nodes_with_its_labels() {
     assert_eq!(found["figures"]["bytes_from_peers"], 900);
     assert_eq!(found["figures"]["connected"], 3);
 
-    let waiting = tokio::spawn({
-        let reader = reader.clone();
-        async move { meet(&reader, &node(1, "a")).await }
-    });
+    let waiting = reader.clone();
+    let waiting = tokio::spawn(async move { meet(&waiting, &node(1, "a")).await });
     let made = ask(&world, Method::POST, PREHEATS, wanted, 201).await;
     assert_eq!(made["state"], "running");
     let told = waiting.await.unwrap();
     let job = &told.preheat[0];
-    assert_eq!(
-        (job.repository.as_str(), job.manifest.as_str()),
-        ("team/app", made["digest"].as_str().unwrap())
-    );
+    assert_eq!(job.repository, "team/app");
+    assert_eq!(job.manifest.as_str(), made["digest"]);
     // The token pulls this image and does nothing else.
     let holder = world.admin.with(&format!("Bearer {}", job.token));
     holder.ask("GET /v2/team/app/manifests/v1").await.is(200);
@@ -122,21 +132,7 @@ async fn an_image_goes_to_the_nodes_with_its_labels() {
     // A node whose login may not pull it hears nothing of it.
     let refused = tokio::spawn(async move { meet(&blind, &node(3, "a")).await });
     let one = format!("{PREHEATS}/{}", made["id"]);
-    let states = async || {
-        let shown = ask(&world, Method::GET, &one, Value::Null, 200).await;
-        let nodes = shown["nodes"].as_array().unwrap().iter();
-        let nodes: Vec<String> = nodes
-            .map(|node| {
-                format!(
-                    "{} {}",
-                    node["node"].as_str().unwrap(),
-                    node["state"].as_str().unwrap()
-                )
-            })
-            .collect();
-        (shown["state"].as_str().unwrap().to_owned(), nodes)
-    };
-    while states().await.1 != ["node-1 sent", "node-3 failed"] {
+    while states(&world, &one).await.1 != ["node-1 sent", "node-3 failed"] {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     refused.abort();
@@ -145,39 +141,44 @@ async fn an_image_goes_to_the_nodes_with_its_labels() {
         state: DoneState::Complete,
         detail: String::new(),
     };
-    say(
-        &reader,
-        &Node {
-            done: vec![done],
-            ..node(1, "a")
-        },
-    )
-    .await;
+    let done = Node {
+        done: vec![done],
+        ..node(1, "a")
+    };
+    say(&reader, &done).await;
+    let (state, nodes) = states(&world, &one).await;
     assert_eq!(
-        states().await,
+        (state.as_str(), nodes),
         (
-            "failed".to_owned(),
+            "failed",
             vec!["node-1 complete".to_owned(), "node-3 failed".to_owned()]
         )
     );
+}
 
-    let all = ask(
-        &world,
-        Method::POST,
-        PREHEATS,
-        json!({ "digest": made["digest"] }),
-        201,
-    )
-    .await;
-    let second = format!("{PREHEATS}/{}", all["id"]);
-    ask(&world, Method::DELETE, &second, Value::Null, 204).await;
-    ask(&world, Method::DELETE, &second, Value::Null, 404).await;
+#[tokio::test]
+async fn an_image_for_nodes_is_listed_and_cancelled() {
+    let (world, reader, _) = world().await;
+    say(&reader, &node(1, "a")).await;
+    agents(&world, 1).await;
+    let first = ask(&world, Method::POST, PREHEATS, json!({ "tag": "v1" }), 201).await;
+    let second = json!({ "digest": first["digest"] });
+    let second = ask(&world, Method::POST, PREHEATS, second, 201).await;
+    let one = format!("{PREHEATS}/{}", second["id"]);
+    ask(&world, Method::DELETE, &one, Value::Null, 204).await;
+    ask(&world, Method::DELETE, &one, Value::Null, 404).await;
     let listed = ask(&world, Method::GET, PREHEATS, Value::Null, 200).await;
-    assert_eq!(listed[0]["state"], "cancelled");
-    assert_eq!(listed[1]["id"], made["id"]);
+    assert_eq!(
+        (&listed[0]["state"], &listed[0]["tag"]),
+        (&json!("cancelled"), &Value::Null)
+    );
+    assert_eq!(
+        (&listed[1]["id"], &listed[1]["tag"]),
+        (&first["id"], &json!("v1"))
+    );
     for wrong in [
         json!({}),
-        json!({ "tag": "v1", "digest": made["digest"] }),
+        json!({ "tag": "v1", "digest": first["digest"] }),
         json!({ "digest": "x" }),
     ] {
         ask(&world, Method::POST, PREHEATS, wrong, 400).await;
