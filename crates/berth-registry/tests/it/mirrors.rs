@@ -142,12 +142,12 @@ async fn an_image_is_fetched_once_and_is_an_ordinary_image_then() {
         .mirror_figures(&admin(), "hub")
         .await
         .unwrap();
-    let fetched = (manifest.len() + config.len() + layer.len()) as i64;
+    let fetched = i64::try_from(manifest.len() + config.len() + layer.len()).unwrap();
     assert_eq!(
         (standing.figures.misses, standing.figures.bytes_fetched),
         (3, fetched)
     );
-    let served = fetched + manifest.len() as i64;
+    let served = fetched + i64::try_from(manifest.len()).unwrap();
     assert_eq!(
         (standing.figures.hits, standing.figures.bytes_served),
         (4, served)

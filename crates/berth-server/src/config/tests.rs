@@ -131,6 +131,15 @@ fn values_are_read_in_the_ways_people_write_them() {
             "log.level",
             "info,hyper=debug",
         ),
+    ];
+    for (file, key, expected) in cases {
+        is_read(file, key, expected);
+    }
+}
+
+#[test]
+fn values_of_storage_and_mirrors_are_read_in_the_ways_people_write_them() {
+    let cases = [
         ("admin_password = \"hush\"", "admin_password", "(set)"),
         ("storage = \"s3://blobs\"", "storage", "s3://blobs"),
         (
@@ -157,9 +166,14 @@ fn values_are_read_in_the_ways_people_write_them() {
         ),
     ];
     for (file, key, expected) in cases {
-        let resolved = check(file, &[], &[]).unwrap_or_else(|problems| panic!("{file}: {problems}"));
-        assert_eq!(line(&resolved, key).split(' ').nth(1), Some(expected), "{file}");
+        is_read(file, key, expected);
     }
+}
+
+/// A line of a file, and how the value of its key is shown.
+fn is_read(file: &str, key: &str, expected: &str) {
+    let resolved = check(file, &[], &[]).unwrap_or_else(|problems| panic!("{file}: {problems}"));
+    assert_eq!(line(&resolved, key).split(' ').nth(1), Some(expected), "{file}");
 }
 
 #[test]
