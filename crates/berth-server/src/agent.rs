@@ -64,7 +64,7 @@ pub(crate) struct RunArgs {
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
     /// Chunks that are given to other agents at one time
-    #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=256))]
     upload_slots: u16,
     /// What is logged: error, warn, info, debug, or a filter of the crate tracing
     #[arg(long, value_name = "LEVEL", default_value = "info")]

@@ -10,10 +10,13 @@ use rand::RngExt as _;
 
 use crate::wire::{Bitmap, Peer};
 
-/// Chunks of one blob on their way at one time.
-const FLIGHTS_MAX: usize = 6;
-/// Of them from the registry.
-const REGISTRY_FLIGHTS_MAX: usize = 2;
+/// Chunks of one blob on their way at one time. They share the node's link, and what is not whole cannot be passed on: with
+/// more of them others wait longer for the first.
+const FLIGHTS_MAX: usize = 3;
+/// Of them from the registry, while there are other nodes.
+const REGISTRY_FLIGHTS_MAX: usize = 1;
+/// The same without any.
+const LONELY_FLIGHTS_MAX: usize = 2;
 /// Of them from one peer.
 const PEER_FLIGHTS_MAX: usize = 2;
 /// At the end, a chunk that takes longer than this, and twice as long as others, is asked for once more elsewhere.
@@ -302,7 +305,12 @@ impl Board {
             .flights
             .iter()
             .filter(|flight| flight.origin == Origin::Registry);
-        flights.count() < REGISTRY_FLIGHTS_MAX
+        let most = if self.peers.is_empty() {
+            LONELY_FLIGHTS_MAX
+        } else {
+            REGISTRY_FLIGHTS_MAX
+        };
+        flights.count() < most
     }
 
     fn flights_of(&self, chunk: usize) -> usize {

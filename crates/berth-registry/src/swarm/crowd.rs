@@ -38,6 +38,12 @@ pub(super) const NEIGHBOURS_MAX: usize = 20;
 pub(super) const LEASES_MAX: u8 = 16;
 /// Leases of a peer that has not shown yet that it gets what it is given.
 const FIRST_ALLOWANCE: u8 = 2;
+/// Chunks of a blob that leave the registry at one time: with more of them each takes so long on the registry's link that
+/// leases end before their chunk is there, and nobody has anything to give meanwhile.
+const LEASED_MAX: usize = 8;
+/// How long nothing is leased of a blob that others have been fetching, as the first word of it shows: this process began
+/// anew, and who has which chunk is told within this time.
+const HEARING_MS: i64 = 2_500;
 /// How many peers make another a suspect, when there are many.
 const ACCUSERS: usize = 3;
 /// How long a peer is suspected, and how long nobody is told again of one that failed them.
@@ -88,6 +94,8 @@ pub(super) struct Crowd {
     leases: Option<Leases>,
     /// Peers with all of it that are no suspects.
     whole: usize,
+    /// Nothing is leased before.
+    heard_at: i64,
 }
 
 impl Crowd {
@@ -96,6 +104,7 @@ impl Crowd {
             members: Members::new(dice),
             leases: None,
             whole: 0,
+            heard_at: 0,
         }
     }
 
@@ -106,6 +115,14 @@ impl Crowd {
     /// Takes a peer in, or hears of it again, and tells it what to do.
     pub(super) fn join(&mut self, now: i64, chunks: u32, joining: &Joining<'_>) -> Told {
         self.expire(now);
+        if self.leases.is_none()
+            && joining
+                .have
+                .as_ref()
+                .is_some_and(|have| have.iter().next().is_some())
+        {
+            self.heard_at = now + HEARING_MS;
+        }
         // A digest has one length.
         self.leases.get_or_insert_with(|| Leases::new(chunks));
         let Some(me) = self.enter(now, joining) else {
@@ -292,8 +309,9 @@ impl Crowd {
         }
         let held = member.leases.len();
         let most = (held + usize::from(want)).min(usize::from(member.allowance.min(LEASES_MAX)));
-        if self.whole == 0 {
+        if self.whole == 0 && now >= self.heard_at {
             while member.leases.len() < most
+                && leases.held() < LEASED_MAX
                 && let Some(chunk) = leases.grant_next(now, me)
             {
                 member.leases.push(chunk);

@@ -59,6 +59,11 @@ impl Leases {
         })
     }
 
+    /// How many chunks are leased.
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
+    }
+
     pub(super) fn copies(&self, chunk: u32) -> u32 {
         self.copies[chunk as usize]
     }
