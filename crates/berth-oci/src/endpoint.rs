@@ -212,7 +212,9 @@ impl Endpoint {
         query: Option<&str>,
     ) -> Result<Self, EndpointError> {
         match raw_path.strip_prefix("/v2/") {
-            Some("") | None => Self::parse(method, raw_path, query),
+            Some("" | "_catalog") | None => Self::parse(method, raw_path, query),
+            // Of the whole registry, not of a repository.
+            Some(rest) if rest.starts_with("_berth/") => Self::parse(method, raw_path, query),
             Some(rest) => Self::parse(method, &format!("/v2/{organization}/{rest}"), query),
         }
     }

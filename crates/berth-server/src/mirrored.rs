@@ -190,7 +190,7 @@ fn elsewhere(
 fn pull(read: Result<Endpoint, EndpointError>, registry: Option<String>) -> Result<Wanted, Unread> {
     let endpoint = read?;
     match &endpoint {
-        Endpoint::Ping => Ok(Wanted {
+        Endpoint::Ping | Endpoint::SwarmKey | Endpoint::SwarmNodes => Ok(Wanted {
             endpoint,
             named: Named::Here,
         }),
