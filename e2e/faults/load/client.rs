@@ -402,8 +402,8 @@ impl Client {
                 return None;
             }
             let upload = self.unfinished.take()?;
-            // One server alone keeps an upload that got no byte in memory.
-            let forgotten = forgotten || (upload.acknowledged == 0 && self.load.origins.len() == 1);
+            // One server alone keeps an upload in memory that got no byte, or one small part (docs/decisions/0013).
+            let forgotten = forgotten || (upload.acknowledged <= PART && self.load.origins.len() == 1);
             let digest = digest_of(&upload.bytes);
             // The lost answer to its end may have been a good one.
             let place = Place::Blob(upload.repository.clone(), digest.clone());
