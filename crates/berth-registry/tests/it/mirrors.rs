@@ -430,7 +430,7 @@ async fn an_index_is_stored_before_what_it_lists() {
             .unwrap(),
         b"layer"
     );
-    blobs::stored(&mirrored, &sha256(b"layer")).await;
+    blobs::stored(&mirrored, APP, &sha256(b"layer")).await;
     let repository = mirrored.test.metadata.repository(APP).await.unwrap().unwrap();
     let linked = mirrored
         .test

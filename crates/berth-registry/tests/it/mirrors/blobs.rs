@@ -100,15 +100,15 @@ async fn a_blob_is_stored_though_nobody_waits_for_it() {
     let registry = Arc::clone(&mirrored.test.registry);
     drop(open(&registry, &digest, RangeRequest::Whole).await.unwrap());
     mirrored.upstream.open_gate();
-    stored(&mirrored, &digest).await;
+    stored(&mirrored, APP, &digest).await;
     assert!(mirrored.test.pull(&admin(), APP, &digest).await.unwrap() == content);
     assert_eq!(mirrored.upstream.lines().len(), 1);
 }
 
-/// Waits until a blob is stored.
-pub(super) async fn stored(mirrored: &Mirrored, digest: &Digest) {
+/// Waits until a blob of a repository is stored.
+pub(super) async fn stored(mirrored: &Mirrored, here: &str, digest: &Digest) {
     loop {
-        if let Some(repository) = mirrored.test.metadata.repository(APP).await.unwrap() {
+        if let Some(repository) = mirrored.test.metadata.repository(here).await.unwrap() {
             let linked = mirrored.test.metadata.linked_blob(repository.id, digest.as_str());
             if linked.await.unwrap().is_some() {
                 return;
@@ -187,7 +187,7 @@ async fn a_part_far_behind_what_has_come_is_fetched_by_itself() {
         .unwrap();
     mirrored.upstream.open_gate();
     assert!(whole(near).await.unwrap() == content[5000..6000]);
-    stored(&mirrored, &digest).await;
+    stored(&mirrored, APP, &digest).await;
     assert!(mirrored.upstream.asked().is_empty());
 }
 
@@ -337,7 +337,7 @@ async fn two_processes_that_fetch_the_same_both_end_well() {
     for blob in blobs {
         assert!(whole(blob).await.unwrap() == content);
     }
-    stored(&mirrored, &digest).await;
+    stored(&mirrored, APP, &digest).await;
     for registry in &registries {
         let blob = open(registry, &digest, RangeRequest::Whole).await.unwrap();
         assert!(whole(blob).await.unwrap() == content);

@@ -6,6 +6,7 @@ use berth_oci::Reference;
 use berth_registry::{Caller, Error, LoginChange, MirrorChange, MirrorRulesChange};
 
 use super::Mirrored;
+use super::blobs::stored;
 use crate::harness::{admin, image, name, sha256};
 
 const APP: &str = "team/library/app";
@@ -42,6 +43,8 @@ impl Mirrored {
         for blob in [b"{}".as_slice(), layer] {
             let came = self.test.pull(&admin, here, &sha256(blob)).await.unwrap();
             assert!(came == blob);
+            // Its last byte may be told before.
+            stored(self, here, &sha256(blob)).await;
         }
     }
 
