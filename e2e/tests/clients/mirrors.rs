@@ -69,8 +69,8 @@ fn fill(upstream: &DockerRegistry) -> String {
     let pusher = crane();
     log_in(&pusher, &address, &upstream.login()).ok();
     let image = format!("{address}/library/app:1");
-    let layout = sample::multi_architecture_index();
-    pusher.ok(&["push", "--index", &layout.path().to_string_lossy(), &image]);
+    let layout = sample::small_image();
+    pusher.ok(&["push", &layout.path().to_string_lossy(), &image]);
     pusher.ok(&["digest", &image])
 }
 

@@ -84,13 +84,7 @@ async fn ranges_that_only_cost_are_answered_with_the_whole() {
     let content = bytes(13, 10_000);
     let digest = world.admin.push_blob("team/app", &content).await;
     let line = format!("GET /v2/team/app/blobs/{digest}");
-    let backwards: Vec<_> = (0..100).map(|at| 9000 - at * 10..9001 - at * 10).collect();
-    for range in [
-        "bytes=0-,0-",
-        "bytes=0-9,1-1,2-2,3-3",
-        "bytes=0-9,x",
-        &header(&backwards),
-    ] {
+    for range in ["bytes=0-,0-", "bytes=0-9,1-1,2-2,3-3", "bytes=0-9,x"] {
         let answer = world.admin.ask(&line).header("range", range).await;
         answer
             .is(200)
