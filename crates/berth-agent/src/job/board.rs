@@ -358,6 +358,9 @@ mod tests {
         assert_eq!(board.next(now), Some((2, from("a"))));
         assert_eq!(board.next(now).map(|(chunk, _)| chunk), Some(1));
         assert_eq!(board.next(now), None);
+        board.set_have(set(&[0, 3]));
+        board.came(3, now);
+        assert_eq!(board.next(now), None, "nobody has more");
         board.take_alone();
         let (chunk, origin) = board.next(now).unwrap();
         assert!(chunk >= 4 && origin == Origin::Registry);

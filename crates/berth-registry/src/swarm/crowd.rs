@@ -115,12 +115,8 @@ impl Crowd {
     /// Takes a peer in, or hears of it again, and tells it what to do.
     pub(super) fn join(&mut self, now: i64, chunks: u32, joining: &Joining<'_>) -> Told {
         self.expire(now);
-        if self.leases.is_none()
-            && joining
-                .have
-                .as_ref()
-                .is_some_and(|have| have.iter().next().is_some())
-        {
+        let has_some = |have: &ChunkSet| !have.is_whole() && have.iter().next().is_some();
+        if self.leases.is_none() && joining.have.as_ref().is_some_and(has_some) {
             self.heard_at = now + HEARING_MS;
         }
         // A digest has one length.

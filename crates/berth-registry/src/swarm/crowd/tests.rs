@@ -142,6 +142,29 @@ fn who_shows_nothing_yet_is_given_little() {
 }
 
 #[test]
+fn few_chunks_are_on_their_way_at_one_time() {
+    let mut scene = Scene::new(100);
+    let leased: usize = (0..24).map(|peer| scene.join(peer, 2, &[]).leases.len()).sum();
+    assert_eq!(leased, LEASED_MAX);
+    // One that came makes room for another, for whoever asks first.
+    scene.gets(0, [0]);
+    assert_eq!(scene.join(0, 0, &[]).leases, [1]);
+    assert_eq!(scene.join(23, 2, &[]).leases, [8]);
+}
+
+#[test]
+fn what_others_have_is_heard_before_it_is_leased_anew() {
+    let mut scene = Scene::new(4);
+    // As after a restart of the registry: the first to renew has some of it.
+    scene.gets(1, [0]);
+    assert_eq!(scene.join(1, 2, &[]).leases, NONE);
+    scene.gets(2, [1, 2]);
+    assert_eq!(scene.join(2, 2, &[]).leases, NONE);
+    scene.now += HEARING_MS;
+    assert_eq!(scene.join(1, 2, &[]).leases, [3]);
+}
+
+#[test]
 fn what_a_stalled_or_dead_peer_had_leased_goes_to_another() {
     let mut scene = Scene::new(2);
     let told = scene.join(1, 2, &[]);
