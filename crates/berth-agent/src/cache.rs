@@ -70,16 +70,6 @@ impl Cache {
         self.inner().bytes
     }
 
-    /// A blob that is there, in whole or in part.
-    pub(crate) fn get(&self, digest: &Digest) -> Option<Arc<Entry>> {
-        let mut inner = self.inner();
-        inner.uses += 1;
-        let now = inner.uses;
-        let held = inner.held.get_mut(digest)?;
-        held.used = now;
-        Some(Arc::clone(&held.entry))
-    }
-
     /// A blob that is there, in whole or in part; asking does not count as using it.
     pub(crate) fn peek(&self, digest: &Digest) -> Option<Arc<Entry>> {
         self.inner().held.get(digest).map(|held| Arc::clone(&held.entry))
@@ -94,10 +84,11 @@ impl Cache {
 
     /// A blob that is there, or room for it; none when there is no room, or the disk says no.
     pub(crate) fn get_or_make(&self, digest: &Digest, size: u64) -> Option<Arc<Entry>> {
-        if let Some(entry) = self.get(digest) {
+        // Held from the question to the answer: two who ask at once get the same one.
+        let mut inner = self.inner();
+        if let Some(entry) = inner.get(digest) {
             return (entry.size() == size).then_some(entry);
         }
-        let mut inner = self.inner();
         if !self.make_room(&mut inner, size) {
             return None;
         }
@@ -194,6 +185,13 @@ impl Cache {
 }
 
 impl Inner {
+    fn get(&mut self, digest: &Digest) -> Option<Arc<Entry>> {
+        self.uses += 1;
+        let held = self.held.get_mut(digest)?;
+        held.used = self.uses;
+        Some(Arc::clone(&held.entry))
+    }
+
     fn keep(&mut self, entry: Arc<Entry>) {
         self.uses += 1;
         self.bytes += entry.size();
@@ -205,6 +203,36 @@ impl Inner {
         if let Some(held) = self.held.remove(digest) {
             self.bytes -= held.entry.size();
             held.entry.erase();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use berth_oci::Algorithm;
+
+    use super::*;
+
+    #[test]
+    fn all_who_ask_at_once_get_the_same_blob() {
+        const ASKERS: usize = 8;
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path(), 1 << 30).unwrap();
+        for round in 1..=200_u64 {
+            let digest = Digest::of(Algorithm::Sha256, &round.to_be_bytes());
+            let start = Barrier::new(ASKERS);
+            let entries: Vec<_> = std::thread::scope(|scope| {
+                let ask = || {
+                    start.wait();
+                    cache.get_or_make(&digest, 100).unwrap()
+                };
+                let askers: Vec<_> = (0..ASKERS).map(|_| scope.spawn(ask)).collect();
+                askers.into_iter().map(|asker| asker.join().unwrap()).collect()
+            });
+            assert!(entries.iter().all(|entry| Arc::ptr_eq(entry, &entries[0])));
+            assert_eq!(cache.bytes(), round * 100);
         }
     }
 }

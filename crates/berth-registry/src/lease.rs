@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use berth_metadata::Metadata;
+
 use crate::Registry;
 use crate::error::Error;
 
@@ -18,48 +20,72 @@ const TERMS: Terms = Terms {
     renewed_every: Duration::from_secs(15),
 };
 
+/// A process, as the others know it by the leases that it takes.
+pub(crate) struct Holder<'a> {
+    pub(crate) metadata: &'a Metadata,
+    pub(crate) process: &'a str,
+}
+
 impl Registry {
-    /// Does `work` while this process holds the lease `name`; none when another one does, or when the lease was lost in
-    /// the middle, and then the work was dropped where it waited.
+    /// Does `work` under a lease of this process: see [`Holder::under`].
     pub(crate) async fn under_lease<T>(
         &self,
         name: &str,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<Option<T>, Error> {
-        self.under_lease_for(TERMS, name, work).await
+        self.lease_holder().under(name, work).await
     }
 
-    async fn under_lease_for<T>(
+    fn lease_holder(&self) -> Holder<'_> {
+        Holder {
+            metadata: &self.metadata,
+            process: &self.process,
+        }
+    }
+}
+
+impl Holder<'_> {
+    /// Does `work` while this process holds the lease `name`; none when another one does, or when the lease was lost in
+    /// the middle, and then the work was dropped where it waited.
+    pub(crate) async fn under<T>(
+        &self,
+        name: &str,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<Option<T>, Error> {
+        self.under_for(TERMS, name, work).await
+    }
+
+    async fn under_for<T>(
         &self,
         terms: Terms,
         name: &str,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<Option<T>, Error> {
-        if !self.take_lease(terms, name).await? {
+        if !self.take(terms, name).await? {
             return Ok(None);
         }
         let done = tokio::select! {
             // First: after a pause of the whole process both are ready, and the lease may be another's.
             biased;
-            () = self.lease_lost(terms, name) => {
+            () = self.lost(terms, name) => {
                 tracing::warn!(lease = name, "lost a lease in the middle of its work, which another process will do again");
                 return Ok(None);
             }
             done = work => done,
         };
-        self.metadata.release_lease(name, &self.process).await?;
+        self.metadata.release_lease(name, self.process).await?;
         done.map(Some)
     }
 
     /// Renews the lease for as long as it is polled and the lease is ours.
-    async fn lease_lost(&self, terms: Terms, name: &str) {
+    async fn lost(&self, terms: Terms, name: &str) {
         let mut told_at = tokio::time::Instant::now();
         loop {
             // A process that slept, or whose database was silent, for so long has lost it: whatever is asked then.
             let renewed = async {
                 tokio::time::sleep(terms.renewed_every).await;
                 let asked_at = tokio::time::Instant::now();
-                (asked_at, self.take_lease(terms, name).await)
+                (asked_at, self.take(terms, name).await)
             };
             tokio::select! {
                 biased;
@@ -77,9 +103,9 @@ impl Registry {
         }
     }
 
-    async fn take_lease(&self, terms: Terms, name: &str) -> Result<bool, Error> {
+    async fn take(&self, terms: Terms, name: &str) -> Result<bool, Error> {
         let ttl_ms = i64::try_from(terms.ttl.as_millis()).expect("a minute");
-        Ok(self.metadata.take_lease(name, &self.process, ttl_ms).await?)
+        Ok(self.metadata.take_lease(name, self.process, ttl_ms).await?)
     }
 }
 

@@ -1,12 +1,14 @@
 //! Places outside that Berth is to reach: their addresses, and logins that are kept sealed and never told again.
 
 use berth_metadata::Conflict;
+use berth_remote::{Guard, Limits, Remote};
 use http::Uri;
 use http::uri::Authority;
 use reqwest::Certificate;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::outbound::{Outbound, OutboundClass};
 use crate::seal::MasterKey;
 use crate::{Error, Registry};
 
@@ -90,11 +92,7 @@ impl LoginChange {
 }
 
 /// A kept login, to be used.
-pub(crate) fn opened_login(
-    key: &MasterKey,
-    context: &str,
-    sealed: &[u8],
-) -> Result<berth_remote::Login, Error> {
+fn opened_login(key: &MasterKey, context: &str, sealed: &[u8]) -> Result<berth_remote::Login, Error> {
     let text = key.open(context, sealed)?;
     let login: RemoteLogin =
         serde_json::from_slice(&text).map_err(|error| Error::internal("reading a login", error))?;
@@ -176,7 +174,47 @@ pub(crate) fn conflict(error: berth_metadata::Error, what: &str, most: i64) -> E
     }
 }
 
+/// A registry outside, as it is kept.
+pub(crate) struct Place<'a> {
+    pub(crate) url: &'a str,
+    /// PEM of the authorities that are trusted for it beside those of the machine, or nothing.
+    pub(crate) certificate_authority: &'a str,
+    pub(crate) login_encrypted: Option<&'a [u8]>,
+    /// What its login was sealed for.
+    pub(crate) context: &'a str,
+}
+
 impl Registry {
+    /// A client of a registry outside, which reaches only what the guard of outside addresses permits; asks it for
+    /// nothing yet. `refused` tells errors that are the guard's last word.
+    pub(crate) fn connect_place(
+        &self,
+        place: &Place<'_>,
+        limits: Limits,
+        refused: fn(&reqwest::Error) -> Option<String>,
+    ) -> Result<Remote, Error> {
+        let mut builder = self.outbound().builder(OutboundClass::Registered);
+        for certificate in certificates(place.certificate_authority)? {
+            builder = builder.add_root_certificate(certificate);
+        }
+        let client = berth_remote::configure(builder).build();
+        let client = client.map_err(|error| Error::internal("preparing to connect to a registry", error))?;
+        let login = match place.login_encrypted {
+            None => None,
+            Some(sealed) => Some(opened_login(self.master_key(), place.context, sealed)?),
+        };
+        let outbound = Outbound::new(self.limits.outbound.clone());
+        let guard = Guard::new(
+            move |url| {
+                let checked = outbound.check_url(OutboundClass::Registered, url);
+                checked.map_err(|refusal| refusal.to_string())
+            },
+            refused,
+        );
+        Remote::new(place.url, login, client, guard, limits)
+            .map_err(|error| Error::Invalid(error.to_string()))
+    }
+
     /// The key that secrets of places outside are sealed under.
     pub(crate) fn master_key(&self) -> &MasterKey {
         &self.identity.master_key

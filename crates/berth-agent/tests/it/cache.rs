@@ -37,7 +37,9 @@ async fn blobs_survive_a_restart_and_are_checked_after_it() {
     node.pull(&digest).await;
     let id = node.agent.peer.id.clone();
     assert!(
-        try_start(&registry, &home).await.is_err(),
+        Node::try_start(&registry, Arc::clone(&home), |_| {})
+            .await
+            .is_err(),
         "two agents have one cache"
     );
     let sent = registry.sent();
@@ -51,7 +53,7 @@ async fn blobs_survive_a_restart_and_are_checked_after_it() {
         .unwrap();
     let node = loop {
         // Tasks of the one before let go of the folder as they end.
-        match try_start(&registry, &home).await {
+        match Node::try_start(&registry, Arc::clone(&home), |_| {}).await {
             Ok(agent) => break agent,
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
         }
@@ -60,27 +62,6 @@ async fn blobs_survive_a_restart_and_are_checked_after_it() {
     assert!(!home.path().join("blobs/sha256-rubbish").exists());
     node.pull(&digest).await;
     assert_eq!(registry.sent(), sent + (4 << 20));
-}
-
-async fn try_start(registry: &Registry, home: &Arc<tempfile::TempDir>) -> Result<Node, berth_agent::Error> {
-    let settings = berth_agent::Settings {
-        registry: registry.url.clone(),
-        registry_ca: None,
-        listen: "127.0.0.1:0".parse().unwrap(),
-        open_to_all: false,
-        peer_listen: "127.0.0.1:0".parse().unwrap(),
-        peer_address: None,
-        cache: home.path().to_owned(),
-        cache_bytes: 1 << 30,
-        login: None,
-        labels: std::collections::BTreeMap::new(),
-        upload_slots: 4,
-    };
-    Ok(Node {
-        agent: berth_agent::Agent::start(settings).await?,
-        home: Arc::clone(home),
-        client: reqwest::Client::new(),
-    })
 }
 
 /// A file system in memory that is full soon; unmounted when it is dropped.

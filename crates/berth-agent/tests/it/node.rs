@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use berth_agent::{Agent, Settings};
+use berth_agent::{Agent, Error, Settings};
 use berth_oci::{Algorithm, Digest};
 use reqwest::{Client, Response};
 use tempfile::TempDir;
@@ -26,6 +26,14 @@ impl Node {
         home: Arc<TempDir>,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
+        Self::try_start(registry, home, change).await.unwrap()
+    }
+
+    pub(crate) async fn try_start(
+        registry: &Registry,
+        home: Arc<TempDir>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Result<Self, Error> {
         let mut settings = Settings {
             registry: registry.url.clone(),
             registry_ca: None,
@@ -40,12 +48,11 @@ impl Node {
             upload_slots: 4,
         };
         change(&mut settings);
-        let agent = Agent::start(settings).await.unwrap();
-        Self {
-            agent,
+        Ok(Self {
+            agent: Agent::start(settings).await?,
             home,
             client: Client::new(),
-        }
+        })
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

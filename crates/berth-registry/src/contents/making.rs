@@ -18,6 +18,7 @@ use super::unpack::{Bounds, Unpacked, forward, reason};
 use crate::clock::now_ms;
 use crate::damage::{Reading, Watch};
 use crate::error::Error;
+use crate::lease::Holder;
 use crate::limits::ContentLimits;
 
 /// Layers that one process reads at once to list them.
@@ -32,9 +33,6 @@ const TREES_BYTES_MAX: u64 = 160 << 20;
 const PROBLEMS_KEPT_MS: i64 = 3600 * 1000;
 /// How exactly it is noted when a list was asked for last.
 const USES_NOTED_EVERY_MS: i64 = 3600 * 1000;
-/// How long a process holds the right to make a list without saying that it is there.
-const LEASE_MS: i64 = 60 * 1000;
-const LEASE_RENEWED_EVERY: Duration = Duration::from_secs(15);
 
 /// How far a layer's list is.
 #[derive(Clone, Debug)]
@@ -239,25 +237,11 @@ impl Shared {
     async fn make(&self, blob: &LayerBlob, run: &Run) -> Result<(), Error> {
         let _turn = self.turns.acquire().await.expect("nobody closes it");
         let name = format!("layer-index {}", blob.digest);
-        if !self.metadata.take_lease(&name, &self.process, LEASE_MS).await? {
-            return Ok(());
-        }
-        let made = tokio::select! {
-            made = self.read_and_keep(blob, run) => made,
-            lost = self.keep_lease(&name) => lost,
+        let holder = Holder {
+            metadata: &self.metadata,
+            process: &self.process,
         };
-        self.metadata.release_lease(&name, &self.process).await?;
-        made
-    }
-
-    /// Ends when the lease is another's, or cannot be renewed.
-    async fn keep_lease(&self, name: &str) -> Result<(), Error> {
-        loop {
-            tokio::time::sleep(LEASE_RENEWED_EVERY).await;
-            if !self.metadata.take_lease(name, &self.process, LEASE_MS).await? {
-                return Ok(());
-            }
-        }
+        holder.under(&name, self.read_and_keep(blob, run)).await.map(drop)
     }
 
     async fn read_and_keep(&self, blob: &LayerBlob, run: &Run) -> Result<(), Error> {

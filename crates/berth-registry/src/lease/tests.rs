@@ -46,7 +46,8 @@ async fn one_works_and_whoever_waits_follows_it() {
     let until_done = async |registry: &Registry| {
         let mut waits = 0;
         while registry
-            .under_lease_for(SHORT, NAME, work())
+            .lease_holder()
+            .under_for(SHORT, NAME, work())
             .await
             .unwrap()
             .is_none()
@@ -67,11 +68,13 @@ async fn one_works_and_whoever_waits_follows_it() {
 async fn a_holder_that_died_is_replaced_when_its_lease_ends() {
     let folder = tempfile::tempdir().unwrap();
     let (a, b) = (process(folder.path()).await, process(folder.path()).await);
-    let died = a.under_lease_for(SHORT, NAME, std::future::pending::<Result<(), Error>>());
+    let holder = a.lease_holder();
+    let died = holder.under_for(SHORT, NAME, std::future::pending::<Result<(), Error>>());
     tokio::time::timeout(SHORT.ttl * 2, died).await.unwrap_err();
     let mut refused = 0;
     while b
-        .under_lease_for(SHORT, NAME, async { Ok(()) })
+        .lease_holder()
+        .under_for(SHORT, NAME, async { Ok(()) })
         .await
         .unwrap()
         .is_none()
@@ -104,7 +107,7 @@ fn a_holder_that_stood_still_does_nothing_more_when_it_wakes() {
                 counted.fetch_add(1, Ordering::SeqCst);
                 Ok(())
             };
-            a.under_lease_for(SHORT, NAME, work).await.unwrap()
+            a.lease_holder().under_for(SHORT, NAME, work).await.unwrap()
         })
     });
     stood_still.recv().unwrap();
@@ -115,7 +118,11 @@ fn a_holder_that_stood_still_does_nothing_more_when_it_wakes() {
     let taken_over = runtime.block_on(async {
         let b = process(folder.path()).await;
         loop {
-            let taken = b.under_lease_for(SHORT, NAME, async { Ok(true) }).await.unwrap();
+            let taken = b
+                .lease_holder()
+                .under_for(SHORT, NAME, async { Ok(true) })
+                .await
+                .unwrap();
             match taken {
                 Some(taken) => return taken,
                 None => tokio::time::sleep(Duration::from_millis(50)).await,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use berth_metadata::Mirror;
 use berth_oci::{RepositoryName, Tag};
-use berth_remote::{Error as RemoteError, Guard, Limits, Remote, Repository};
+use berth_remote::{Error as RemoteError, Limits, Remote, Repository};
 use tokio::time::Instant;
 
 use super::context;
@@ -15,8 +15,8 @@ use super::failed::Failed;
 use crate::Registry;
 use crate::clock::now_ms;
 use crate::error::{Error, UpstreamFailure, UpstreamKind};
-use crate::outbound::{Outbound, OutboundClass, OutboundRefusal};
-use crate::remote::{certificates, opened_login};
+use crate::outbound::OutboundRefusal;
+use crate::remote::Place;
 
 /// How long a registry that limits requests and does not say for how long is not asked.
 const LIMITED: Duration = Duration::from_secs(30);
@@ -231,33 +231,12 @@ impl Registry {
     }
 
     fn connect_mirror(&self, mirror: &Mirror) -> Result<Remote, Error> {
-        let mut builder = self.outbound().builder(OutboundClass::Registered);
-        for certificate in certificates(&mirror.rules.certificate_authority)? {
-            builder = builder.add_root_certificate(certificate);
-        }
-        let client = berth_remote::configure(builder).build();
-        let client =
-            client.map_err(|error| Error::internal("preparing to connect to a mirrored registry", error))?;
-        let login = match &mirror.login_encrypted {
-            None => None,
-            Some(sealed) => {
-                let context = context(&mirror.account_id, &mirror.name);
-                Some(opened_login(self.master_key(), &context, sealed)?)
-            }
+        let place = Place {
+            url: &mirror.url,
+            certificate_authority: &mirror.rules.certificate_authority,
+            login_encrypted: mirror.login_encrypted.as_deref(),
+            context: &context(&mirror.account_id, &mirror.name),
         };
-        let outbound = Outbound::new(self.limits.outbound.clone());
-        let guard = Guard::new(
-            move |url| {
-                let checked = outbound.check_url(OutboundClass::Registered, url);
-                checked.map_err(|refusal| refusal.to_string())
-            },
-            |error| {
-                // A name that is not resolved now may be in a moment.
-                OutboundRefusal::of(error)
-                    .filter(|refusal| !refusal.is_unresolved())
-                    .map(ToString::to_string)
-            },
-        );
         let limits = Limits {
             stall: self.limits.mirrors.silence_max,
             attempts: 3,
@@ -266,7 +245,11 @@ impl Registry {
             blob_bytes_max: self.limits.blob_bytes_max,
             ..Limits::default()
         };
-        Remote::new(&mirror.url, login, client, guard, limits)
-            .map_err(|error| Error::internal("reading the address of a mirror", error))
+        self.connect_place(&place, limits, |error| {
+            // A name that is not resolved now may be in a moment.
+            OutboundRefusal::of(error)
+                .filter(|refusal| !refusal.is_unresolved())
+                .map(ToString::to_string)
+        })
     }
 }

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use super::chunks::CHUNK_BYTES;
 use crate::damage::{Reading, Watch, damage_of};
 use crate::error::Error;
+use crate::lease::Holder;
 
 /// Tables that one process makes at once: each takes a thread and reads a blob.
 const MADE_AT_ONCE: usize = 2;
@@ -28,9 +29,6 @@ const KEPT_BYTES_MAX: u64 = 32 << 20;
 const KEYS_MAX: u64 = 1000;
 /// Pieces of a blob that wait to be hashed.
 const PIECES_WAITING: usize = 4;
-/// How long a process holds the right to make a table without saying that it is there.
-const LEASE_MS: i64 = 60 * 1000;
-const LEASE_RENEWED_EVERY: Duration = Duration::from_secs(15);
 
 /// The hashes of a blob's chunks, 32 bytes for each.
 pub(super) type Hashes = Arc<[u8]>;
@@ -158,25 +156,11 @@ impl Shared {
     async fn make(&self, of: &TableOf) -> Result<(), Error> {
         let _turn = self.turns.acquire().await.expect("nobody closes it");
         let name = format!("chunk-table {}", of.digest);
-        if !self.metadata.take_lease(&name, &self.process, LEASE_MS).await? {
-            return Ok(());
-        }
-        let made = tokio::select! {
-            made = self.read_and_keep(of) => made,
-            lost = self.keep_lease(&name) => lost,
+        let holder = Holder {
+            metadata: &self.metadata,
+            process: &self.process,
         };
-        self.metadata.release_lease(&name, &self.process).await?;
-        made
-    }
-
-    /// Ends when the lease is another's, or cannot be renewed.
-    async fn keep_lease(&self, name: &str) -> Result<(), Error> {
-        loop {
-            tokio::time::sleep(LEASE_RENEWED_EVERY).await;
-            if !self.metadata.take_lease(name, &self.process, LEASE_MS).await? {
-                return Ok(());
-            }
-        }
+        holder.under(&name, self.read_and_keep(of)).await.map(drop)
     }
 
     async fn read_and_keep(&self, of: &TableOf) -> Result<(), Error> {
