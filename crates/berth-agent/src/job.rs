@@ -6,6 +6,7 @@
 mod board;
 mod linger;
 mod plain;
+mod share;
 mod swarm;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,7 @@ use crate::figures::Figures;
 use crate::peers::Peers;
 use crate::registry::{Joining, Registry, Source};
 use crate::wire::{Join, Joined, Moved};
+pub(crate) use share::Flights;
 
 /// Smaller blobs come from the registry: a swarm is not worth its questions.
 const SWARM_BYTES_MIN: u64 = 256 << 10;
@@ -40,6 +42,8 @@ pub(crate) struct Jobs {
     pub(crate) peers: Arc<Peers>,
     pub(crate) figures: Arc<Figures>,
     running: Mutex<Vec<Arc<Job>>>,
+    /// Chunks that all swarms have on their way.
+    pub(crate) flights: Flights,
     /// Room for a chunk in memory.
     room: Arc<Semaphore>,
     /// The end of the agent.
@@ -94,6 +98,7 @@ impl Jobs {
             figures,
             stop,
             running: Mutex::default(),
+            flights: Flights::default(),
             room: Arc::new(Semaphore::new(CHUNKS_IN_MEMORY)),
             untold: Mutex::default(),
         }

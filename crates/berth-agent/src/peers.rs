@@ -12,6 +12,7 @@ use moka::sync::Cache;
 use reqwest::{Client, Response};
 
 use crate::identity::Identity;
+use crate::job::Flights;
 use crate::registry::retry_after;
 use crate::wire::{Bitmap, CHUNKS_MAX, Peer, TICKET_SCHEME};
 
@@ -93,17 +94,28 @@ impl Peers {
         !liars.contains(&peer.fingerprint)
     }
 
-    /// One chunk of so many bytes, unchecked.
-    pub(crate) async fn chunk(&self, asked: &Asked, chunk: usize, length: usize) -> Result<Bytes, Fault> {
-        let whole = self.chunk_in_time(asked, chunk, length);
+    /// A chunk by its number, of so many bytes, unchecked; `flights` hears when it comes.
+    pub(crate) async fn chunk(
+        &self,
+        asked: &Asked,
+        chunk: (usize, usize),
+        flights: &Flights,
+    ) -> Result<Bytes, Fault> {
+        let whole = self.chunk_in_time(asked, chunk, flights);
         tokio::time::timeout(CHUNK, whole)
             .await
             .unwrap_or(Err(Fault::Slow))
     }
 
-    async fn chunk_in_time(&self, asked: &Asked, chunk: usize, length: usize) -> Result<Bytes, Fault> {
+    async fn chunk_in_time(
+        &self,
+        asked: &Asked,
+        (chunk, length): (usize, usize),
+        flights: &Flights,
+    ) -> Result<Bytes, Fault> {
         let path = format!("chunk/{}/{chunk}", asked.digest);
         let mut answer = self.ask(asked, &path, FIRST_BYTE).await?;
+        let _coming = flights.come();
         let mut bytes = BytesMut::with_capacity(length);
         loop {
             let piece = tokio::time::timeout(SILENCE, answer.chunk()).await;

@@ -21,7 +21,7 @@ use crate::tickets::{Keys, Refusal};
 use crate::wire::TICKET_SCHEME;
 
 /// How long a request waits for its turn.
-const TURN: Duration = Duration::from_secs(1);
+const TURN: Duration = Duration::from_secs(3);
 /// How long the question what is here is held.
 const HELD: Duration = Duration::from_secs(5);
 /// How many wait for each turn that there is.

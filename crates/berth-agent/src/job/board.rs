@@ -10,9 +10,6 @@ use rand::RngExt as _;
 
 use crate::wire::{Bitmap, Peer};
 
-/// Chunks of one blob on their way at one time. They share the node's link, and what is not whole cannot be passed on: with
-/// more of them others wait longer for the first.
-const FLIGHTS_MAX: usize = 3;
 /// Of them from the registry, while there are other nodes.
 const REGISTRY_FLIGHTS_MAX: usize = 1;
 /// The same without any.
@@ -21,6 +18,8 @@ const LONELY_FLIGHTS_MAX: usize = 2;
 const PEER_FLIGHTS_MAX: usize = 2;
 /// At the end, a chunk that takes longer than this, and twice as long as others, is asked for once more elsewhere.
 const LATE: Duration = Duration::from_secs(3);
+/// Peers whose chunks took alike, to so many milliseconds, are as good as one another.
+const ALIKE_MS: u128 = 500;
 /// How often a peer may be slow before it is forgotten.
 const SLOW_MAX: u32 = 3;
 /// How often it may not have what it says, which a blob that left its cache explains.
@@ -48,6 +47,8 @@ struct Known {
     free_at: Instant,
     slow: u32,
     lacking: u32,
+    /// How long its last chunks took, from the question.
+    took: Duration,
 }
 
 /// The state of one swarm as this agent sees it.
@@ -117,6 +118,7 @@ impl Board {
                     free_at: now,
                     slow: 0,
                     lacking: 0,
+                    took: Duration::ZERO,
                 };
                 self.peers.insert(peer.id, known);
             }
@@ -166,6 +168,11 @@ impl Board {
         self.alone = 1;
     }
 
+    /// How many chunks are on their way.
+    pub(super) fn flights(&self) -> usize {
+        self.flights.len()
+    }
+
     /// Whether nothing is on its way.
     pub(super) fn is_still(&self) -> bool {
         self.flights.is_empty()
@@ -180,17 +187,20 @@ impl Board {
     /// A chunk came: nothing of it is on its way any more, wherever it was asked for.
     pub(super) fn came(&mut self, chunk: usize, now: Instant) {
         let flights = self.flights.iter().filter(|flight| flight.chunk == chunk);
-        if let Some(since) = flights.map(|flight| flight.since).min() {
-            self.usual = (self.usual * 3 + now.saturating_duration_since(since)) / 4;
+        if let Some(flight) = flights.min_by_key(|flight| flight.since) {
+            let took = now.saturating_duration_since(flight.since);
+            self.usual = (self.usual * 3 + took) / 4;
+            if let Origin::Peer(id) = &flight.origin
+                && let Some(known) = self.peers.get_mut(id)
+            {
+                known.took = (known.took + took) / 2;
+            }
         }
         self.flights.retain(|flight| flight.chunk != chunk);
     }
 
     /// The next chunk to ask for, and where; it counts as on its way from now on.
     pub(super) fn next(&mut self, now: Instant) -> Option<(usize, Origin)> {
-        if self.flights.len() >= FLIGHTS_MAX {
-            return None;
-        }
         let (chunk, origin) = self
             .leased(now)
             .or_else(|| self.rarest(now))
@@ -281,11 +291,25 @@ impl Board {
         })
     }
 
-    /// One of those who have a chunk, that is asked for the fewest others.
+    /// One of those who have a chunk, that is asked for the fewest others and has little to do; now and then whatever it
+    /// has to do, because that changes.
     fn holder(&self, among: &[&Known], chunk: usize) -> Option<Origin> {
         let holders = among.iter().filter(|known| known.have.has(chunk));
-        let best =
-            holders.min_by_key(|known| (self.asked_of(&known.peer.id), rand::rng().random::<u32>()))?;
+        let is_bold = rand::rng().random_ratio(1, 8);
+        let took = |known: &Known| {
+            if is_bold {
+                0
+            } else {
+                known.took.as_millis() / ALIKE_MS
+            }
+        };
+        let best = holders.min_by_key(|known| {
+            (
+                self.asked_of(&known.peer.id),
+                took(known),
+                rand::rng().random::<u32>(),
+            )
+        })?;
         Some(Origin::Peer(best.peer.id.clone()))
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::board::{Board, Origin};
+use super::share::Share;
 use super::{Ended, Job, Jobs};
 use crate::figures;
 use crate::peers::{Asked, Fault};
@@ -53,6 +54,7 @@ struct Swarm<'a> {
     jobs: &'a Arc<Jobs>,
     job: &'a Arc<Job>,
     board: Board,
+    share: Share<'a>,
     ticket: watch::Sender<Arc<str>>,
     fetches: JoinSet<Landed>,
     renewals: JoinSet<(Source, Join, Joining)>,
@@ -90,6 +92,7 @@ impl<'a> Swarm<'a> {
             jobs,
             job,
             board: Board::new(job.entry.chunks(), job.entry.have()),
+            share: Share::of(&jobs.flights),
             ticket: watch::Sender::new(joined.ticket.as_str().into()),
             fetches: JoinSet::new(),
             renewals: JoinSet::new(),
@@ -186,7 +189,11 @@ impl<'a> Swarm<'a> {
 
     /// Asks for as many chunks as may be on their way.
     fn set_off(&mut self) {
-        while let Some((chunk, origin)) = self.board.next(Instant::now()) {
+        self.share.set(self.board.flights());
+        while self.share.is_open()
+            && let Some((chunk, origin)) = self.board.next(Instant::now())
+        {
+            self.share.set(self.board.flights());
             let asked = match &origin {
                 Origin::Registry => None,
                 Origin::Peer(id) => self.board.peer(id).map(|peer| self.asked(peer)),

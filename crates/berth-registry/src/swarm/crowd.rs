@@ -37,10 +37,7 @@ pub(super) const NEIGHBOURS_MAX: usize = 20;
 /// Most leases of one peer.
 pub(super) const LEASES_MAX: u8 = 16;
 /// Leases of a peer that has not shown yet that it gets what it is given.
-const FIRST_ALLOWANCE: u8 = 2;
-/// Chunks of a blob that leave the registry at one time: with more of them each takes so long on the registry's link that
-/// leases end before their chunk is there, and nobody has anything to give meanwhile.
-const LEASED_MAX: usize = 8;
+const FIRST_ALLOWANCE: u8 = 1;
 /// How long nothing is leased of a blob that others have been fetching, as the first word of it shows: this process began
 /// anew, and who has which chunk is told within this time.
 const HEARING_MS: i64 = 2_500;
@@ -298,16 +295,20 @@ impl Crowd {
 
     fn grant(&mut self, now: i64, me: Handle, want: u8) {
         let Some(leases) = &mut self.leases else { return };
+        // Among many, one chunk is nearer than two of which one waits for the other.
+        let fair = (leases.bound() / (self.members.len() - self.whole).max(1)).max(1);
         let member = self.members.get_mut(me);
         let Have::Part(have) = &member.have else { return };
         if !member.is_counted {
             return;
         }
         let held = member.leases.len();
-        let most = (held + usize::from(want)).min(usize::from(member.allowance.min(LEASES_MAX)));
+        let most = (held + usize::from(want))
+            .min(usize::from(member.allowance.min(LEASES_MAX)))
+            .min(fair);
         if self.whole == 0 && now >= self.heard_at {
             while member.leases.len() < most
-                && leases.held() < LEASED_MAX
+                && leases.held() < leases.bound()
                 && let Some(chunk) = leases.grant_next(now, me)
             {
                 member.leases.push(chunk);

@@ -45,7 +45,7 @@ pub(super) async fn chunk(
     let is_shared = asked.is_some();
     let bytes = if let Some(asked) = asked {
         jobs.peers
-            .chunk(&asked, chunk, length)
+            .chunk(&asked, (chunk, length), &jobs.flights)
             .await
             .map_err(Missed::Peer)?
     } else {
@@ -54,6 +54,7 @@ pub(super) async fn chunk(
         let missed = |fault| Missed::Registry(fault, source.clone());
         let answer = jobs.registry.range(&source, job.entry.digest(), start, end).await;
         let mut stream = Box::pin(answer.map_err(missed)?);
+        let _coming = jobs.flights.come();
         let mut bytes = BytesMut::with_capacity(length);
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(|_| missed(registry::Fault::Unavailable(None)))?;

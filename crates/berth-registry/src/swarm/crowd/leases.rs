@@ -7,10 +7,18 @@ use super::Handle;
 
 /// How long a lease holds before anything is known of the time a chunk takes.
 const FIRST_TTL_MS: i64 = 20_000;
-const TTL_MS_MIN: i64 = 5_000;
+const TTL_MS_MIN: i64 = 10_000;
 const TTL_MS_MAX: i64 = 120_000;
 /// How many times the expected time a lease holds.
 const PATIENCE: i64 = 3;
+/// Chunks of a blob that are leased at one time: so many at first, and from here to there later. Too many share the
+/// registry's link until each comes so late that nobody has anything to give meanwhile; too few leave the link idle.
+const BOUND_FIRST: usize = 8;
+const BOUND_MIN: usize = 8;
+const BOUND_MAX: usize = 64;
+/// A lease that ends well within this time lets one more run, and one that takes longer than that one less.
+const QUICK_MS: i64 = 1_500;
+const SLOW_MS: i64 = 4_000;
 /// How long whoever did not get a chunk in time waits for it, so that another has it first.
 const PAUSE_MS: i64 = 3_000;
 
@@ -34,6 +42,7 @@ pub(super) struct Leases {
     paused: HashMap<u32, (Handle, i64)>,
     /// Milliseconds between a lease and the word that its chunk is there.
     expected_ms: Option<i64>,
+    bound: usize,
 }
 
 impl Leases {
@@ -45,6 +54,7 @@ impl Leases {
             ends: BTreeSet::new(),
             paused: HashMap::new(),
             expected_ms: None,
+            bound: BOUND_FIRST,
         }
     }
 
@@ -62,6 +72,11 @@ impl Leases {
     /// How many chunks are leased.
     pub(super) fn held(&self) -> usize {
         self.held.len()
+    }
+
+    /// How many may be at one time.
+    pub(super) fn bound(&self) -> usize {
+        self.bound
     }
 
     pub(super) fn copies(&self, chunk: u32) -> u32 {
@@ -98,6 +113,7 @@ impl Leases {
             let lease = self.held.remove(&chunk).expect("its end is known");
             self.paused.insert(chunk, (lease.holder, now + PAUSE_MS));
             self.free_again(chunk);
+            self.bound = (self.bound / 2).max(BOUND_MIN);
             ended.push((chunk, lease.holder));
         }
         ended
@@ -108,6 +124,11 @@ impl Leases {
         let Some(lease) = self.end(chunk) else { return };
         self.paused.remove(&chunk);
         let took = now - lease.granted_at;
+        if took <= QUICK_MS {
+            self.bound = (self.bound + 1).min(BOUND_MAX);
+        } else if took > SLOW_MS {
+            self.bound = (self.bound - 1).max(BOUND_MIN);
+        }
         let before = self.expected_ms.unwrap_or(took);
         self.expected_ms = Some(before + (took - before) / 4);
     }
