@@ -11,6 +11,7 @@ use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, RANGE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use reqwest::{Client, Response, Url};
+use tokio::time::{Instant, timeout_at};
 
 use crate::Error;
 use crate::wire::{self, Join, Joined, KEY_PATH, NODES_PATH, Node, NodeAnswer};
@@ -230,22 +231,26 @@ impl Registry {
         serde_json::from_slice(&whole(answer, TRACKER_BYTES_MAX).await?).ok()
     }
 
-    /// One round of the node channel; an error is the status, none when the registry is not reached.
+    /// Begins a round of the node channel: the registry has taken what the node says, and its answer comes when it has one.
+    /// An error is the status, none when the registry is not reached.
     pub(crate) async fn node(
         &self,
         login: &HeaderValue,
         node: &Node,
-    ) -> Result<NodeAnswer, Option<StatusCode>> {
+    ) -> Result<impl Future<Output = Option<NodeAnswer>> + Send + use<>, Option<StatusCode>> {
+        let end = Instant::now() + NODE;
         let request = self.relay.post(format!("{}{NODES_PATH}", self.base));
         let request = request.header(AUTHORIZATION, login).json(node);
         // The timeout of the whole is the only one: the registry is silent on purpose.
-        let answer = tokio::time::timeout(NODE, request.timeout(NODE).send()).await;
+        let answer = timeout_at(end, request.timeout(NODE).send()).await;
         let answer = answer.map_err(|_| None)?.map_err(|_| None)?;
         if answer.status() != StatusCode::OK {
             return Err(Some(answer.status()));
         }
-        let body = whole(answer, TRACKER_BYTES_MAX).await.ok_or(None)?;
-        serde_json::from_slice(&body).map_err(|_| None)
+        Ok(async move {
+            let body = timeout_at(end, whole(answer, TRACKER_BYTES_MAX)).await.ok()??;
+            serde_json::from_slice(&body).ok()
+        })
     }
 
     /// A manifest by digest, with its media type; its bytes are checked.
