@@ -1,13 +1,16 @@
-//! What is in `deploy/`: the charts render to the manifests that lie there, a real API server takes them, and the server takes
-//! the settings in them.
+//! What is in `deploy/`: the charts render to the manifests that lie there, a real API server takes them, the server takes
+//! the settings in them, and the image is built and runs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use e2e::client::{curl, podman};
+use e2e::daemon::Daemon;
+use e2e::debian::debian;
 use e2e::home::Home;
 use e2e::kubernetes::Kubernetes;
-use e2e::server::binary;
+use e2e::server::{binary, free_port};
 use serde_json::Value;
 
 /// Chart, release, a file with values besides, and the manifests that come of it.
@@ -74,7 +77,7 @@ fn the_charts_are_the_manifests_and_a_cluster_takes_them() {
     );
     let agent = home.write(
         "agent.yaml",
-        "{imagePullSecrets: [{name: pull}], registryAuthorityConfigMap: authority, loginSecret: login, client: ''}",
+        "{imagePullSecrets: [{name: pull}], registryAuthorityConfigMap: authority, loginSecret: login}",
     );
     for (chart, values) in [("berth", server), ("berth-agent", agent)] {
         for object in objects(&rendered(chart, "other", &[&values])) {
@@ -109,4 +112,41 @@ fn the_server_takes_the_settings_of_the_manifests() {
         }
         said(&mut command);
     }
+}
+
+/// With a Debian of this machine's package mirror as its base.
+#[test]
+fn the_image_is_built_and_serves_as_nobody_in_particular() {
+    let podman = podman();
+    let base = debian().root.display().to_string();
+    podman.ok(&[
+        "import",
+        "--change",
+        "CMD=bash",
+        &base,
+        "docker.io/library/debian:bookworm-slim",
+    ]);
+    let context = podman.home().folder("context");
+    std::fs::copy(binary(), context.join("berth")).unwrap();
+    let (file, context) = (root().join("deploy/Dockerfile"), context.display().to_string());
+    let file = file.display().to_string();
+    let build = ["build", "--isolation=chroot", "--pull=never", "--quiet"];
+    podman.ok(&[&build[..], &["--file", &file, "--tag", "berth", &context]].concat());
+    let user = podman.ok(&["image", "inspect", "--format={{.Config.User}}", "berth"]);
+    assert_eq!(user, "10001:10001");
+
+    let port = free_port();
+    let listen = format!("--env=BERTH_LISTEN=127.0.0.1:{port}");
+    let mut command = podman.command(&[
+        "run",
+        "--name=berth",
+        "--network=host",
+        &listen,
+        "localhost/berth",
+    ]);
+    let mut server = Daemon::spawn("berth", &mut command, &podman.home().join("log"));
+    let ready = format!("http://127.0.0.1:{port}/readyz");
+    server.wait_until(|| curl().run(&["--fail", &ready]).success);
+    podman.ok(&["stop", "--time=60", "berth"]);
+    assert!(server.wait().success(), "{}", server.log());
 }
