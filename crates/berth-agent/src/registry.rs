@@ -27,6 +27,9 @@ const TRACKER: Duration = Duration::from_secs(10);
 const NODE: Duration = Duration::from_secs(45);
 /// Most bytes of an answer of the tracker: tables and bitmaps of the largest blobs.
 const TRACKER_BYTES_MAX: usize = 16 << 20;
+/// Most bytes of a refusal that are read, and the code of a blob that is not there.
+const ERROR_BYTES_MAX: usize = 64 << 10;
+const BLOB_UNKNOWN: &[u8] = b"BLOB_UNKNOWN";
 /// Most bytes of a manifest.
 const MANIFEST_BYTES_MAX: usize = 8 << 20;
 const AGENT: &str = concat!("berth-agent/", env!("CARGO_PKG_VERSION"));
@@ -67,6 +70,8 @@ pub(crate) enum Joining {
     Joined(Box<Joined>),
     /// The table of chunks is being made.
     Later(Duration),
+    /// The blob is not here yet: of a mirrored image its first client may have it before it is stored.
+    Absent,
     /// There are no swarms here.
     Off,
     /// This login may not, or not any more.
@@ -209,9 +214,12 @@ impl Registry {
                 return Joining::Later(retry_after(answer.headers()).unwrap_or(Duration::from_secs(1)));
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Joining::Refused,
-            StatusCode::NOT_FOUND | StatusCode::NOT_IMPLEMENTED | StatusCode::METHOD_NOT_ALLOWED => {
-                return Joining::Off;
+            StatusCode::NOT_FOUND => {
+                let body = whole(answer, ERROR_BYTES_MAX).await.unwrap_or_default();
+                let is_absent = body.windows(BLOB_UNKNOWN.len()).any(|part| part == BLOB_UNKNOWN);
+                return if is_absent { Joining::Absent } else { Joining::Off };
             }
+            StatusCode::NOT_IMPLEMENTED | StatusCode::METHOD_NOT_ALLOWED => return Joining::Off,
             _ => return Joining::Unreachable,
         }
         let body = whole(answer, TRACKER_BYTES_MAX).await;

@@ -81,9 +81,10 @@ fn nginx_keeps_public_layers_and_gives_private_ones_to_nobody() {
     let member = trusting(crane(), &authority);
     log_in(&member, &address, &server.long_term_login()).ok();
     let stranger = trusting(crane(), &authority);
+    let layout = sample::small_image();
     for image in ["open", "closed"] {
-        let layout = sample::small_image().path().to_string_lossy().into_owned();
-        member.ok(&["push", &layout, &format!("{address}/team/{image}:1")]);
+        let folder = layout.path().to_string_lossy();
+        member.ok(&["push", &folder, &format!("{address}/team/{image}:1")]);
     }
     let request = Request {
         method: "PATCH",
@@ -95,7 +96,7 @@ fn nginx_keeps_public_layers_and_gives_private_ones_to_nobody() {
 
     let given = |image: &str| {
         server
-            .logged(&format!("method=GET path=/v2/team/{image}/blobs/"))
+            .logged(&format!("method=GET path=\"/v2/team/{image}/blobs/"))
             .len()
     };
     let pull = |client: &Client, image: &str| {

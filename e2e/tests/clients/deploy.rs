@@ -1,16 +1,13 @@
-//! What is in `deploy/`: the charts render to the manifests that lie there, a real API server takes them, the server takes
-//! the settings in them, and the image is built and runs.
+//! What is in `deploy/`: the charts render to the manifests that lie there, a real API server takes them, and the server takes
+//! the settings in them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use e2e::client::{curl, podman};
-use e2e::daemon::Daemon;
-use e2e::debian::debian;
 use e2e::home::Home;
 use e2e::kubernetes::Kubernetes;
-use e2e::server::{binary, free_port};
+use e2e::server::binary;
 use serde_json::Value;
 
 /// Chart, release, a file with values besides, and the manifests that come of it.
@@ -112,41 +109,4 @@ fn the_server_takes_the_settings_of_the_manifests() {
         }
         said(&mut command);
     }
-}
-
-/// With a Debian of this machine's package mirror as its base.
-#[test]
-fn the_image_is_built_and_serves_as_nobody_in_particular() {
-    let podman = podman();
-    let base = debian().root.display().to_string();
-    podman.ok(&[
-        "import",
-        "--change",
-        "CMD=bash",
-        &base,
-        "docker.io/library/debian:bookworm-slim",
-    ]);
-    let context = podman.home().folder("context");
-    std::fs::copy(binary(), context.join("berth")).unwrap();
-    let (file, context) = (root().join("deploy/Dockerfile"), context.display().to_string());
-    let file = file.display().to_string();
-    let build = ["build", "--isolation=chroot", "--pull=never", "--quiet"];
-    podman.ok(&[&build[..], &["--file", &file, "--tag", "berth", &context]].concat());
-    let user = podman.ok(&["image", "inspect", "--format={{.Config.User}}", "berth"]);
-    assert_eq!(user, "10001:10001");
-
-    let port = free_port();
-    let listen = format!("--env=BERTH_LISTEN=127.0.0.1:{port}");
-    let mut command = podman.command(&[
-        "run",
-        "--name=berth",
-        "--network=host",
-        &listen,
-        "localhost/berth",
-    ]);
-    let mut server = Daemon::spawn("berth", &mut command, &podman.home().join("log"));
-    let ready = format!("http://127.0.0.1:{port}/readyz");
-    server.wait_until(|| curl().run(&["--fail", &ready]).success);
-    podman.ok(&["stop", "--time=60", "berth"]);
-    assert!(server.wait().success(), "{}", server.log());
 }

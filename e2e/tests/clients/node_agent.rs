@@ -1,12 +1,15 @@
 //! Agents with the clients of their nodes, which are set up as `berth agent configure` sets them up: what they pull comes through it,
 //! from another node where it can, and nobody gets more from it than from the registry.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use e2e::agent::Agent;
 use e2e::client::{curl, log_in, podman, skopeo};
 use e2e::containerd::Containerd;
+use e2e::daemon::PATIENCE;
 use e2e::docker::Docker;
 use e2e::docker_registry::DockerRegistry;
 use e2e::image::{Layout, sha256_of};
@@ -21,6 +24,7 @@ fn push(server: &Server, login: &Login, layout: &Layout) -> (String, String) {
     let image = server.image(&format!("team/app:{TAG}"));
     skopeo().ok(&[
         "copy",
+        "--preserve-digests",
         "--dest-tls-verify=false",
         "--dest-creds",
         &format!("{}:{}", login.user, login.password),
@@ -109,6 +113,18 @@ fn docker_pulls_through_the_agent_of_its_node_and_the_next_node_from_there() {
     let layers = first.figure("served_bytes_total");
     assert!(layers > 1 << 20, "{layers}");
     assert_eq!(first.figure("registry_bytes_total"), layers);
+    // Both large layers are told of, which the registry may not have had yet when the node had them.
+    let end = Instant::now() + PATIENCE;
+    let told = || {
+        let said = server.logged("method=POST path=\"/v2/library/app/_berth/swarm/");
+        let taken = said.iter().filter(|line| line.contains(" status=200 "));
+        let layers: BTreeSet<&str> = taken.filter_map(|line| line.split('"').nth(1)).collect();
+        layers.len()
+    };
+    while told() < 2 {
+        assert!(Instant::now() < end, "{}", first.log());
+        thread::sleep(Duration::from_millis(50));
+    }
     let second = pull();
     assert_eq!(second.figure("served_bytes_total"), layers);
     let shared = first.figure("shared_bytes_total");
@@ -176,7 +192,7 @@ fn eight_agents_take_an_image_out_of_the_registry_about_once() {
     // The agents ask with GET for nothing but chunks, of which each line tells the bytes that left.
     let sent = layers
         .iter()
-        .map(|layer| server.bytes_sent(&format!("method=GET path=/v2/team/app/blobs/{layer}")));
+        .map(|layer| server.bytes_sent(&format!("method=GET path=\"/v2/team/app/blobs/{layer}")));
     let sent: u64 = sent.sum();
     assert!(sent >= image, "{sent}");
     assert!(
