@@ -77,8 +77,7 @@ impl Scheduler {
                         | Said::DownloadPeerBackToSourceFinishedRequest(_),
                     ) => break,
                     Some(
-                        Said::DownloadPeerFailedRequest(_)
-                        | Said::DownloadPeerBackToSourceFailedRequest(_),
+                        Said::DownloadPeerFailedRequest(_) | Said::DownloadPeerBackToSourceFailedRequest(_),
                     ) => {
                         scheduler.leave(id);
                         break;
@@ -158,7 +157,9 @@ fn directed(candidate_parents: Vec<Peer>) -> Told {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let address = std::env::args().nth(1).ok_or("usage: dragonfly-scheduler ADDRESS:PORT")?;
+    let address = std::env::args()
+        .nth(1)
+        .ok_or("usage: dragonfly-scheduler ADDRESS:PORT")?;
     let (health, service) = tonic_health::server::health_reporter();
     health.set_serving::<SchedulerServer<Scheduler>>().await;
     tonic::transport::Server::builder()
@@ -167,4 +168,57 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .serve(address.parse()?)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parents(told: &Told) -> Vec<&str> {
+        match told {
+            Told::NormalTaskResponse(told) => told
+                .candidate_parents
+                .iter()
+                .map(|peer| peer.id.as_str())
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_first_goes_to_the_source_and_the_others_to_those_before_them() {
+        let scheduler = Scheduler::default();
+        for host in ["a", "b", "c"] {
+            let id = host.to_owned();
+            scheduler.learn(Some(Host {
+                id,
+                ..Host::default()
+            }));
+        }
+        let register = |peer, host| scheduler.register(("task", peer), host, None);
+        assert!(matches!(register("1", "a"), Told::NeedBackToSourceResponse(_)));
+        assert_eq!(parents(&register("2", "b")), ["1"]);
+        // Nobody is sent to their own host.
+        assert_eq!(parents(&register("3", "a")), ["2"]);
+        assert_eq!(parents(&register("4", "c")), ["3", "2", "1"]);
+        scheduler.leave(("task", "2"));
+        assert_eq!(parents(&scheduler.again(("task", "4"), 1)), ["3", "1"]);
+        scheduler.forget("a");
+        assert!(matches!(
+            scheduler.again(("task", "4"), 2),
+            Told::NeedBackToSourceResponse(_)
+        ));
+        assert!(matches!(
+            scheduler.again(("task", "4"), ATTEMPTS),
+            Told::NeedBackToSourceResponse(_)
+        ));
+        let whole = Download {
+            metadata_only: true,
+            ..Download::default()
+        };
+        assert!(matches!(
+            scheduler.register(("other", "5"), "b", Some(&whole)),
+            Told::MetadataOnlyResponse(_)
+        ));
+    }
 }

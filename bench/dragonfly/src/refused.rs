@@ -1,7 +1,8 @@
 //! The scheduler's service: what images need goes to the scheduler, and all else is refused, as there is much of it.
 
 use dragonfly_api::common::v2::{
-    CachePeer, CacheTask, Peer, PersistentCachePeer, PersistentCacheTask, PersistentPeer, PersistentTask, Task,
+    CachePeer, CacheTask, Peer, PersistentCachePeer, PersistentCacheTask, PersistentPeer, PersistentTask,
+    Task,
 };
 #[expect(clippy::wildcard_imports, reason = "all of its messages are named below")]
 use dragonfly_api::scheduler::v2::*;
