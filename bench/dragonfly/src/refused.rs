@@ -4,7 +4,6 @@ use dragonfly_api::common::v2::{
     CachePeer, CacheTask, Peer, PersistentCachePeer, PersistentCacheTask, PersistentPeer, PersistentTask,
     Task,
 };
-#[expect(clippy::wildcard_imports, reason = "all of its messages are named below")]
 use dragonfly_api::scheduler::v2::*;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};

@@ -81,13 +81,11 @@ impl Channel {
         let mut rounds = FuturesUnordered::new();
         loop {
             let next = Instant::now() + EVERY;
-            match self.tell().await {
-                Some(round) => rounds.push(round),
-                None => {
-                    leave_alone(&mut wait).await;
-                    continue;
-                }
-            }
+            let Some(round) = self.tell().await else {
+                leave_alone(&mut wait).await;
+                continue;
+            };
+            rounds.push(round);
             // Until there is something to tell, or nobody listens at the registry any more.
             while !rounds.is_empty() {
                 tokio::select! {

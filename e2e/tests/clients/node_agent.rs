@@ -184,11 +184,11 @@ fn eight_agents_take_an_image_out_of_the_registry_about_once() {
         }
     });
     let image = LAYERS_MIB.iter().sum::<u64>() << 20;
-    let served: u64 = agents
+    let given: u64 = agents
         .iter()
         .map(|agent| agent.figure("served_bytes_total"))
         .sum();
-    assert!(served > 8 * image, "{served}");
+    assert!(given > 8 * image, "{given}");
     // The agents ask with GET for nothing but chunks, of which each line tells the bytes that left.
     let sent = layers
         .iter()
