@@ -1,41 +1,106 @@
-//! `berth agent` on a node: the mirror on its localhost that containerd asks.
+//! `berth agent` on a node: the mirror on its localhost that clients ask, and their configuration as it writes it.
 
-use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
 
-use crate::containerd::Containerd;
+use crate::client::{Client, curl};
 use crate::daemon::Daemon;
 use crate::home::Home;
 use crate::network::Node;
-use crate::server::{Server, binary};
-
-const LISTEN: &str = "127.0.0.1:7000";
+use crate::server::{Server, binary, free_port};
 
 /// A running agent of a server.
 #[derive(Debug)]
 pub struct Agent {
+    /// Where clients of its node ask it.
+    pub listen: String,
     daemon: Daemon,
-    _home: Home,
+    curl: Client,
+    registry: Vec<String>,
+    home: Home,
 }
 
 impl Agent {
     /// Starts the agent of a node and waits until it answers.
     pub fn start(node: &Node, server: &Server) -> Self {
+        let listen = "127.0.0.1:7000".to_owned();
+        let peer = SocketAddr::from((node.address, 7001));
+        Self::start_as(
+            node.command(binary()),
+            node.client("curl"),
+            (listen, peer),
+            server,
+        )
+    }
+
+    /// Starts one more agent on this machine and waits until it answers.
+    pub fn start_here(server: &Server) -> Self {
+        let listen = format!("127.0.0.1:{}", free_port());
+        let peer = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        Self::start_as(Command::new(binary()), curl(), (listen, peer), server)
+    }
+
+    fn start_as(
+        mut command: Command,
+        curl: Client,
+        (listen, peer): (String, SocketAddr),
+        server: &Server,
+    ) -> Self {
         let home = Home::new("agent");
-        let mut command = node.command(binary());
+        let mut registry = vec!["--registry".to_owned(), server.url()];
+        if server.url().starts_with("https:") {
+            let authority = server.authority().to_string_lossy().into_owned();
+            registry.extend(["--registry-ca".to_owned(), authority]);
+        }
         command
-            .args(["agent", "run", "--listen", LISTEN, "--registry"])
-            .arg(format!("https://{}", server.address()))
-            .arg("--registry-ca")
-            .arg(server.authority())
-            .arg("--peer-listen")
-            .arg(format!("{}:7001", node.address))
+            .args(["agent", "run", "--listen", &listen, "--peer-listen"])
+            .arg(peer.to_string())
+            .args(&registry)
             .arg("--cache")
             .arg(home.folder("cache"));
         let mut daemon = Daemon::spawn("berth agent", &mut command, &home.join("log"));
-        let curl = node.client("curl");
-        let health = format!("http://{LISTEN}/healthz");
+        let health = format!("http://{listen}/healthz");
         daemon.wait_until(|| curl.run(&["--silent", "--fail", &health]).success);
-        Self { daemon, _home: home }
+        Self {
+            listen,
+            daemon,
+            curl,
+            registry,
+            home,
+        }
+    }
+
+    /// Writes a client's configuration for images of a registry below a folder, as an administrator does: the folder that
+    /// stands for `/etc`.
+    pub fn configure(&self, client: &str, host: &str) -> PathBuf {
+        let root = self.home.folder("root");
+        let output = Command::new(binary())
+            .args(["agent", "configure", client, "--write", "--host", host])
+            .args(["--agent", &self.listen])
+            .args(&self.registry)
+            .arg("--root")
+            .arg(&root)
+            .output()
+            .expect("berth can be run");
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "berth agent configure failed:\n{complaint}"
+        );
+        root.join("etc")
+    }
+
+    /// One of its figures, such as `served_bytes_total`.
+    pub fn figure(&self, name: &str) -> u64 {
+        let text = self
+            .curl
+            .ok(&["--silent", &format!("http://{}/metrics", self.listen)]);
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("berth_agent_{name} ")));
+        let figure = line.unwrap_or_else(|| panic!("the agent has no figure {name}:\n{text}"));
+        figure.parse().expect("a figure is a number")
     }
 
     /// Ends it with SIGKILL.
@@ -49,18 +114,8 @@ impl Agent {
     }
 }
 
-/// Makes containerd ask the agent on its node for what it pulls by digest, and resolve tags at the server: the folder of
-/// its `hosts.toml`. The authority stands there twice: what the agent's challenge names is asked as what the agent's section says.
-pub fn hosts(containerd: &Containerd, server: &Server) -> String {
-    let home = containerd.home();
-    let (address, authority) = (server.address(), home.join("ca.crt"));
-    fs::copy(server.authority(), &authority).expect("the authority's certificate can be copied");
-    home.folder(format!("hosts/{address}"));
-    let text = format!(
-        "server = 'https://{address}'\nca = '{authority}'\n\
-         [host.'http://{LISTEN}']\ncapabilities = ['pull']\nca = '{authority}'\n",
-        authority = authority.display(),
-    );
-    home.write(&format!("hosts/{address}/hosts.toml"), text);
-    home.join("hosts").to_string_lossy().into_owned()
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.daemon.end();
+    }
 }

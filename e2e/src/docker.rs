@@ -27,7 +27,12 @@ impl Docker {
     /// Starts the daemon with mirrors of Docker Hub, by their addresses.
     pub fn start_with_mirrors(mirrors: &[String]) -> Self {
         let settings = serde_json::json!({ "registry-mirrors": mirrors });
-        Self::start_by(Command::new("dockerd"), &settings.to_string())
+        Self::start_with(&settings.to_string())
+    }
+
+    /// Starts the daemon with the text of a `daemon.json`.
+    pub fn start_with(settings: &str) -> Self {
+        Self::start_by(Command::new("dockerd"), settings)
     }
 
     /// Starts the daemon in a network, with `certs` in place of `/etc/docker/certs.d`.

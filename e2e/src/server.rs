@@ -126,6 +126,15 @@ impl Server {
         format!("{}:{}", self.transport.host(), self.port)
     }
 
+    /// Its address with the scheme that it speaks.
+    pub fn url(&self) -> String {
+        let scheme = match self.transport {
+            Transport::Plain => "http",
+            Transport::Tls | Transport::TlsIn(_) => "https",
+        };
+        format!("{scheme}://{}", self.address())
+    }
+
     /// The full name of an image of this registry.
     pub fn image(&self, name: &str) -> String {
         format!("{}/{name}", self.address())
@@ -141,6 +150,15 @@ impl Server {
         let log = self.daemon.log();
         let lines = log.lines().filter(|line| line.contains(text));
         lines.map(str::to_owned).collect()
+    }
+
+    /// Bytes that the server has sent in answers whose lines in the log contain `text`.
+    pub fn bytes_sent(&self, text: &str) -> u64 {
+        let sent = |line: &String| {
+            let (_, sent) = line.split_once(" sent=")?;
+            sent.split_whitespace().next()?.parse::<u64>().ok()
+        };
+        self.logged(text).iter().filter_map(sent).sum()
     }
 
     /// Stops with SIGTERM, asserts a clean exit, and starts again on the same data and port.
@@ -343,14 +361,10 @@ impl Server {
         let authority = self.authority();
         let authority = authority.to_string_lossy();
         let mut arguments = vec!["--silent", "--fail"];
-        let scheme = match self.transport {
-            Transport::Plain => "http",
-            Transport::Tls | Transport::TlsIn(_) => {
-                arguments.extend(["--cacert", &authority]);
-                "https"
-            }
-        };
-        let ready = format!("{scheme}://{}/readyz", self.address());
+        if !matches!(self.transport, Transport::Plain) {
+            arguments.extend(["--cacert", &authority]);
+        }
+        let ready = format!("{}/readyz", self.url());
         arguments.push(&ready);
         self.daemon.wait_until(|| curl.run(&arguments).success);
     }

@@ -1,5 +1,8 @@
 //! The node channel: what this node has, told to the registry under the agent's own login, and the images that the
 //! registry wants it to have.
+//!
+//! The registry holds a round open until it has something to say. What this node has to say meanwhile goes with another
+//! round; the first is heard out all the same, because a job that its answer names is named to nobody again for minutes.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::PathBuf;
@@ -9,17 +12,22 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use berth_oci::{Digest, Manifest};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use http::HeaderValue;
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::blobs;
 use crate::job::Jobs;
 use crate::registry::{Source, Stat};
 use crate::tickets::Keys;
-use crate::wire::{DONE_MAX, Done, DoneState, Node, Preheat, SEEDS_MAX};
+use crate::wire::{DONE_MAX, Done, DoneState, Node, NodeAnswer, Preheat, SEEDS_MAX};
 
 /// How often at most the registry is asked.
 const EVERY: Duration = Duration::from_secs(1);
+/// Rounds that are open at one time.
+const ROUNDS_MAX: usize = 8;
 /// How long it is left alone after it failed, growing to the second.
 const AFTER_FAILURE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// Jobs that wait, and ended ones that are remembered.
@@ -38,6 +46,8 @@ pub(crate) struct Channel {
     state: Mutex<State>,
     /// A job came.
     came: Notify,
+    /// A job ended.
+    ended: Notify,
 }
 
 #[derive(Default)]
@@ -61,28 +71,43 @@ impl Channel {
             labels,
             state: Mutex::default(),
             came: Notify::new(),
+            ended: Notify::new(),
         }
     }
 
     /// Speaks with the registry for ever.
     pub(crate) async fn speak(&self) {
         let mut wait = AFTER_FAILURE.0;
+        let mut rounds = FuturesUnordered::new();
         loop {
-            // Not interrupted when a job ends: what an answer on its way says would be lost.
-            if self.round().await {
-                wait = AFTER_FAILURE.0;
-                tokio::time::sleep(EVERY).await;
-            } else {
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(AFTER_FAILURE.1);
+            let next = Instant::now() + EVERY;
+            let Some(round) = self.tell().await else {
+                leave_alone(&mut wait).await;
+                continue;
+            };
+            rounds.push(round);
+            // Until there is something to tell, or nobody listens at the registry any more.
+            while !rounds.is_empty() {
+                tokio::select! {
+                    answer = rounds.next() => match answer.flatten() {
+                        Some(answer) => {
+                            wait = AFTER_FAILURE.0;
+                            self.hear(answer);
+                        }
+                        None => leave_alone(&mut wait).await,
+                    },
+                    () = self.ended.notified(), if rounds.len() < ROUNDS_MAX => break,
+                }
             }
+            sleep_until(next).await;
         }
     }
 
-    async fn round(&self) -> bool {
+    /// Tells the registry of this node; what comes in the end is the registry's answer, or nothing when it breaks off.
+    async fn tell(&self) -> Option<impl Future<Output = Option<NodeAnswer>> + Send + use<>> {
         let Some(login) = self.read_login().await else {
             tracing::warn!(file = %self.login.display(), "the agent's login cannot be read");
-            return false;
+            return None;
         };
         let done: Vec<Done> = self.state().done.iter().take(DONE_MAX).cloned().collect();
         let told = done.len();
@@ -94,26 +119,33 @@ impl Channel {
             moved: self.jobs.take_moved(),
         };
         match self.jobs.registry.node(&login, &node).await {
-            Ok(answer) => {
-                self.keys.learn(answer.key);
+            Ok(round) => {
                 let mut state = self.state();
                 state.done.drain(..told);
-                for preheat in answer.preheat {
-                    if state.waiting.len() < JOBS_MAX && state.known.insert(preheat.job.clone()) {
-                        state.waiting.push_back(preheat);
-                    }
+                if !state.done.is_empty() {
+                    self.ended.notify_one();
                 }
-                drop(state);
-                self.came.notify_one();
-                true
+                Some(round)
             }
             Err(status) => {
                 self.jobs.add_moved(node.moved);
                 let status = status.map(|status| status.as_u16());
                 tracing::warn!(status, "the registry does not take the word of this node");
-                false
+                None
             }
         }
+    }
+
+    fn hear(&self, answer: NodeAnswer) {
+        self.keys.learn(answer.key);
+        let mut state = self.state();
+        for preheat in answer.preheat {
+            if state.waiting.len() < JOBS_MAX && state.known.insert(preheat.job.clone()) {
+                state.waiting.push_back(preheat);
+            }
+        }
+        drop(state);
+        self.came.notify_one();
     }
 
     /// Does the jobs that come, one after the other, for ever.
@@ -141,6 +173,8 @@ impl Channel {
                     state.waiting.iter().map(|preheat| preheat.job.clone()).collect();
                 state.known = waiting;
             }
+            drop(state);
+            self.ended.notify_one();
         }
     }
 
@@ -197,6 +231,12 @@ impl Channel {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits after a failure, the longer the more of them came in a row.
+async fn leave_alone(wait: &mut Duration) {
+    sleep(*wait).await;
+    *wait = (*wait * 2).min(AFTER_FAILURE.1);
 }
 
 /// The images of an index that run here; all of them when none says so.

@@ -48,8 +48,34 @@ pub struct Request {
     pub agent: SocketAddr,
     /// Whose images come through it.
     pub hosts: Vec<Host>,
+    /// The agent's registry and its authority, when they are said.
+    pub registry: Option<Registry>,
     /// What stands for `/`, such as a node's file system in a container.
     pub root: PathBuf,
+}
+
+/// The registry of which the agent is a mirror.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registry {
+    /// Such as `https://registry.example`.
+    pub url: String,
+    /// File with the authority to trust for it (PEM), which is copied to where the client looks.
+    pub ca: Option<PathBuf>,
+}
+
+impl Registry {
+    /// Whether this is its name in image names.
+    fn is(&self, host: &str) -> bool {
+        self.url.split_once("://").is_some_and(|(_, name)| name == host)
+    }
+
+    /// The certificates of its authority, when that was said.
+    fn authority(&self) -> Result<Option<String>, Error> {
+        let Some(ca) = &self.ca else { return Ok(None) };
+        let text = read(ca)?.filter(|text| text.contains("BEGIN CERTIFICATE"));
+        let reason = || Error::Setting(format!("{} has no certificates (PEM)", ca.display()));
+        text.map(Some).ok_or_else(reason)
+    }
 }
 
 /// A file as it has to be.
@@ -61,6 +87,28 @@ pub struct Planned {
     pub text: String,
     /// Whether it is not so already.
     pub is_change: bool,
+}
+
+impl FromStr for Registry {
+    type Err = String;
+
+    /// Reads `https://registry.example`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = text.trim_end_matches('/');
+        let name = url
+            .strip_prefix("https://")
+            .or_else(|| url.strip_prefix("http://"));
+        if !name.is_some_and(|name| name.parse::<Host>().is_ok_and(|host| host.organization.is_none())) {
+            return Err(
+                "the registry is named by its scheme, host and port, such as https://registry.example"
+                    .to_owned(),
+            );
+        }
+        Ok(Self {
+            url: url.to_owned(),
+            ca: None,
+        })
+    }
 }
 
 impl FromStr for Host {
@@ -93,11 +141,11 @@ impl FromStr for Host {
 /// The files that a client needs, as they have to be.
 pub fn plan(request: &Request) -> Result<Vec<Planned>, Error> {
     match request.client {
-        Client::Containerd => request
-            .hosts
-            .iter()
-            .map(|host| containerd::plan(request, host))
-            .collect(),
+        Client::Containerd => {
+            let hosts = request.hosts.iter();
+            let planned: Result<Vec<_>, _> = hosts.map(|host| containerd::plan(request, host)).collect();
+            planned.map(|planned| planned.into_iter().flatten().collect())
+        }
         Client::Docker => docker::plan(request).map(|planned| vec![planned]),
         Client::Podman | Client::Crio => containers::plan(request).map(|planned| vec![planned]),
     }

@@ -200,7 +200,11 @@ impl Jobs {
                     return fits.then_some(joined);
                 }
                 Joining::Later(after) if Instant::now() + after < end => tokio::time::sleep(after).await,
-                Joining::Later(_) | Joining::Off | Joining::Refused | Joining::Unreachable => return None,
+                Joining::Later(_)
+                | Joining::Absent
+                | Joining::Off
+                | Joining::Refused
+                | Joining::Unreachable => return None,
             }
         }
     }

@@ -11,6 +11,7 @@ use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, RANGE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use reqwest::{Client, Response, Url};
+use tokio::time::{Instant, timeout_at};
 
 use crate::Error;
 use crate::wire::{self, Join, Joined, KEY_PATH, NODES_PATH, Node, NodeAnswer};
@@ -26,6 +27,9 @@ const TRACKER: Duration = Duration::from_secs(10);
 const NODE: Duration = Duration::from_secs(45);
 /// Most bytes of an answer of the tracker: tables and bitmaps of the largest blobs.
 const TRACKER_BYTES_MAX: usize = 16 << 20;
+/// Most bytes of a refusal that are read, and the code of a blob that is not there.
+const ERROR_BYTES_MAX: usize = 64 << 10;
+const BLOB_UNKNOWN: &[u8] = b"BLOB_UNKNOWN";
 /// Most bytes of a manifest.
 const MANIFEST_BYTES_MAX: usize = 8 << 20;
 const AGENT: &str = concat!("berth-agent/", env!("CARGO_PKG_VERSION"));
@@ -66,6 +70,8 @@ pub(crate) enum Joining {
     Joined(Box<Joined>),
     /// The table of chunks is being made.
     Later(Duration),
+    /// The blob is not here yet: of a mirrored image its first client may have it before it is stored.
+    Absent,
     /// There are no swarms here.
     Off,
     /// This login may not, or not any more.
@@ -208,9 +214,12 @@ impl Registry {
                 return Joining::Later(retry_after(answer.headers()).unwrap_or(Duration::from_secs(1)));
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Joining::Refused,
-            StatusCode::NOT_FOUND | StatusCode::NOT_IMPLEMENTED | StatusCode::METHOD_NOT_ALLOWED => {
-                return Joining::Off;
+            StatusCode::NOT_FOUND => {
+                let body = whole(answer, ERROR_BYTES_MAX).await.unwrap_or_default();
+                let is_absent = body.windows(BLOB_UNKNOWN.len()).any(|part| part == BLOB_UNKNOWN);
+                return if is_absent { Joining::Absent } else { Joining::Off };
             }
+            StatusCode::NOT_IMPLEMENTED | StatusCode::METHOD_NOT_ALLOWED => return Joining::Off,
             _ => return Joining::Unreachable,
         }
         let body = whole(answer, TRACKER_BYTES_MAX).await;
@@ -230,22 +239,26 @@ impl Registry {
         serde_json::from_slice(&whole(answer, TRACKER_BYTES_MAX).await?).ok()
     }
 
-    /// One round of the node channel; an error is the status, none when the registry is not reached.
+    /// Begins a round of the node channel: the registry has taken what the node says, and its answer comes when it has one.
+    /// An error is the status, none when the registry is not reached.
     pub(crate) async fn node(
         &self,
         login: &HeaderValue,
         node: &Node,
-    ) -> Result<NodeAnswer, Option<StatusCode>> {
+    ) -> Result<impl Future<Output = Option<NodeAnswer>> + Send + use<>, Option<StatusCode>> {
+        let end = Instant::now() + NODE;
         let request = self.relay.post(format!("{}{NODES_PATH}", self.base));
         let request = request.header(AUTHORIZATION, login).json(node);
         // The timeout of the whole is the only one: the registry is silent on purpose.
-        let answer = tokio::time::timeout(NODE, request.timeout(NODE).send()).await;
+        let answer = timeout_at(end, request.timeout(NODE).send()).await;
         let answer = answer.map_err(|_| None)?.map_err(|_| None)?;
         if answer.status() != StatusCode::OK {
             return Err(Some(answer.status()));
         }
-        let body = whole(answer, TRACKER_BYTES_MAX).await.ok_or(None)?;
-        serde_json::from_slice(&body).map_err(|_| None)
+        Ok(async move {
+            let body = timeout_at(end, whole(answer, TRACKER_BYTES_MAX)).await.ok()??;
+            serde_json::from_slice(&body).ok()
+        })
     }
 
     /// A manifest by digest, with its media type; its bytes are checked.

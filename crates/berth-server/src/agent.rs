@@ -86,6 +86,13 @@ pub(crate) struct ConfigureArgs {
     /// Where the agent listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7000")]
     agent: SocketAddr,
+    /// The agent's registry, such as <https://registry.example>, when --registry-ca is said or it speaks plain HTTP
+    #[arg(long, value_name = "URL")]
+    registry: Option<configure::Registry>,
+    /// Certificates of the registry's authority (PEM), when the nodes' system does not trust it: containerd needs them for the
+    /// agent, too, and gets a copy
+    #[arg(long, value_name = "FILE", requires = "registry")]
+    registry_ca: Option<PathBuf>,
     /// What stands for /, such as the node's file system in a container
     #[arg(long, value_name = "FOLDER", default_value = "/")]
     root: PathBuf,
@@ -165,6 +172,10 @@ impl ConfigureArgs {
             client,
             agent: self.agent,
             hosts: self.hosts,
+            registry: self.registry.map(|registry| configure::Registry {
+                ca: self.registry_ca,
+                ..registry
+            }),
             root: self.root,
         };
         let mut text = String::new();

@@ -253,10 +253,11 @@ impl Asked<'_> {
 
     /// How an answer about what a digest names may be kept, as that never changes: by every cache when it was given to
     /// nobody in particular, else by the client alone. A cache between must not take the words that are missing here for a
-    /// leave: some of them keep answers to requests with a login.
+    /// leave: some of them keep answers to requests with a login. A cache asks again after a day all the same, because an image
+    /// that is public may not be so for ever.
     fn for_ever(&self) -> HeaderValue {
         HeaderValue::from_static(match self.caller {
-            Caller::Anonymous => "public, max-age=31536000, immutable",
+            Caller::Anonymous => "public, max-age=31536000, s-maxage=86400, immutable",
             Caller::User(_) | Caller::System => "private, max-age=31536000, immutable",
         })
     }

@@ -1,11 +1,12 @@
-//! `berth agent` behind real containerds, a node each: the registry's bytes leave it about once, and an agent that dies takes no pull with it.
+//! `berth agent` behind real containerds, a node each, set up by `berth agent configure` for a registry with an authority of its
+//! own: the registry's bytes leave it about once, and an agent that dies takes no pull with it.
 
 use std::fs;
 use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use e2e::agent::{Agent, hosts};
+use e2e::agent::Agent;
 use e2e::client::Outcome;
 use e2e::containerd::Containerd;
 use e2e::daemon::PATIENCE;
@@ -30,13 +31,19 @@ fn four_nodes_pull_one_image_and_the_registry_gives_it_once() {
         .collect();
     let containerds: Vec<Containerd> = nodes.iter().map(Containerd::start_on).collect();
     let before = network.bytes_sent();
-    let pulls = fleet.pull(&containerds, || {});
+    let hosts = fleet.configure(&agents);
+    let pulls = fleet.pull(&containerds, &hosts, || {});
     for pull in pulls {
         pull.ok();
     }
     let percent = 100 * (network.bytes_sent() - before) / IMAGE_BYTES;
-    for containerd in &containerds {
+    for (agent, containerd) in agents.iter().zip(&containerds) {
         assert_eq!(containerd.digest(&fleet.image), fleet.layout.digest(TAG));
+        assert!(
+            agent.figure("served_bytes_total") > IMAGE_BYTES,
+            "{}",
+            agent.log()
+        );
     }
     assert!(
         percent <= 150,
@@ -55,7 +62,8 @@ fn an_agent_that_is_killed_fails_no_pull() {
         .collect();
     let containerds: Vec<Containerd> = nodes.iter().map(Containerd::start_on).collect();
     let before = nodes[0].bytes_received();
-    let pulls = fleet.pull(&containerds, || {
+    let hosts = fleet.configure(&agents);
+    let pulls = fleet.pull(&containerds, &hosts, || {
         let end = Instant::now() + PATIENCE;
         while nodes[0].bytes_received() - before < IMAGE_BYTES / 3 {
             assert!(Instant::now() < end, "nothing comes to the first node");
@@ -108,17 +116,25 @@ fn start(nodes: u8) -> (Rc<Network>, Vec<Node>, Fleet) {
 }
 
 impl Fleet {
+    /// Lets each agent write the configuration of its node's containerd: the folders of `hosts.toml`.
+    fn configure(&self, agents: &[Agent]) -> Vec<String> {
+        let address = self.server.address();
+        let folder = |agent: &Agent| agent.configure("containerd", &address).join("containerd/certs.d");
+        let folders = agents.iter().map(folder);
+        folders.map(|folder| folder.display().to_string()).collect()
+    }
+
     /// Pulls with all of them at one time, and does something meanwhile.
-    fn pull(&self, containerds: &[Containerd], meanwhile: impl FnOnce()) -> Vec<Outcome> {
+    fn pull(&self, containerds: &[Containerd], hosts: &[String], meanwhile: impl FnOnce()) -> Vec<Outcome> {
         let login = format!("{}:{}", self.login.user, self.login.password);
         thread::scope(|scope| {
             let pulls: Vec<_> = containerds
                 .iter()
-                .map(|containerd| {
-                    let hosts = hosts(containerd, &self.server);
+                .zip(hosts)
+                .map(|(containerd, hosts)| {
                     let (login, image) = (&login, &self.image);
                     scope.spawn(move || {
-                        let arguments = ["image", "pull", "--user", login, "--hosts-dir", &hosts, image];
+                        let arguments = ["image", "pull", "--user", login, "--hosts-dir", hosts, image];
                         containerd.run(&arguments)
                     })
                 })

@@ -74,7 +74,7 @@ fn the_charts_are_the_manifests_and_a_cluster_takes_them() {
     );
     let agent = home.write(
         "agent.yaml",
-        "{imagePullSecrets: [{name: pull}], registryAuthorityConfigMap: authority, loginSecret: login, client: ''}",
+        "{imagePullSecrets: [{name: pull}], registryAuthorityConfigMap: authority, loginSecret: login}",
     );
     for (chart, values) in [("berth", server), ("berth-agent", agent)] {
         for object in objects(&rendered(chart, "other", &[&values])) {

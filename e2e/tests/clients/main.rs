@@ -4,6 +4,7 @@
 mod agents;
 mod bin;
 mod buildah;
+mod cdn;
 mod containerd;
 mod crane;
 mod deploy;

@@ -64,7 +64,7 @@ fn every_client_pulls_through_a_mirror_also_when_the_other_registry_is_gone() {
 }
 
 /// Puts the image there, and answers its digest.
-fn fill(upstream: &DockerRegistry) -> String {
+pub(crate) fn fill(upstream: &DockerRegistry) -> String {
     let address = format!("127.0.0.1:{}", upstream.port());
     let pusher = crane();
     log_in(&pusher, &address, &upstream.login()).ok();
@@ -75,7 +75,7 @@ fn fill(upstream: &DockerRegistry) -> String {
 }
 
 /// A server whose organization `hub` stands for Docker Hub, which the other registry plays.
-fn started(upstream: &DockerRegistry) -> Server {
+pub(crate) fn started(upstream: &DockerRegistry) -> Server {
     let home = Home::new("berth");
     home.write("berth.toml", "mirror.bare_names = \"hub\"\n");
     let server = Server::start_at(home);

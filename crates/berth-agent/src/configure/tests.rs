@@ -7,6 +7,7 @@ fn request(client: Client, root: &Path, hosts: &[&str]) -> Request {
         client,
         agent: "127.0.0.1:7000".parse().unwrap(),
         hosts: hosts.iter().map(|host| host.parse().unwrap()).collect(),
+        registry: None,
         root: root.to_owned(),
     }
 }
@@ -79,6 +80,63 @@ fn what_others_wrote_for_containerd_stays_behind_the_agent() {
     assert!(matches!(plan(&wanted), Err(Error::Occupied { .. })));
     put(root.path(), path, "server = \n");
     assert!(matches!(plan(&wanted), Err(Error::Occupied { .. })));
+}
+
+#[test]
+fn the_agents_table_trusts_the_registry_as_the_registry_is_trusted() {
+    let root = tempfile::tempdir().unwrap();
+    let path = |host: &str| format!("etc/containerd/certs.d/{host}/hosts.toml");
+    let check = |wanted: &Request, theirs: &str, expected: &str| {
+        put(root.path(), &path(&wanted.hosts[0].name), theirs);
+        let text = plan(wanted).unwrap().pop().unwrap().text;
+        let block = text.split("# begin: berth agent\n").nth(1).unwrap();
+        let block = block.split("# end").next().unwrap();
+        assert_eq!(
+            block.split("capabilities = [\"pull\"]\n").nth(1).unwrap(),
+            expected,
+            "{text}"
+        );
+    };
+    let mut wanted = request(Client::Containerd, root.path(), &["registry.example"]);
+    let server = "server = 'https://registry.example'\n";
+    check(&wanted, server, "");
+    check(
+        &wanted,
+        &format!("{server}ca = '/etc/ours.crt' # ours\nskip_verify = true\n"),
+        "  ca = '/etc/ours.crt'\n  skip_verify = true\n",
+    );
+    check(
+        &wanted,
+        &format!("{server}[host.'https://registry.example']\nca = ['a.crt', 'b.crt']\n"),
+        "  ca = ['a.crt', 'b.crt']\n",
+    );
+    // A mirrored registry's authority is not the mirror's.
+    let of_hub = request(Client::Containerd, root.path(), &["docker.io"]);
+    check(&of_hub, "server = 'https://hub.corp'\nca = '/etc/hub.crt'\n", "");
+    let mut registry: Registry = "https://registry.example/".parse().unwrap();
+    let authority = "-----BEGIN CERTIFICATE-----\n";
+    put(root.path(), "given.crt", authority);
+    registry.ca = Some(root.path().join("given.crt"));
+    let with = |request: Request| Request {
+        registry: Some(registry.clone()),
+        ..request
+    };
+    check(
+        &with(of_hub),
+        "server = 'https://hub.corp'\nca = '/etc/hub.crt'\n",
+        "  ca = \"berth-agent-ca.crt\"\n",
+    );
+    wanted = with(wanted);
+    fs::remove_dir_all(root.path().join("etc")).unwrap();
+    let planned = apply(&wanted);
+    assert!(planned[0].path.ends_with("registry.example/berth-agent-ca.crt"));
+    assert_eq!(planned[0].text, authority);
+    let ca = "ca = \"berth-agent-ca.crt\"\n";
+    let (text, server) = (&planned[1].text, "server = \"https://registry.example\"\n");
+    assert!(text.starts_with(&format!("{server}{ca}\n# begin")), "{text}");
+    assert_eq!(text.matches(ca).count(), 2, "{text}");
+    put(root.path(), "given.crt", "nothing");
+    assert!(matches!(plan(&wanted), Err(Error::Setting(_))));
 }
 
 #[test]

@@ -14,6 +14,8 @@ use crate::wire::{Bitmap, Join};
 /// How long it is told, and how often.
 const FOR: Duration = Duration::from_mins(2);
 const EVERY: Duration = Duration::from_secs(10);
+/// How soon again while the registry is still storing what this node had from it already.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Tells the tracker for a while that the blob is here, so that others come.
 pub(super) async fn tell(jobs: &Arc<Jobs>, digest: Digest, source: Source) {
@@ -31,6 +33,11 @@ pub(super) async fn tell(jobs: &Arc<Jobs>, digest: Digest, source: Source) {
         match jobs.registry.join(&source, &digest, &join).await {
             Joining::Joined(_) => {}
             Joining::Unreachable | Joining::Later(_) => jobs.add_moved(moved),
+            Joining::Absent => {
+                jobs.add_moved(moved);
+                tokio::time::sleep(SOON).await;
+                continue;
+            }
             Joining::Off | Joining::Refused => {
                 jobs.add_moved(moved);
                 return;

@@ -256,3 +256,26 @@ async fn the_registry_lets_a_node_have_an_image() {
     node.pull(&layer).await;
     assert_eq!(registry.sent(), sent);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_preheat_ended_is_told_while_the_registry_holds_a_round() {
+    let registry = Registry::start().await;
+    registry.state.holds.store(true, Ordering::Relaxed);
+    registry.state.preheats.lock().unwrap().push(Preheat {
+        job: "one".to_owned(),
+        repository: "team/app".to_owned(),
+        manifest: Digest::of(Algorithm::Sha256, b"missing"),
+        token: "good".to_owned(),
+    });
+    let home = Arc::new(tempfile::tempdir().unwrap());
+    let login = home.path().join("login");
+    std::fs::write(&login, "good\n").unwrap();
+    let _node = Node::start_with(&registry, home, |settings| settings.login = Some(login)).await;
+    let end = std::time::Instant::now() + std::time::Duration::from_mins(2);
+    while registry.state.done.lock().unwrap().is_empty() {
+        assert!(std::time::Instant::now() < end);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    // The round before is still open: nothing ended it, neither the registry nor the agent's patience.
+    assert!(registry.state.held_when_done.load(Ordering::Relaxed) > 0);
+}

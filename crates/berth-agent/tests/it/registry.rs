@@ -57,6 +57,20 @@ pub(crate) struct State {
     pub(crate) preheats: Mutex<Vec<Preheat>>,
     pub(crate) done: Mutex<Vec<Done>>,
     pub(crate) nodes: Mutex<Vec<Node>>,
+    /// Whether all rounds of a node's channel but the first are held for ever, and manifests until one is.
+    pub(crate) holds: AtomicBool,
+    held: Arc<AtomicU32>,
+    /// How many rounds were held when it was told last how jobs ended.
+    pub(crate) held_when_done: AtomicU32,
+}
+
+/// A round that is held, until its connection ends.
+struct Held(Arc<AtomicU32>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -83,6 +97,9 @@ impl Registry {
             preheats: Mutex::default(),
             done: Mutex::default(),
             nodes: Mutex::default(),
+            holds: AtomicBool::new(false),
+            held: Arc::default(),
+            held_when_done: AtomicU32::new(0),
         });
         let stop = CancellationToken::new();
         let (shared, stopped) = (Arc::clone(&state), stop.clone());
@@ -219,6 +236,9 @@ impl State {
             };
         }
         if let Some((_, digest)) = path.split_once("/manifests/") {
+            while self.holds.load(Ordering::Relaxed) && self.held.load(Ordering::Relaxed) == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
             let manifest = digest
                 .parse()
                 .ok()
@@ -340,8 +360,21 @@ impl State {
 
     async fn node(&self, request: Request<Incoming>) -> Response<Body> {
         let node: Node = read(request).await;
+        if !node.done.is_empty() {
+            let held = self.held.load(Ordering::Relaxed);
+            self.held_when_done.store(held, Ordering::Relaxed);
+        }
         self.done.lock().unwrap().extend(node.done.clone());
         self.nodes.lock().unwrap().push(node);
+        if self.holds.load(Ordering::Relaxed) && self.nodes.lock().unwrap().len() > 1 {
+            self.held.fetch_add(1, Ordering::Relaxed);
+            let held = Held(Arc::clone(&self.held));
+            let never = futures_util::stream::once(async move {
+                let _held = held;
+                std::future::pending().await
+            });
+            return Response::new(StreamBody::new(never).boxed_unsync());
+        }
         // Named until it is known how they ended, as the protocol has it.
         let done = self.done.lock().unwrap();
         let is_open = |preheat: &&Preheat| !done.iter().any(|done| done.job == preheat.job);

@@ -143,7 +143,11 @@ struct Waiting<'a> {
 impl<'a> Waiting<'a> {
     fn new(meetings: &'a Meetings, key: NodeKey) -> Self {
         let woken = Arc::new(Notify::new());
-        lock(&meetings.waiting).insert(key.clone(), Arc::clone(&woken));
+        let before = lock(&meetings.waiting).insert(key.clone(), Arc::clone(&woken));
+        // The node came again while it waited: one request of it that waits is enough.
+        if let Some(before) = before {
+            before.notify_one();
+        }
         Self { meetings, key, woken }
     }
 }

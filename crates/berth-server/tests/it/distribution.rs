@@ -4,6 +4,7 @@ mod blobs;
 mod chunks;
 mod conditions;
 mod deletes;
+mod dragonfly;
 mod elsewhere;
 mod failures;
 mod lists;

@@ -122,7 +122,9 @@ pub(crate) fn bytes(text: &str) -> Result<i64, String> {
     let mut size = Size::default();
     match text.parse() {
         Ok(number) => size.0 = number,
-        Err(_) => size.assign(text)?,
+        Err(_) => size
+            .assign(text)
+            .map_err(|reason| format!("{reason}: it is a number of bytes, or {}", size.allowed()))?,
     }
     i64::try_from(size.0).map_err(|_| "it is too large".to_owned())
 }
