@@ -124,14 +124,13 @@ function AgentsTable({ agents, shown, onFilter }: { agents: Agent[]; shown: Agen
   const t = agentTexts.use();
   const frame = frameTexts.use();
   const columns: Column<Agent>[] = [
-    { key: 'id', label: t.columns.id, cell: (agent) => <code style={{ overflowWrap: 'anywhere' }}>{agent.id}</code> },
-    { key: 'address', label: t.columns.address, cell: (agent) => <code>{agent.address}</code> },
+    { key: 'id', label: t.columns.agent, cell: (agent) => <Name agent={agent} /> },
     { key: 'labels', label: t.columns.labels, cell: (agent) => <Labels labels={labelsOf(agent.labels)} onFilter={onFilter} /> },
     { key: 'blobs', label: t.columns.blobs, align: 'end', cell: (agent) => count(agent.blobs) },
     { key: 'peers', label: t.columns.peers, align: 'end', cell: (agent) => bytes(agent.bytes_from_peers) },
     { key: 'registry', label: t.columns.registry, align: 'end', cell: (agent) => bytes(agent.bytes_from_registry) },
     { key: 'saved', label: t.columns.saved, align: 'end', cell: (agent) => shareOf(agent) },
-    { key: 'user', label: t.columns.user, cell: (agent) => agent.user_name },
+    { key: 'user', label: t.columns.user, cell: (agent) => <span style={{ whiteSpace: 'nowrap' }}>{agent.user_name}</span> },
     { key: 'seen', label: t.columns.seen, cell: (agent) => <Moment time={agent.seen_at} /> },
   ];
   const nothing =
@@ -156,6 +155,18 @@ function AgentsTable({ agents, shown, onFilter }: { agents: Agent[]; shown: Agen
       </>
     );
   return <DataTable label={t.title} source={rowsOf(shown)} rowKey={(agent) => agent.id} columns={columns} empty={nothing} />;
+}
+
+/** Where it is reached, and what it calls itself. */
+function Name({ agent }: { agent: Agent }) {
+  return (
+    <div style={{ overflowWrap: 'anywhere' }}>
+      <code>{agent.address}</code>
+      <Text size="xs" c="dimmed" className="mono">
+        {agent.id}
+      </Text>
+    </div>
+  );
 }
 
 function shareOf(agent: Agent): string {

@@ -22,7 +22,7 @@ const english = {
     totalAll: 'all accounts, since the first agent',
     sources: 'Where the bytes of agents came from',
   },
-  columns: { id: 'Id', address: 'Address', labels: 'Labels', blobs: 'Blobs it gives', peers: 'From nodes', registry: 'From the registry', saved: 'Saved', user: 'Login', seen: 'Last heard' },
+  columns: { agent: 'Address and id', labels: 'Labels', blobs: 'Blobs it gives', peers: 'From nodes', registry: 'From the registry', saved: 'Saved', user: 'Login', seen: 'Last heard' },
   byLabel: (label: string) => `Show agents with ${label}`,
   first: (n: string) => `The first ${n} agents are shown; there may be more.`,
   empty: 'No agent is connected',

@@ -23,7 +23,7 @@ const zh: Translated<AgentWords> = {
     totalAll: '全部账号，历史累计',
     sources: '代理的流量来源',
   },
-  columns: { id: 'ID', address: '地址', labels: '标签', blobs: '可提供的数据块', peers: '来自节点', registry: '来自镜像仓库', saved: '节省', user: '登录用户', seen: '最近联系' },
+  columns: { agent: '地址与 ID', labels: '标签', blobs: '可提供的数据块', peers: '来自节点', registry: '来自镜像仓库', saved: '节省', user: '登录用户', seen: '最近联系' },
   byLabel: (label) => `显示标签为 ${label} 的代理`,
   first: (n) => `仅显示前 ${n} 个代理，可能还有更多。`,
   empty: '没有已连接的代理',

@@ -1,4 +1,4 @@
-import { Divider, Fieldset, Select, SimpleGrid, Stack, Switch, Textarea, TextInput } from '@mantine/core';
+import { Fieldset, Select, SimpleGrid, Stack, Switch, Textarea, TextInput } from '@mantine/core';
 import '@mantine/core/styles/Fieldset.layer.css';
 import '@mantine/core/styles/Switch.layer.css';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
@@ -82,7 +82,7 @@ function Names({ draft, set, told, isNew }: { draft: Draft; set: Set; told: bool
   const needed = (text: string) => (told && text === '' ? all.required : undefined);
   return (
     <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm" style={{ alignItems: 'start' }}>
-      <TextInput label={t.name} description=" " value={draft.name} disabled={!isNew} autoComplete="off" error={needed(draft.name)} onChange={(event) => set({ name: event.currentTarget.value.trim() })} />
+      <TextInput label={t.name} description={t.nameHelp} value={draft.name} disabled={!isNew} autoComplete="off" error={needed(draft.name)} onChange={(event) => set({ name: event.currentTarget.value.trim() })} />
       <Select
         label={t.organization}
         description={t.organizationHelp}
@@ -134,7 +134,6 @@ function Kept({ draft, set }: { draft: Draft; set: Set }) {
           onChange={(event) => set({ recheck: event.currentTarget.value.trim() })}
         />
         <BytesField label={t.size} help={t.sizeHelp} problem={size === undefined ? t.sizeWrong : undefined} value={draft.size} onChange={(next) => set({ size: next })} />
-        <Divider />
         {patterns(t.keep, t.keepHelp, draft.keep, (keep) => set({ keep }))}
         {patterns(t.prefetch, t.prefetchHelp, draft.prefetch, (ahead) => set({ prefetch: ahead }))}
       </Stack>

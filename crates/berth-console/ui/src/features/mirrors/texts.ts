@@ -80,6 +80,7 @@ const english = {
     add: 'Add a mirror',
     change: (name: string) => `Change mirror ${name}`,
     name: 'Name',
+    nameHelp: 'A name of yours for it',
     registry: 'Registry',
     registryHelp: 'As image references name it, such as docker.io',
     address: 'Address',

@@ -81,6 +81,7 @@ const zh: Translated<MirrorWords> = {
     add: '添加加速源',
     change: (name) => `修改加速源 ${name}`,
     name: '名称',
+    nameHelp: '自定义的名称',
     registry: '镜像仓库',
     registryHelp: '与镜像地址中的写法一致，例如 docker.io',
     address: '地址',

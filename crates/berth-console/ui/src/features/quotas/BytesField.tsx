@@ -44,7 +44,7 @@ export function BytesField({ label, help, problem, value, onChange }: { label: s
       />
       <Select
         label={t.unit}
-        description={' '}
+        description={'\u00a0'}
         data={Object.keys(UNITS)}
         value={value.unit}
         onChange={(unit) => onChange({ ...value, unit: unit === 'MiB' || unit === 'TiB' ? unit : 'GiB' })}
