@@ -82,6 +82,7 @@ impl Channel {
     async fn round(&self) -> bool {
         let Some(login) = self.read_login().await else {
             tracing::warn!(file = %self.login.display(), "the agent's login cannot be read");
+            self.jobs.met(false);
             return false;
         };
         let done: Vec<Done> = self.state().done.iter().take(DONE_MAX).cloned().collect();
@@ -93,6 +94,8 @@ impl Channel {
             done,
             moved: self.jobs.take_moved(),
         };
+        // Its answer may be a while in coming.
+        self.jobs.met(true);
         match self.jobs.registry.node(&login, &node).await {
             Ok(answer) => {
                 self.keys.learn(answer.key);
@@ -109,6 +112,7 @@ impl Channel {
             }
             Err(status) => {
                 self.jobs.add_moved(node.moved);
+                self.jobs.met(false);
                 let status = status.map(|status| status.as_u16());
                 tracing::warn!(status, "the registry does not take the word of this node");
                 false

@@ -19,7 +19,7 @@ const EVERY: Duration = Duration::from_secs(10);
 pub(super) async fn tell(jobs: &Arc<Jobs>, digest: Digest, source: Source) {
     let end = Instant::now() + FOR;
     while let Some(chunks) = jobs.cache.holds(&digest).filter(|_| Instant::now() < end) {
-        let moved = jobs.take_moved();
+        let moved = jobs.take_moved_for_tracker();
         let join = Join {
             peer: jobs.peers.me().clone(),
             have: Some(Bitmap::full(chunks)),
