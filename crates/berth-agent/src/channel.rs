@@ -94,7 +94,10 @@ impl Channel {
                             wait = AFTER_FAILURE.0;
                             self.hear(answer);
                         }
-                        None => leave_alone(&mut wait).await,
+                        None => {
+                            self.jobs.met(false);
+                            leave_alone(&mut wait).await;
+                        }
                     },
                     () = self.ended.notified(), if rounds.len() < ROUNDS_MAX => break,
                 }
@@ -107,6 +110,7 @@ impl Channel {
     async fn tell(&self) -> Option<impl Future<Output = Option<NodeAnswer>> + Send + use<>> {
         let Some(login) = self.read_login().await else {
             tracing::warn!(file = %self.login.display(), "the agent's login cannot be read");
+            self.jobs.met(false);
             return None;
         };
         let done: Vec<Done> = self.state().done.iter().take(DONE_MAX).cloned().collect();
@@ -118,6 +122,8 @@ impl Channel {
             done,
             moved: self.jobs.take_moved(),
         };
+        // Its answer may be a while in coming.
+        self.jobs.met(true);
         match self.jobs.registry.node(&login, &node).await {
             Ok(round) => {
                 let mut state = self.state();
@@ -129,6 +135,7 @@ impl Channel {
             }
             Err(status) => {
                 self.jobs.add_moved(node.moved);
+                self.jobs.met(false);
                 let status = status.map(|status| status.as_u16());
                 tracing::warn!(status, "the registry does not take the word of this node");
                 None

@@ -9,6 +9,7 @@ mod plain;
 mod share;
 mod swarm;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,8 @@ pub(crate) struct Jobs {
     stop: CancellationToken,
     /// What came and was not told to the tracker yet.
     untold: Mutex<Moved>,
+    /// Whether the registry hears of this node by a channel of its own.
+    is_met: AtomicBool,
 }
 
 /// One job.
@@ -101,6 +104,7 @@ impl Jobs {
             flights: Flights::default(),
             room: Arc::new(Semaphore::new(CHUNKS_IN_MEMORY)),
             untold: Mutex::default(),
+            is_met: AtomicBool::new(false),
         }
     }
 
@@ -212,6 +216,19 @@ impl Jobs {
     /// What came since it was asked last; to be given back when it could not be told.
     pub(crate) fn take_moved(&self) -> Moved {
         std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same for the tracker, which does not know whose node it hears of: nothing while the node's channel tells it.
+    fn take_moved_for_tracker(&self) -> Moved {
+        if self.is_met.load(Ordering::Relaxed) {
+            return Moved::default();
+        }
+        self.take_moved()
+    }
+
+    /// Notes whether the registry hears of this node by its channel.
+    pub(crate) fn met(&self, is_met: bool) {
+        self.is_met.store(is_met, Ordering::Relaxed);
     }
 
     /// Counts what came.

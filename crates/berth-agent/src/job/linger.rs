@@ -21,7 +21,7 @@ const SOON: Duration = Duration::from_secs(1);
 pub(super) async fn tell(jobs: &Arc<Jobs>, digest: Digest, source: Source) {
     let end = Instant::now() + FOR;
     while let Some(chunks) = jobs.cache.holds(&digest).filter(|_| Instant::now() < end) {
-        let moved = jobs.take_moved();
+        let moved = jobs.take_moved_for_tracker();
         let join = Join {
             peer: jobs.peers.me().clone(),
             have: Some(Bitmap::full(chunks)),

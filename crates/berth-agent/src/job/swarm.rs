@@ -221,7 +221,7 @@ impl<'a> Swarm<'a> {
             return;
         };
         let left = usize::from(LEASES_MAX).saturating_sub(self.board.leases());
-        let moved = self.jobs.take_moved();
+        let moved = self.jobs.take_moved_for_tracker();
         let mut failed = std::mem::take(&mut self.failed);
         self.failed = failed.split_off(failed.len().min(FAILED_MAX));
         let join = Join {

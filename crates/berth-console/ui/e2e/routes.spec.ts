@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { Agent } from './agent';
 import { small } from './image';
 import { expect, expectAccessible, test } from './test';
 
@@ -17,6 +18,7 @@ const ROUTES: [name: string, path: string][] = [
   ['image-retention', '/images/ORG/web%2Fapp?tab=retention'],
   ['image-immutability', '/images/ORG/web%2Fapp?tab=immutability'],
   ['image-sync', '/images/ORG/web%2Fapp?tab=sync'],
+  ['image-acceleration', '/images/ORG/web%2Fapp?tab=acceleration'],
   ['image-guide', '/images/ORG/web%2Fapp?tab=guide'],
   ['tag', '/images/ORG/web%2Fapp/tags/v2'],
   ['tag-configuration', '/images/ORG/web%2Fapp/tags/v2?view=configuration'],
@@ -49,6 +51,8 @@ const ROUTES: [name: string, path: string][] = [
   ['clusters', '/settings/clusters'],
   ['regions', '/settings/regions'],
   ['mirrors', '/settings/mirrors'],
+  ['mirror', '/settings/mirrors?mirror=hub'],
+  ['agents', '/settings/agents'],
   ['storage', '/settings/storage'],
   ['system', '/settings/system'],
   ['account', '/account'],
@@ -56,6 +60,13 @@ const ROUTES: [name: string, path: string][] = [
 ];
 
 const ORG = 'harbour';
+
+/** What runs beside the server, to be ended. */
+const after: (() => Promise<void>)[] = [];
+
+test.afterEach(async () => {
+  for (const end of after.splice(0)) await end();
+});
 
 test('every page is there, says what it is, and complains of nothing', async ({ page, server, admin, signIn, complaints }, info) => {
   test.setTimeout(600_000);
@@ -78,6 +89,14 @@ test('every page is there, says what it is, and complains of nothing', async ({ 
     user: { name: 'mary', domain_id: me.domain_id, password: 'Correct-horse-2', enabled: true },
   })) as { user: { id: string } };
   const { group } = (await admin.ask('POST', '/v3/groups', { group: { name: 'builders', domain_id: me.domain_id } })) as { group: { id: string } };
+  await admin.ask('POST', '/v2/manage/namespaces', { namespace: 'hub' });
+  const ahead = ['library/alpine:3.*', 'library/debian:stable-slim'];
+  await admin.ask('POST', '/v2/manage/mirrors', { name: 'hub', namespace: 'hub', registry: 'docker.io', url: 'https://registry-1.docker.io', public: true, enabled: false, prefetch: ahead });
+  await admin.ask('POST', `${image}/lazy_indexes`, { reference: 'v1' });
+  await admin.ask('PUT', `/v2/manage/namespaces/${ORG}/lazy_rule`, { tags: 'v*' });
+  const agent = await Agent.start(server, ['zone=a', 'pool=build']);
+  after.push(() => agent.stop());
+  await expect(async () => admin.ask('POST', `${image}/preheats`, { tag: 'v1', nodes: { labels: { zone: 'a' } } })).toPass();
   await signIn();
   for (const [name, path] of ROUTES) {
     await test.step(name, async () => {

@@ -64,6 +64,8 @@ export class Server {
 
   /** Ends it and forgets its data. */
   async stop(): Promise<void> {
+    // A test may have ended it before.
+    if (this.child.exitCode !== null) return;
     const ended = new Promise((resolve) => this.child.once('exit', resolve));
     this.child.kill('SIGTERM');
     await ended;
@@ -76,6 +78,13 @@ export class Server {
     writeLayout(layout, images);
     const words = ['copy', '--all', '--dest-tls-verify=false', '--dest-creds', `${login.user}:${login.password}`];
     await run('skopeo', [...words, `oci:${layout}:it`, `docker://${this.host}/${name}`]);
+  }
+
+  /** Pulls an image with skopeo, as a client does that keeps nothing. */
+  async pull(name: string): Promise<void> {
+    const layout = mkdtempSync(join(this.folder, 'pulled-'));
+    const { user, password } = this.login;
+    await run('skopeo', ['copy', '--src-tls-verify=false', '--src-creds', `${user}:${password}`, `docker://${this.host}/${name}`, `oci:${layout}:it`]);
   }
 
   /** What docker and its like log in with. */

@@ -19,6 +19,11 @@ export function count(value: number): string {
   return new Intl.NumberFormat(locale()).format(value);
 }
 
+/** A share from 0 to 1 as people read it: `93.4 %`. */
+export function percent(share: number): string {
+  return new Intl.NumberFormat(locale(), { style: 'percent', maximumFractionDigits: 1 }).format(share);
+}
+
 /** A moment as SWR shows it: `2024/05/10 18:10:16 GMT+08:00`. */
 export function moment(time: string | number | Date): string {
   const date = new Date(time);

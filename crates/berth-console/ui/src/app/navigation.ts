@@ -56,6 +56,7 @@ export function navigation(t: FrameWords, session: Session | null): Entry[] {
               { label: t.nav.clusters, to: '/settings/clusters' },
               { label: t.nav.regions, to: '/settings/regions' },
               { label: t.nav.mirrors, to: '/settings/mirrors' },
+              { label: t.nav.agents, to: '/settings/agents' },
               { label: t.nav.storage, to: '/settings/storage' },
               { label: t.nav.system, to: '/settings/system' },
             ],

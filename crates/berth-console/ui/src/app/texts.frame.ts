@@ -28,6 +28,7 @@ const english = {
     clusters: 'Clusters',
     regions: 'Regions',
     mirrors: 'Mirrors',
+    agents: 'Node agents',
     storage: 'Storage and upkeep',
     system: 'System',
     uploads: 'Uploads',

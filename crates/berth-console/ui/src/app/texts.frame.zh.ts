@@ -29,6 +29,7 @@ const zh: Translated<FrameWords> = {
     clusters: '集群',
     regions: '区域',
     mirrors: '镜像加速源',
+    agents: '节点代理',
     storage: '存储与维护',
     system: '系统',
     uploads: '上传任务',

@@ -1,9 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 import { api, data } from '../../api/client';
 import { bytes, count } from '../../app/format';
 import { useLanguage } from '../../app/language';
 import { useSession } from '../../app/session';
+import { Figure, FigureList } from '../../components/Figures';
 import type { Dashboard } from './DashboardPage';
 import { dashboardTexts } from './texts';
 
@@ -15,24 +15,12 @@ export function Figures({ dashboard }: { dashboard: Dashboard }) {
   const pulls = days.reduce((sum, day) => sum + day.pulls, 0);
   const pushes = days.reduce((sum, day) => sum + day.pushes, 0);
   return (
-    <ul className="figures" aria-label={t.figures}>
+    <FigureList label={t.figures}>
       <Figure label={t.images} value={count(figures.images)} note={t.inOrganizations(count(figures.organizations), figures.organizations)} to="/images" />
       <Figure label={t.tags} value={count(figures.tags)} note={t.perImage((figures.tags / Math.max(figures.images, 1)).toFixed(1))} to="/images" />
       <Storage held={figures.held_bytes} />
       <Figure label={t.pulls30} value={count(pulls)} note={t.pushes30(count(pushes), pushes)} to="/images" />
-    </ul>
-  );
-}
-
-function Figure({ label, value, note, to }: { label: string; value: string; note: string; to: string }) {
-  return (
-    <li className="panel figure">
-      <Link to={to} className="figure-label">
-        {label}
-      </Link>
-      <span className="figure-value tabular">{value}</span>
-      <span className="figure-note tabular">{note}</span>
-    </li>
+    </FigureList>
   );
 }
 

@@ -16,6 +16,7 @@ const TriggersPanel = lazy(() => import('../triggers/TriggersPanel').then((modul
 const RetentionPanel = lazy(() => import('../retention/RetentionPanel').then((module) => ({ default: module.RetentionPanel })));
 const ImmutabilityPanel = lazy(() => import('../immutability/ImmutabilityPanel').then((module) => ({ default: module.ImmutabilityPanel })));
 const SyncPanel = lazy(() => import('../sync/SyncPanel').then((module) => ({ default: module.SyncPanel })));
+const AccelerationPanel = lazy(() => import('../acceleration/AccelerationPanel').then((module) => ({ default: module.AccelerationPanel })));
 
 /** Parts for everybody who may pull; the others are for those with a right of their own. */
 const FOR_ALL = new Set(['tags', 'description', 'guide']);
@@ -30,6 +31,7 @@ const PARTS: [keyof ImageWords['tab'], ComponentType<ImagePanelProps>][] = [
   ['retention', RetentionPanel],
   ['immutability', ImmutabilityPanel],
   ['sync', SyncPanel],
+  ['acceleration', AccelerationPanel],
   ['guide', GuidePanel],
 ];
 

@@ -12,6 +12,7 @@ const english = {
     retention: 'Retention',
     immutability: 'Immutable tags',
     sync: 'Synchronization',
+    acceleration: 'Acceleration',
     guide: 'Pull/Push',
   },
   public: 'Public',

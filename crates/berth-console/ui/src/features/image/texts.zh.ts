@@ -13,6 +13,7 @@ const zh: Translated<ImageWords> = {
     retention: '镜像老化',
     immutability: '不可变版本',
     sync: '镜像同步记录',
+    acceleration: '镜像加速',
     guide: 'Pull/Push指南',
   },
   public: '公开',

@@ -19,6 +19,9 @@ export function keysOf(event: LiveEvent): QueryKey[] | null {
       return [
         ...ofImage('tags'),
         ...ofImage('tag', event.name ?? ''),
+        // A rule may have begun something.
+        ...ofImage('lazy'),
+        ...ofImage('preheats'),
         ...ofImage('image'),
         ['images'],
         ...ofOrganization,
@@ -26,7 +29,7 @@ export function keysOf(event: LiveEvent): QueryKey[] | null {
         ['dashboard'],
       ];
     case 'accessory':
-      return [...ofImage('tag'), ...ofImage('tags')];
+      return [...ofImage('tag'), ...ofImage('tags'), ...ofImage('lazy')];
     case 'bin':
       return [['bin']];
     case 'rights':

@@ -9,8 +9,8 @@ import { Ask } from '../../components/Ask';
 import { FormDialog } from '../../components/FormDialog';
 import * as notify from '../../components/notify';
 import { Panel } from '../../components/Panel';
-import { type AccountLimits, inUnit, limitsQuery, setLimits, usedQuery } from './api';
-import { type Amount, BytesField, bytesOf, parsed } from './BytesField';
+import { type AccountLimits, limitsQuery, setLimits, usedQuery } from './api';
+import { type Amount, amountOf, BytesField, bytesOf, parsed } from './BytesField';
 import { Meter } from './Meter';
 import { quotaTexts } from './texts';
 
@@ -107,11 +107,4 @@ function AccountQuotasDialog({ limits, onClose }: { limits: AccountLimits; onClo
       <BytesField label={t.limits.bytes} value={size} onChange={setSize} />
     </FormDialog>
   );
-}
-
-/** Bytes as a form shows them first. */
-function amountOf(bytes: number | null | undefined): Amount {
-  if (bytes === null || bytes === undefined) return { text: '', unit: 'GiB' };
-  const { amount, unit } = inUnit(bytes);
-  return { text: String(amount), unit };
 }

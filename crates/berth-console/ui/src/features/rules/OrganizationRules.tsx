@@ -13,6 +13,7 @@ import { Empty } from '../../components/Empty';
 import { done, failed } from '../../components/notify';
 import { Panel } from '../../components/Panel';
 import { rowsOf } from '../../components/rows';
+import { LazyRulePanel } from '../acceleration/LazyRulePanel';
 import { allows, type Right } from '../image/panel';
 import { RuleTable } from '../immutability/RuleTable';
 import { draftOf, type Rule } from '../retention/policy';
@@ -29,13 +30,14 @@ export interface OrganizationRulesProps {
 
 type Open = { what: 'add' } | { what: 'edit' | 'remove'; rule: OrganizationRule };
 
-/** The rules of an organization for all its images: which tags go by themselves, and which never move. */
+/** The rules of an organization for all its images: which tags go by themselves, which never move, and which get an index. */
 export function OrganizationRules({ org, right }: OrganizationRulesProps) {
   const mayManage = right !== undefined && allows(right, 'manage');
   return (
     <Stack gap="md">
       <RetentionRules org={org} mayManage={mayManage} />
       <RuleTable of={{ org }} mayManage={mayManage} />
+      <LazyRulePanel of={{ org }} mayManage={mayManage} />
     </Stack>
   );
 }

@@ -152,7 +152,7 @@ function Details({ region, onClose }: { region: Region; onClose: () => void }) {
               <StandingBadges standing={found.sync} />
               {found.sync.pausedBecause !== '' && <Text size="sm">{found.sync.pausedBecause}</Text>}
             </Fact>
-            <Fact label={all.mirrors.columns.login}>{found.has_login ? all.login.kept : all.login.none}</Fact>
+            <Fact label={all.login.label}>{found.has_login ? all.login.kept : all.login.none}</Fact>
             {found.registry_id !== '' && (
               <Fact label={t.registry}>
                 <code>{found.registry_id}</code>

@@ -16,6 +16,7 @@ export function artifactName(type: string | undefined, t: TagWords): string {
     [/cncf\.notary\./, t.badge.notation],
     [/spdx|cyclonedx|syft/, t.badge.sbomKind],
     [/in-toto/, t.badge.attestation],
+    [/nydus/, t.badge.lazy],
     [/wasm/, t.badge.wasm],
   ];
   return known.find(([pattern]) => pattern.test(type))?.[1] ?? type.replace(/^application\//, '');

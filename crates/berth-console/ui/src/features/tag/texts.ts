@@ -24,6 +24,7 @@ const english = {
     notation: 'Notation signature',
     sbomKind: 'SBOM',
     attestation: 'Attestation',
+    lazy: 'Index for lazy starts',
     wasm: 'WebAssembly module',
     index: 'Index',
   },

@@ -24,6 +24,7 @@ const zh: Translated<TagWords> = {
     notation: 'Notation 签名',
     sbomKind: '软件物料清单',
     attestation: '证明',
+    lazy: '按需加载索引',
     wasm: 'WebAssembly 模块',
     index: '多架构索引',
   },

@@ -4,12 +4,13 @@ import { useQuery } from '@tanstack/react-query';
 import { type Place, tagNamesQuery } from './api';
 
 /** A tag of an image, typed or chosen. */
-export function TagChoice({ of, value, onChange, label }: { of: Place; value: string; onChange: (tag: string) => void; label: string }) {
+export function TagChoice({ of, value, onChange, label, error }: { of: Place; value: string; onChange: (tag: string) => void; label: string; error?: string | undefined }) {
   const [text] = useDebouncedValue(value.trim(), 200);
   const tags = useQuery(tagNamesQuery(of, text)).data ?? [];
   return (
     <Autocomplete
       label={label}
+      error={error}
       value={value}
       onChange={onChange}
       // One that is typed out needs no list over what is below.

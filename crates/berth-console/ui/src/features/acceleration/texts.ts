@@ -1,0 +1,83 @@
+import { defineTexts } from '../../app/texts';
+
+const english = {
+  tag: 'Tag',
+  tagNeeded: 'Type or choose a tag',
+  preheats: {
+    title: 'On nodes ahead of time',
+    help: 'Nodes with an agent fetch the image before anybody starts it there.',
+    add: 'Have it on nodes',
+    empty: 'No node was told to have this image',
+    emptyHelp: 'Connected agents are told within seconds, and get the layers from one another.',
+    columns: { tag: 'Tag', nodes: 'Nodes', state: 'State', progress: 'Have it', by: 'Asked by', since: 'Asked' },
+    all: 'All that were connected',
+    states: { running: 'Running', complete: 'Complete', failed: 'Failed', cancelled: 'Cancelled', expired: 'Expired' } as { [state: string]: string },
+    progress: (done: string, all: string, n: number) => (n === 1 ? `${done} of ${all} node` : `${done} of ${all} nodes`),
+    failedOnes: (n: string) => `${n} failed`,
+    cancel: (tag: string) => `Cancel: ${tag}`,
+    cancelled: 'No more nodes are told',
+    look: (tag: string) => `${tag} on nodes`,
+    node: 'Node',
+    nodeStates: { waiting: 'Not told yet', sent: 'Fetches it', complete: 'Has it', failed: 'Failed' } as { [state: string]: string },
+    why: 'Why',
+    changed: 'Since',
+    manifest: 'Manifest',
+    expires: 'Nodes are told until',
+    form: {
+      title: 'Have a tag on nodes',
+      which: 'Which nodes',
+      all: 'All that are connected',
+      labelled: 'Those with all of these labels',
+      labels: 'Labels',
+      labelsHelp: 'Each as key=value; Enter after each',
+      labelsWrong: 'A label is key=value',
+      matching: (n: string, all: string, of: number) => (of === 1 ? `${n} of ${all} connected node` : `${n} of ${all} connected nodes`),
+      submit: 'Tell the nodes',
+      done: (n: string, of: number) => (of === 1 ? `${n} node is told` : `${n} nodes are told`),
+    },
+  },
+  lazy: {
+    title: 'Indexes for lazy starts',
+    help: 'With an index beside it nodes start the image with a few percent of its bytes, and fetch the others when they are read.',
+    make: 'Make an index',
+    empty: 'No index was made yet',
+    emptyHelp: 'One can be made for every image for Linux whose layers are gzip. Clients that know nothing of it pull as ever.',
+    columns: { tag: 'Image', state: 'State', result: 'Result', why: 'Wanted by', since: 'Wanted', took: 'Took' },
+    states: { waiting: 'Waiting', running: 'Running', done: 'Done', failed: 'Failed' } as { [state: string]: string },
+    rule: 'Rule',
+    result: (made: string, all: string, n: number) => (n === 1 ? `${made} of ${all} image` : `${made} of ${all} images`),
+    look: (tag: string) => `Indexes of ${tag}`,
+    platform: 'Platform',
+    single: 'The image itself',
+    index: 'Index',
+    layers: 'Layers',
+    size: 'Size of the index',
+    ofLayers: (share: string) => `${share} of the layers`,
+    reason: 'Why there is none',
+    nothing: 'Nothing is made yet.',
+    form: {
+      title: 'Make the index of a tag',
+      help: 'For each of its platforms for Linux. It takes a while, and 3 to 5 % of the image’s bytes.',
+      submit: 'Make it',
+      done: (tag: string) => `The index of ${tag} is being made`,
+    },
+  },
+  lazyRule: {
+    title: 'Indexes for lazy starts by rule',
+    help: 'Each push is followed by an index, so that nodes start the image before it is pulled.',
+    inherited: (org: string) => `The rule of organization ${org} holds beside this one: it covers`,
+    allTags: 'all tags',
+    on: 'Make an index after each push',
+    tags: 'Tags',
+    tagsHelp: '* stands for any characters, ? for one, {a,b} for either; empty for all',
+    save: 'Save',
+    saved: 'The rule is in force',
+    removed: 'No index is made by this rule any more; those that are there stay',
+  },
+};
+
+/** What a translation has to have. */
+export type AccelerationWords = typeof english;
+
+/** Words about images on nodes ahead of time, and about lazy starts. */
+export const accelerationTexts = defineTexts(english, () => import('./texts.zh'));
