@@ -16,7 +16,8 @@ const PATIENCE: i64 = 3;
 const BOUND_FIRST: usize = 8;
 const BOUND_MIN: usize = 8;
 const BOUND_MAX: usize = 64;
-/// A lease that ends well within this time lets one more run, and one that takes longer than that one less.
+/// When as many leases as may be ended well within this time, one more may be; one that takes longer than that makes
+/// them fewer.
 const QUICK_MS: i64 = 1_500;
 const SLOW_MS: i64 = 4_000;
 /// How long whoever did not get a chunk in time waits for it, so that another has it first.
@@ -43,6 +44,8 @@ pub(super) struct Leases {
     /// Milliseconds between a lease and the word that its chunk is there.
     expected_ms: Option<i64>,
     bound: usize,
+    /// Leases that ended soon, since there was one more last.
+    quick: usize,
 }
 
 impl Leases {
@@ -55,6 +58,7 @@ impl Leases {
             paused: HashMap::new(),
             expected_ms: None,
             bound: BOUND_FIRST,
+            quick: 0,
         }
     }
 
@@ -125,9 +129,13 @@ impl Leases {
         self.paused.remove(&chunk);
         let took = now - lease.granted_at;
         if took <= QUICK_MS {
-            self.bound = (self.bound + 1).min(BOUND_MAX);
+            self.quick += 1;
+            if self.quick >= self.bound {
+                self.bound = (self.bound + 1).min(BOUND_MAX);
+                self.quick = 0;
+            }
         } else if took > SLOW_MS {
-            self.bound = (self.bound - 1).max(BOUND_MIN);
+            self.bound = (self.bound - self.bound / 4).max(BOUND_MIN);
         }
         let before = self.expected_ms.unwrap_or(took);
         self.expected_ms = Some(before + (took - before) / 4);
