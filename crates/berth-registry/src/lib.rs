@@ -109,9 +109,9 @@ pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
     ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, GivenLogin, Grant, Group, HistoryOrder,
     ImageRow, ImmutabilityRule, LazyRule, LazyRun, ListedOrganization, MaintenanceRun, Mirror, MirrorFigures,
-    Opening, Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails,
-    RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun,
-    RunningImage, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
+    MirrorRound, Opening, Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region,
+    RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow,
+    RetentionRun, RunningImage, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };
 pub use berth_metadata::{
     AwayPlace, EndingShare, FailedRun, FullQuota, PulledImage, RecentPush, RunCount, StaleLogin,

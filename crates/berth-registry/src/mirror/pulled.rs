@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use berth_metadata::{Mirror, MirrorFigures};
+use berth_metadata::{Mirror, MirrorFigures, MirrorRound};
 use moka::sync::Cache;
 use tokio::sync::Semaphore;
 
@@ -57,6 +57,8 @@ pub struct MirrorStanding {
     pub mirror: Mirror,
     /// What came of the requests to it.
     pub figures: MirrorFigures,
+    /// How fetching ahead stands.
+    pub round: MirrorRound,
     /// What the mirrored registry last told this process of how much more it will answer.
     pub budget: Option<UpstreamBudget>,
     /// Until when it is not asked for manifests because it limits requests, milliseconds since the epoch.
@@ -118,6 +120,7 @@ impl Registry {
         let upstream = self.known_upstream(mirror.organization_id);
         Ok(MirrorStanding {
             figures: self.metadata.mirror_figures(mirror.id).await?,
+            round: self.metadata.mirror_round(mirror.id).await?,
             budget: upstream.as_ref().and_then(|upstream| upstream.budget()),
             limited_until: upstream.as_ref().and_then(|upstream| upstream.limited_until()),
             last_failure: upstream.and_then(|upstream| upstream.last_failure()),

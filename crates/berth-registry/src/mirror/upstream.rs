@@ -67,6 +67,11 @@ pub struct UpstreamBudget {
 }
 
 impl Upstream {
+    /// The organisation here that stands for it.
+    pub(super) fn organization_id(&self) -> i64 {
+        self.mirror.organization_id
+    }
+
     /// A repository there, by its name here.
     pub(super) fn repository(&self, name: &RepositoryName) -> Result<Repository, Failed> {
         let found = self.remote.repository(name.image().as_str());
