@@ -198,8 +198,8 @@ pub use swarm::{
 };
 pub use sync::{Destination, HistoryPage, SyncStatus, SyncSwitches, SyncTags, Synced};
 pub use tag::{
-    ExistingTag, Listed, Retag, TagColumn, TagHistoryPage, TagMove, TagOrder, TagPlace, TagRow, TagSearch,
-    TagStart, TagView, TagViews, TagsWanted,
+    ExistingTag, Listed, PulledList, Retag, TagColumn, TagHistoryPage, TagMove, TagOrder, TagPlace, TagRow,
+    TagSearch, TagStart, TagView, TagViews, TagsWanted,
 };
 pub use tag_page::{PagedTag, TagOfPage, TagPageFound, TagPageWanted, TagSort};
 pub use temporary_key::NewTemporaryKey;

@@ -8,6 +8,7 @@ mod failed;
 mod fetch;
 mod figures;
 mod flights;
+mod lists;
 mod manifests;
 mod pulled;
 mod rules;

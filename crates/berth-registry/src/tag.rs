@@ -1,11 +1,15 @@
 //! Tag lists, in byte order, paged by the last name seen.
 
+use std::sync::Arc;
+
 use berth_oci::RepositoryName;
 use berth_oci::endpoint::Page;
 
 use crate::Registry;
-use crate::access::Caller;
+use crate::access::{Action, Caller};
 use crate::error::Error;
+use crate::manifest::StaleManifest;
+use crate::repository::Place;
 
 mod moves;
 mod view;
@@ -23,6 +27,30 @@ pub struct Listed<T> {
     pub more: bool,
 }
 
+/// Part of a list of an image, which may be a mirrored one.
+#[derive(Clone, Debug)]
+pub struct PulledList<T> {
+    /// The part.
+    pub listed: Listed<T>,
+    /// Why there may be another list by now.
+    pub stale: Option<StaleManifest>,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            more: false,
+        }
+    }
+}
+
+impl<T> From<Listed<T>> for PulledList<T> {
+    fn from(listed: Listed<T>) -> Self {
+        Self { listed, stale: None }
+    }
+}
+
 impl<T> Listed<T> {
     /// Cuts the one entry that was read beyond `limit` to see whether there is more.
     pub(crate) fn cut(mut entries: Vec<T>, limit: u32) -> Self {
@@ -38,20 +66,24 @@ impl<T> Listed<T> {
 }
 
 impl Registry {
-    /// The tags of a repository after `page.last`, at most `page.n`.
+    /// The tags of a repository after `page.last`, at most `page.n`; of a mirror's repository those that are there.
     pub async fn list_tags(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         repository: &RepositoryName,
         page: &Page,
-    ) -> Result<Listed<String>, Error> {
-        let repository_id = self.readable(caller, repository).await?;
+    ) -> Result<PulledList<String>, Error> {
+        let standing = self.require(caller, Action::Pull, repository).await?;
+        if standing.mirror.is_some() {
+            return Box::pin(self.mirrored_tags(&standing, repository, page)).await;
+        }
+        let repository_id = Place::of(standing, repository)?.repository_id;
         let limit = self.page_limit(page);
         let tags = self
             .metadata
             .list_tags(repository_id, page.last.as_deref(), i64::from(limit) + 1)
             .await?;
-        Ok(Listed::cut(tags, limit))
+        Ok(Listed::cut(tags, limit).into())
     }
 
     /// The page's size: what was asked for, at most what this registry gives at once.
