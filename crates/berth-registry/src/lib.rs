@@ -145,8 +145,8 @@ pub use ledger::{
     WantedDeletion, WouldFree,
 };
 pub use limits::{
-    ArchiveLimits, ContentLimits, LazyLimits, Limits, MirrorLimits, MissingReferences, OutboundRules, Quota,
-    RetentionLimits, SwarmLimits, Upkeep,
+    ArchiveLimits, ContentLimits, IndexBounds, LazyLimits, Limits, MirrorLimits, MissingReferences,
+    OutboundRules, Quota, RetentionLimits, SwarmLimits, Upkeep,
 };
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{

@@ -1,6 +1,7 @@
 //! Indexes of small layers, as the child makes them.
 
 use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
 
 use berth_oci::{Algorithm, Digest};
 use flate2::Compression;
@@ -26,11 +27,21 @@ fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     tar.into_inner().unwrap()
 }
 
+/// What is made of an image: the index, and the bytes of what tells where the files of each layer are.
+struct Made {
+    index: Vec<u8>,
+    metas: Vec<u64>,
+}
+
 /// The index of an image of these layers.
 fn index(layers: &[Vec<u8>]) -> Vec<u8> {
+    made(layers).index
+}
+
+fn made(layers: &[Vec<u8>]) -> Made {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: String| folder.path().join(name);
-    let mut lowers = Vec::new();
+    let (mut lowers, mut metas) = (Vec::new(), Vec::new());
     for (number, bytes) in layers.iter().enumerate() {
         let (from, bootstrap, meta) = (
             at(format!("{number}.gz")),
@@ -48,6 +59,7 @@ fn index(layers: &[Vec<u8>]) -> Vec<u8> {
             let digest = Digest::of(Algorithm::Sha256, &meta).hex().to_owned();
             (digest, meta.len() as u64)
         });
+        metas.extend(meta.as_ref().map(|(_, size)| *size));
         lowers.push(Lower {
             bootstrap,
             layer: digest.hex().to_owned(),
@@ -56,7 +68,45 @@ fn index(layers: &[Vec<u8>]) -> Vec<u8> {
     }
     let made = at("index".to_owned());
     merge(&lowers, &at("scratch".to_owned()), &made).unwrap();
-    std::fs::read(made).unwrap()
+    Made {
+        index: std::fs::read(made).unwrap(),
+        metas,
+    }
+}
+
+/// A layer of files of this machine, at most so many bytes of them.
+fn files_below(folder: &str, bytes_max: u64) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    tar.follow_symlinks(false);
+    let (mut folders, mut bytes) = (vec![PathBuf::from(folder)], 0);
+    while let Some(folder) = folders.pop() {
+        let mut entries: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap()).collect();
+        entries.sort_by_key(std::fs::DirEntry::path);
+        for entry in entries {
+            let found = entry.metadata().unwrap();
+            if found.is_dir() {
+                folders.push(entry.path());
+            } else if found.is_symlink() || found.is_file() && bytes + found.len() <= bytes_max {
+                bytes += found.len();
+                let name = entry.path().strip_prefix("/").unwrap().to_owned();
+                tar.append_path_with_name(entry.path(), name).unwrap();
+            }
+        }
+    }
+    assert!(bytes > bytes_max / 2, "{folder} has {bytes} bytes");
+    gzip(&tar.into_inner().unwrap())
+}
+
+#[test]
+fn an_index_is_a_small_part_of_an_image() {
+    let layers = [
+        files_below("/usr/bin", 20 << 20),
+        files_below("/usr/lib", 40 << 20),
+    ];
+    let made = made(&layers);
+    let size = made.index.len() as u64 + made.metas.iter().sum::<u64>();
+    let all: u64 = layers.iter().map(|layer| layer.len() as u64).sum();
+    assert!(size * 100 <= all * 5, "{size} of {all}");
 }
 
 #[test]
