@@ -1,5 +1,7 @@
 //! Indexes of small layers, as the child makes them.
 
+mod read;
+
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 
@@ -27,10 +29,10 @@ fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     tar.into_inner().unwrap()
 }
 
-/// What is made of an image: the index, and the bytes of what tells where the files of each layer are.
+/// What is made of an image: the index, and what tells where the files of each layer are.
 struct Made {
     index: Vec<u8>,
-    metas: Vec<u64>,
+    metas: Vec<Vec<u8>>,
 }
 
 /// The index of an image of these layers.
@@ -57,9 +59,10 @@ fn made(layers: &[Vec<u8>]) -> Made {
         let meta = read.digest.map(|_| {
             let meta = std::fs::read(meta).unwrap();
             let digest = Digest::of(Algorithm::Sha256, &meta).hex().to_owned();
-            (digest, meta.len() as u64)
+            let size = meta.len() as u64;
+            metas.push(meta);
+            (digest, size)
         });
-        metas.extend(meta.as_ref().map(|(_, size)| *size));
         lowers.push(Lower {
             bootstrap,
             layer: digest.hex().to_owned(),
@@ -98,15 +101,27 @@ fn files_below(folder: &str, bytes_max: u64) -> Vec<u8> {
 }
 
 #[test]
-fn an_index_is_a_small_part_of_an_image() {
+fn an_index_is_a_small_part_of_an_image_and_leads_to_each_byte_of_it() {
     let layers = [
         files_below("/usr/bin", 20 << 20),
         files_below("/usr/lib", 40 << 20),
     ];
     let made = made(&layers);
-    let size = made.index.len() as u64 + made.metas.iter().sum::<u64>();
-    let all: u64 = layers.iter().map(|layer| layer.len() as u64).sum();
+    let size = made.index.len() + made.metas.iter().map(Vec::len).sum::<usize>();
+    let all: usize = layers.iter().map(Vec::len).sum();
     assert!(size * 100 <= all * 5, "{size} of {all}");
+    let (found, expected) = (read::by_index(&made, &layers), read::by_layers(&layers));
+    let other = |one: &read::Files, of: &read::Files| {
+        let other = one.keys().filter(|path| !of.contains_key(*path));
+        other.take(5).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (other(&found, &expected), other(&expected, &found)),
+        (vec![], vec![])
+    );
+    for (path, bytes) in expected {
+        assert!(found[&path] == bytes, "{}", path.display());
+    }
 }
 
 #[test]

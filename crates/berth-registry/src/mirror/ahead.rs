@@ -122,13 +122,12 @@ impl Registry {
     ) -> Result<(RepositoryName, Vec<Tag>), Error> {
         let wanted = Prefetched::of(pattern)?;
         let name = RepositoryName::new(mirror.organization.parse()?, wanted.image);
-        let tags = match wanted.tag {
-            Some(tag) => vec![tag],
-            None => {
-                let tags = self.upstream_tags(mirror, &name).await?;
-                let meant = tags.into_iter().filter(|tag| wanted.tags.matches(tag));
-                meant.take(TAGS_MAX).collect()
-            }
+        let tags = if let Some(tag) = wanted.tag {
+            vec![tag]
+        } else {
+            let tags = self.upstream_tags(mirror, &name).await?;
+            let meant = tags.into_iter().filter(|tag| wanted.tags.matches(tag));
+            meant.take(TAGS_MAX).collect()
         };
         Ok((name, tags))
     }

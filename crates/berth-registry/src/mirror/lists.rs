@@ -272,10 +272,10 @@ fn joined<'a>(here: Listed<Descriptor>, there: impl Iterator<Item = &'a Descript
     let there = there.filter(|entry| is_before(entry.digest.as_str())).cloned();
     let all = there.take(PAGE as usize + 1).chain(here.entries);
     let all: BTreeMap<String, Descriptor> = all.map(|entry| (entry.digest.to_string(), entry)).collect();
-    let (mut entries, mut bytes, mut more) = (Vec::new(), 0, here.more);
+    let (mut entries, mut bytes, mut more) = (Vec::new(), 0_i64, here.more);
     for entry in all.into_values() {
-        bytes += entry.bytes();
-        if !entries.is_empty() && (entries.len() == PAGE as usize || bytes > PAGE_BYTES as usize) {
+        bytes = bytes.saturating_add(i64::try_from(entry.bytes()).unwrap_or(i64::MAX));
+        if !entries.is_empty() && (entries.len() == PAGE as usize || bytes > PAGE_BYTES) {
             more = true;
             break;
         }

@@ -302,27 +302,3 @@ async fn an_index_counts_is_hindered_by_no_rule_and_goes_with_its_image() {
     let listed = docker.ask(format!("GET /v2/{APP}/referrers/{subject}")).await;
     assert_eq!(listed.json()["manifests"], json!([]));
 }
-
-#[tokio::test]
-async fn an_index_that_takes_more_than_it_saves_is_not_made() {
-    let team = Team::start().await;
-    let docker = team.docker(&team.admin);
-    // Tiny files: the index has them all, and the layer next to nothing.
-    let names: Vec<String> = (0..40_000).map(|number| number.to_string()).collect();
-    let files: Vec<_> = names
-        .iter()
-        .map(|name| (name.as_str(), name.as_bytes()))
-        .collect();
-    let bytes = layer(&files);
-    push(&docker, "v1", &image(&[&bytes]), &[&bytes]).await;
-    let run = made(&team, "v1").await;
-    assert_eq!(run["status"], json!("failed"), "{run}");
-    let reason = run["images"][0]["reason"].as_str().unwrap();
-    assert!(
-        reason.contains("% of its layers, and 5 % are allowed"),
-        "{reason}"
-    );
-    let digest = run["digest"].as_str().unwrap();
-    let listed = docker.ask(format!("GET /v2/{APP}/referrers/{digest}")).await;
-    assert_eq!(listed.json()["manifests"], json!([]), "nothing is left of it");
-}
