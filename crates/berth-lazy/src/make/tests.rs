@@ -82,7 +82,10 @@ fn files_below(folder: &str, bytes_max: u64) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     tar.follow_symlinks(false);
     let (mut folders, mut bytes) = (vec![PathBuf::from(folder)], 0);
+    tar.append_dir("usr", "/usr").unwrap();
     while let Some(folder) = folders.pop() {
+        let name = folder.strip_prefix("/").unwrap();
+        tar.append_dir(name, &folder).unwrap();
         let mut entries: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap()).collect();
         entries.sort_by_key(std::fs::DirEntry::path);
         for entry in entries {

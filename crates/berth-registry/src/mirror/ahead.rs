@@ -50,7 +50,7 @@ impl Registry {
             .filter(|mirror| !mirror.rules.prefetch.is_empty());
         stream::iter(mirrors)
             .for_each_concurrent(ROUNDS_AT_ONCE, async |mirror| {
-                self.fetch_ahead_if_due(&mirror).await
+                self.fetch_ahead_if_due(&mirror).await;
             })
             .await;
         Ok(())
