@@ -71,6 +71,7 @@ mod swarm;
 mod sync;
 mod tag;
 mod tag_event;
+mod tag_list;
 mod tag_page;
 mod tag_pattern;
 mod temporary_key;
@@ -198,9 +199,10 @@ pub use swarm::{
 };
 pub use sync::{Destination, HistoryPage, SyncStatus, SyncSwitches, SyncTags, Synced};
 pub use tag::{
-    ExistingTag, Listed, PulledList, Retag, TagColumn, TagHistoryPage, TagMove, TagOrder, TagPlace, TagRow,
-    TagSearch, TagStart, TagView, TagViews, TagsWanted,
+    ExistingTag, Listed, Retag, TagColumn, TagHistoryPage, TagMove, TagOrder, TagPlace, TagRow, TagSearch,
+    TagStart, TagView, TagViews, TagsWanted,
 };
+pub use tag_list::PulledList;
 pub use tag_page::{PagedTag, TagOfPage, TagPageFound, TagPageWanted, TagSort};
 pub use temporary_key::NewTemporaryKey;
 pub use token::{IssuedToken, TokenCaller};

@@ -9,7 +9,8 @@ use berth_oci::{Descriptor, Digest, RepositoryName};
 use crate::Registry;
 use crate::access::{Action, Caller};
 use crate::error::Error;
-use crate::tag::{Listed, PulledList};
+use crate::tag::Listed;
+use crate::tag_list::PulledList;
 
 /// Descriptors of one answer.
 pub(crate) const PAGE: u32 = 1000;

@@ -21,7 +21,8 @@ use crate::error::Error;
 use crate::limits::MirrorLimits;
 use crate::manifest::StaleManifest;
 use crate::referrers::{PAGE, PAGE_BYTES};
-use crate::tag::{Listed, PulledList};
+use crate::tag::Listed;
+use crate::tag_list::PulledList;
 
 /// Bytes of the lists of one kind that a process keeps.
 const KEPT_BYTES_MAX: u64 = 32 << 20;
