@@ -121,7 +121,7 @@ pub use maintenance_runs::{EndRun, MaintenanceRun, WantRun};
 pub use manifests::{
     ManifestDescriptor, ManifestRow, MissingReferences, PutManifest, PutOutcome, Referrer, ReferrersPage,
 };
-pub use mirrors::{HeldImage, Mirror, MirrorFigures, MirrorRules};
+pub use mirrors::{HeldImage, Mirror, MirrorFigures, MirrorRound, MirrorRules, RoundDid};
 pub use nodes::{MetNode, Node, SwarmTotals};
 pub use organizations::{
     ListedOrganization, NewOrganization, Organization, OrganizationOrder, OrganizationsPage,

@@ -9,9 +9,11 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 mod pulled;
+mod rounds;
 
 pub use held::HeldImage;
 pub use pulled::MirrorFigures;
+pub use rounds::{MirrorRound, RoundDid};
 
 /// A mirror of another registry in one organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -71,6 +71,7 @@ mod swarm;
 mod sync;
 mod tag;
 mod tag_event;
+mod tag_list;
 mod tag_page;
 mod tag_pattern;
 mod temporary_key;
@@ -109,9 +110,9 @@ pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
     ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, GivenLogin, Grant, Group, HistoryOrder,
     ImageRow, ImmutabilityRule, LazyRule, LazyRun, ListedOrganization, MaintenanceRun, Mirror, MirrorFigures,
-    Opening, Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region, RepositoryDetails,
-    RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow, RetentionRun,
-    RunningImage, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
+    MirrorRound, Opening, Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region,
+    RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow,
+    RetentionRun, RunningImage, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
 };
 pub use berth_metadata::{
     AwayPlace, EndingShare, FailedRun, FullQuota, PulledImage, RecentPush, RunCount, StaleLogin,
@@ -145,8 +146,8 @@ pub use ledger::{
     WantedDeletion, WouldFree,
 };
 pub use limits::{
-    ArchiveLimits, ContentLimits, LazyLimits, Limits, MirrorLimits, MissingReferences, OutboundRules, Quota,
-    RetentionLimits, SwarmLimits, Upkeep,
+    ArchiveLimits, ContentLimits, IndexBounds, LazyLimits, Limits, MirrorLimits, MissingReferences,
+    OutboundRules, Quota, RetentionLimits, SwarmLimits, Upkeep,
 };
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{
@@ -201,6 +202,7 @@ pub use tag::{
     ExistingTag, Listed, Retag, TagColumn, TagHistoryPage, TagMove, TagOrder, TagPlace, TagRow, TagSearch,
     TagStart, TagView, TagViews, TagsWanted,
 };
+pub use tag_list::PulledList;
 pub use tag_page::{PagedTag, TagOfPage, TagPageFound, TagPageWanted, TagSort};
 pub use temporary_key::NewTemporaryKey;
 pub use token::{IssuedToken, TokenCaller};

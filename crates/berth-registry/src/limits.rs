@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use berth_lazy::Bounds;
+pub use berth_lazy::Bounds as IndexBounds;
 use ipnet::IpNet;
 
 /// What [`Limits::missing_references`] says of a manifest that names content which is not there.
@@ -315,7 +315,9 @@ pub struct LazyLimits {
     /// Where it keeps what it is at.
     pub folder: PathBuf,
     /// What the work on one image may use.
-    pub bounds: Bounds,
+    pub bounds: IndexBounds,
+    /// The largest part of an image's layers that an index takes, in percent; small ones are made all the same.
+    pub percent_max: u32,
 }
 
 impl Default for LazyLimits {
@@ -324,7 +326,7 @@ impl Default for LazyLimits {
             // This program, also when its file was replaced meanwhile.
             program: ("/proc/self/exe".into(), vec!["lazy-index".into()]),
             folder: std::env::temp_dir(),
-            bounds: Bounds {
+            bounds: IndexBounds {
                 // An entry takes 3.5 KB, and there may be a million.
                 memory_bytes: 4 << 30,
                 cpu: Duration::from_mins(10),
@@ -332,6 +334,7 @@ impl Default for LazyLimits {
                 time: Duration::from_mins(9),
                 folder_bytes: 2 << 30,
             },
+            percent_max: 5,
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Mirrors: organisations of an account that stand for another registry. The account's administrators set them up; its
 //! people see them, never their logins. What is pulled and not here is fetched from there, kept, and answered.
 
+mod ahead;
+mod beside;
 mod blobs;
 mod failed;
 mod fetch;
 mod figures;
 mod flights;
+mod lists;
 mod manifests;
 mod pulled;
 mod rules;

@@ -1,6 +1,7 @@
 //! Referrers: the manifests whose subject is a digest, as the specification's index of descriptors.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use berth_metadata::ReferrersPage;
 use berth_oci::{Descriptor, Digest, RepositoryName};
@@ -9,31 +10,43 @@ use crate::Registry;
 use crate::access::{Action, Caller};
 use crate::error::Error;
 use crate::tag::Listed;
+use crate::tag_list::PulledList;
 
 /// Descriptors of one answer.
-const PAGE: u32 = 1000;
+pub(crate) const PAGE: u32 = 1000;
 /// Bytes of the manifests that one answer describes: their annotations are part of the answer.
-const PAGE_BYTES: i64 = 4 << 20;
+pub(crate) const PAGE_BYTES: i64 = 4 << 20;
 
 impl Registry {
     /// The manifests that name `subject`, of one artifact type if asked, after the digest `last`.
     pub async fn list_referrers(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         repository: &RepositoryName,
         subject: &Digest,
         (artifact_type, last): (Option<&str>, Option<&Digest>),
-    ) -> Result<Listed<Descriptor>, Error> {
+    ) -> Result<PulledList<Descriptor>, Error> {
         let standing = self.require(caller, Action::Pull, repository).await?;
+        let filter = (artifact_type, last);
+        if standing.mirror.is_some() {
+            return Box::pin(self.mirrored_referrers(&standing, (repository, subject), filter)).await;
+        }
         // The specification forbids 404 here: what is not there has no referrers.
         let Some(place) = standing.repository else {
-            return Ok(Listed {
-                entries: Vec::new(),
-                more: false,
-            });
+            return Ok(Listed::default().into());
         };
+        Ok(self.referrers_here(place.id, subject, filter).await?.into())
+    }
+
+    /// The same of what is stored in a repository.
+    pub(crate) async fn referrers_here(
+        &self,
+        repository_id: i64,
+        subject: &Digest,
+        (artifact_type, last): (Option<&str>, Option<&Digest>),
+    ) -> Result<Listed<Descriptor>, Error> {
         let page = ReferrersPage {
-            repository_id: place.id,
+            repository_id,
             subject: subject.to_string(),
             artifact_type: artifact_type.map(str::to_owned),
             last: last.map(ToString::to_string),

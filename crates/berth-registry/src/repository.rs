@@ -92,11 +92,6 @@ impl Registry {
         }
     }
 
-    /// The id of a repository that the caller may read.
-    pub(crate) async fn readable(&self, caller: &Caller, name: &RepositoryName) -> Result<i64, Error> {
-        Ok(self.readable_place(caller, name).await?.repository_id)
-    }
-
     /// A repository that the caller may read, and whose it is.
     pub(crate) async fn readable_place(
         &self,

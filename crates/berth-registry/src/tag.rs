@@ -1,11 +1,8 @@
-//! Tag lists, in byte order, paged by the last name seen.
+//! Parts of lists, and the tags of images as people look at them and move them.
 
-use berth_oci::RepositoryName;
 use berth_oci::endpoint::Page;
 
 use crate::Registry;
-use crate::access::Caller;
-use crate::error::Error;
 
 mod moves;
 mod view;
@@ -23,6 +20,15 @@ pub struct Listed<T> {
     pub more: bool,
 }
 
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            more: false,
+        }
+    }
+}
+
 impl<T> Listed<T> {
     /// Cuts the one entry that was read beyond `limit` to see whether there is more.
     pub(crate) fn cut(mut entries: Vec<T>, limit: u32) -> Self {
@@ -38,22 +44,6 @@ impl<T> Listed<T> {
 }
 
 impl Registry {
-    /// The tags of a repository after `page.last`, at most `page.n`.
-    pub async fn list_tags(
-        &self,
-        caller: &Caller,
-        repository: &RepositoryName,
-        page: &Page,
-    ) -> Result<Listed<String>, Error> {
-        let repository_id = self.readable(caller, repository).await?;
-        let limit = self.page_limit(page);
-        let tags = self
-            .metadata
-            .list_tags(repository_id, page.last.as_deref(), i64::from(limit) + 1)
-            .await?;
-        Ok(Listed::cut(tags, limit))
-    }
-
     /// The page's size: what was asked for, at most what this registry gives at once.
     pub(crate) fn page_limit(&self, page: &Page) -> u32 {
         let asked = page.n.unwrap_or(u64::from(self.limits.page_max));

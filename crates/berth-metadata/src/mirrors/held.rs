@@ -39,11 +39,26 @@ impl Metadata {
         Ok(found.await?.unwrap_or(0))
     }
 
-    /// At most `limit` images of an organisation that nobody used after `before`, longest ago first.
+    /// A repository of an organisation that has a blob, not damaged, and the blob's size.
+    pub async fn blob_of_organization(
+        &self,
+        organization_id: i64,
+        digest: &str,
+    ) -> Result<Option<(i64, i64)>, Error> {
+        const FIND: &str = "SELECT l.repository_id, b.size FROM blob_links l JOIN blobs b ON b.digest = l.digest \
+             JOIN repositories r ON r.id = l.repository_id \
+             WHERE l.digest = $1 AND b.damaged_at IS NULL AND r.organization_id = $2 LIMIT 1";
+        let statement = sqlx::query(FIND).bind(digest.to_owned()).bind(organization_id);
+        let found = |row: &sqlx::any::AnyRow| Ok((row.try_get(0)?, row.try_get(1)?));
+        self.find("find a blob of an organization", statement, found)
+            .await
+    }
+
+    /// At most `limit` images of an organisation that nobody used after `before`, longest ago first, those behind `last`.
     pub async fn least_used_images(
         &self,
         organization_id: i64,
-        before: i64,
+        (before, last): (i64, Option<&HeldImage>),
         limit: i64,
     ) -> Result<Vec<HeldImage>, Error> {
         const LIST: &str = "SELECT h.repository_id, h.image, h.digest, h.used_at FROM ( \
@@ -54,8 +69,19 @@ impl Metadata {
              FROM manifests m JOIN repositories r ON r.id = m.repository_id WHERE r.organization_id = $1 \
              AND NOT EXISTS (SELECT 1 FROM manifest_references n WHERE n.repository_id = m.repository_id \
              AND n.digest = m.digest)) h \
-             WHERE h.used_at <= $2 ORDER BY h.used_at, h.repository_id, h.digest LIMIT $3";
-        let statement = sqlx::query(LIST).bind(organization_id).bind(before).bind(limit);
+             WHERE h.used_at <= $2 AND (h.used_at > $3 OR (h.used_at = $3 AND (h.repository_id > $4 \
+             OR (h.repository_id = $4 AND h.digest > $5)))) \
+             ORDER BY h.used_at, h.repository_id, h.digest LIMIT $6";
+        let behind = last.map_or((i64::MIN, 0, ""), |last| {
+            (last.used_at, last.repository_id, last.digest.as_str())
+        });
+        let statement = sqlx::query(LIST)
+            .bind(organization_id)
+            .bind(before)
+            .bind(behind.0)
+            .bind(behind.1)
+            .bind(behind.2.to_owned())
+            .bind(limit);
         self.list("find what a mirror may do without", statement, |row| {
             Ok(HeldImage {
                 repository_id: row.try_get(0)?,

@@ -2,8 +2,8 @@
 
 use crate::world::{World, conflict, id, name};
 use berth_metadata::{
-    Cluster, ClusterCheck, Conflict, HistoryOrder, Metadata, Mirror, MirrorFigures, MirrorRules, NewSyncJobs,
-    NewTrigger, Region,
+    Cluster, ClusterCheck, Conflict, HistoryOrder, Metadata, Mirror, MirrorFigures, MirrorRound, MirrorRules,
+    NewSyncJobs, NewTrigger, Region, RoundDid,
 };
 
 pub(crate) fn cluster(account_id: &str, cluster_id: &str, name: &str) -> Cluster {
@@ -362,11 +362,56 @@ pub(crate) async fn pulls_through_a_mirror_are_remembered(world: World) {
     metadata.note_mirrored_tag(-1, "v1", 9).await.unwrap();
 
     figures_add_up(metadata, (organization, mirror.id)).await;
+    rounds_are_noted(metadata, mirror.id).await;
     // Figures go with the mirror, and a new one begins with none.
     assert!(metadata.delete_mirror(&account, "hub").await.unwrap());
     assert!(standing().await.mirror.is_none());
     let none = MirrorFigures::default();
     assert_eq!(metadata.mirror_figures(mirror.id).await.unwrap(), none);
+}
+
+async fn rounds_are_noted(metadata: &Metadata, mirror: i64) {
+    let round = async || metadata.mirror_round(mirror).await.unwrap();
+    assert_eq!(round().await, MirrorRound::default());
+    metadata.want_mirror_round(mirror, 3).await.unwrap();
+    assert_eq!(round().await.wanted_at, Some(3));
+    metadata.begin_mirror_round(mirror, 4).await.unwrap();
+    let begun = round().await;
+    assert_eq!(
+        (begun.wanted_at, begun.begun_at, begun.ended_at),
+        (None, Some(4), None)
+    );
+    // Asked for while it goes on: another one is to follow.
+    metadata.want_mirror_round(mirror, 5).await.unwrap();
+    let did = RoundDid {
+        images: 7,
+        failed: 2,
+        failures: vec!["one: why".to_owned(), "other: why".to_owned()],
+    };
+    metadata.end_mirror_round(mirror, did.clone(), 6).await.unwrap();
+    let ended = MirrorRound {
+        wanted_at: Some(5),
+        begun_at: Some(4),
+        ended_at: Some(6),
+        did,
+    };
+    assert_eq!(round().await, ended);
+    // What the last one did that ended is told while the next one goes on.
+    metadata.begin_mirror_round(mirror, 8).await.unwrap();
+    let next = MirrorRound {
+        wanted_at: None,
+        begun_at: Some(8),
+        ..ended
+    };
+    assert_eq!(round().await, next);
+    for nothing in [
+        metadata.want_mirror_round(-1, 9).await,
+        metadata.begin_mirror_round(-1, 9).await,
+        metadata.end_mirror_round(-1, RoundDid::default(), 9).await,
+    ] {
+        nothing.unwrap();
+    }
+    assert_eq!(metadata.mirror_round(-1).await.unwrap(), MirrorRound::default());
 }
 
 async fn figures_add_up(metadata: &Metadata, (organization, mirror): (i64, i64)) {

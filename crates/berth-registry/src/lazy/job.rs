@@ -24,6 +24,8 @@ use crate::upload::Chunk;
 
 /// Attempts at a run that the store, the database or the machine would not let end.
 const ATTEMPTS_MAX: i64 = 5;
+/// An index of so many bytes is small, however small its image.
+const SMALL_BYTES: u64 = 1 << 20;
 /// Bytes of a file that are sent to the store at a time.
 const PIECE: usize = 256 << 10;
 
@@ -143,7 +145,7 @@ impl Registry {
                 digest: digest.to_string(),
                 platform,
                 index: Some(index.to_string()),
-                layers_bytes: manifest.layers.iter().map(|layer| layer.size).sum(),
+                layers_bytes: layers_bytes(manifest),
                 index_bytes: bytes,
                 reason: None,
             }),
@@ -172,9 +174,10 @@ impl Registry {
         }
         let tree = work.finish().await?;
         let bytes = berth_lazy::manifest(descriptor, &layers, &tree);
-        let mut size = bytes.len() as u64;
-        for made in layers.iter().map(|layer| &layer.meta).chain([&tree]) {
-            size += made.size;
+        let files: Vec<&Made> = layers.iter().map(|layer| &layer.meta).chain([&tree]).collect();
+        let size = bytes.len() as u64 + files.iter().map(|made| made.size).sum::<u64>();
+        fits(size, layers_bytes(manifest), self.limits.lazy.percent_max)?;
+        for made in files {
             self.store_made(name, made).await?;
         }
         self.store_bytes(name, CONFIG).await?;
@@ -255,6 +258,23 @@ impl From<Error> for Making {
     }
 }
 
+fn layers_bytes(image: &Manifest) -> u64 {
+    image.layers.iter().map(|layer| layer.size).sum()
+}
+
+/// Refuses an index that is too large for what it saves.
+fn fits(size: u64, layers: u64, percent_max: u32) -> Result<(), Making> {
+    if size <= SMALL_BYTES || u128::from(size) * 100 <= u128::from(layers) * u128::from(percent_max) {
+        return Ok(());
+    }
+    let tenths = u128::from(size) * 1000 / u128::from(layers.max(1));
+    Err(Making::Lazy(berth_lazy::Error::Unfit(format!(
+        "the index would take {size} bytes, {}.{} % of its layers, and {percent_max} % are allowed",
+        tenths / 10,
+        tenths % 10
+    ))))
+}
+
 /// A file in pieces.
 async fn pieces(path: &Path) -> Result<berth_blob::ByteStream, Error> {
     let file = tokio::fs::File::open(path).await;
@@ -292,4 +312,32 @@ fn failure(error: &Error) -> Option<String> {
 fn digest(text: &str) -> Result<Digest, Error> {
     text.parse()
         .map_err(|source| Error::internal("reading the digest of a run", source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Making, fits};
+
+    #[test]
+    fn an_index_is_small_or_a_small_part_of_its_image() {
+        const MEBIBYTE: u64 = 1 << 20;
+        for (size, layers, expected) in [
+            (MEBIBYTE, 0, None),
+            (5 * MEBIBYTE, 100 * MEBIBYTE, None),
+            (5 * MEBIBYTE + 1, 100 * MEBIBYTE, Some("5.0 %")),
+            (MEBIBYTE + 1, 10 * MEBIBYTE, Some("10.0 %")),
+            (MEBIBYTE + 1, 0, Some("% of its layers, and 5 % are allowed")),
+            (u64::MAX, u64::MAX, Some("100.0 %")),
+        ] {
+            let told = match fits(size, layers, 5) {
+                Ok(()) => None,
+                Err(Making::Lazy(error)) => Some(error.to_string()),
+                Err(other) => panic!("{other:?}"),
+            };
+            match expected {
+                None => assert_eq!(told, None, "{size} of {layers}"),
+                Some(part) => assert!(told.unwrap().contains(part), "{size} of {layers}"),
+            }
+        }
+    }
 }

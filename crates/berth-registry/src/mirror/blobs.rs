@@ -14,7 +14,6 @@ use super::fetch::{Fetch, Known};
 use super::flights::WAITING_MAX;
 use super::upstream::{Asked, Upstream};
 use crate::Registry;
-use crate::access::Caller;
 use crate::blob::{BlobRead, BlobStream, Extent, OpenedBlob, size};
 use crate::error::Error;
 use crate::repository::Place;
@@ -132,7 +131,7 @@ impl Registry {
         };
         let read = read.map_err(told)?;
         match &read {
-            _ if is_first => tally.missed(),
+            _ if is_first && !fetch.was_here() => tally.missed(),
             BlobRead::Opened(blob) => tally.hit(taken(blob)),
             _ => {}
         }
@@ -199,7 +198,7 @@ impl Registry {
         let size = blob
             .size()
             .ok_or_else(|| upstream.unusable("a blob without its size"))?;
-        let repository_id = self.repository_of(wanted).await?;
+        let repository_id = self.mirrored_repository(&wanted.name).await?;
         let known = Known { size, repository_id };
         match Extent::of(range, size) {
             None => return Ok(BlobRead::Unsatisfiable(size)),
@@ -307,6 +306,13 @@ impl Registry {
                 return Ok(());
             }
         }
+        if let Some(known) = self
+            .linked_beside(&wanted.name, &wanted.digest, &upstream)
+            .await?
+        {
+            fetch.is_here(known);
+            return Ok(());
+        }
         let spool = Spool::create(&self.limits.mirrors.spool).await.map_err(|error| {
             let folder = self.limits.mirrors.spool.display();
             tracing::error!(%folder, error = &error as &dyn std::error::Error, "blobs cannot pass through the spool");
@@ -320,7 +326,7 @@ impl Registry {
             let what = "the blob";
             return Err(Error::TooLarge { what, max }.into());
         }
-        let repository_id = self.repository_of(wanted).await?;
+        let repository_id = self.mirrored_repository(&wanted.name).await?;
         let room = self.mirrors.room(told.unwrap_or(max)).await?;
         fetch.opened(spool, room);
         let storing = told.map(|size| self.storing(wanted, fetch, size));
@@ -368,14 +374,6 @@ impl Registry {
             let stored = (&wanted.digest, size);
             registry.store_fetched(&fetch, &wanted.name, stored).await
         })
-    }
-
-    /// The repository here that something is for, made when it is not there.
-    async fn repository_of(&self, wanted: &Wanted) -> Result<i64, Error> {
-        let (name, organization) = (&wanted.name, wanted.name.organization().as_str());
-        let image = Some(name.image().as_str());
-        let standing = self.standing(&Caller::System, organization, image).await?;
-        self.repository_for_push(&Caller::System, &standing, name).await
     }
 }
 

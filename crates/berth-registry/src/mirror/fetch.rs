@@ -102,6 +102,11 @@ impl Fetch {
         self.state.send_replace(State::Stored(known));
     }
 
+    /// Whether nothing came over for it.
+    pub(super) fn was_here(&self) -> bool {
+        self.spool.get().is_none() && matches!(&*self.state.borrow(), State::Stored(_))
+    }
+
     /// Its bytes are stored: followers go on there, and the file goes with the last who reads it.
     pub(super) fn stored(&self) {
         self.state.send_if_modified(|state| match state {

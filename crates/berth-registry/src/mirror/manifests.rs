@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use berth_metadata::{ManifestRow, MissingReferences, OrganizationFacts, PutManifest, Standing};
+use berth_metadata::{ManifestRow, MirrorFacts, MissingReferences, OrganizationFacts, PutManifest, Standing};
 use berth_oci::{Manifest, Reference, RepositoryName};
 use berth_remote::RemoteManifest;
 
@@ -18,7 +18,7 @@ use crate::manifest::{FoundManifest, StaleManifest, distinct, facts};
 use crate::repository::Place;
 
 /// How long somebody waits for a comparison when there is something to answer without it.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A manifest that came, or that the other side said is still the one.
 #[derive(Clone, Debug)]
@@ -61,10 +61,7 @@ impl Registry {
             organization,
             name: name.clone(),
             reference: reference.clone(),
-            recheck_ms: match standing.mirror.and_then(|mirror| mirror.recheck_seconds) {
-                Some(seconds) => seconds.saturating_mul(1000),
-                None => self.limits.mirrors.recheck_ms(),
-            },
+            recheck_ms: self.recheck_ms(standing.mirror),
         };
         let here = match repository_id {
             Some(id) => self.manifest_here(id, reference).await?.map(|row| (id, row)),
@@ -83,6 +80,14 @@ impl Registry {
             organization: wanted.organization,
         };
         Ok(FoundManifest::new(row, place, &self.counting).staled(stale))
+    }
+
+    /// For how long a mirror takes what it was told for what is.
+    pub(super) fn recheck_ms(&self, mirror: Option<MirrorFacts>) -> i64 {
+        match mirror.and_then(|mirror| mirror.recheck_seconds) {
+            Some(seconds) => seconds.saturating_mul(1000),
+            None => self.limits.mirrors.recheck_ms(),
+        }
     }
 
     /// What a reference names that is here: a digest names it for ever, a tag is compared when it is time.

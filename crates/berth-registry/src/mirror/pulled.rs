@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use berth_metadata::{Mirror, MirrorFigures};
+use berth_metadata::{Mirror, MirrorFigures, MirrorRound};
+use berth_oci::Descriptor;
 use moka::sync::Cache;
 use tokio::sync::Semaphore;
 
@@ -12,6 +13,7 @@ use super::failed::Failed;
 use super::fetch::Fetch;
 use super::figures::Figures;
 use super::flights::{Flights, Tasks};
+use super::lists::Lists;
 use super::manifests::Brought;
 use super::upstream::{LastFailure, Upstream, UpstreamBudget, Upstreams};
 use crate::Registry;
@@ -27,6 +29,8 @@ const COMPARED: Duration = Duration::from_hours(24);
 const REMEMBERED_MAX: u64 = 100_000;
 /// Manifests that are asked for at once in this process; the others wait.
 const QUESTIONS_MAX: usize = 64;
+/// Lists that are asked for at once in this process: each may take some ten megabytes while it is read.
+const LISTS_MAX: usize = 8;
 /// What the room for spools is counted in.
 const ROOM_UNIT: u64 = 1 << 20;
 
@@ -35,6 +39,10 @@ const ROOM_UNIT: u64 = 1 << 20;
 pub(crate) struct Mirrors {
     upstreams: Upstreams,
     pub(super) manifests: Flights<Brought>,
+    pub(super) tags: Lists<String>,
+    pub(super) referrers: Lists<Descriptor>,
+    /// Lists that may be asked for at once.
+    pub(super) list_turns: Semaphore,
     pub(super) blobs: Mutex<HashMap<String, Arc<Fetch>>>,
     /// When tags were compared, milliseconds since the epoch, unless that is long ago.
     pub(super) compared: Cache<String, i64>,
@@ -57,6 +65,8 @@ pub struct MirrorStanding {
     pub mirror: Mirror,
     /// What came of the requests to it.
     pub figures: MirrorFigures,
+    /// How fetching ahead stands.
+    pub round: MirrorRound,
     /// What the mirrored registry last told this process of how much more it will answer.
     pub budget: Option<UpstreamBudget>,
     /// Until when it is not asked for manifests because it limits requests, milliseconds since the epoch.
@@ -72,6 +82,9 @@ impl Mirrors {
         Self {
             upstreams: Mutex::default(),
             manifests: Flights::default(),
+            tags: Lists::new(limits),
+            referrers: Lists::new(limits),
+            list_turns: Semaphore::new(LISTS_MAX),
             blobs: Mutex::default(),
             compared: Cache::builder()
                 .max_capacity(REMEMBERED_MAX)
@@ -118,6 +131,7 @@ impl Registry {
         let upstream = self.known_upstream(mirror.organization_id);
         Ok(MirrorStanding {
             figures: self.metadata.mirror_figures(mirror.id).await?,
+            round: self.metadata.mirror_round(mirror.id).await?,
             budget: upstream.as_ref().and_then(|upstream| upstream.budget()),
             limited_until: upstream.as_ref().and_then(|upstream| upstream.limited_until()),
             last_failure: upstream.and_then(|upstream| upstream.last_failure()),

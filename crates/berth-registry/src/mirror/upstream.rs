@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use berth_metadata::Mirror;
-use berth_oci::{RepositoryName, Tag};
+use berth_oci::{Descriptor, Digest, RepositoryName, Tag};
 use berth_remote::{Error as RemoteError, Limits, Remote, Repository};
 use tokio::time::Instant;
 
@@ -67,6 +67,11 @@ pub struct UpstreamBudget {
 }
 
 impl Upstream {
+    /// The organisation here that stands for it.
+    pub(super) fn organization_id(&self) -> i64 {
+        self.mirror.organization_id
+    }
+
     /// A repository there, by its name here.
     pub(super) fn repository(&self, name: &RepositoryName) -> Result<Repository, Failed> {
         let found = self.remote.repository(name.image().as_str());
@@ -178,6 +183,17 @@ impl Upstream {
     pub(super) async fn tags(&self, name: &RepositoryName) -> Result<Vec<Tag>, Failed> {
         let tags = self.repository(name)?.tags().await;
         tags.map_err(|error| self.failed(Asked::Manifest, &error))
+    }
+
+    /// What refers to a manifest there, by its list or by the tag that stands for one.
+    pub(super) async fn referrers(
+        &self,
+        name: &RepositoryName,
+        subject: &Digest,
+    ) -> Result<Vec<Descriptor>, Failed> {
+        let found = self.repository(name)?.referrers(subject).await;
+        let found = found.map_err(|error| self.failed(Asked::Manifest, &error))?;
+        Ok(found.descriptors)
     }
 
     /// What it last said of how much more it will answer.

@@ -236,7 +236,8 @@ async fn tags_are_listed_in_byte_order_page_by_page() {
                 .registry
                 .list_tags(&admin(), &name("team/app"), &page)
                 .await
-                .expect("a page");
+                .expect("a page")
+                .listed;
             seen.extend(listed.entries);
             pages += 1;
             if !listed.more {
@@ -256,7 +257,8 @@ async fn tags_are_listed_in_byte_order_page_by_page() {
         .registry
         .list_tags(&admin(), &name("team/app"), &none)
         .await
-        .expect("an empty page");
+        .expect("an empty page")
+        .listed;
     assert_eq!((listed.entries, listed.more), (Vec::new(), false));
 }
 
@@ -381,14 +383,21 @@ async fn referrers_are_found_by_subject_and_type() {
         .registry
         .list_referrers(&admin(), &name("team/absent"), &subject, (None, None))
         .await;
-    assert!(nowhere.expect("an empty list, never 404").entries.is_empty());
+    assert!(
+        nowhere
+            .expect("an empty list, never 404")
+            .listed
+            .entries
+            .is_empty()
+    );
     let app = name("team/app");
     for (filter, expected) in [(None, 2), (Some("a/sig"), 1), (Some("a/other"), 0)] {
         let listed = test
             .registry
             .list_referrers(&admin(), &app, &subject, (filter, None))
             .await
-            .expect("a list");
+            .expect("a list")
+            .listed;
         assert_eq!(listed.entries.len(), expected, "{filter:?}");
         for descriptor in &listed.entries {
             let kind = descriptor.artifact_type.as_deref().expect("an artifact type");
@@ -409,6 +418,7 @@ async fn referrers_are_found_by_subject_and_type() {
         .registry
         .list_referrers(&admin(), &app, &subject, (None, None))
         .await
-        .expect("a list");
+        .expect("a list")
+        .listed;
     assert_eq!(listed.entries.len(), 1);
 }

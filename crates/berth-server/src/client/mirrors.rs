@@ -135,6 +135,12 @@ const SHOWN_COLUMNS: &[Column] = &[
     shown("limited_until", "/figures/limited_until"),
     shown("last_failure", "/figures/last_failure/text"),
     shown("last_failure_at", "/figures/last_failure/at"),
+    shown("prefetch_begun_at", "/figures/prefetch/begun_at"),
+    shown("prefetch_ended_at", "/figures/prefetch/ended_at"),
+    shown("prefetch_running", "/figures/prefetch/running"),
+    shown("prefetch_images", "/figures/prefetch/images"),
+    shown("prefetch_failed", "/figures/prefetch/failed"),
+    shown("prefetch_failures", "/figures/prefetch/failures"),
 ];
 const MIRRORS: &str = "/v2/manage/mirrors";
 

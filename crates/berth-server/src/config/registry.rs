@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 
 use berth_registry::{
-    AccessKeyPair, ArchiveLimits, CacheSettings, ContentLimits, FirstStart, IdentitySettings, Limits,
-    MirrorLimits, Opening, OutboundRules, RetentionLimits, S3Settings, Storage, SwarmLimits, Upgrade, Upkeep,
+    AccessKeyPair, ArchiveLimits, CacheSettings, ContentLimits, FirstStart, IdentitySettings, IndexBounds,
+    LazyLimits, Limits, MirrorLimits, Opening, OutboundRules, RetentionLimits, S3Settings, Storage,
+    SwarmLimits, Upgrade, Upkeep,
 };
 
 use super::settings::{MissingReferences, Settings};
@@ -78,6 +79,26 @@ impl Settings {
                 .mirror
                 .fetches_max
                 .map_or(defaults.fetches_max, NonZeroU32::get),
+            ..defaults
+        }
+    }
+
+    fn lazy_limits(&self) -> LazyLimits {
+        let defaults = LazyLimits::default();
+        // More than a turn of a job has would never be told.
+        let time = self.lazy.time_max.min(defaults.bounds.time);
+        LazyLimits {
+            folder: self.lazy.folder.clone().unwrap_or(defaults.folder),
+            bounds: IndexBounds {
+                memory_bytes: self.lazy.memory_max.0,
+                cpu: time,
+                time,
+                folder_bytes: self.lazy.folder_size_max.0,
+            },
+            percent_max: self
+                .lazy
+                .percent_max
+                .map_or(defaults.percent_max, NonZeroU32::get),
             ..defaults
         }
     }
@@ -166,6 +187,7 @@ impl Settings {
                 time_max: self.contents.time_max,
             },
             mirrors: self.mirror_limits(),
+            lazy: self.lazy_limits(),
             swarm: SwarmLimits {
                 enabled: self.swarm.enabled,
                 peers_max: self

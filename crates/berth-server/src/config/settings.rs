@@ -46,6 +46,7 @@ pub(crate) struct Settings {
     pub(crate) uploads: Uploads,
     pub(crate) contents: Contents,
     pub(crate) mirror: Mirror,
+    pub(crate) lazy: Lazy,
     pub(crate) swarm: Swarm,
     pub(crate) replica: Replica,
     pub(crate) outbound: Outbound,
@@ -178,6 +179,16 @@ pub(crate) struct Mirror {
     pub(crate) registries: StandIns,
     pub(crate) hosts: StandIns,
     pub(crate) bare_names: StandIn,
+}
+
+/// What making indexes for lazy starts may take.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lazy {
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) folder_size_max: Size,
+    pub(crate) memory_max: Size,
+    pub(crate) time_max: Duration,
+    pub(crate) percent_max: Option<NonZeroU32>,
 }
 
 /// This server among those of one registry.

@@ -5,14 +5,14 @@ use axum::response::{IntoResponse, Response};
 use berth_oci::endpoint::Page;
 use berth_oci::{Digest, RepositoryName, media_type};
 use berth_registry::Error;
-use http::header::{CONTENT_TYPE, LINK};
+use http::header::{CONTENT_TYPE, LINK, WARNING};
 use http::{HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::json;
 
 use super::Asked;
-use super::manifests::text;
+use super::manifests::{STALE, text};
 
 /// The header that says which filter of a referrers request was applied.
 const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
@@ -49,20 +49,18 @@ pub(super) async fn tags(
         .registry
         .list_tags(asked.caller, repository, page)
         .await?;
+    let (listed, stale) = (listed.listed, listed.stale);
     let path = format!("/v2/{repository}/tags/list");
     let next = listed
         .entries
         .last()
         .filter(|_| listed.more)
         .map(|last| next_page(&path, page, last));
-    Ok(linked(
-        Json(TagList {
-            name: repository.as_str(),
-            tags: &listed.entries,
-        })
-        .into_response(),
-        next,
-    ))
+    let list = TagList {
+        name: repository.as_str(),
+        tags: &listed.entries,
+    };
+    Ok(warned(linked(Json(list).into_response(), next), stale.is_some()))
 }
 
 /// end-12.
@@ -77,6 +75,7 @@ pub(super) async fn referrers(
         .registry
         .list_referrers(asked.caller, repository, subject, (artifact_type, last))
         .await?;
+    let (listed, stale) = (listed.listed, listed.stale);
     let next = listed.entries.last().filter(|_| listed.more).map(|last| {
         let filter = artifact_type.map_or_else(String::new, |t| format!("artifactType={}&", encoded(t)));
         format!(
@@ -98,7 +97,7 @@ pub(super) async fn referrers(
             .headers_mut()
             .insert(FILTERS, HeaderValue::from_static("artifactType"));
     }
-    Ok(response)
+    Ok(warned(response, stale.is_some()))
 }
 
 fn next_page(path: &str, page: &Page, last: &str) -> String {
@@ -108,6 +107,14 @@ fn next_page(path: &str, page: &Page, last: &str) -> String {
 
 fn encoded(value: &str) -> String {
     utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()
+}
+
+/// Says that a list may be another one by now.
+fn warned(mut response: Response, is_stale: bool) -> Response {
+    if is_stale {
+        response.headers_mut().insert(WARNING, STALE);
+    }
+    response
 }
 
 /// RFC 8288.

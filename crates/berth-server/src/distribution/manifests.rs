@@ -20,8 +20,8 @@ const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const TAG: HeaderName = HeaderName::from_static("oci-tag");
 /// The header that names the registries that a copy came through, so that none sends it back to one of them.
 const SYNC_PATH: HeaderName = HeaderName::from_static("berth-sync-path");
-/// What a tag of a mirrored image carries that could not be compared (RFC 7234 section 5.5.1).
-const STALE: HeaderValue = HeaderValue::from_static("110 berth \"Response is Stale\"");
+/// What an answer about a mirrored image carries that could not be compared (RFC 7234 section 5.5.1).
+pub(super) const STALE: HeaderValue = HeaderValue::from_static("110 berth \"Response is Stale\"");
 
 /// end-3, GET.
 pub(super) async fn get(

@@ -5,6 +5,7 @@ mod failures;
 mod grants;
 mod images;
 mod immutability;
+mod lazy;
 mod logins;
 mod maintenance;
 mod organizations;

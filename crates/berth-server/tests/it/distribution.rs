@@ -10,6 +10,7 @@ mod failures;
 mod lists;
 mod logins;
 mod manifests;
+mod mirrors;
 mod mounts;
 mod names;
 mod pulls;

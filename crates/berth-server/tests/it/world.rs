@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use berth_metadata::{GrantTarget, Metadata};
@@ -35,7 +36,7 @@ pub(crate) struct World {
     stores: Stores,
     /// The rows, for what no request makes yet.
     pub(crate) metadata: Metadata,
-    pub(crate) registry: Registry,
+    pub(crate) registry: Arc<Registry>,
     /// The administrator of the account.
     pub(crate) admin: Client,
 }
@@ -97,7 +98,7 @@ impl World {
             place,
             metadata: Metadata::open(&stores.database).await.unwrap(),
             stores,
-            registry,
+            registry: Arc::new(registry),
             admin,
         }
     }

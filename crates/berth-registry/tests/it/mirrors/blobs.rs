@@ -348,3 +348,29 @@ async fn two_processes_that_fetch_the_same_both_end_well() {
     // The tag that one compared is known to the other.
     assert_eq!((of("manifests"), of("blobs")), (1, 2), "{asked:?}");
 }
+
+#[tokio::test]
+async fn a_layer_that_another_image_has_here_is_linked_when_the_other_side_says_so() {
+    let mirrored = Mirrored::new().await;
+    let content = layer(500_000);
+    for there in [THERE, "library/tool"] {
+        mirrored.upstream.has_blob(there, &content);
+    }
+    let digest = sha256(&content);
+    assert!(mirrored.test.pull(&admin(), APP, &digest).await.unwrap() == content);
+    stored(&mirrored, APP, &digest).await;
+    mirrored.upstream.asked();
+    let tool = "team/library/tool";
+    assert!(mirrored.test.pull(&admin(), tool, &digest).await.unwrap() == content);
+    let asked = mirrored.upstream.lines();
+    assert_eq!(asked, [format!("HEAD library/tool/blobs/{digest}")]);
+    stored(&mirrored, tool, &digest).await;
+    let standing = mirrored.test.registry.mirror_figures(&admin(), "hub").await;
+    let figures = standing.unwrap().figures;
+    assert_eq!((figures.misses, figures.hits), (1, 1));
+    assert_eq!((figures.bytes_fetched, figures.bytes_served), (500_000, 500_000));
+    // What the other side does not have in an image is not read in it, whoever has it here.
+    let other = mirrored.test.pull(&admin(), "team/library/other", &digest).await;
+    assert!(matches!(other, Err(Error::BlobUnknown(_))), "{other:?}");
+    assert_eq!(mirrored.test.metadata.blob_keys(None, 10).await.unwrap().len(), 1);
+}

@@ -1,13 +1,16 @@
 //! What a mirror does by its rules: who may pull, what is fetched ahead, what goes for want of room.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use berth_oci::Reference;
-use berth_registry::{Caller, Error, LoginChange, MirrorChange, MirrorRulesChange};
+use berth_registry::{Caller, Error, LoginChange, MirrorChange, MirrorRulesChange, Registry};
 
 use super::Mirrored;
 use super::blobs::stored;
+use super::upstream::Manner;
 use crate::harness::{admin, image, name, sha256};
+use crate::replicas::another;
 
 const APP: &str = "team/library/app";
 const TOOL: &str = "team/library/tool";
@@ -49,8 +52,11 @@ impl Mirrored {
     }
 
     async fn look_after(&self, fetches: bool) {
-        let looked = self.test.registry.look_after_each_mirror(fetches, Duration::ZERO);
-        looked.await.unwrap();
+        let registry = &self.test.registry;
+        if fetches {
+            registry.fetch_ahead_where_due().await.unwrap();
+        }
+        registry.make_room_in_mirrors(Duration::ZERO).await.unwrap();
     }
 }
 
@@ -100,11 +106,107 @@ async fn what_is_used_is_not_let_go() {
     mirrored.ruled(rules).await.unwrap();
     mirrored.upstream.lines();
     let hour = Duration::from_hours(1);
-    let looked = mirrored.test.registry.look_after_each_mirror(false, hour);
+    let looked = mirrored.test.registry.make_room_in_mirrors(hour);
     looked.await.unwrap();
     mirrored.pull_all(APP, &app).await;
     mirrored.pull_all(TOOL, &tool).await;
     assert!(mirrored.upstream.lines().is_empty());
+}
+
+#[tokio::test]
+async fn a_bound_is_reached_however_many_images_are_to_stay() {
+    let mirrored = Mirrored::new().await;
+    let small = name("team/library/small");
+    for number in 0..120 {
+        let manifest = image(format!("{number}").as_bytes(), &[]);
+        let tag = format!("v{number}");
+        mirrored.upstream.has_manifest("library/small", &tag, &manifest);
+        let registry = &mirrored.test.registry;
+        let found = registry.manifest(&admin(), &small, &tag.parse().unwrap()).await;
+        found.unwrap().pull();
+    }
+    let (app, tool) = (mirrored.has("library/app", 1), mirrored.has("library/tool", 2));
+    mirrored.pull_all(APP, &app).await;
+    mirrored.pull_all(TOOL, &tool).await;
+    let rules = MirrorRulesChange {
+        bytes_max: Some(1 << 20),
+        keep: Some(vec!["library/small:*".to_owned()]),
+        ..MirrorRulesChange::default()
+    };
+    mirrored.ruled(rules).await.unwrap();
+    mirrored.look_after(false).await;
+    mirrored.upstream.lines();
+    mirrored.pull_all(TOOL, &tool).await;
+    assert!(mirrored.upstream.lines().is_empty());
+    mirrored.pull_all(APP, &app).await;
+    assert!(!mirrored.upstream.lines().is_empty(), "it was fetched again");
+}
+
+#[tokio::test]
+async fn a_round_is_told_and_is_one_processs_at_a_time() {
+    let mirrored = Mirrored::new().await;
+    mirrored.has("library/app", 1);
+    let rules = MirrorRulesChange {
+        prefetch: Some(vec![
+            "library/absent:v1".to_owned(),
+            "library/unlisted:v*".to_owned(),
+            "library/app:v1".to_owned(),
+        ]),
+        ..MirrorRulesChange::default()
+    };
+    mirrored.ruled(rules).await.unwrap();
+    let ours = Arc::clone(&mirrored.test.registry);
+    let theirs = another(&mirrored.test).await;
+    let standing = async |registry: &Arc<Registry>| registry.mirror_figures(&admin(), "hub").await.unwrap();
+    let before = standing(&theirs).await.round;
+    assert_eq!((before.begun_at, before.ended_at), (None, None));
+
+    mirrored.upstream.behaves(Manner {
+        held_after: Some(10),
+        ..Manner::default()
+    });
+    let going = tokio::spawn(async move { ours.fetch_ahead_where_due().await });
+    while standing(&theirs).await.round.begun_at.is_none() {
+        tokio::task::yield_now().await;
+    }
+    // The other process leaves it to the first one, and what is asked of it follows.
+    theirs.fetch_ahead_where_due().await.unwrap();
+    theirs.prefetch_mirror(&admin(), "hub").await.unwrap();
+    let round = standing(&theirs).await.round;
+    assert!(round.wanted_at.is_some() && round.ended_at.is_none(), "{round:?}");
+    mirrored.upstream.open_gate();
+    going.await.unwrap().unwrap();
+    let round = standing(&theirs).await.round;
+    assert_eq!((round.did.images, round.did.failed), (1, 2), "{round:?}");
+    let told = &round.did.failures;
+    assert!(told[0].starts_with("library/absent:v1: "), "{told:?}");
+    assert!(told[1].starts_with("library/unlisted:v*: "), "{told:?}");
+    let blobs = mirrored.upstream.lines();
+    let blobs = blobs.iter().filter(|line| line.contains("/blobs/"));
+    assert_eq!(blobs.count(), 2, "each once");
+
+    theirs.fetch_ahead_where_due().await.unwrap();
+    let next = standing(&theirs).await.round;
+    assert!(
+        next.wanted_at.is_none() && next.begun_at >= round.ended_at,
+        "{next:?}"
+    );
+    // Within the hour there is nothing to do, but for a round that was broken off.
+    theirs.fetch_ahead_where_due().await.unwrap();
+    assert_eq!(standing(&theirs).await.round, next);
+    let mirror = standing(&theirs).await.mirror.id;
+    let later = next.ended_at.unwrap() + 1;
+    let metadata = &mirrored.test.metadata;
+    metadata.begin_mirror_round(mirror, later).await.unwrap();
+    while berth_registry::now_ms() <= later {
+        tokio::task::yield_now().await;
+    }
+    theirs.fetch_ahead_where_due().await.unwrap();
+    let healed = standing(&theirs).await.round;
+    assert!(
+        healed.ended_at > Some(later) && healed.did.images == 1,
+        "{healed:?}"
+    );
 }
 
 #[tokio::test]

@@ -63,7 +63,8 @@ async fn a_list_of_referrers_had_the_size_of_all_their_annotations() {
             .registry
             .list_referrers(&admin(), &app, &subject, (None, last.as_ref()))
             .await
-            .expect("listed");
+            .expect("listed")
+            .listed;
         assert!(
             (1..=4).contains(&listed.entries.len()),
             "{}",

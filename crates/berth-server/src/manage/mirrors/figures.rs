@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use berth_registry::MirrorStanding;
+use berth_registry::{MirrorRound, MirrorStanding};
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -43,6 +43,27 @@ struct MirrorFigures {
     limited_until: Option<Time>,
     /// What went wrong with it last, since this process started.
     last_failure: Option<MirrorFailure>,
+    /// How fetching ahead stands.
+    prefetch: MirrorPrefetch,
+}
+
+/// How fetching ahead stands: by the hour, and when somebody asks.
+#[derive(Serialize, ToSchema)]
+struct MirrorPrefetch {
+    /// When somebody asked for a round that has not begun.
+    wanted_at: Option<Time>,
+    /// When the last round began.
+    begun_at: Option<Time>,
+    /// When the last round ended that did; the others are what it did.
+    ended_at: Option<Time>,
+    /// Whether a round goes on, or broke off and is done again soon.
+    running: bool,
+    /// Images that are here.
+    images: i64,
+    /// Images and patterns that could not be fetched.
+    failed: i64,
+    /// Why, the first 20 of them.
+    failures: Vec<String>,
 }
 
 /// How much more a registry will answer.
@@ -87,7 +108,8 @@ async fn figures(
 
 /// Fetch what a mirror's rules name
 ///
-/// For administrators. It happens each hour by itself; the answer does not wait for it.
+/// For administrators. It happens each hour by itself; the answer does not wait for it. What came of it is in the mirror's
+/// figures. While a round goes on another one is put behind it.
 #[utoipa::path(post, path = "/v2/manage/mirrors/{mirror}/prefetch", operation_id = "prefetch_mirror",
     tag = "registrations", params(("mirror" = String, Path, description = "The mirror's name")),
     extensions(("x-berth-extension" = json!(true))),
@@ -122,11 +144,24 @@ fn document(standing: MirrorStanding) -> MirrorFigures {
                 Time(budget.at.saturating_add(window * 1000))
             }),
         }),
+        prefetch: prefetch_of(standing.round),
         limited_until: standing.limited_until.map(Time),
         last_failure: standing.last_failure.map(|failure| MirrorFailure {
             text: failure.sentence,
             at: Time(failure.at),
         }),
+    }
+}
+
+fn prefetch_of(round: MirrorRound) -> MirrorPrefetch {
+    MirrorPrefetch {
+        running: round.begun_at > round.ended_at,
+        wanted_at: round.wanted_at.map(Time),
+        begun_at: round.begun_at.map(Time),
+        ended_at: round.ended_at.map(Time),
+        images: round.did.images,
+        failed: round.did.failed,
+        failures: round.did.failures,
     }
 }
 

@@ -255,3 +255,50 @@ async fn who_may_push_asks_and_who_manages_sets_rules() {
             .await;
     }
 }
+
+const RULES: &str = "/v2/manage/namespaces/group/repos/back$end/immutability";
+const QUOTAS: &str = "/v2/manage/namespaces/group/quotas";
+
+#[tokio::test]
+async fn an_index_counts_is_hindered_by_no_rule_and_goes_with_its_image() {
+    let team = Team::start().await;
+    let docker = team.docker(&team.admin);
+    let bytes = layer(&[("bin/sh", &vec![7; 90_000])]);
+    let subject = push(&docker, "v1", &image(&[&bytes]), &[&bytes]).await;
+    // Tags that nobody may move are none of an index's.
+    let rule = json!({ "pattern": "*" });
+    let rule = team.does(Method::POST, RULES, &rule, 201).await;
+    let quota = json!({ "bytes": 1_000_000_000 });
+    team.does(Method::PUT, QUOTAS, &quota, 200).await;
+    let used = async || team.does(Method::GET, QUOTAS, &Value::Null, 200).await["used_bytes"].as_i64();
+    let before = used().await.unwrap();
+    let run = made(&team, "v1").await;
+    let found = &run["images"][0];
+    let index = found["index"].as_str().unwrap();
+    assert_eq!(run["status"], json!("done"), "{run}");
+    let size = found["index_bytes"].as_i64().unwrap();
+    let counted = used().await.unwrap() - before;
+    // What it counts with is what is stored of it.
+    assert!((size..size + 100).contains(&counted), "{counted} of {size}");
+    // In use as long as the image is there, so no sweep takes it.
+    let manifest = docker
+        .ask(format!("GET /v2/{APP}/manifests/{index}"))
+        .await
+        .is(200)
+        .json();
+    for layer in manifest["layers"].as_array().unwrap() {
+        let digest = layer["digest"].as_str().unwrap();
+        let linked = team.metadata.linked_blob(team.image, digest).await.unwrap();
+        assert_eq!(linked.unwrap().idle_since, None, "{layer}");
+    }
+    let rule = format!("{RULES}/{}", rule["id"]);
+    team.does(Method::DELETE, &rule, &Value::Null, 204).await;
+    let line = format!("DELETE /v2/{APP}/manifests/{subject}");
+    docker.ask(line).await.is(202);
+    docker
+        .ask(format!("GET /v2/{APP}/manifests/{index}"))
+        .await
+        .refused(404, "MANIFEST_UNKNOWN");
+    let listed = docker.ask(format!("GET /v2/{APP}/referrers/{subject}")).await;
+    assert_eq!(listed.json()["manifests"], json!([]));
+}

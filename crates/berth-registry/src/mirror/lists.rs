@@ -1,0 +1,286 @@
+//! Lists of a mirrored repository: its tags, and what refers to a manifest, as the other side has them. A list is taken
+//! whole, once for all who ask, kept for as long as a tag is taken to name what it named, and cut into pages here, because
+//! registries page in ways of their own. When the other side fails, what it last said is answered, else what is here.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use berth_metadata::Standing;
+use berth_oci::endpoint::Page;
+use berth_oci::{Descriptor, Digest, RepositoryName};
+use moka::sync::Cache;
+
+use super::failed::Failed;
+use super::flights::Flights;
+use super::manifests::PATIENCE;
+use super::upstream::{Asked, Upstream};
+use crate::Registry;
+use crate::clock::now_ms;
+use crate::error::Error;
+use crate::limits::MirrorLimits;
+use crate::manifest::StaleManifest;
+use crate::referrers::{PAGE, PAGE_BYTES};
+use crate::tag::Listed;
+use crate::tag_list::PulledList;
+
+/// Bytes of the lists of one kind that a process keeps.
+const KEPT_BYTES_MAX: u64 = 32 << 20;
+
+/// Lists of one kind.
+#[derive(Debug)]
+pub(super) struct Lists<T: Entry> {
+    going: Flights<Arc<Known<T>>>,
+    known: Cache<String, Arc<Known<T>>>,
+}
+
+/// A list as the other side had it.
+#[derive(Debug)]
+pub(super) struct Known<T> {
+    entries: Vec<T>,
+    bytes: u32,
+    /// When, milliseconds since the epoch.
+    at: i64,
+}
+
+/// An entry, whose size counts.
+pub(super) trait Entry: Clone + std::fmt::Debug + Send + Sync + 'static {
+    fn bytes(&self) -> usize;
+}
+
+impl Entry for String {
+    fn bytes(&self) -> usize {
+        self.len() + size_of::<Self>()
+    }
+}
+
+impl Entry for Descriptor {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + serde_json::to_vec(self).map_or(0, |bytes| bytes.len())
+    }
+}
+
+impl<T: Entry> Lists<T> {
+    pub(super) fn new(limits: &MirrorLimits) -> Self {
+        Self {
+            going: Flights::default(),
+            known: Cache::builder()
+                .weigher(|_, known: &Arc<Known<T>>| known.bytes)
+                .max_capacity(KEPT_BYTES_MAX)
+                .time_to_live(limits.recheck.max(limits.stale_max))
+                .build(),
+        }
+    }
+}
+
+impl<T: Entry> Known<T> {
+    fn new(entries: Vec<T>) -> Self {
+        let bytes = entries.iter().map(Entry::bytes).sum::<usize>();
+        Self {
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+            at: now_ms(),
+            entries,
+        }
+    }
+
+    fn age(&self) -> i64 {
+        now_ms().saturating_sub(self.at)
+    }
+}
+
+/// What a list is of.
+struct Wanted {
+    organization_id: i64,
+    /// The repository, when something of it is here.
+    repository_id: Option<i64>,
+    recheck_ms: i64,
+    key: String,
+}
+
+impl Wanted {
+    fn of(registry: &Registry, standing: &Standing, key: String) -> Result<Self, Error> {
+        let organization = standing.organization.as_ref();
+        Ok(Self {
+            organization_id: organization
+                .ok_or_else(|| Error::RepositoryUnknown(key.clone()))?
+                .id,
+            repository_id: standing.repository.as_ref().map(|repository| repository.id),
+            recheck_ms: registry.recheck_ms(standing.mirror),
+            key,
+        })
+    }
+}
+
+/// A list of the other side, none when only what is here can be told; and why it may be another by now.
+type Found<T> = (Option<Arc<Known<T>>>, Option<StaleManifest>);
+
+impl Registry {
+    /// The tags of a mirror's repository that the caller may read after `page.last`, at most `page.n`.
+    pub(crate) async fn mirrored_tags(
+        self: &Arc<Self>,
+        standing: &Standing,
+        name: &RepositoryName,
+        page: &Page,
+    ) -> Result<PulledList<String>, Error> {
+        let wanted = Wanted::of(self, standing, format!("tags of {name}"))?;
+        let of = name.clone();
+        let ask = async move |upstream: Arc<Upstream>| {
+            let tags = upstream.tags(&of).await?;
+            Ok(tags.iter().map(ToString::to_string).collect())
+        };
+        let found = self.look(&self.mirrors.tags, &wanted, ask).await;
+        let (known, stale) =
+            found.map_err(|failed| failed.told(Error::RepositoryUnknown(name.to_string())))?;
+        let limit = self.page_limit(page);
+        let most = limit as usize + 1;
+        let last = page.last.as_deref();
+        let tags = match (known, wanted.repository_id) {
+            (Some(known), _) => {
+                let tags = &known.entries;
+                let start = tags.partition_point(|tag| last.is_some_and(|last| tag.as_str() <= last));
+                tags[start..].iter().take(most).cloned().collect()
+            }
+            (None, Some(id)) => self.metadata.list_tags(id, last, i64::from(limit) + 1).await?,
+            (None, None) => Vec::new(),
+        };
+        Ok(PulledList {
+            listed: Listed::cut(tags, limit),
+            stale,
+        })
+    }
+
+    /// What refers to a manifest of a mirror's repository that the caller may read: there, and here, where somebody may
+    /// have made something for it.
+    pub(crate) async fn mirrored_referrers(
+        self: &Arc<Self>,
+        standing: &Standing,
+        (name, subject): (&RepositoryName, &Digest),
+        (artifact_type, last): (Option<&str>, Option<&Digest>),
+    ) -> Result<PulledList<Descriptor>, Error> {
+        let wanted = Wanted::of(self, standing, format!("referrers of {name} {subject}"))?;
+        let (of, to) = (name.clone(), subject.clone());
+        let ask = async move |upstream: Arc<Upstream>| {
+            let mut listed = upstream.referrers(&of, &to).await?;
+            listed.sort_by(|one, other| one.digest.as_str().cmp(other.digest.as_str()));
+            Ok(listed)
+        };
+        let found = self.look(&self.mirrors.referrers, &wanted, ask).await;
+        let (known, stale) =
+            found.map_err(|failed| failed.told(Error::RepositoryUnknown(name.to_string())))?;
+        let here = match wanted.repository_id {
+            Some(id) => self.referrers_here(id, subject, (artifact_type, last)).await?,
+            None => Listed::default(),
+        };
+        let there = known.iter().flat_map(|known| &known.entries);
+        let there = there
+            .filter(|entry| artifact_type.is_none_or(|kind| entry.artifact_type.as_deref() == Some(kind)))
+            .filter(|entry| last.is_none_or(|last| entry.digest.as_str() > last.as_str()));
+        Ok(PulledList {
+            listed: joined(here, there),
+            stale,
+        })
+    }
+
+    /// Asks for a list, once for all who want the same at the same time, when it is time.
+    async fn look<T: Entry, F>(
+        self: &Arc<Self>,
+        lists: &Lists<T>,
+        wanted: &Wanted,
+        ask: impl FnOnce(Arc<Upstream>) -> F + Send + 'static,
+    ) -> Result<Found<T>, Failed>
+    where
+        F: Future<Output = Result<Vec<T>, Failed>> + Send + 'static,
+    {
+        let known = lists.known.get(&wanted.key);
+        if let Some(known) = &known
+            && known.age() < wanted.recheck_ms
+        {
+            return Ok((Some(Arc::clone(known)), None));
+        }
+        let known = known.filter(|known| known.age() <= self.limits.mirrors.stale_max_ms());
+        let asked = self.ask_for(lists, wanted, ask);
+        let can_wait = known.is_none() && wanted.repository_id.is_none();
+        let seen_at = known.as_ref().map(|known| known.at);
+        let stale = |reason| Some(StaleManifest { seen_at, reason });
+        let asked = if can_wait {
+            asked.await
+        } else {
+            // The question goes on without them, and whoever comes later finds its outcome.
+            let Ok(asked) = tokio::time::timeout(PATIENCE, asked).await else {
+                let reason = "the mirrored registry has not answered yet".to_owned();
+                return Ok((known, stale(reason)));
+            };
+            asked
+        };
+        match asked {
+            Ok(asked) => Ok((Some(asked), None)),
+            Err(failed) if !can_wait && failed.is_switched_off() => Ok((None, None)),
+            Err(failed) if !can_wait && failed.is_passing() => {
+                let reason = failed
+                    .told(Error::RepositoryUnknown(wanted.key.clone()))
+                    .to_string();
+                tracing::warn!(list = wanted.key, reason, "a stale list is served");
+                Ok((known, stale(reason)))
+            }
+            Err(failed) => Err(failed),
+        }
+    }
+
+    async fn ask_for<T: Entry, F>(
+        self: &Arc<Self>,
+        lists: &Lists<T>,
+        wanted: &Wanted,
+        ask: impl FnOnce(Arc<Upstream>) -> F + Send + 'static,
+    ) -> Result<Arc<Known<T>>, Failed>
+    where
+        F: Future<Output = Result<Vec<T>, Failed>> + Send + 'static,
+    {
+        if let Some(failed) = self.mirrors.absent.get(&wanted.key) {
+            return Err(failed);
+        }
+        let (registry, kept) = (Arc::clone(self), lists.known.clone());
+        let (key, organization_id) = (wanted.key.clone(), wanted.organization_id);
+        let work = || async move {
+            let turn = registry.mirrors.list_turns.acquire().await;
+            let _turn = turn.map_err(|closed| Error::internal("waiting to ask for a list", closed))?;
+            let upstream = registry.upstream(organization_id).await?;
+            upstream.admits(Asked::Manifest)?;
+            match ask(upstream).await {
+                Ok(entries) => {
+                    let known = Arc::new(Known::new(entries));
+                    kept.insert(key, Arc::clone(&known));
+                    Ok(known)
+                }
+                Err(failed) => {
+                    if failed.is_lasting() {
+                        registry.mirrors.absent.insert(key, failed.clone());
+                    }
+                    Err(failed)
+                }
+            }
+        };
+        let joined = lists.going.join(wanted.key.clone(), &self.mirrors.tasks, work);
+        joined.await.0
+    }
+}
+
+/// One page of two lists in order, what is in both once.
+fn joined<'a>(here: Listed<Descriptor>, there: impl Iterator<Item = &'a Descriptor>) -> Listed<Descriptor> {
+    // What follows the end of a page that goes on is on the next one.
+    let end = here.entries.last().filter(|_| here.more);
+    let end = end.map(|last| last.digest.to_string());
+    let is_before = |digest: &str| end.as_deref().is_none_or(|end| digest <= end);
+    let there = there.filter(|entry| is_before(entry.digest.as_str())).cloned();
+    let all = there.take(PAGE as usize + 1).chain(here.entries);
+    let all: BTreeMap<String, Descriptor> = all.map(|entry| (entry.digest.to_string(), entry)).collect();
+    let (mut entries, mut bytes, mut more) = (Vec::new(), 0_i64, here.more);
+    for entry in all.into_values() {
+        bytes = bytes.saturating_add(i64::try_from(entry.bytes()).unwrap_or(i64::MAX));
+        if !entries.is_empty() && (entries.len() == PAGE as usize || bytes > PAGE_BYTES) {
+            more = true;
+            break;
+        }
+        entries.push(entry);
+    }
+    Listed { entries, more }
+}
