@@ -28,10 +28,29 @@ pub struct Preheat {
     pub created_at: i64,
     /// When nobody is told any more.
     pub expires_at: i64,
-    /// When it was cancelled.
+    /// When it was cancelled, or something newer took its place.
     pub cancelled_at: Option<i64>,
+    /// The one that took its place.
+    pub superseded_by: Option<i64>,
+    /// What wanted it.
+    pub wanted_by: PreheatCause,
     /// Nodes by state: waiting, sent, complete, failed.
     pub counts: [i64; 4],
+}
+
+/// What wants an image on nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PreheatCause {
+    /// Somebody who asked.
+    Request,
+    /// A rule, when a tag moved. It wants what the tag came to name last: others of the same tag that did not end are
+    /// superseded.
+    Rule {
+        /// The rule.
+        rule: i64,
+        /// The event's place in the order of what happened to the tag.
+        event: i64,
+    },
 }
 
 /// An image to have on nodes.
@@ -45,12 +64,16 @@ pub struct NewPreheat {
     pub digest: String,
     /// The nodes that have all of these labels, a JSON object.
     pub labels: String,
-    /// Who wants it.
+    /// What wants it.
+    pub wanted_by: PreheatCause,
+    /// The user who wants it, and their name; the one that the user has now when it is empty.
     pub creator: (Option<String>, String),
     /// The account of the nodes, and the nodes.
     pub nodes: (String, Vec<String>),
     /// The time, and when nobody is told any more.
     pub times: (i64, i64),
+    /// How many of the repository are kept.
+    pub most: i64,
 }
 
 /// How a node stands to an image.
@@ -75,24 +98,23 @@ pub struct PreheatWork {
     pub repository: String,
     /// The manifest.
     pub digest: String,
+    /// Whether it was told of before and is wanted no more.
+    pub is_over: bool,
 }
 
 const COLUMNS: &str = "SELECT p.id, p.tag, p.digest, p.labels, p.creator_name, p.created_at, p.expires_at, p.cancelled_at, \
-     (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'waiting'), \
+     p.superseded_by, p.rule_id, p.event, (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'waiting'), \
      (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'sent'), \
      (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'complete'), \
      (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'failed') FROM preheats p";
 
 impl Metadata {
-    /// Queues an image for nodes; the oldest of the repository beyond `most` go. None when the repository is gone.
-    pub async fn create_preheat(&self, new: NewPreheat, most: i64) -> Result<Option<i64>, Error> {
+    /// Queues an image for nodes. None when the repository or the rule is gone, or something newer was queued already.
+    pub async fn create_preheat(&self, new: NewPreheat) -> Result<Option<i64>, Error> {
         self.pool
-            .write(
-                "queue an image for nodes",
-                Durability::Durable,
-                new,
-                move |tx, new| Box::pin(create(tx, new, most)),
-            )
+            .write("queue an image for nodes", Durability::Durable, new, |tx, new| {
+                Box::pin(create(tx, new))
+            })
             .await
     }
 
@@ -151,11 +173,12 @@ impl Metadata {
         Ok(changed.await? > 0)
     }
 
-    /// Nodes that something waits for.
+    /// Nodes that are to be told of something.
     pub async fn awaited_nodes(&self, now: i64, limit: i64) -> Result<Vec<(String, String)>, Error> {
         const LIST: &str = "SELECT DISTINCT n.account_id, n.node FROM preheat_nodes n \
              JOIN preheats p ON p.id = n.preheat_id \
-             WHERE n.state = 'waiting' AND p.cancelled_at IS NULL AND p.expires_at > $1 LIMIT $2";
+             WHERE (n.state = 'waiting' AND p.cancelled_at IS NULL AND p.expires_at > $1) \
+             OR (n.state = 'sent' AND p.cancelled_at IS NOT NULL) LIMIT $2";
         let statement = sqlx::query(LIST).bind(now).bind(limit);
         self.list("list nodes that something waits for", statement, |row| {
             Ok((row.try_get(0)?, row.try_get(1)?))
@@ -163,18 +186,20 @@ impl Metadata {
         .await
     }
 
-    /// What a node shall have and was not told of since `told_before`; it is told of these now.
+    /// What a node shall have and was not told of since `told_before`, and what it was told of and is wanted no more; it is
+    /// told of these now.
     pub async fn take_preheats(
         &self,
         (account_id, node): (&str, &str),
         (now, told_before): (i64, i64),
         limit: i64,
     ) -> Result<Vec<PreheatWork>, Error> {
-        const LIST: &str = "SELECT p.id, r.full_name, p.digest FROM preheat_nodes n \
+        const LIST: &str = "SELECT p.id, r.full_name, p.digest, \
+             CAST(CASE WHEN p.cancelled_at IS NULL THEN 0 ELSE 1 END AS BIGINT) FROM preheat_nodes n \
              JOIN preheats p ON p.id = n.preheat_id JOIN repositories r ON r.id = p.repository_id \
              WHERE n.account_id = $1 AND n.node = $2 AND n.state IN ('waiting', 'sent') \
-             AND (n.state = 'waiting' OR n.updated_at < $4) \
-             AND p.cancelled_at IS NULL AND p.expires_at > $3 ORDER BY p.id LIMIT $5";
+             AND ((p.cancelled_at IS NULL AND p.expires_at > $3 AND (n.state = 'waiting' OR n.updated_at < $4)) \
+             OR (p.cancelled_at IS NOT NULL AND n.state = 'sent')) ORDER BY p.id LIMIT $5";
         let statement = sqlx::query(LIST)
             .bind(account_id.to_owned())
             .bind(node.to_owned())
@@ -186,13 +211,16 @@ impl Metadata {
                 id: row.try_get(0)?,
                 repository: row.try_get(1)?,
                 digest: row.try_get(2)?,
+                is_over: row.try_get::<i64, _>(3)? != 0,
             })
         });
         let work = work.await?;
         if !work.is_empty() {
+            // Whom a cancelled one waits for is told of it no more.
+            let state = |work: &PreheatWork| if work.is_over { "waiting" } else { "sent" };
             let told = work
                 .iter()
-                .map(|work| (work.id, "sent".to_owned(), String::new()));
+                .map(|work| (work.id, state(work).to_owned(), String::new()));
             self.settle_preheats(account_id, node, told.collect(), now)
                 .await?;
         }
@@ -227,12 +255,22 @@ impl Metadata {
     }
 }
 
-async fn create(tx: &mut Tx<'_>, new: &NewPreheat, most: i64) -> Result<Option<i64>, Failure> {
+/// Queues an image for nodes in the transaction that wants it.
+pub(crate) async fn create(tx: &mut Tx<'_>, new: &NewPreheat) -> Result<Option<i64>, Failure> {
     const CREATE: &str = "INSERT INTO preheats \
-         (repository_id, tag, digest, labels, creator_id, creator_name, created_at, expires_at) \
-         SELECT r.id, $2, $3, $4, $5, $6, $7, $8 FROM repositories r WHERE r.id = $1 RETURNING id";
+         (repository_id, tag, digest, labels, creator_id, creator_name, created_at, expires_at, rule_id, event) \
+         SELECT r.id, $2, $3, $4, $5, COALESCE(NULLIF(CAST($6 AS TEXT), ''), \
+         (SELECT u.name FROM users u WHERE u.id = CAST($5 AS TEXT)), ''), $7, $8, $9, $10 \
+         FROM repositories r WHERE r.id = $1 RETURNING id";
     const OLDEST: &str = "DELETE FROM preheats WHERE repository_id = $1 AND id <= \
          (SELECT p.id FROM preheats p WHERE p.repository_id = $1 ORDER BY p.id DESC LIMIT 1 OFFSET $2)";
+    if !is_newest(tx, new).await? {
+        return Ok(None);
+    }
+    let (rule, event) = match new.wanted_by {
+        PreheatCause::Request => (None, None),
+        PreheatCause::Rule { rule, event } => (Some(rule), Some(event)),
+    };
     let (now, expires_at) = new.times;
     let create = sqlx::query(CREATE)
         .bind(new.repository_id)
@@ -242,11 +280,14 @@ async fn create(tx: &mut Tx<'_>, new: &NewPreheat, most: i64) -> Result<Option<i
         .bind(new.creator.0.clone())
         .bind(new.creator.1.clone())
         .bind(now)
-        .bind(expires_at);
+        .bind(expires_at)
+        .bind(rule)
+        .bind(event);
     let Some(row) = first(tx, create).await? else {
         return Ok(None);
     };
     let id: i64 = row.try_get(0)?;
+    supersede(tx, new, id).await?;
     let (account_id, nodes) = &new.nodes;
     for some in nodes.chunks(AT_ONCE) {
         let rows: Vec<String> = (0..some.len())
@@ -259,8 +300,47 @@ async fn create(tx: &mut Tx<'_>, new: &NewPreheat, most: i64) -> Result<Option<i
         let statement = sql::made(text).bind(id).bind(account_id.clone()).bind(now);
         change(tx, some.iter().cloned().fold(statement, sqlx::query::Query::bind)).await?;
     }
-    change(tx, sqlx::query(OLDEST).bind(new.repository_id).bind(most)).await?;
+    change(tx, sqlx::query(OLDEST).bind(new.repository_id).bind(new.most)).await?;
     Ok(Some(id))
+}
+
+/// Whether nothing newer was queued for the same.
+async fn is_newest(tx: &mut Tx<'_>, new: &NewPreheat) -> Result<bool, Failure> {
+    // First: whoever has the rule's row is alone with what it wants, so that of two pushes the later one stays.
+    const RULE: &str = "UPDATE preheat_rules SET updated_at = updated_at WHERE id = $1 AND enabled = 1";
+    const NEWER: &str =
+        "SELECT id FROM preheats WHERE rule_id = $1 AND repository_id = $2 AND tag = $3 AND event > $4";
+    let PreheatCause::Rule { rule, event } = new.wanted_by else {
+        return Ok(true);
+    };
+    if change(tx, sqlx::query(RULE).bind(rule)).await? == 0 {
+        return Ok(false);
+    }
+    let newer = sqlx::query(NEWER)
+        .bind(rule)
+        .bind(new.repository_id)
+        .bind(new.tag.clone())
+        .bind(event);
+    Ok(first(tx, newer).await?.is_none())
+}
+
+/// Lets a preheat take the place of those that it follows and that did not end.
+async fn supersede(tx: &mut Tx<'_>, new: &NewPreheat, id: i64) -> Result<(), Failure> {
+    const OF_RULE: &str = "UPDATE preheats SET cancelled_at = $4, superseded_by = $5 \
+         WHERE rule_id = $1 AND repository_id = $2 AND tag = $3 AND id <> $5 AND cancelled_at IS NULL \
+         AND expires_at > $4 AND EXISTS (SELECT 1 FROM preheat_nodes n WHERE n.preheat_id = preheats.id \
+         AND n.state IN ('waiting', 'sent'))";
+    let PreheatCause::Rule { rule, .. } = new.wanted_by else {
+        return Ok(());
+    };
+    let supersede = sqlx::query(OF_RULE)
+        .bind(rule)
+        .bind(new.repository_id)
+        .bind(new.tag.clone())
+        .bind(new.times.0)
+        .bind(id);
+    change(tx, supersede).await?;
+    Ok(())
 }
 
 async fn settle(
@@ -294,11 +374,21 @@ fn preheat(row: &AnyRow) -> Result<Preheat, Failure> {
         created_at: row.try_get(5)?,
         expires_at: row.try_get(6)?,
         cancelled_at: row.try_get(7)?,
+        superseded_by: row.try_get(8)?,
+        wanted_by: cause(row)?,
         counts: [
-            row.try_get(8)?,
-            row.try_get(9)?,
-            row.try_get(10)?,
             row.try_get(11)?,
+            row.try_get(12)?,
+            row.try_get(13)?,
+            row.try_get(14)?,
         ],
+    })
+}
+
+fn cause(row: &AnyRow) -> Result<PreheatCause, Failure> {
+    let (rule, event): (Option<i64>, Option<i64>) = (row.try_get(9)?, row.try_get(10)?);
+    Ok(match rule.zip(event) {
+        None => PreheatCause::Request,
+        Some((rule, event)) => PreheatCause::Rule { rule, event },
     })
 }

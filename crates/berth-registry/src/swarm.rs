@@ -30,7 +30,7 @@ pub use crowd::SwarmPeer;
 use crowd::Told;
 use node::Meetings;
 pub use node::{Nodes, SwarmFigures, SwarmNode};
-pub use preheat::{NodeDone, NodeJob, WantedPreheat};
+pub use preheat::{NodeDone, NodeJob, NodeWork, PreheatPlace, WantedPreheat, WantedPreheatRule};
 use replicas::Question;
 pub(crate) use replicas::Replicas;
 pub(crate) use table::Tables;

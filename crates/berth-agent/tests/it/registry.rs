@@ -55,6 +55,9 @@ pub(crate) struct State {
     /// Requests as they came: method, path, query.
     pub(crate) requests: Mutex<Vec<String>>,
     pub(crate) preheats: Mutex<Vec<Preheat>>,
+    pub(crate) over: Mutex<Vec<String>>,
+    /// Manifests that are asked for in vain.
+    pub(crate) held: Mutex<Vec<Digest>>,
     pub(crate) done: Mutex<Vec<Done>>,
     pub(crate) nodes: Mutex<Vec<Node>>,
 }
@@ -81,6 +84,8 @@ impl Registry {
             breaks: AtomicU32::new(0),
             requests: Mutex::default(),
             preheats: Mutex::default(),
+            over: Mutex::default(),
+            held: Mutex::default(),
             done: Mutex::default(),
             nodes: Mutex::default(),
         });
@@ -219,6 +224,10 @@ impl State {
             };
         }
         if let Some((_, digest)) = path.split_once("/manifests/") {
+            let is_held = |held: &Digest| held.as_str() == digest;
+            if self.held.lock().unwrap().iter().any(is_held) {
+                return std::future::pending().await;
+            }
             let manifest = digest
                 .parse()
                 .ok()
@@ -355,6 +364,7 @@ impl State {
             .collect();
         let answer = NodeAnswer {
             preheat,
+            over: self.over.lock().unwrap().clone(),
             key: self.keys(),
         };
         json(StatusCode::OK, &serde_json::to_value(answer).unwrap())

@@ -68,6 +68,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0049_chunk_tables",
     "0050_nodes",
     "0051_lazy",
+    "0052_preheat_rules",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

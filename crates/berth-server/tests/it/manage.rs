@@ -13,6 +13,7 @@ mod immutability;
 mod lazy;
 mod ledger;
 mod maintenance;
+mod preheat_rules;
 mod preheats;
 mod quotas;
 mod refusals;

@@ -12,9 +12,9 @@ use crate::client::Client;
 use crate::installation::{ACCESS_KEY_ID, SECRET_KEY, basic};
 use crate::world::World;
 
-const PREHEATS: &str = "/v2/manage/namespaces/team/repos/app/preheats";
+pub(super) const PREHEATS: &str = "/v2/manage/namespaces/team/repos/app/preheats";
 
-fn node(number: usize, zone: &str) -> Node {
+pub(super) fn node(number: usize, zone: &str) -> Node {
     Node {
         peer: Peer {
             id: format!("node-{number}"),
@@ -32,14 +32,14 @@ fn node(number: usize, zone: &str) -> Node {
 }
 
 /// What a node is told when there is something.
-async fn meet(client: &Client, node: &Node) -> NodeAnswer {
+pub(super) async fn meet(client: &Client, node: &Node) -> NodeAnswer {
     let body = serde_json::to_vec(node).unwrap();
     let answer = client.ask("POST /v2/_berth/swarm/nodes").body(body).await.is(200);
     serde_json::from_value(answer.json()).unwrap()
 }
 
 /// Says that a node is there and does not wait for what it shall do.
-async fn say(client: &Client, node: &Node) {
+pub(super) async fn say(client: &Client, node: &Node) {
     let asked = client.http.post(format!("{}/v2/_berth/swarm/nodes", client.url));
     let asked = asked.header("authorization", client.authorization.as_deref().unwrap());
     let head = asked
@@ -50,7 +50,7 @@ async fn say(client: &Client, node: &Node) {
     assert_eq!(head.status(), 200);
 }
 
-async fn ask(world: &World, method: Method, target: &str, body: Value, status: u16) -> Value {
+pub(super) async fn ask(world: &World, method: Method, target: &str, body: Value, status: u16) -> Value {
     let body = if body.is_null() {
         String::new()
     } else {
@@ -67,7 +67,7 @@ async fn ask(world: &World, method: Method, target: &str, body: Value, status: u
     }
 }
 
-async fn agents(world: &World, count: usize) -> Value {
+pub(super) async fn agents(world: &World, count: usize) -> Value {
     loop {
         let found = ask(world, Method::GET, "/v2/manage/agents", Value::Null, 200).await;
         if found["agents"].as_array().unwrap().len() == count {
@@ -78,7 +78,7 @@ async fn agents(world: &World, count: usize) -> Value {
 }
 
 /// How an image stands, and each node to it.
-async fn states(world: &World, one: &str) -> (String, Vec<String>) {
+pub(super) async fn states(world: &World, one: &str) -> (String, Vec<String>) {
     let shown = ask(world, Method::GET, one, Value::Null, 200).await;
     let nodes = shown["nodes"].as_array().unwrap().iter();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
