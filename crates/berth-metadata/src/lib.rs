@@ -174,7 +174,7 @@ pub use temporary_keys::TemporaryKey;
 pub use trigger_runs::{
     SaveTriggerRun, TRIGGER, TriggerRun, TriggerStep, TriggerTask, TriggerTurn, WantTriggerRun,
 };
-pub use triggers::{NewTrigger, TriggerRow};
+pub use triggers::{NewTrigger, TriggerPreheat, TriggerRow};
 pub use uploads::{FinishOutcome, FinishUpload, SaveUpload, TakenTurn, TurnStanding, UploadRow, UploadTurn};
 pub use users::{AccessType, NewUser, User};
 pub use viewer::Viewer;

@@ -1,15 +1,16 @@
 //! Images that nodes shall have, and how each node stands to each of them. Refuses to know how nodes are chosen and told.
 
+mod create;
+
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use crate::Metadata;
 use crate::error::Error;
 use crate::pool::{Durability, Failure, Tx};
-use crate::sql::{self, change, first};
+use crate::sql::{self, change};
 
-/// Rows of one statement.
-const AT_ONCE: usize = 100;
+pub(crate) use create::create;
 
 /// An image that nodes shall have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,15 @@ pub enum PreheatCause {
         /// The rule.
         rule: i64,
         /// The event's place in the order of what happened to the tag.
+        event: i64,
+    },
+    /// A run of a trigger, which waits for it. Those that earlier runs wait for are superseded.
+    Run {
+        /// The trigger.
+        trigger: i64,
+        /// The run.
+        run: i64,
+        /// The run's place in the order of events.
         event: i64,
     },
 }
@@ -103,13 +113,14 @@ pub struct PreheatWork {
 }
 
 const COLUMNS: &str = "SELECT p.id, p.tag, p.digest, p.labels, p.creator_name, p.created_at, p.expires_at, p.cancelled_at, \
-     p.superseded_by, p.rule_id, p.event, (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'waiting'), \
+     p.superseded_by, p.rule_id, p.event, p.trigger_id, p.run_id, (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'waiting'), \
      (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'sent'), \
      (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'complete'), \
      (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'failed') FROM preheats p";
 
 impl Metadata {
-    /// Queues an image for nodes. None when the repository or the rule is gone, or something newer was queued already.
+    /// Queues an image for nodes. None when the repository or the rule is gone, or something newer was queued already; what
+    /// a run waits for is queued once.
     pub async fn create_preheat(&self, new: NewPreheat) -> Result<Option<i64>, Error> {
         self.pool
             .write("queue an image for nodes", Durability::Durable, new, |tx, new| {
@@ -255,94 +266,6 @@ impl Metadata {
     }
 }
 
-/// Queues an image for nodes in the transaction that wants it.
-pub(crate) async fn create(tx: &mut Tx<'_>, new: &NewPreheat) -> Result<Option<i64>, Failure> {
-    const CREATE: &str = "INSERT INTO preheats \
-         (repository_id, tag, digest, labels, creator_id, creator_name, created_at, expires_at, rule_id, event) \
-         SELECT r.id, $2, $3, $4, $5, COALESCE(NULLIF(CAST($6 AS TEXT), ''), \
-         (SELECT u.name FROM users u WHERE u.id = CAST($5 AS TEXT)), ''), $7, $8, $9, $10 \
-         FROM repositories r WHERE r.id = $1 RETURNING id";
-    const OLDEST: &str = "DELETE FROM preheats WHERE repository_id = $1 AND id <= \
-         (SELECT p.id FROM preheats p WHERE p.repository_id = $1 ORDER BY p.id DESC LIMIT 1 OFFSET $2)";
-    if !is_newest(tx, new).await? {
-        return Ok(None);
-    }
-    let (rule, event) = match new.wanted_by {
-        PreheatCause::Request => (None, None),
-        PreheatCause::Rule { rule, event } => (Some(rule), Some(event)),
-    };
-    let (now, expires_at) = new.times;
-    let create = sqlx::query(CREATE)
-        .bind(new.repository_id)
-        .bind(new.tag.clone())
-        .bind(new.digest.clone())
-        .bind(new.labels.clone())
-        .bind(new.creator.0.clone())
-        .bind(new.creator.1.clone())
-        .bind(now)
-        .bind(expires_at)
-        .bind(rule)
-        .bind(event);
-    let Some(row) = first(tx, create).await? else {
-        return Ok(None);
-    };
-    let id: i64 = row.try_get(0)?;
-    supersede(tx, new, id).await?;
-    let (account_id, nodes) = &new.nodes;
-    for some in nodes.chunks(AT_ONCE) {
-        let rows: Vec<String> = (0..some.len())
-            .map(|row| format!("($1, $2, ${}, 'waiting', '', $3)", row + 4))
-            .collect();
-        let text = format!(
-            "INSERT INTO preheat_nodes (preheat_id, account_id, node, state, detail, updated_at) VALUES {}",
-            rows.join(", ")
-        );
-        let statement = sql::made(text).bind(id).bind(account_id.clone()).bind(now);
-        change(tx, some.iter().cloned().fold(statement, sqlx::query::Query::bind)).await?;
-    }
-    change(tx, sqlx::query(OLDEST).bind(new.repository_id).bind(new.most)).await?;
-    Ok(Some(id))
-}
-
-/// Whether nothing newer was queued for the same.
-async fn is_newest(tx: &mut Tx<'_>, new: &NewPreheat) -> Result<bool, Failure> {
-    // First: whoever has the rule's row is alone with what it wants, so that of two pushes the later one stays.
-    const RULE: &str = "UPDATE preheat_rules SET updated_at = updated_at WHERE id = $1 AND enabled = 1";
-    const NEWER: &str =
-        "SELECT id FROM preheats WHERE rule_id = $1 AND repository_id = $2 AND tag = $3 AND event > $4";
-    let PreheatCause::Rule { rule, event } = new.wanted_by else {
-        return Ok(true);
-    };
-    if change(tx, sqlx::query(RULE).bind(rule)).await? == 0 {
-        return Ok(false);
-    }
-    let newer = sqlx::query(NEWER)
-        .bind(rule)
-        .bind(new.repository_id)
-        .bind(new.tag.clone())
-        .bind(event);
-    Ok(first(tx, newer).await?.is_none())
-}
-
-/// Lets a preheat take the place of those that it follows and that did not end.
-async fn supersede(tx: &mut Tx<'_>, new: &NewPreheat, id: i64) -> Result<(), Failure> {
-    const OF_RULE: &str = "UPDATE preheats SET cancelled_at = $4, superseded_by = $5 \
-         WHERE rule_id = $1 AND repository_id = $2 AND tag = $3 AND id <> $5 AND cancelled_at IS NULL \
-         AND expires_at > $4 AND EXISTS (SELECT 1 FROM preheat_nodes n WHERE n.preheat_id = preheats.id \
-         AND n.state IN ('waiting', 'sent'))";
-    let PreheatCause::Rule { rule, .. } = new.wanted_by else {
-        return Ok(());
-    };
-    let supersede = sqlx::query(OF_RULE)
-        .bind(rule)
-        .bind(new.repository_id)
-        .bind(new.tag.clone())
-        .bind(new.times.0)
-        .bind(id);
-    change(tx, supersede).await?;
-    Ok(())
-}
-
 async fn settle(
     tx: &mut Tx<'_>,
     (account_id, node): (&str, &str),
@@ -377,18 +300,19 @@ fn preheat(row: &AnyRow) -> Result<Preheat, Failure> {
         superseded_by: row.try_get(8)?,
         wanted_by: cause(row)?,
         counts: [
-            row.try_get(11)?,
-            row.try_get(12)?,
             row.try_get(13)?,
             row.try_get(14)?,
+            row.try_get(15)?,
+            row.try_get(16)?,
         ],
     })
 }
 
 fn cause(row: &AnyRow) -> Result<PreheatCause, Failure> {
-    let (rule, event): (Option<i64>, Option<i64>) = (row.try_get(9)?, row.try_get(10)?);
-    Ok(match rule.zip(event) {
-        None => PreheatCause::Request,
-        Some((rule, event)) => PreheatCause::Rule { rule, event },
+    let number = |column: usize| row.try_get::<Option<i64>, _>(column);
+    Ok(match (number(9)?, number(10)?, number(11)?.zip(number(12)?)) {
+        (Some(rule), Some(event), _) => PreheatCause::Rule { rule, event },
+        (None, Some(event), Some((trigger, run))) => PreheatCause::Run { trigger, run, event },
+        _ => PreheatCause::Request,
     })
 }

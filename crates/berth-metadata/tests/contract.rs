@@ -273,6 +273,7 @@ contract! {
     replicas::replicas_are_there_until_their_time_is_over,
     nodes::nodes_are_noted_and_their_bytes_add_up,
     nodes::images_go_to_nodes_until_they_end,
+    nodes::what_a_run_waits_for_is_queued_once,
     nodes::a_node_hears_that_an_image_is_wanted_no_more,
     nodes::the_oldest_images_for_nodes_make_room,
     layers::lists_of_files_are_kept_within_their_bound,

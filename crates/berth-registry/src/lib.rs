@@ -204,7 +204,10 @@ pub use tag::{
 pub use tag_page::{PagedTag, TagOfPage, TagPageFound, TagPageWanted, TagSort};
 pub use temporary_key::NewTemporaryKey;
 pub use token::{IssuedToken, TokenCaller};
-pub use trigger::{ImageChange, TriggerCondition, TriggerPreview, TriggerRunView, WantedTrigger};
+pub use trigger::{
+    Ahead, AheadEnd, ImageChange, TriggerCondition, TriggerPreview, TriggerRunView, WantedAhead,
+    WantedTrigger,
+};
 pub use upload::{Chunk, Started};
 pub use user::{NewPerson, Switch, generate_password};
 pub use webhook::{DeadPlace, Deliveries, Ping, WantedDeliveries};

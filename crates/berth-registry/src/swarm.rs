@@ -30,6 +30,7 @@ pub use crowd::SwarmPeer;
 use crowd::Told;
 use node::Meetings;
 pub use node::{Nodes, SwarmFigures, SwarmNode};
+pub(crate) use preheat::{AheadOfRollout, labels_text};
 pub use preheat::{NodeDone, NodeJob, NodeWork, PreheatPlace, WantedPreheat, WantedPreheatRule};
 use replicas::Question;
 pub(crate) use replicas::Replicas;

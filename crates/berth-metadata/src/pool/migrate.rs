@@ -69,6 +69,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0050_nodes",
     "0051_lazy",
     "0052_preheat_rules",
+    "0053_trigger_preheats",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

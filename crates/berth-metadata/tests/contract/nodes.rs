@@ -140,6 +140,40 @@ pub(crate) async fn a_node_hears_that_an_image_is_wanted_no_more(world: World) {
     assert_eq!(found.counts, [1, 0, 1, 0]);
 }
 
+pub(crate) async fn what_a_run_waits_for_is_queued_once(world: World) {
+    let metadata = &world.metadata;
+    let repository = world.repository().await.id;
+    let of_run = async |run: i64, event: i64| {
+        let new = NewPreheat {
+            wanted_by: PreheatCause::Run {
+                trigger: 7,
+                run,
+                event,
+            },
+            most: 10,
+            ..wanted(repository, &["a"], 10)
+        };
+        metadata.create_preheat(new).await.unwrap().unwrap()
+    };
+    let first = of_run(1, 5).await;
+    assert_eq!(of_run(1, 5).await, first);
+    let second = of_run(3, 6).await;
+    let found = metadata.preheat(repository, first).await.unwrap().unwrap();
+    assert_eq!(
+        (found.superseded_by, found.cancelled_at),
+        (Some(second), Some(10))
+    );
+    // What an earlier run wants takes the place of nothing.
+    of_run(2, 4).await;
+    let found = metadata.preheat(repository, second).await.unwrap().unwrap();
+    let wanted_by = PreheatCause::Run {
+        trigger: 7,
+        run: 3,
+        event: 6,
+    };
+    assert_eq!((found.superseded_by, found.wanted_by), (None, wanted_by));
+}
+
 pub(crate) async fn the_oldest_images_for_nodes_make_room(world: World) {
     let metadata = &world.metadata;
     let repository = world.repository().await.id;

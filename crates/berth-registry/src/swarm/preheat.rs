@@ -2,6 +2,7 @@
 //! that any replica can answer, whichever has the node's connection. A node gets what its own login may pull.
 
 mod rule;
+mod run;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::clock::now_ms;
 use crate::error::Error;
 
 pub use rule::{PreheatPlace, WantedPreheatRule};
+pub(crate) use run::AheadOfRollout;
 
 /// Most nodes of one preheat.
 const NODES_MAX: usize = 10_000;
@@ -255,7 +257,7 @@ impl Registry {
 }
 
 /// Labels of a node, or that choose nodes, as they are stored.
-pub(super) fn labels_text(labels: &BTreeMap<String, String>) -> Result<String, Error> {
+pub(crate) fn labels_text(labels: &BTreeMap<String, String>) -> Result<String, Error> {
     let is_long = |(name, value): (&String, &String)| name.len().max(value.len()) > LABEL_BYTES_MAX;
     if labels.len() > LABELS_MAX || labels.iter().any(is_long) {
         return Err(Error::Invalid(format!(

@@ -89,7 +89,7 @@ enum PreheatState {
     Cancelled,
     /// A newer one took its place before all nodes had it.
     Superseded,
-    /// No connected node had the labels when a rule wanted it.
+    /// No connected node had the labels when a rule or a trigger wanted it.
     NoNodes,
     /// Its time is over; nodes that were not reached are not told any more.
     Expired,
@@ -103,6 +103,8 @@ enum PreheatCause {
     Request,
     /// A rule, when a tag moved.
     Rule,
+    /// A trigger, before it sets the image of a workload.
+    Trigger,
 }
 
 /// Nodes by how they stand to it.
@@ -279,6 +281,7 @@ fn document(preheat: berth_registry::Preheat) -> Preheat {
         wanted_by: match preheat.wanted_by {
             berth_registry::PreheatCause::Request => PreheatCause::Request,
             berth_registry::PreheatCause::Rule { .. } => PreheatCause::Rule,
+            berth_registry::PreheatCause::Run { .. } => PreheatCause::Trigger,
         },
         superseded_by: preheat.superseded_by,
         creator_name: preheat.creator_name,

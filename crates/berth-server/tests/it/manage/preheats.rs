@@ -1,5 +1,8 @@
 //! Nodes that are there, and images that they shall have.
 
+mod pushes;
+mod triggers;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,9 +15,9 @@ use crate::client::Client;
 use crate::installation::{ACCESS_KEY_ID, SECRET_KEY, basic};
 use crate::world::World;
 
-pub(super) const PREHEATS: &str = "/v2/manage/namespaces/team/repos/app/preheats";
+const PREHEATS: &str = "/v2/manage/namespaces/team/repos/app/preheats";
 
-pub(super) fn node(number: usize, zone: &str) -> Node {
+fn node(number: usize, zone: &str) -> Node {
     Node {
         peer: Peer {
             id: format!("node-{number}"),
@@ -32,14 +35,14 @@ pub(super) fn node(number: usize, zone: &str) -> Node {
 }
 
 /// What a node is told when there is something.
-pub(super) async fn meet(client: &Client, node: &Node) -> NodeAnswer {
+async fn meet(client: &Client, node: &Node) -> NodeAnswer {
     let body = serde_json::to_vec(node).unwrap();
     let answer = client.ask("POST /v2/_berth/swarm/nodes").body(body).await.is(200);
     serde_json::from_value(answer.json()).unwrap()
 }
 
 /// Says that a node is there and does not wait for what it shall do.
-pub(super) async fn say(client: &Client, node: &Node) {
+async fn say(client: &Client, node: &Node) {
     let asked = client.http.post(format!("{}/v2/_berth/swarm/nodes", client.url));
     let asked = asked.header("authorization", client.authorization.as_deref().unwrap());
     let head = asked
@@ -50,7 +53,7 @@ pub(super) async fn say(client: &Client, node: &Node) {
     assert_eq!(head.status(), 200);
 }
 
-pub(super) async fn ask(world: &World, method: Method, target: &str, body: Value, status: u16) -> Value {
+async fn ask(world: &World, method: Method, target: &str, body: Value, status: u16) -> Value {
     let body = if body.is_null() {
         String::new()
     } else {
@@ -67,7 +70,7 @@ pub(super) async fn ask(world: &World, method: Method, target: &str, body: Value
     }
 }
 
-pub(super) async fn agents(world: &World, count: usize) -> Value {
+async fn agents(world: &World, count: usize) -> Value {
     loop {
         let found = ask(world, Method::GET, "/v2/manage/agents", Value::Null, 200).await;
         if found["agents"].as_array().unwrap().len() == count {
@@ -78,7 +81,7 @@ pub(super) async fn agents(world: &World, count: usize) -> Value {
 }
 
 /// How an image stands, and each node to it.
-pub(super) async fn states(world: &World, one: &str) -> (String, Vec<String>) {
+async fn states(world: &World, one: &str) -> (String, Vec<String>) {
     let shown = ask(world, Method::GET, one, Value::Null, 200).await;
     let nodes = shown["nodes"].as_array().unwrap().iter();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
