@@ -14,7 +14,7 @@ mod lazy;
 mod ledger;
 mod maintenance;
 mod preheat_rules;
-mod preheats;
+pub(crate) mod preheats;
 mod quotas;
 mod refusals;
 mod registrations;
