@@ -17,6 +17,7 @@ use futures_util::stream::FuturesUnordered;
 use http::HeaderValue;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use crate::blobs;
 use crate::job::Jobs;
@@ -53,8 +54,31 @@ pub(crate) struct Channel {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Preheat>,
+    /// The job that is under way, and what ends it.
+    at: Option<(String, CancellationToken)>,
     known: HashSet<String>,
     done: Vec<Done>,
+}
+
+impl State {
+    /// The next job, and what ends it before its time.
+    fn begin(&mut self) -> Option<(Preheat, CancellationToken)> {
+        self.at = None;
+        let preheat = self.waiting.pop_front()?;
+        let over = CancellationToken::new();
+        self.at = Some((preheat.job.clone(), over.clone()));
+        Some((preheat, over))
+    }
+
+    /// Leaves jobs that are wanted no more.
+    fn drop_jobs(&mut self, over: &[String]) {
+        self.waiting.retain(|preheat| !over.contains(&preheat.job));
+        if let Some((job, end)) = &self.at
+            && over.contains(job)
+        {
+            end.cancel();
+        }
+    }
 }
 
 impl Channel {
@@ -146,6 +170,7 @@ impl Channel {
     fn hear(&self, answer: NodeAnswer) {
         self.keys.learn(answer.key);
         let mut state = self.state();
+        state.drop_jobs(&answer.over);
         for preheat in answer.preheat {
             if state.waiting.len() < JOBS_MAX && state.known.insert(preheat.job.clone()) {
                 state.waiting.push_back(preheat);
@@ -158,12 +183,18 @@ impl Channel {
     /// Does the jobs that come, one after the other, for ever.
     pub(crate) async fn work(&self) {
         loop {
-            let next = self.state().waiting.pop_front();
-            let Some(preheat) = next else {
+            let next = self.state().begin();
+            let Some((preheat, over)) = next else {
                 self.came.notified().await;
                 continue;
             };
-            let outcome = self.fetch(&preheat).await;
+            let outcome = tokio::select! {
+                outcome = self.fetch(&preheat) => outcome,
+                () = over.cancelled() => {
+                    tracing::info!(job = preheat.job, manifest = %preheat.manifest, "a preheat is wanted no more");
+                    continue;
+                }
+            };
             tracing::info!(job = preheat.job, manifest = %preheat.manifest, failure = outcome.as_ref().err(), "a preheat ended");
             let mut state = self.state();
             state.done.push(Done {

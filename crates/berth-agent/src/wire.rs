@@ -204,6 +204,9 @@ pub struct NodeAnswer {
     /// Images that the node shall have, at most [`PREHEATS_MAX`].
     #[serde(default)]
     pub preheat: Vec<Preheat>,
+    /// Jobs that it was told of and that are wanted no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub over: Vec<String>,
     /// The public keys of tickets (JWK set), as at [`KEY_PATH`].
     pub key: serde_json::Value,
 }

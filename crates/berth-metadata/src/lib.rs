@@ -46,6 +46,7 @@ mod pool;
 #[cfg(test)]
 #[path = "../tests/contract/postgres.rs"]
 mod postgres_server;
+mod preheat_rules;
 mod preheats;
 mod quotas;
 mod reclaim;
@@ -128,7 +129,8 @@ pub use organizations::{
     SeenOrganization, SeenQuery,
 };
 pub use people::{GroupUpdate, PeopleChange, UserUpdate};
-pub use preheats::{NewPreheat, Preheat, PreheatNode, PreheatWork};
+pub use preheat_rules::{PreheatRule, PreheatTerms};
+pub use preheats::{NewPreheat, Preheat, PreheatCause, PreheatNode, PreheatWork};
 pub use quotas::Quotas;
 pub use reclaim::{ReclaimQueue, ReclaimRow};
 pub use records::{RecordedRepository, WaitingRecord};
@@ -172,7 +174,7 @@ pub use temporary_keys::TemporaryKey;
 pub use trigger_runs::{
     SaveTriggerRun, TRIGGER, TriggerRun, TriggerStep, TriggerTask, TriggerTurn, WantTriggerRun,
 };
-pub use triggers::{NewTrigger, TriggerRow};
+pub use triggers::{NewTrigger, TriggerPreheat, TriggerRow};
 pub use uploads::{FinishOutcome, FinishUpload, SaveUpload, TakenTurn, TurnStanding, UploadRow, UploadTurn};
 pub use users::{AccessType, NewUser, User};
 pub use viewer::Viewer;

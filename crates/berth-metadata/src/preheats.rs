@@ -1,15 +1,16 @@
 //! Images that nodes shall have, and how each node stands to each of them. Refuses to know how nodes are chosen and told.
 
+mod create;
+
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use crate::Metadata;
 use crate::error::Error;
 use crate::pool::{Durability, Failure, Tx};
-use crate::sql::{self, change, first};
+use crate::sql::{self, change};
 
-/// Rows of one statement.
-const AT_ONCE: usize = 100;
+pub(crate) use create::create;
 
 /// An image that nodes shall have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +29,38 @@ pub struct Preheat {
     pub created_at: i64,
     /// When nobody is told any more.
     pub expires_at: i64,
-    /// When it was cancelled.
+    /// When it was cancelled, or something newer took its place.
     pub cancelled_at: Option<i64>,
+    /// The one that took its place.
+    pub superseded_by: Option<i64>,
+    /// What wanted it.
+    pub wanted_by: PreheatCause,
     /// Nodes by state: waiting, sent, complete, failed.
     pub counts: [i64; 4],
+}
+
+/// What wants an image on nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PreheatCause {
+    /// Somebody who asked.
+    Request,
+    /// A rule, when a tag moved. It wants what the tag came to name last: others of the same tag that did not end are
+    /// superseded.
+    Rule {
+        /// The rule.
+        rule: i64,
+        /// The event's place in the order of what happened to the tag.
+        event: i64,
+    },
+    /// A run of a trigger, which waits for it. Those that earlier runs wait for are superseded.
+    Run {
+        /// The trigger.
+        trigger: i64,
+        /// The run.
+        run: i64,
+        /// The run's place in the order of events.
+        event: i64,
+    },
 }
 
 /// An image to have on nodes.
@@ -45,12 +74,16 @@ pub struct NewPreheat {
     pub digest: String,
     /// The nodes that have all of these labels, a JSON object.
     pub labels: String,
-    /// Who wants it.
+    /// What wants it.
+    pub wanted_by: PreheatCause,
+    /// The user who wants it, and their name; the one that the user has now when it is empty.
     pub creator: (Option<String>, String),
     /// The account of the nodes, and the nodes.
     pub nodes: (String, Vec<String>),
     /// The time, and when nobody is told any more.
     pub times: (i64, i64),
+    /// How many of the repository are kept.
+    pub most: i64,
 }
 
 /// How a node stands to an image.
@@ -75,24 +108,24 @@ pub struct PreheatWork {
     pub repository: String,
     /// The manifest.
     pub digest: String,
+    /// Whether it was told of before and is wanted no more.
+    pub is_over: bool,
 }
 
 const COLUMNS: &str = "SELECT p.id, p.tag, p.digest, p.labels, p.creator_name, p.created_at, p.expires_at, p.cancelled_at, \
-     (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'waiting'), \
+     p.superseded_by, p.rule_id, p.event, p.trigger_id, p.run_id, (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'waiting'), \
      (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'sent'), \
      (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'complete'), \
      (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'failed') FROM preheats p";
 
 impl Metadata {
-    /// Queues an image for nodes; the oldest of the repository beyond `most` go. None when the repository is gone.
-    pub async fn create_preheat(&self, new: NewPreheat, most: i64) -> Result<Option<i64>, Error> {
+    /// Queues an image for nodes. None when the repository or the rule is gone, or something newer was queued already; what
+    /// a run waits for is queued once.
+    pub async fn create_preheat(&self, new: NewPreheat) -> Result<Option<i64>, Error> {
         self.pool
-            .write(
-                "queue an image for nodes",
-                Durability::Durable,
-                new,
-                move |tx, new| Box::pin(create(tx, new, most)),
-            )
+            .write("queue an image for nodes", Durability::Durable, new, |tx, new| {
+                Box::pin(create(tx, new))
+            })
             .await
     }
 
@@ -151,11 +184,12 @@ impl Metadata {
         Ok(changed.await? > 0)
     }
 
-    /// Nodes that something waits for.
+    /// Nodes that are to be told of something.
     pub async fn awaited_nodes(&self, now: i64, limit: i64) -> Result<Vec<(String, String)>, Error> {
         const LIST: &str = "SELECT DISTINCT n.account_id, n.node FROM preheat_nodes n \
              JOIN preheats p ON p.id = n.preheat_id \
-             WHERE n.state = 'waiting' AND p.cancelled_at IS NULL AND p.expires_at > $1 LIMIT $2";
+             WHERE (n.state = 'waiting' AND p.cancelled_at IS NULL AND p.expires_at > $1) \
+             OR (n.state = 'sent' AND p.cancelled_at IS NOT NULL) LIMIT $2";
         let statement = sqlx::query(LIST).bind(now).bind(limit);
         self.list("list nodes that something waits for", statement, |row| {
             Ok((row.try_get(0)?, row.try_get(1)?))
@@ -163,18 +197,20 @@ impl Metadata {
         .await
     }
 
-    /// What a node shall have and was not told of since `told_before`; it is told of these now.
+    /// What a node shall have and was not told of since `told_before`, and what it was told of and is wanted no more; it is
+    /// told of these now.
     pub async fn take_preheats(
         &self,
         (account_id, node): (&str, &str),
         (now, told_before): (i64, i64),
         limit: i64,
     ) -> Result<Vec<PreheatWork>, Error> {
-        const LIST: &str = "SELECT p.id, r.full_name, p.digest FROM preheat_nodes n \
+        const LIST: &str = "SELECT p.id, r.full_name, p.digest, \
+             CAST(CASE WHEN p.cancelled_at IS NULL THEN 0 ELSE 1 END AS BIGINT) FROM preheat_nodes n \
              JOIN preheats p ON p.id = n.preheat_id JOIN repositories r ON r.id = p.repository_id \
              WHERE n.account_id = $1 AND n.node = $2 AND n.state IN ('waiting', 'sent') \
-             AND (n.state = 'waiting' OR n.updated_at < $4) \
-             AND p.cancelled_at IS NULL AND p.expires_at > $3 ORDER BY p.id LIMIT $5";
+             AND ((p.cancelled_at IS NULL AND p.expires_at > $3 AND (n.state = 'waiting' OR n.updated_at < $4)) \
+             OR (p.cancelled_at IS NOT NULL AND n.state = 'sent')) ORDER BY p.id LIMIT $5";
         let statement = sqlx::query(LIST)
             .bind(account_id.to_owned())
             .bind(node.to_owned())
@@ -186,13 +222,16 @@ impl Metadata {
                 id: row.try_get(0)?,
                 repository: row.try_get(1)?,
                 digest: row.try_get(2)?,
+                is_over: row.try_get::<i64, _>(3)? != 0,
             })
         });
         let work = work.await?;
         if !work.is_empty() {
+            // Whom a cancelled one waits for is told of it no more.
+            let state = |work: &PreheatWork| if work.is_over { "waiting" } else { "sent" };
             let told = work
                 .iter()
-                .map(|work| (work.id, "sent".to_owned(), String::new()));
+                .map(|work| (work.id, state(work).to_owned(), String::new()));
             self.settle_preheats(account_id, node, told.collect(), now)
                 .await?;
         }
@@ -227,42 +266,6 @@ impl Metadata {
     }
 }
 
-async fn create(tx: &mut Tx<'_>, new: &NewPreheat, most: i64) -> Result<Option<i64>, Failure> {
-    const CREATE: &str = "INSERT INTO preheats \
-         (repository_id, tag, digest, labels, creator_id, creator_name, created_at, expires_at) \
-         SELECT r.id, $2, $3, $4, $5, $6, $7, $8 FROM repositories r WHERE r.id = $1 RETURNING id";
-    const OLDEST: &str = "DELETE FROM preheats WHERE repository_id = $1 AND id <= \
-         (SELECT p.id FROM preheats p WHERE p.repository_id = $1 ORDER BY p.id DESC LIMIT 1 OFFSET $2)";
-    let (now, expires_at) = new.times;
-    let create = sqlx::query(CREATE)
-        .bind(new.repository_id)
-        .bind(new.tag.clone())
-        .bind(new.digest.clone())
-        .bind(new.labels.clone())
-        .bind(new.creator.0.clone())
-        .bind(new.creator.1.clone())
-        .bind(now)
-        .bind(expires_at);
-    let Some(row) = first(tx, create).await? else {
-        return Ok(None);
-    };
-    let id: i64 = row.try_get(0)?;
-    let (account_id, nodes) = &new.nodes;
-    for some in nodes.chunks(AT_ONCE) {
-        let rows: Vec<String> = (0..some.len())
-            .map(|row| format!("($1, $2, ${}, 'waiting', '', $3)", row + 4))
-            .collect();
-        let text = format!(
-            "INSERT INTO preheat_nodes (preheat_id, account_id, node, state, detail, updated_at) VALUES {}",
-            rows.join(", ")
-        );
-        let statement = sql::made(text).bind(id).bind(account_id.clone()).bind(now);
-        change(tx, some.iter().cloned().fold(statement, sqlx::query::Query::bind)).await?;
-    }
-    change(tx, sqlx::query(OLDEST).bind(new.repository_id).bind(most)).await?;
-    Ok(Some(id))
-}
-
 async fn settle(
     tx: &mut Tx<'_>,
     (account_id, node): (&str, &str),
@@ -294,11 +297,22 @@ fn preheat(row: &AnyRow) -> Result<Preheat, Failure> {
         created_at: row.try_get(5)?,
         expires_at: row.try_get(6)?,
         cancelled_at: row.try_get(7)?,
+        superseded_by: row.try_get(8)?,
+        wanted_by: cause(row)?,
         counts: [
-            row.try_get(8)?,
-            row.try_get(9)?,
-            row.try_get(10)?,
-            row.try_get(11)?,
+            row.try_get(13)?,
+            row.try_get(14)?,
+            row.try_get(15)?,
+            row.try_get(16)?,
         ],
+    })
+}
+
+fn cause(row: &AnyRow) -> Result<PreheatCause, Failure> {
+    let number = |column: usize| row.try_get::<Option<i64>, _>(column);
+    Ok(match (number(9)?, number(10)?, number(11)?.zip(number(12)?)) {
+        (Some(rule), Some(event), _) => PreheatCause::Rule { rule, event },
+        (None, Some(event), Some((trigger, run))) => PreheatCause::Run { trigger, run, event },
+        _ => PreheatCause::Request,
     })
 }

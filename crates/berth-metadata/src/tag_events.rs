@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::jobs::{self, NewJob};
 use crate::lazy::{self, NewLazyRun};
 use crate::pool::{Durability, Failure, Tx};
+use crate::preheats::{self, NewPreheat};
 use crate::sql::{change, first};
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -43,6 +44,8 @@ pub struct EventFollows {
     pub sync_rules: Vec<i64>,
     /// Whether what the tag names gets an index for lazy starts.
     pub lazy: bool,
+    /// What nodes shall have, by the rules that want it.
+    pub preheats: Vec<NewPreheat>,
 }
 
 /// The job that does what a trigger wants.
@@ -99,7 +102,12 @@ macro_rules! is_awaited {
             $repository,
             ") AND (l.repository_id IS NULL OR l.repository_id = ",
             $repository,
-            ")))"
+            ")) OR EXISTS (SELECT 1 FROM preheat_rules h WHERE h.organization_id = \
+             (SELECT p.organization_id FROM repositories p WHERE p.id = ",
+            $repository,
+            ") AND (h.repository_id IS NULL OR h.repository_id = ",
+            $repository,
+            ") AND h.enabled = 1))"
         )
     };
 }
@@ -155,6 +163,9 @@ async fn settle(
     }
     if follows.lazy {
         index(tx, event, now).await?;
+    }
+    for preheat in &follows.preheats {
+        preheats::create(tx, preheat).await?;
     }
     Ok(true)
 }

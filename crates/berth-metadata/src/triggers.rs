@@ -9,6 +9,15 @@ use crate::webhooks::{self, NewWebhook};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+/// Nodes that shall have an image before a trigger sets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriggerPreheat {
+    /// The nodes that have all of these labels, a JSON object.
+    pub labels: String,
+    /// How long they are waited for, in seconds.
+    pub seconds: i64,
+}
+
 /// A trigger to store.
 #[derive(Clone, Debug)]
 pub struct NewTrigger {
@@ -40,6 +49,8 @@ pub struct NewTrigger {
     pub undo_on_failure: bool,
     /// How long a rollout may take, in seconds.
     pub rollout_seconds: i64,
+    /// Nodes that shall have the image first.
+    pub preheat: Option<TriggerPreheat>,
     /// Who made it.
     pub creator_id: String,
     /// The name of who made it, as it was then.
@@ -85,6 +96,8 @@ pub struct TriggerRow {
     pub undo_on_failure: bool,
     /// How long a rollout may take, in seconds.
     pub rollout_seconds: i64,
+    /// Nodes that shall have the image first.
+    pub preheat: Option<TriggerPreheat>,
     /// The name of who made it, as it was then.
     pub creator_name: String,
     /// Milliseconds since the epoch.
@@ -97,7 +110,7 @@ macro_rules! trigger_fields {
     () => {
         "t.id, t.name, t.kind, t.condition, t.enabled, t.mode, t.cluster, COALESCE(c.cluster_id, '') AS cluster_id, \
          COALESCE(c.name, '') AS cluster_name, t.namespace, t.workload_kind, t.workload, t.container, t.update_by, \
-         t.undo_on_failure, t.rollout_seconds, t.creator_name, t.created_at, \
+         t.undo_on_failure, t.rollout_seconds, t.preheat_labels, t.preheat_seconds, t.creator_name, t.created_at, \
          (SELECT w.url FROM webhooks w WHERE w.trigger_id = t.id) AS webhook_url"
     };
 }
@@ -182,7 +195,7 @@ impl Metadata {
     pub async fn replace_trigger(&self, id: i64, new: NewTrigger) -> Result<bool, Error> {
         const REPLACE: &str = "UPDATE triggers SET kind = $2, condition = $3, enabled = $4, mode = $5, cluster = $6, \
              namespace = $7, workload_kind = $8, workload = $9, container = $10, update_by = $11, \
-             undo_on_failure = $12, rollout_seconds = $13 WHERE id = $1 RETURNING id";
+             undo_on_failure = $12, rollout_seconds = $13, preheat_labels = $14, preheat_seconds = $15 WHERE id = $1 RETURNING id";
         const ELSEWHERE: &str = "SELECT 1 FROM triggers WHERE id = $1 AND (COALESCE(cluster, 0) <> CAST($2 AS BIGINT) \
              OR namespace <> $3 OR workload_kind <> $4 OR workload <> $5 OR container <> $6)";
         const SUPERSEDE: &str = "UPDATE trigger_history SET status = 'superseded', \
@@ -217,8 +230,9 @@ impl Metadata {
 
 fn insert(new: &NewTrigger) -> Statement {
     const INSERT: &str = "INSERT INTO triggers (repository_id, kind, condition, enabled, mode, cluster, namespace, \
-         workload_kind, workload, container, update_by, undo_on_failure, rollout_seconds, name, creator_id, \
-         creator_name, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING id";
+         workload_kind, workload, container, update_by, undo_on_failure, rollout_seconds, preheat_labels, \
+         preheat_seconds, name, creator_id, creator_name, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) RETURNING id";
     bind_terms(sqlx::query(INSERT).bind(new.repository_id), new)
         .bind(new.name.clone())
         .bind(new.creator_id.clone())
@@ -228,6 +242,8 @@ fn insert(new: &NewTrigger) -> Statement {
 
 /// Everything that a trigger can be made to be later, too.
 fn bind_terms(statement: Statement, new: &NewTrigger) -> Statement {
+    let preheat = new.preheat.clone();
+    let (labels, seconds) = preheat.map(|preheat| (preheat.labels, preheat.seconds)).unzip();
     statement
         .bind(new.kind.clone())
         .bind(new.condition.clone())
@@ -241,9 +257,12 @@ fn bind_terms(statement: Statement, new: &NewTrigger) -> Statement {
         .bind(new.update_by.clone())
         .bind(i64::from(new.undo_on_failure))
         .bind(new.rollout_seconds)
+        .bind(labels)
+        .bind(seconds.unwrap_or_default())
 }
 
 pub(crate) fn trigger(row: &AnyRow) -> Result<TriggerRow, Failure> {
+    let seconds = row.try_get("preheat_seconds")?;
     Ok(TriggerRow {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
@@ -261,6 +280,9 @@ pub(crate) fn trigger(row: &AnyRow) -> Result<TriggerRow, Failure> {
         update_by: row.try_get("update_by")?,
         undo_on_failure: row.try_get::<i64, _>("undo_on_failure")? != 0,
         rollout_seconds: row.try_get("rollout_seconds")?,
+        preheat: row
+            .try_get::<Option<String>, _>("preheat_labels")?
+            .map(|labels| TriggerPreheat { labels, seconds }),
         creator_name: row.try_get("creator_name")?,
         created_at: row.try_get("created_at")?,
         webhook_url: row.try_get("webhook_url")?,

@@ -57,6 +57,8 @@ mod places;
 mod policies;
 #[path = "contract/postgres.rs"]
 mod postgres;
+#[path = "contract/preheat_rules.rs"]
+mod preheat_rules;
 #[path = "contract/properties.rs"]
 mod properties;
 #[path = "contract/races.rs"]
@@ -153,6 +155,9 @@ contract! {
     lazy::a_place_has_one_rule,
     lazy::an_index_waits_once_and_ends_once,
     lazy::a_push_by_rule_queues_an_index,
+    preheat_rules::a_place_has_one_preheat_rule,
+    preheat_rules::a_push_is_an_event_where_a_rule_is_heeded,
+    preheat_rules::of_many_pushes_of_a_tag_the_newest_goes_to_nodes,
     archives::chunks_follow_one_another_and_the_last_one_queues_the_work,
     archives::an_archive_moves_on_from_the_state_that_it_is_in,
     archives::a_user_has_so_many_archives_under_way,
@@ -268,6 +273,8 @@ contract! {
     replicas::replicas_are_there_until_their_time_is_over,
     nodes::nodes_are_noted_and_their_bytes_add_up,
     nodes::images_go_to_nodes_until_they_end,
+    nodes::what_a_run_waits_for_is_queued_once,
+    nodes::a_node_hears_that_an_image_is_wanted_no_more,
     nodes::the_oldest_images_for_nodes_make_room,
     layers::lists_of_files_are_kept_within_their_bound,
     layers::who_uses_a_layer_is_counted_as_far_as_the_viewer_sees,

@@ -117,7 +117,7 @@ pub use berth_metadata::{
 pub use berth_metadata::{
     AwayPlace, EndingShare, FailedRun, FullQuota, PulledImage, RecentPush, RunCount, StaleLogin,
 };
-pub use berth_metadata::{Node, Preheat, PreheatNode, SwarmTotals};
+pub use berth_metadata::{Node, Preheat, PreheatCause, PreheatNode, PreheatRule, SwarmTotals};
 pub use berth_metadata::{PausedLane, RegionCheck, SyncCourse, SyncFigures, SyncStanding};
 pub use binned::{BinEntry, BinKind, BinObstacle, BinRestored, BinUsage, BinWanted, BinWish};
 pub use blob::{BlobRead, BlobStream, Extent, OpenedBlob};
@@ -194,8 +194,8 @@ pub use snapshot::{StoredSnapshot, Tally};
 pub use statistics::{Attention, Dashboard};
 pub use statistics::{CountedDay, Frequency, Measure, Overview, ReportEntry, Statistics, StatisticsOf};
 pub use swarm::{
-    CHUNK_BYTES, ChunkSet, NodeDone, NodeJob, Nodes, SharedBlob, SwarmAnswer, SwarmFigures, SwarmJoin,
-    SwarmNode, SwarmPeer, Swarmed, WantedPreheat,
+    CHUNK_BYTES, ChunkSet, NodeDone, NodeJob, NodeWork, Nodes, PreheatPlace, SharedBlob, SwarmAnswer,
+    SwarmFigures, SwarmJoin, SwarmNode, SwarmPeer, Swarmed, WantedPreheat, WantedPreheatRule,
 };
 pub use sync::{Destination, HistoryPage, SyncStatus, SyncSwitches, SyncTags, Synced};
 pub use tag::{
@@ -206,7 +206,10 @@ pub use tag_list::PulledList;
 pub use tag_page::{PagedTag, TagOfPage, TagPageFound, TagPageWanted, TagSort};
 pub use temporary_key::NewTemporaryKey;
 pub use token::{IssuedToken, TokenCaller};
-pub use trigger::{ImageChange, TriggerCondition, TriggerPreview, TriggerRunView, WantedTrigger};
+pub use trigger::{
+    Ahead, AheadEnd, ImageChange, TriggerCondition, TriggerPreview, TriggerRunView, WantedAhead,
+    WantedTrigger,
+};
 pub use upload::{Chunk, Started};
 pub use user::{NewPerson, Switch, generate_password};
 pub use webhook::{DeadPlace, Deliveries, Ping, WantedDeliveries};

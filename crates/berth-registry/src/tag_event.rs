@@ -1,5 +1,5 @@
-//! What follows when a tag came to name something else: triggers that wait for it, regions that it is sent to, an index for lazy starts. Only queues
-//! it; each is done as a job.
+//! What follows when a tag came to name something else: triggers that wait for it, regions that it is sent to, an index for lazy starts,
+//! nodes that it goes to. Only queues it.
 
 use std::sync::Arc;
 
@@ -60,9 +60,13 @@ impl Registry {
             (JobKind::Sync, !follows.sync_rules.is_empty()),
             (JobKind::Lazy, follows.lazy),
         ];
+        let has_preheats = !follows.preheats.is_empty();
         self.metadata.settle_event(event, follows, now_ms()).await?;
         for (kind, _) in kinds.into_iter().filter(|(_, is_queued)| *is_queued) {
             self.jobs.queued(kind);
+        }
+        if has_preheats {
+            self.wake_nodes().await?;
         }
         Ok(())
     }
@@ -76,6 +80,7 @@ impl Registry {
             triggers: self.triggers_for(event.repository_id, &tag).await?,
             sync_rules: self.sync_rules_for(event).await?,
             lazy: self.wants_lazy_index(event, &tag).await?,
+            preheats: self.preheats_for(event, &tag).await?,
         })
     }
 }

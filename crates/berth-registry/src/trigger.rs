@@ -22,9 +22,9 @@ pub use by_hand::TriggerRunView;
 use cluster::namespace_refusal;
 pub use condition::TriggerCondition;
 pub use dry_run::TriggerPreview;
-pub use state::ImageChange;
-pub use wanted::WantedTrigger;
+pub use state::{Ahead, AheadEnd, ImageChange};
 use wanted::{MODES, is_enabled, unknown};
+pub use wanted::{WantedAhead, WantedTrigger};
 
 /// Triggers of one image; a list of them is answered whole.
 const TRIGGERS_MAX: i64 = 100;
@@ -177,6 +177,7 @@ impl Registry {
             update_by: wanted.update_by().to_owned(),
             undo_on_failure: wanted.undo_on_failure.unwrap_or(false),
             rollout_seconds: wanted.rollout_seconds(),
+            preheat: wanted.ahead()?,
             kind: wanted.trigger_type,
             condition: wanted.condition,
             namespace: wanted.cluster_ns,

@@ -200,7 +200,7 @@ impl ConfigureArgs {
     }
 }
 
-fn label(text: &str) -> Result<(String, String), String> {
+pub(crate) fn label(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("a label is written key=value")?;
     if key.is_empty() || text.len() > 256 {
         return Err("a label is written key=value, with 256 characters at most".to_owned());

@@ -20,6 +20,7 @@ mod names;
 mod options;
 mod organizations;
 mod people;
+mod preheats;
 mod profile;
 mod regions;
 mod retentions;
@@ -83,6 +84,8 @@ pub(crate) enum Verb {
     Immutable(Group<immutability::Verb>),
     /// Images that start before they are pulled
     Lazy(Group<lazy::Verb>),
+    /// Images that nodes have before anybody asks for them
+    Preheat(Group<preheats::Verb>),
     /// Other regions, which images are sent to
     Region(Group<regions::Verb>),
     /// Mirrors of other registries, which are pulled through
@@ -170,6 +173,7 @@ impl Verb {
             Self::Retention(group) => &group.options,
             Self::Immutable(group) => &group.options,
             Self::Lazy(group) => &group.options,
+            Self::Preheat(group) => &group.options,
             Self::Region(group) => &group.options,
             Self::Mirror(group) => &group.options,
             Self::Sync(group) => &group.options,
@@ -203,6 +207,7 @@ impl Verb {
             Self::Retention(group) => retentions::run(&options.server()?, group.verb).await,
             Self::Immutable(group) => immutability::run(&options.server()?, group.verb).await,
             Self::Lazy(group) => lazy::run(&options.server()?, group.verb).await,
+            Self::Preheat(group) => preheats::run(&options.server()?, group.verb).await,
             Self::Region(group) => regions::run(&options.server()?, group.verb).await,
             Self::Mirror(group) => mirrors::run(&options.server()?, group.verb).await,
             Self::Sync(group) => syncs::run(&options.server()?, group.verb).await,

@@ -26,6 +26,7 @@ mod maintenance;
 mod mirrors;
 pub(crate) mod names;
 mod organizations;
+mod preheat_rules;
 mod preheats;
 mod quotas;
 mod regions;
@@ -85,6 +86,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(mirrors::routes())
         .merge(agents::routes())
         .merge(preheats::routes())
+        .merge(preheat_rules::routes())
         .merge(tags::routes())
         .merge(contents::routes())
         .merge(bin::routes())

@@ -1,6 +1,8 @@
 //! Triggers against a real Kubernetes API server: a docker push changes the workload, the rollout is watched to its end,
 //! undone when it fails, and goes on whatever happens to either side.
 
+mod preheats;
+
 use std::thread;
 use std::time::{Duration, Instant};
 

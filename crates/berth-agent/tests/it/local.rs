@@ -195,9 +195,8 @@ async fn a_registry_without_swarms_is_pulled_through_and_resumed() {
     assert_eq!(registry.sent(), sent);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_registry_lets_a_node_have_an_image() {
-    let registry = Registry::start().await;
+/// An image with a layer of 9 MiB: the digests of its manifest and of the layer.
+fn image(registry: &Registry) -> (Digest, Digest) {
     let (config, layer) = (registry.add_blob(1000), registry.add_blob(9 * MIB));
     let manifest = serde_json::json!({
         "schemaVersion": 2,
@@ -207,18 +206,65 @@ async fn the_registry_lets_a_node_have_an_image() {
     });
     let manifest = manifest.to_string();
     let digest = Digest::of(Algorithm::Sha256, manifest.as_bytes());
-    registry
-        .state
-        .manifests
-        .lock()
-        .unwrap()
-        .insert(digest.clone(), manifest.into());
-    let job = |job: &str, manifest: &Digest| Preheat {
+    let mut manifests = registry.state.manifests.lock().unwrap();
+    manifests.insert(digest.clone(), manifest.into());
+    (digest, layer)
+}
+
+fn job(job: &str, manifest: &Digest) -> Preheat {
+    Preheat {
         job: job.to_owned(),
         repository: "team/app".to_owned(),
         manifest: manifest.clone(),
         token: "good".to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wanted_no_more_keeps_nothing_else_waiting() {
+    let registry = Registry::start().await;
+    let (digest, _) = image(&registry);
+    let old = Digest::of(Algorithm::Sha256, b"old");
+    registry.state.unanswered.lock().unwrap().push(old.clone());
+    let jobs = [job("one", &old), job("two", &old), job("three", &digest)];
+    registry.state.preheats.lock().unwrap().extend(jobs);
+    let home = Arc::new(tempfile::tempdir().unwrap());
+    let login = home.path().join("login");
+    std::fs::write(&login, "good\n").unwrap();
+    let _node = Node::start_with(&registry, home, |settings| settings.login = Some(login)).await;
+    let end = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    let wait = async |is_so: &dyn Fn() -> bool| {
+        while !is_so() {
+            assert!(std::time::Instant::now() < end);
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
     };
+    let asked = |request: &String| request.contains(old.as_str());
+    wait(&|| registry.requests().iter().any(asked)).await;
+    let newest = |preheat: &Preheat| preheat.job == "three";
+    registry.state.preheats.lock().unwrap().retain(newest);
+    let over = ["one".to_owned(), "two".to_owned()];
+    registry.state.over.lock().unwrap().extend(over);
+    wait(&|| !registry.state.done.lock().unwrap().is_empty()).await;
+    let done = registry.state.done.lock().unwrap().clone();
+    assert_eq!(
+        (done[0].job.as_str(), done[0].state),
+        ("three", DoneState::Complete)
+    );
+    assert_eq!(
+        registry
+            .requests()
+            .iter()
+            .filter(|request| asked(request))
+            .count(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_registry_lets_a_node_have_an_image() {
+    let registry = Registry::start().await;
+    let (digest, layer) = image(&registry);
     let missing = Digest::of(Algorithm::Sha256, b"missing");
     registry
         .state

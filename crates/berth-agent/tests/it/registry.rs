@@ -55,6 +55,9 @@ pub(crate) struct State {
     /// Requests as they came: method, path, query.
     pub(crate) requests: Mutex<Vec<String>>,
     pub(crate) preheats: Mutex<Vec<Preheat>>,
+    pub(crate) over: Mutex<Vec<String>>,
+    /// Manifests that are asked for in vain.
+    pub(crate) unanswered: Mutex<Vec<Digest>>,
     pub(crate) done: Mutex<Vec<Done>>,
     pub(crate) nodes: Mutex<Vec<Node>>,
     /// Whether all rounds of a node's channel but the first are held for ever, and manifests until one is.
@@ -95,6 +98,8 @@ impl Registry {
             breaks: AtomicU32::new(0),
             requests: Mutex::default(),
             preheats: Mutex::default(),
+            over: Mutex::default(),
+            unanswered: Mutex::default(),
             done: Mutex::default(),
             nodes: Mutex::default(),
             holds: AtomicBool::new(false),
@@ -236,6 +241,10 @@ impl State {
             };
         }
         if let Some((_, digest)) = path.split_once("/manifests/") {
+            let is_held = |held: &Digest| held.as_str() == digest;
+            if self.unanswered.lock().unwrap().iter().any(is_held) {
+                return std::future::pending().await;
+            }
             while self.holds.load(Ordering::Relaxed) && self.held.load(Ordering::Relaxed) == 0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
@@ -388,6 +397,7 @@ impl State {
             .collect();
         let answer = NodeAnswer {
             preheat,
+            over: self.over.lock().unwrap().clone(),
             key: self.keys(),
         };
         json(StatusCode::OK, &serde_json::to_value(answer).unwrap())

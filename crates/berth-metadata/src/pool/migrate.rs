@@ -68,6 +68,8 @@ pub(super) const STEPS: &[Step] = steps![
     "0049_chunk_tables",
     "0050_nodes",
     "0051_lazy",
+    "0052_preheat_rules",
+    "0053_trigger_preheats",
     "0054_mirror_rounds",
 ];
 

@@ -189,6 +189,7 @@ pub(crate) async fn a_tag_that_moves_is_an_event_where_somebody_waits(world: Wor
         )],
         sync_rules: Vec::new(),
         lazy: false,
+        preheats: Vec::new(),
     };
     let settle = async || {
         metadata
@@ -230,6 +231,7 @@ pub(crate) async fn a_push_that_is_sent_elsewhere_replaces_the_one_that_waits(wo
                 triggers: Vec::new(),
                 sync_rules: vec![rule],
                 lazy: false,
+                preheats: Vec::new(),
             };
             assert!(metadata.settle_event(event, follows, 9).await.unwrap());
         }

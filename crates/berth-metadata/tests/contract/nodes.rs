@@ -1,7 +1,7 @@
 //! Node agents, and images that they shall have.
 
 use crate::world::{World, digest};
-use berth_metadata::{MetNode, NewPreheat, PreheatNode, SwarmTotals};
+use berth_metadata::{MetNode, NewPreheat, PreheatCause, PreheatNode, SwarmTotals};
 
 fn met(account_id: &str, id: &str) -> MetNode {
     MetNode {
@@ -65,26 +65,30 @@ fn wanted(repository_id: i64, nodes: &[&str], at: i64) -> NewPreheat {
         tag: Some("v1".to_owned()),
         digest: digest("manifest"),
         labels: "{}".to_owned(),
+        wanted_by: PreheatCause::Request,
         creator: (None, "ann".to_owned()),
         nodes: (
             "account".to_owned(),
             nodes.iter().map(|node| (*node).to_owned()).collect(),
         ),
         times: (at, at + 100),
+        most: 2,
     }
 }
 
-/// What a node is told of at a time, when what it was told before another is told again.
+/// What a node is told of at a time, when what it was told before another is told again; below 0 what is wanted no more.
 async fn told(world: &World, node: (&str, &str), times: (i64, i64)) -> Vec<i64> {
     let work = world.metadata.take_preheats(node, times, 10).await.unwrap();
-    work.into_iter().map(|work| work.id).collect()
+    work.into_iter()
+        .map(|work| if work.is_over { -work.id } else { work.id })
+        .collect()
 }
 
 pub(crate) async fn images_go_to_nodes_until_they_end(world: World) {
     let metadata = &world.metadata;
     let repository = world.repository().await.id;
     let new = wanted(repository, &["a", "b", "c"], 10);
-    let id = metadata.create_preheat(new, 2).await.unwrap().unwrap();
+    let id = metadata.create_preheat(new).await.unwrap().unwrap();
     assert_eq!(metadata.awaited_nodes(20, 10).await.unwrap().len(), 3);
     assert_eq!(told(&world, ("account", "a"), (20, 0)).await, [id]);
     // It was told; it is told again only much later.
@@ -114,12 +118,68 @@ pub(crate) async fn images_go_to_nodes_until_they_end(world: World) {
     assert_eq!(metadata.awaited_nodes(20, 10).await.unwrap(), []);
 }
 
+pub(crate) async fn a_node_hears_that_an_image_is_wanted_no_more(world: World) {
+    let metadata = &world.metadata;
+    let repository = world.repository().await.id;
+    let new = wanted(repository, &["a", "b"], 10);
+    let id = metadata.create_preheat(new).await.unwrap().unwrap();
+    assert_eq!(told(&world, ("account", "a"), (20, 0)).await, [id]);
+    assert!(metadata.cancel_preheat(repository, id, 30).await.unwrap());
+    // Who was not told of it hears nothing of its end.
+    let a = ("account".to_owned(), "a".to_owned());
+    assert_eq!(metadata.awaited_nodes(40, 10).await.unwrap(), [a]);
+    assert_eq!(told(&world, ("account", "b"), (40, 0)).await, []);
+    assert_eq!(told(&world, ("account", "a"), (40, 0)).await, [-id]);
+    assert_eq!(told(&world, ("account", "a"), (40, 0)).await, []);
+    assert_eq!(metadata.awaited_nodes(40, 10).await.unwrap(), []);
+    // It may have been done by then.
+    let complete = vec![(id, "complete".to_owned(), String::new())];
+    let settled = metadata.settle_preheats("account", "a", complete, 50);
+    settled.await.unwrap();
+    let found = metadata.preheat(repository, id).await.unwrap().unwrap();
+    assert_eq!(found.counts, [1, 0, 1, 0]);
+}
+
+pub(crate) async fn what_a_run_waits_for_is_queued_once(world: World) {
+    let metadata = &world.metadata;
+    let repository = world.repository().await.id;
+    let of_run = async |run: i64, event: i64| {
+        let new = NewPreheat {
+            wanted_by: PreheatCause::Run {
+                trigger: 7,
+                run,
+                event,
+            },
+            most: 10,
+            ..wanted(repository, &["a"], 10)
+        };
+        metadata.create_preheat(new).await.unwrap().unwrap()
+    };
+    let first = of_run(1, 5).await;
+    assert_eq!(of_run(1, 5).await, first);
+    let second = of_run(3, 6).await;
+    let found = metadata.preheat(repository, first).await.unwrap().unwrap();
+    assert_eq!(
+        (found.superseded_by, found.cancelled_at),
+        (Some(second), Some(10))
+    );
+    // What an earlier run wants takes the place of nothing.
+    of_run(2, 4).await;
+    let found = metadata.preheat(repository, second).await.unwrap().unwrap();
+    let wanted_by = PreheatCause::Run {
+        trigger: 7,
+        run: 3,
+        event: 6,
+    };
+    assert_eq!((found.superseded_by, found.wanted_by), (None, wanted_by));
+}
+
 pub(crate) async fn the_oldest_images_for_nodes_make_room(world: World) {
     let metadata = &world.metadata;
     let repository = world.repository().await.id;
     let mut ids = Vec::new();
     for at in [10, 20, 30] {
-        let made = metadata.create_preheat(wanted(repository, &["a"], at), 2).await;
+        let made = metadata.create_preheat(wanted(repository, &["a"], at)).await;
         ids.push(made.unwrap().unwrap());
     }
     assert_eq!(metadata.preheat(repository, ids[0]).await.unwrap(), None);
@@ -134,6 +194,6 @@ pub(crate) async fn the_oldest_images_for_nodes_make_room(world: World) {
         1
     );
     assert_eq!(metadata.forget_preheats(121).await.unwrap(), 1);
-    let gone = metadata.create_preheat(wanted(9999, &["a"], 1), 2).await;
+    let gone = metadata.create_preheat(wanted(9999, &["a"], 1)).await;
     assert_eq!(gone.unwrap(), None);
 }

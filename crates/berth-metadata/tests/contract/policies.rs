@@ -4,7 +4,7 @@ use crate::outside::region_row;
 use crate::retentions::{new_retention, retain};
 use crate::world::{World, conflict, digest, erase, manifest, tagged};
 use berth_metadata::{
-    Conflict, HistoryOrder, Metadata, NewSyncJobs, NewTrigger, WantTriggerRun, WantedSyncRule,
+    Conflict, HistoryOrder, Metadata, NewSyncJobs, NewTrigger, TriggerPreheat, WantTriggerRun, WantedSyncRule,
 };
 
 pub(crate) fn new_trigger(repository_id: i64, name: &str) -> NewTrigger {
@@ -23,6 +23,7 @@ pub(crate) fn new_trigger(repository_id: i64, name: &str) -> NewTrigger {
         update_by: "digest".to_owned(),
         undo_on_failure: false,
         rollout_seconds: 600,
+        preheat: None,
         creator_id: "u".to_owned(),
         creator_name: "mary".to_owned(),
         webhook: None,
@@ -80,12 +81,17 @@ pub(crate) async fn tag(metadata: &Metadata, repository_id: i64, tag: &str) {
 
 /// All of it but its name and who made it.
 async fn a_trigger_is_replaced(metadata: &Metadata, repository: i64, trigger: i64) {
+    let preheat = TriggerPreheat {
+        labels: r#"{"zone":"a"}"#.to_owned(),
+        seconds: 60,
+    };
     let replaced = NewTrigger {
         condition: "v*".to_owned(),
         workload: "api".to_owned(),
         update_by: "tag".to_owned(),
         undo_on_failure: true,
         rollout_seconds: 30,
+        preheat: Some(preheat.clone()),
         ..new_trigger(repository, "ignored")
     };
     let open = metadata
@@ -126,6 +132,7 @@ async fn a_trigger_is_replaced(metadata: &Metadata, repository: i64, trigger: i6
         (found.enabled, found.rollout_seconds, found.creator_name.as_str()),
         (true, 30, "mary")
     );
+    assert_eq!(found.preheat, Some(preheat));
 }
 
 pub(crate) async fn triggers_are_kept_with_their_history(world: World) {

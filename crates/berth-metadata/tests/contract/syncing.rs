@@ -296,6 +296,7 @@ pub(crate) async fn a_destination_is_behind_since_its_oldest_push(world: World) 
         let follows = EventFollows {
             sync_rules: vec![rule],
             lazy: false,
+            preheats: Vec::new(),
             ..EventFollows::default()
         };
         assert!(metadata.settle_event(event, follows, 300).await.unwrap());
@@ -394,6 +395,7 @@ pub(crate) async fn a_copy_that_waits_is_that_of_its_newest_push(world: World) {
         let follows = EventFollows {
             sync_rules: vec![rule],
             lazy: false,
+            preheats: Vec::new(),
             ..EventFollows::default()
         };
         assert!(metadata.settle_event(event.unwrap(), follows, 300).await.unwrap());

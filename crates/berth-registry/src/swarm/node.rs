@@ -10,7 +10,7 @@ use berth_metadata::{MetNode, Metadata, Node, SwarmTotals};
 use berth_oci::Digest;
 use tokio::sync::Notify;
 
-use super::preheat::{NodeDone, NodeJob, connected_since};
+use super::preheat::{NodeDone, NodeWork, connected_since, labels_text};
 use super::{SwarmJoin, SwarmPeer};
 use crate::Registry;
 use crate::access::Caller;
@@ -29,8 +29,6 @@ const FORGOTTEN_AFTER_MS: i64 = 30 * 24 * 3600 * 1000;
 const AWAITED_MAX: i64 = 10_000;
 /// Most nodes of one list.
 const LISTED_MAX: i64 = 1_000;
-/// Longest value of a label, in bytes.
-const LABEL_BYTES_MAX: usize = 253;
 
 /// An account's id and what a node of it calls itself.
 type NodeKey = (String, String);
@@ -171,18 +169,12 @@ impl Registry {
         self: &Arc<Self>,
         caller: &Caller,
         node: SwarmNode,
-    ) -> Result<impl Future<Output = Vec<NodeJob>> + Send + use<>, Error> {
+    ) -> Result<impl Future<Output = NodeWork> + Send + use<>, Error> {
         let Caller::User(user) = caller else {
             return Err(Error::Unauthenticated);
         };
-        let is_long = |(name, value): (&String, &String)| name.len().max(value.len()) > LABEL_BYTES_MAX;
-        if node.labels.iter().any(is_long) {
-            return Err(Error::Invalid(format!(
-                "labels and their values have at most {LABEL_BYTES_MAX} bytes"
-            )));
-        }
+        let labels = labels_text(&node.labels)?;
         let key = (user.account_id.clone(), node.peer.id.clone());
-        let labels = serde_json::to_string(&node.labels);
         let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.swarm.meetings.moved(node.moved_peers, node.moved_registry);
         self.swarm.meetings.meet(MetNode {
@@ -190,7 +182,7 @@ impl Registry {
             id: key.1.clone(),
             user_name: user.user_name.clone(),
             address: node.peer.address.clone(),
-            labels: labels.map_err(|error| Error::internal("writing labels", error))?,
+            labels,
             seeds: count(node.seeds.len() as u64),
             peers_bytes: count(node.moved_peers),
             registry_bytes: count(node.moved_registry),
@@ -199,29 +191,29 @@ impl Registry {
         self.swarm.seed(&node.peer, node.seeds).await;
         let (registry, caller) = (Arc::clone(self), caller.clone());
         Ok(async move {
-            let jobs = registry.jobs_when_there_are(&caller, key).await;
-            jobs.unwrap_or_else(|error| {
+            let work = registry.work_when_there_is(&caller, key).await;
+            work.unwrap_or_else(|error| {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "a node could not be told what it shall do");
-                Vec::new()
+                NodeWork::default()
             })
         })
     }
 
-    async fn jobs_when_there_are(&self, caller: &Caller, key: NodeKey) -> Result<Vec<NodeJob>, Error> {
+    async fn work_when_there_is(&self, caller: &Caller, key: NodeKey) -> Result<NodeWork, Error> {
         let waiting = Waiting::new(&self.swarm.meetings, key);
         let node = (waiting.key.0.as_str(), waiting.key.1.as_str());
-        let jobs = self.node_jobs(caller, node).await?;
-        if !jobs.is_empty() {
-            return Ok(jobs);
+        let work = self.node_work(caller, node).await?;
+        if !work.jobs.is_empty() || !work.over.is_empty() {
+            return Ok(work);
         }
         if tokio::time::timeout(HELD, waiting.woken.notified())
             .await
             .is_err()
         {
-            return Ok(Vec::new());
+            return Ok(NodeWork::default());
         }
-        self.node_jobs(caller, node).await
+        self.node_work(caller, node).await
     }
 
     /// The nodes of the caller's account, for its administrators; the operator's see what all share, too.
@@ -252,7 +244,7 @@ impl Registry {
     }
 
     /// Lets nodes that wait here know when something waits for them.
-    pub(super) async fn wake_nodes(&self) -> Result<(), Error> {
+    pub(crate) async fn wake_nodes(&self) -> Result<(), Error> {
         if lock(&self.swarm.meetings.waiting).is_empty() {
             return Ok(());
         }

@@ -1,16 +1,22 @@
 //! Images that nodes shall have before anybody asks for them. Rows say what is wanted and how each node stands to it, so
 //! that any replica can answer, whichever has the node's connection. A node gets what its own login may pull.
 
+mod rule;
+mod run;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use berth_metadata::{NewPreheat, Preheat, PreheatNode};
+use berth_metadata::{NewPreheat, Preheat, PreheatCause, PreheatNode};
 use berth_oci::{Digest, Reference, RepositoryName, Resource, Scope, ScopeAction, Tag};
 
 use crate::Registry;
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::error::Error;
+
+pub use rule::{PreheatPlace, WantedPreheatRule};
+pub(crate) use run::AheadOfRollout;
 
 /// Most nodes of one preheat.
 const NODES_MAX: usize = 10_000;
@@ -25,8 +31,9 @@ const TOLD_AGAIN_MS: i64 = 10 * 60 * 1000;
 const JOBS_AT_ONCE: i64 = 20;
 /// How long a node counts as connected after it was met.
 const CONNECTED_MS: i64 = 60_000;
-/// Most labels that choose nodes.
+/// Most labels of a node, and that choose nodes; longest name or value of one, in bytes.
 const LABELS_MAX: usize = 64;
+const LABEL_BYTES_MAX: usize = 253;
 /// Longest text that a node says of its failure, in characters.
 const DETAIL_CHARS_MAX: usize = 300;
 
@@ -52,6 +59,15 @@ pub struct NodeJob {
     pub token: String,
 }
 
+/// What a node is told.
+#[derive(Clone, Debug, Default)]
+pub struct NodeWork {
+    /// Images that it shall have.
+    pub jobs: Vec<NodeJob>,
+    /// Jobs that it was told of and that are wanted no more.
+    pub over: Vec<i64>,
+}
+
 /// What became of an image on a node.
 #[derive(Clone, Debug)]
 pub struct NodeDone {
@@ -73,11 +89,7 @@ impl Registry {
         wanted: &WantedPreheat,
     ) -> Result<Preheat, Error> {
         let held = self.require_held(caller, Action::EditRepository, name).await?;
-        if wanted.labels.len() > LABELS_MAX {
-            return Err(Error::Invalid(format!(
-                "nodes are chosen by at most {LABELS_MAX} labels"
-            )));
-        }
+        let labels = labels_text(&wanted.labels)?;
         let manifest = self.manifest_descriptor(caller, name, &wanted.reference).await?;
         let nodes = self.connected_nodes(&held.account_id, &wanted.labels).await?;
         if nodes.is_empty() {
@@ -85,7 +97,11 @@ impl Registry {
                 "no connected node of the image's account has all of these labels".to_owned(),
             ));
         }
-        let labels = serde_json::to_string(&wanted.labels);
+        if nodes.len() > NODES_MAX {
+            return Err(Error::Invalid(format!(
+                "an image goes to at most {NODES_MAX} nodes at once"
+            )));
+        }
         let now = now_ms();
         let new = NewPreheat {
             repository_id: held.id,
@@ -94,17 +110,15 @@ impl Registry {
                 Reference::Digest(_) => None,
             },
             digest: manifest.digest,
-            labels: labels.map_err(|error| Error::internal("writing labels", error))?,
+            labels,
+            wanted_by: PreheatCause::Request,
             creator: (caller.user_id().map(str::to_owned), caller.user_name().to_owned()),
             nodes: (held.account_id, nodes),
             times: (now, now + LIFE_MS),
+            most: KEPT,
         };
         let unknown = || Error::RepositoryUnknown(name.to_string());
-        let id = self
-            .metadata
-            .create_preheat(new, KEPT)
-            .await?
-            .ok_or_else(unknown)?;
+        let id = self.metadata.create_preheat(new).await?.ok_or_else(unknown)?;
         self.wake_nodes().await?;
         self.metadata.preheat(held.id, id).await?.ok_or_else(unknown)
     }
@@ -137,6 +151,7 @@ impl Registry {
         cancelled.then_some(()).ok_or_else(|| unknown(id))
     }
 
+    /// The connected nodes of an account that have all of the labels; a few more than [`NODES_MAX`] when there are more.
     async fn connected_nodes(
         &self,
         account_id: &str,
@@ -160,29 +175,31 @@ impl Registry {
                 }
             }
             if found.len() > NODES_MAX {
-                return Err(Error::Invalid(format!(
-                    "an image goes to at most {NODES_MAX} nodes at once"
-                )));
+                return Ok(found);
             }
         }
     }
 
-    /// What a node shall have that it was not told of, as far as its login may pull it.
-    pub(super) async fn node_jobs(
+    /// What a node shall have that it was not told of, as far as its login may pull it, and what it shall have no more.
+    pub(super) async fn node_work(
         &self,
         caller: &Caller,
         (account_id, node): (&str, &str),
-    ) -> Result<Vec<NodeJob>, Error> {
+    ) -> Result<NodeWork, Error> {
         let now = now_ms();
         let times = (now, now - TOLD_AGAIN_MS);
         let work = self
             .metadata
             .take_preheats((account_id, node), times, JOBS_AT_ONCE)
             .await?;
-        let (mut jobs, mut failed) = (Vec::new(), Vec::new());
+        let (mut told, mut failed) = (NodeWork::default(), Vec::new());
         for work in work {
+            if work.is_over {
+                told.over.push(work.id);
+                continue;
+            }
             match self.node_token(caller, &work.repository).await {
-                Ok(token) => jobs.push(NodeJob {
+                Ok(token) => told.jobs.push(NodeJob {
                     id: work.id,
                     repository: work.repository,
                     manifest: work
@@ -203,7 +220,7 @@ impl Registry {
                 .settle_preheats(account_id, node, failed, now)
                 .await?;
         }
-        Ok(jobs)
+        Ok(told)
     }
 
     async fn node_token(&self, caller: &Caller, repository: &str) -> Result<String, Error> {
@@ -237,6 +254,17 @@ impl Registry {
             .settle_preheats(account_id, node, states.collect(), now_ms())
             .await?)
     }
+}
+
+/// Labels of a node, or that choose nodes, as they are stored.
+pub(crate) fn labels_text(labels: &BTreeMap<String, String>) -> Result<String, Error> {
+    let is_long = |(name, value): (&String, &String)| name.len().max(value.len()) > LABEL_BYTES_MAX;
+    if labels.len() > LABELS_MAX || labels.iter().any(is_long) {
+        return Err(Error::Invalid(format!(
+            "there are at most {LABELS_MAX} labels, which have at most {LABEL_BYTES_MAX} bytes, and so have their values"
+        )));
+    }
+    serde_json::to_string(labels).map_err(|error| Error::internal("writing labels", error))
 }
 
 /// Who was met since then counts as connected.

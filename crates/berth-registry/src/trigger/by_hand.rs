@@ -5,7 +5,7 @@ use berth_oci::{Reference, RepositoryName, Tag};
 
 use super::image::Pushed;
 use super::run::{BY_HAND, UNDO, job};
-use super::state::{ImageChange, PutBack, RunState};
+use super::state::{Ahead, ImageChange, PutBack, RunState};
 use crate::access::{Action, Caller};
 use crate::clock::now_ms;
 use crate::{Error, Registry};
@@ -19,6 +19,8 @@ pub struct TriggerRunView {
     pub image: Option<String>,
     /// The images of the containers that were set.
     pub changes: Vec<ImageChange>,
+    /// How nodes stand to it that were to have it first.
+    pub ahead: Option<Ahead>,
 }
 
 impl Registry {
@@ -159,6 +161,7 @@ fn view(run: TriggerRun) -> Result<TriggerRunView, Error> {
     Ok(TriggerRunView {
         changes: state.changes(),
         image: state.image,
+        ahead: state.ahead,
         run,
     })
 }

@@ -88,6 +88,7 @@ impl Registry {
             update_by: new.update_by,
             undo_on_failure: new.undo_on_failure,
             rollout_seconds: new.rollout_seconds,
+            preheat: new.preheat,
             creator_name: new.creator_name,
             created_at: new.now,
             webhook_url: new.webhook.map(|webhook| webhook.url),

@@ -9,6 +9,9 @@ use crate::kubernetes::{Change, ContainerChange};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct RunState {
+    /// Nodes that are to have the image first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ahead: Option<Ahead>,
     /// The image that the workload is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) image: Option<String>,
@@ -26,6 +29,57 @@ pub(super) struct RunState {
     /// Why what was changed is put back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) undoing: Option<Undoing>,
+}
+
+/// How nodes stand to an image that they are to have before a run sets it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ahead {
+    /// The preheat; none when there was nobody to tell.
+    pub id: Option<i64>,
+    /// When they were told, milliseconds since the epoch.
+    pub since: i64,
+    /// How many were told.
+    pub nodes: i64,
+    /// How many have it, at the last look.
+    pub complete: i64,
+    /// How many could not get it.
+    pub failed: i64,
+    /// What it came to, and when.
+    pub ended: Option<(AheadEnd, i64)>,
+}
+
+/// What waiting for nodes came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AheadEnd {
+    /// All of them have it.
+    Complete,
+    /// Some could not get it, or it was cancelled.
+    Incomplete,
+    /// The time was over.
+    Timeout,
+    /// No connected node had the labels.
+    NoNodes,
+}
+
+impl Ahead {
+    /// In words.
+    pub(super) fn said(&self) -> String {
+        let (complete, nodes) = (self.complete, self.nodes);
+        match self.ended {
+            None => format!("{complete} of {nodes} nodes have the image"),
+            Some((AheadEnd::Complete, _)) => format!("{complete} of {nodes} nodes had the image before"),
+            Some((AheadEnd::Incomplete, _)) => {
+                format!("{complete} of {nodes} nodes had the image before, the others could not get it")
+            }
+            Some((AheadEnd::Timeout, _)) => {
+                format!(
+                    "{complete} of {nodes} nodes had the image before, the others were not waited for any longer"
+                )
+            }
+            Some((AheadEnd::NoNodes, _)) => "there was no node to have the image before".to_owned(),
+        }
+    }
 }
 
 /// A change to put back.

@@ -1,6 +1,11 @@
 //! What a trigger may be, and what is said of one that may not.
 
+use std::collections::BTreeMap;
+
+use berth_metadata::TriggerPreheat;
+
 use super::{TriggerCondition, one_of};
+use crate::swarm::labels_text;
 use crate::{Error, webhook};
 
 const NAME_LENGTH_MAX: usize = 64;
@@ -13,10 +18,22 @@ const UPDATES: [&str; 2] = ["digest", "tag"];
 /// How long a rollout may take, in seconds: what a Deployment gives itself when nobody says, a day at most.
 const ROLLOUT_SECONDS: i64 = 600;
 const ROLLOUT_SECONDS_MAX: i64 = 24 * 3600;
+/// How long nodes are waited for, in seconds.
+const PREHEAT_SECONDS: i64 = 300;
+const PREHEAT_SECONDS_MAX: i64 = 3600;
 /// The longest name of a namespace or container (RFC 1123 label).
 const LABEL_LENGTH_MAX: usize = 63;
 /// The longest name of a workload (RFC 1123 subdomain).
 const SUBDOMAIN_LENGTH_MAX: usize = 253;
+
+/// Nodes that shall have an image before a trigger sets it.
+#[derive(Clone, Debug)]
+pub struct WantedAhead {
+    /// The nodes that have all of these; all nodes when there are none.
+    pub labels: BTreeMap<String, String>,
+    /// How long they are waited for, in seconds; five minutes when absent.
+    pub timeout: Option<i64>,
+}
 
 /// A trigger to set up, in SWR's words.
 #[derive(Clone, Debug)]
@@ -51,6 +68,8 @@ pub struct WantedTrigger {
     pub undo_on_failure: Option<bool>,
     /// How long a rollout may take, in seconds; ten minutes when absent.
     pub rollout_timeout: Option<i64>,
+    /// Nodes that shall have the image before the workload is changed.
+    pub preheat: Option<WantedAhead>,
     /// The address to tell; for `webhook`, which has no workload.
     pub webhook_url: Option<String>,
     /// What to sign with; made here when absent.
@@ -80,6 +99,7 @@ impl WantedTrigger {
                 "rollout_timeout is 1 to {ROLLOUT_SECONDS_MAX} seconds"
             )));
         }
+        self.ahead()?;
         check_label("cluster_ns", &self.cluster_ns)?;
         check_subdomain("application", &self.application)?;
         match self.container.as_deref() {
@@ -105,14 +125,31 @@ impl WantedTrigger {
             self.update_by.as_ref(),
         ];
         let has_none = of_workload.into_iter().flatten().all(String::is_empty);
-        if has_none && self.undo_on_failure != Some(true) && self.rollout_timeout.is_none() {
+        let has_none = has_none && self.preheat.is_none() && self.rollout_timeout.is_none();
+        if has_none && self.undo_on_failure != Some(true) {
             return Ok(());
         }
         Err(Error::Invalid(
             "a trigger with the action webhook has webhook_url, and nothing that belongs to a workload: leave out \
-             cluster, namespace, application, container, trigger_mode, update_by, undo_on_failure and rollout_timeout"
+             cluster, namespace, application, container, trigger_mode, update_by, undo_on_failure, rollout_timeout and \
+             preheat"
                 .to_owned(),
         ))
+    }
+
+    /// The nodes that are waited for, as they are stored.
+    pub(super) fn ahead(&self) -> Result<Option<TriggerPreheat>, Error> {
+        let Some(wanted) = &self.preheat else {
+            return Ok(None);
+        };
+        let seconds = wanted.timeout.unwrap_or(PREHEAT_SECONDS);
+        if !(1..=PREHEAT_SECONDS_MAX).contains(&seconds) {
+            return Err(Error::Invalid(format!(
+                "the timeout of preheat is 1 to {PREHEAT_SECONDS_MAX} seconds"
+            )));
+        }
+        let labels = labels_text(&wanted.labels)?;
+        Ok(Some(TriggerPreheat { labels, seconds }))
     }
 
     pub(super) fn mode(&self) -> &str {

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use super::answer::{self, Column, hidden, shown};
 use super::failure::Failure;
 use super::names::Image;
+use super::preheats::nodes;
 use super::server::Server;
 use super::terminal::confirm;
+use crate::agent::label;
 use crate::table::Table;
 
 #[derive(Debug, Subcommand)]
@@ -88,6 +90,7 @@ pub(crate) enum Verb {
         after_help = "Examples:
   berth trigger create team/app roll-out --cluster production --namespace web --workload app --dry-run
   berth trigger create team/app roll-out --cluster production --namespace web --workload app --undo-on-failure
+  berth trigger create team/app roll-out --cluster production --namespace web --workload app --preheat --preheat-label pool=web
   berth trigger create team/app releases --matching 'v*' --cluster production --namespace web --workload app
   berth trigger create team/app stable --tag stable --cluster production --namespace db --kind statefulsets --workload app"
     )]
@@ -160,6 +163,15 @@ pub(crate) struct Create {
     /// How long a rollout may take [default: 600]
     #[arg(long, value_name = "SECONDS")]
     rollout_timeout: Option<u32>,
+    /// Have nodes get the image before the workload is changed
+    #[arg(long)]
+    preheat: bool,
+    /// The nodes that have this label, and all others that are said [default: all nodes]
+    #[arg(long = "preheat-label", value_name = "KEY=VALUE", value_parser = label, requires = "preheat")]
+    preheat_labels: Vec<(String, String)>,
+    /// How long nodes are waited for [default: 300]
+    #[arg(long, value_name = "SECONDS", requires = "preheat")]
+    preheat_timeout: Option<u32>,
     /// Set it up without letting it act yet
     #[arg(long)]
     disabled: bool,
@@ -218,6 +230,7 @@ const COLUMNS: &[Column] = &[
     hidden("by", "/update_by"),
     hidden("undo_on_failure", "/undo_on_failure"),
     hidden("rollout_timeout", "/rollout_timeout"),
+    hidden("preheat", "/preheat"),
     shown("creator", "/creator_name"),
     shown("created_at", "/created_at"),
 ];
@@ -295,6 +308,10 @@ async fn create(server: &Server, wanted: &Create) -> Result<Table, Failure> {
         },
         "undo_on_failure": wanted.undo_on_failure,
         "rollout_timeout": wanted.rollout_timeout,
+        "preheat": wanted.preheat.then(|| json!({
+            "nodes": nodes(wanted.preheat_labels.clone()),
+            "timeout": wanted.preheat_timeout,
+        })),
     });
     if wanted.dry_run {
         return runs::try_wanted(server, &wanted.image, &body).await;

@@ -10,7 +10,7 @@ use berth_agent::wire::{
 };
 use berth_oci::{Digest, EndpointError, RepositoryName};
 use berth_registry::{
-    CHUNK_BYTES, Error, NodeDone, NodeJob, SwarmAnswer, SwarmJoin, SwarmNode, SwarmPeer, Swarmed,
+    CHUNK_BYTES, Error, NodeDone, NodeJob, NodeWork, SwarmAnswer, SwarmJoin, SwarmNode, SwarmPeer, Swarmed,
 };
 use bytes::Bytes;
 use futures_util::stream;
@@ -112,12 +112,13 @@ pub(super) async fn node(asked: &Asked<'_>, body: Body) -> Result<Response, Erro
         .unwrap_or_default();
     let registry = Arc::clone(registry);
     let told = stream::once(async move {
-        let jobs = tokio::select! {
-            () = stopping.cancelled() => Vec::new(),
-            jobs = waiting => jobs,
+        let work = tokio::select! {
+            () = stopping.cancelled() => NodeWork::default(),
+            work = waiting => work,
         };
         let answer = NodeAnswer {
-            preheat: jobs.into_iter().map(preheat).collect(),
+            preheat: work.jobs.into_iter().map(preheat).collect(),
+            over: work.over.iter().map(i64::to_string).collect(),
             key: registry.ticket_keys().clone(),
         };
         serde_json::to_vec(&answer)

@@ -58,6 +58,8 @@ pub(crate) enum Subject {
     Bin,
     /// A rule about indexes for lazy starts.
     Lazy,
+    /// A rule by which pushes go to nodes.
+    Preheat,
     /// The upload of an archive.
     Archive,
     /// Anything else.

@@ -44,12 +44,21 @@ impl InPreheat {
 }
 
 /// Which nodes are meant.
-#[derive(Default, Deserialize, ToSchema)]
+#[derive(Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct WantedNodes {
+pub(super) struct WantedNodes {
     /// The connected ones that have all of these; every connected one when there are none.
     #[serde(default)]
-    labels: BTreeMap<String, String>,
+    pub(super) labels: BTreeMap<String, String>,
+}
+
+impl WantedNodes {
+    /// Those with labels as they are stored.
+    pub(super) fn stored(labels: &str) -> Self {
+        Self {
+            labels: serde_json::from_str(labels).unwrap_or_default(),
+        }
+    }
 }
 
 /// An image to have on nodes: its tag or its digest.
@@ -78,8 +87,24 @@ enum PreheatState {
     /// Some node could not get it, and no other is waited for.
     Failed,
     Cancelled,
+    /// A newer one took its place before all nodes had it.
+    Superseded,
+    /// No connected node had the labels when a rule or a trigger wanted it.
+    NoNodes,
     /// Its time is over; nodes that were not reached are not told any more.
     Expired,
+}
+
+/// What wanted it.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum PreheatCause {
+    /// Somebody asked.
+    Request,
+    /// A rule, when a tag moved.
+    Rule,
+    /// A trigger, before it sets the image of a workload.
+    Trigger,
 }
 
 /// Nodes by how they stand to it.
@@ -97,12 +122,16 @@ struct PreheatCounts {
 #[derive(Serialize, ToSchema)]
 struct Preheat {
     id: i64,
-    /// The tag that was asked for.
+    /// The tag that was asked for, or that moved.
     tag: Option<String>,
     digest: String,
     labels: BTreeMap<String, String>,
     state: PreheatState,
     counts: PreheatCounts,
+    wanted_by: PreheatCause,
+    /// The newer one that took its place.
+    superseded_by: Option<i64>,
+    /// Who asked, or moved the tag; empty when nobody is known.
     creator_name: String,
     created_at: Time,
     expires_at: Time,
@@ -227,18 +256,21 @@ async fn cancel(
 
 fn document(preheat: berth_registry::Preheat) -> Preheat {
     let [waiting, sent, complete, failed] = preheat.counts;
+    let is_asked_for = preheat.wanted_by == berth_registry::PreheatCause::Request;
     let state = match () {
+        () if preheat.superseded_by.is_some() => PreheatState::Superseded,
         () if preheat.cancelled_at.is_some() => PreheatState::Cancelled,
         () if waiting + sent > 0 && preheat.expires_at <= now_ms() => PreheatState::Expired,
         () if waiting + sent > 0 => PreheatState::Running,
         () if failed > 0 => PreheatState::Failed,
+        () if complete == 0 && !is_asked_for => PreheatState::NoNodes,
         () => PreheatState::Complete,
     };
     Preheat {
         id: preheat.id,
         tag: preheat.tag,
         digest: preheat.digest,
-        labels: serde_json::from_str(&preheat.labels).unwrap_or_default(),
+        labels: WantedNodes::stored(&preheat.labels).labels,
         state,
         counts: PreheatCounts {
             waiting,
@@ -246,6 +278,12 @@ fn document(preheat: berth_registry::Preheat) -> Preheat {
             complete,
             failed,
         },
+        wanted_by: match preheat.wanted_by {
+            berth_registry::PreheatCause::Request => PreheatCause::Request,
+            berth_registry::PreheatCause::Rule { .. } => PreheatCause::Rule,
+            berth_registry::PreheatCause::Run { .. } => PreheatCause::Trigger,
+        },
+        superseded_by: preheat.superseded_by,
         creator_name: preheat.creator_name,
         created_at: Time(preheat.created_at),
         expires_at: Time(preheat.expires_at),

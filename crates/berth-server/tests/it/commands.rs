@@ -11,6 +11,7 @@ mod maintenance;
 mod organizations;
 mod people;
 mod policies;
+mod preheats;
 mod profiles;
 mod shares;
 

@@ -13,6 +13,8 @@ use crate::content::{bytes, digest};
 use crate::world::World;
 
 const CHUNK: usize = 4 << 20;
+/// Layers of so many bytes have their chunks hashed at the push.
+const HASHED_AHEAD_FROM: usize = 64 << 20;
 
 fn peer(number: usize) -> Peer {
     Peer {
@@ -258,6 +260,46 @@ async fn a_node_that_has_a_blob_is_told_of() {
     world.end();
     let answer: NodeAnswer = serde_json::from_slice(&waiting.bytes().await.unwrap()).unwrap();
     assert!(answer.key["keys"].is_array());
+}
+
+#[tokio::test]
+async fn a_long_layer_has_its_table_made_at_the_push_where_agents_are_known() {
+    let world = World::start().await;
+    let long = |seed| bytes(seed, HASHED_AHEAD_FROM);
+    let before = world.admin.push_blob("team/app", &long(1)).await;
+    let node = Node {
+        peer: peer(7),
+        labels: BTreeMap::new(),
+        seeds: Vec::new(),
+        done: Vec::new(),
+        moved: Moved::default(),
+    };
+    let said = world
+        .admin
+        .http
+        .post(format!("{}/v2/_berth/swarm/nodes", world.admin.url));
+    let said = said.header("authorization", world.admin.authorization.as_deref().unwrap());
+    let said = said.body(serde_json::to_vec(&node).unwrap()).send().await;
+    assert_eq!(said.unwrap().status(), 200);
+    let short = bytes(2, HASHED_AHEAD_FROM - 1);
+    let short = world.admin.push_blob("team/app", &short).await;
+    let layer = long(3);
+    let after = world.admin.push_blob("team/app", &layer).await;
+    let table = async |digest: &str| world.metadata.chunk_table(digest, CHUNK as i64).await.unwrap();
+    // Nobody has asked for it.
+    let made = loop {
+        if let Some(made) = table(&after).await {
+            break made;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let expected: Vec<String> = layer.chunks(CHUNK).map(digest).collect();
+    let made: Vec<String> = made
+        .chunks(32)
+        .map(|hash| format!("sha256:{}", hex(hash)))
+        .collect();
+    assert_eq!(made, expected);
+    assert_eq!((table(&before).await, table(&short).await), (None, None));
 }
 
 #[tokio::test]

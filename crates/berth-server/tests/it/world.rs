@@ -150,10 +150,21 @@ impl World {
 
     /// Kills the server in the middle of what it does, and starts it again.
     pub(crate) fn kill(&mut self) {
+        self.end_at_once();
+        self.begin_again();
+    }
+
+    /// Kills the server, does something to its stores while there is none, and starts it again.
+    pub(crate) async fn kill_and(&mut self, meanwhile: impl AsyncFnOnce(&Registry)) {
+        self.end_at_once();
+        meanwhile(&self.registry).await;
+        self.begin_again();
+    }
+
+    fn end_at_once(&mut self) {
         let server = self.server.take().unwrap();
         server.signal(Signal::KILL);
         server.end();
-        self.begin_again();
     }
 
     fn begin_again(&mut self) {

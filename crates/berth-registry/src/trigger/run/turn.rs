@@ -1,5 +1,7 @@
 //! One turn of a run: what is to be done next follows from the state alone, and is saved before anything follows from it.
 
+mod ahead;
+
 use std::time::Duration;
 
 use berth_metadata::{SaveTriggerRun, TriggerStep, TriggerTask, TriggerTurn};
@@ -82,7 +84,10 @@ impl<'a> Turn<'a> {
             return self.look(&cluster, &set).await;
         }
         match self.state.undoing.clone() {
-            None => self.act(&cluster).await,
+            None => {
+                self.wait_for_nodes().await?;
+                self.act(&cluster).await
+            }
             Some(undoing) => self.undo(&cluster, undoing).await,
         }
     }
@@ -324,6 +329,10 @@ impl<'a> Turn<'a> {
 
     /// Ends the run.
     async fn end(&mut self, status: &'static str, detail: &str) -> Halt {
+        let detail = match &self.state.ahead {
+            Some(ahead) => &format!("{detail}; {}", ahead.said()),
+            None => detail,
+        };
         if let Err(halt) = self.store(status, detail, Some(now_ms())).await {
             return halt;
         }

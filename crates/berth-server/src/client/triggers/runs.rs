@@ -31,6 +31,7 @@ const COLUMNS: &[Column] = &[
     hidden("images", "/images"),
     hidden("failures", "/failures"),
     hidden("undoes", "/undoes"),
+    hidden("preheat", "/preheat"),
 ];
 
 const PREVIEW_COLUMNS: &[Column] = &[

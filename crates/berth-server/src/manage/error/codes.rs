@@ -75,6 +75,7 @@ fn denied(subject: Subject) -> &'static str {
         | Subject::RetentionRule
         | Subject::Immutability
         | Subject::Lazy
+        | Subject::Preheat
         | Subject::Sync
         | Subject::RepositoryGrant
         | Subject::NewShare
@@ -94,6 +95,7 @@ fn unknown(subject: Subject, what: &str) -> (StatusCode, &'static str) {
         Subject::Bin if in_organization => (StatusCode::NOT_FOUND, "4040140"),
         Subject::Immutability if in_organization => (StatusCode::NOT_FOUND, "4040133"),
         Subject::Lazy if in_organization => (StatusCode::NOT_FOUND, "4040135"),
+        Subject::Preheat if in_organization => (StatusCode::NOT_FOUND, "4040136"),
         Subject::RetentionRule if in_organization => (StatusCode::NOT_FOUND, "4040134"),
         Subject::Trigger => (StatusCode::NOT_FOUND, "4040126"),
         Subject::Registration if in_organization => (StatusCode::NOT_FOUND, "4040083"),

@@ -2,7 +2,7 @@
 //! stand behind `SVCSTG.SWR.` on the wire; the first three are the HTTP status.
 
 /// Code and meaning.
-pub(crate) const CODES: [(&str, &str); 63] = [
+pub(crate) const CODES: [(&str, &str); 64] = [
     (
         "SVCSTG.S2I.4019000",
         "neither a token nor a signature is in the request",
@@ -68,6 +68,7 @@ pub(crate) const CODES: [(&str, &str); 63] = [
     ("4040133", "there is no such rule about immutable tags"),
     ("4040134", "the organization has no such retention rule"),
     ("4040135", "there is no rule about indexes for lazy starts"),
+    ("4040136", "there is no rule about preheats"),
     (
         "4040140",
         "the bin has no such entry (any more), or it is not the caller's to know of",

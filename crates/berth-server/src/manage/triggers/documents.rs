@@ -1,9 +1,10 @@
 //! Triggers as they travel: SWR's fields, and the few beside them.
 
-use berth_registry::{TriggerRow, TriggerRun, WantedTrigger};
+use berth_registry::{TriggerRow, TriggerRun, WantedAhead, WantedTrigger};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::manage::preheats::WantedNodes;
 use crate::manage::wire::Time;
 
 /// A trigger to set up.
@@ -65,6 +66,9 @@ pub(super) struct CreateTrigger {
     #[serde(default)]
     #[schema(minimum = 1, maximum = 86400)]
     rollout_timeout: Option<i64>,
+    /// Nodes that shall have the image before the workload is changed (beyond SWR); none are waited for when absent.
+    #[serde(default)]
+    preheat: Option<TriggerPreheat>,
     /// The address to tell of pushes, for the action `webhook`.
     #[serde(default)]
     #[schema(max_length = 2048, example = "https://ci.example.com/hooks/berth")]
@@ -72,6 +76,28 @@ pub(super) struct CreateTrigger {
     /// What deliveries are signed with: `whsec_` and 24 to 64 bytes in Base64; made and answered once when absent.
     #[serde(default)]
     webhook_secret: Option<String>,
+}
+
+/// Nodes that shall have an image before a trigger changes its workload.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TriggerPreheat {
+    /// Every connected node when absent.
+    #[serde(default)]
+    nodes: WantedNodes,
+    /// How long they are waited for, in seconds; five minutes when absent. The rollout goes on then, at once when there is
+    /// no such node.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 3600)]
+    timeout: Option<i64>,
+}
+
+/// Nodes that have an image before a trigger changes its workload.
+#[derive(Serialize, ToSchema)]
+struct ShownTriggerPreheat {
+    nodes: WantedNodes,
+    /// Seconds.
+    timeout: i64,
 }
 
 /// What is answered when a trigger is set up: nothing, or the secret that was made for its webhook.
@@ -100,6 +126,10 @@ impl From<CreateTrigger> for WantedTrigger {
             update_by: sent.update_by,
             undo_on_failure: sent.undo_on_failure,
             rollout_timeout: sent.rollout_timeout,
+            preheat: sent.preheat.map(|preheat| WantedAhead {
+                labels: preheat.nodes.labels,
+                timeout: preheat.timeout,
+            }),
             webhook_url: sent.webhook_url,
             webhook_secret: sent.webhook_secret,
         }
@@ -138,6 +168,9 @@ pub(super) struct ShownTrigger {
     undo_on_failure: bool,
     /// Seconds.
     rollout_timeout: i64,
+    /// Nodes that shall have the image first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preheat: Option<ShownTriggerPreheat>,
     /// The address that is told, for the action `webhook`; for who may not push the image, without path and query.
     #[serde(skip_serializing_if = "Option::is_none")]
     webhook_url: Option<String>,
@@ -199,6 +232,10 @@ pub(super) fn document(row: TriggerRow, history: Option<Vec<TriggerHistory>>) ->
         update_by: row.update_by,
         undo_on_failure: row.undo_on_failure,
         rollout_timeout: row.rollout_seconds,
+        preheat: row.preheat.map(|preheat| ShownTriggerPreheat {
+            nodes: WantedNodes::stored(&preheat.labels),
+            timeout: preheat.seconds,
+        }),
         webhook_url: row.webhook_url,
         created_at: Time(row.created_at),
         creator_name: row.creator_name,

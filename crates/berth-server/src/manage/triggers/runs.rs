@@ -4,7 +4,7 @@
 use axum::Json;
 use axum::extract::State;
 use berth_oci::RepositoryName;
-use berth_registry::{ImageChange, TriggerPreview, TriggerRunView};
+use berth_registry::{Ahead, AheadEnd, ImageChange, TriggerPreview, TriggerRunView};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -83,6 +83,8 @@ struct TriggerRunDocument {
     image: Option<String>,
     /// The images of the containers that were set.
     images: Vec<ImageChangeDocument>,
+    /// How nodes stand to it that shall have the image first; null when none is waited for, or not yet.
+    preheat: Option<TriggerRunPreheat>,
     /// Tries that failed for now, in a row.
     failures: i64,
     /// The run whose images this one puts back.
@@ -90,6 +92,39 @@ struct TriggerRunDocument {
     created_at: Time,
     started_at: Option<Time>,
     ended_at: Option<Time>,
+}
+
+/// Nodes that are to have an image before a run sets it.
+#[derive(Serialize, ToSchema)]
+struct TriggerRunPreheat {
+    /// The preheat, of which there is more to know.
+    id: Option<i64>,
+    outcome: TriggerPreheatOutcome,
+    /// How many nodes were told.
+    nodes: i64,
+    /// How many have it.
+    complete: i64,
+    /// How many could not get it.
+    failed: i64,
+    started_at: Time,
+    /// Null while they are waited for.
+    ended_at: Option<Time>,
+}
+
+/// What waiting for nodes came to.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum TriggerPreheatOutcome {
+    /// They are waited for.
+    Waiting,
+    /// All of them have it.
+    Complete,
+    /// Some could not get it, or it was cancelled.
+    Incomplete,
+    /// The time was over.
+    Timeout,
+    /// No connected node had the labels.
+    NoNodes,
 }
 
 /// The image of a container, before and after.
@@ -298,11 +333,30 @@ fn document(view: TriggerRunView) -> TriggerRunDocument {
         detail: run.detail,
         image: view.image,
         images: changes(view.changes),
+        preheat: view.ahead.map(ahead),
         failures: run.failures,
         undoes: run.undoes,
         created_at: Time(run.at),
         started_at: run.started_at.map(Time),
         ended_at: run.ended_at.map(Time),
+    }
+}
+
+fn ahead(ahead: Ahead) -> TriggerRunPreheat {
+    TriggerRunPreheat {
+        id: ahead.id,
+        outcome: match ahead.ended {
+            None => TriggerPreheatOutcome::Waiting,
+            Some((AheadEnd::Complete, _)) => TriggerPreheatOutcome::Complete,
+            Some((AheadEnd::Incomplete, _)) => TriggerPreheatOutcome::Incomplete,
+            Some((AheadEnd::Timeout, _)) => TriggerPreheatOutcome::Timeout,
+            Some((AheadEnd::NoNodes, _)) => TriggerPreheatOutcome::NoNodes,
+        },
+        nodes: ahead.nodes,
+        complete: ahead.complete,
+        failed: ahead.failed,
+        started_at: Time(ahead.since),
+        ended_at: ahead.ended.map(|(_, at)| Time(at)),
     }
 }
 

@@ -213,6 +213,17 @@ async fn a_trigger_is_set_up_on_a_registered_cluster() {
         desk.json(&["trigger", "history", "team/app", "roll-out"]),
         json!([])
     );
+    let ahead = [
+        "--preheat",
+        "--preheat-label",
+        "zone=a",
+        "--preheat-timeout",
+        "60",
+    ];
+    assert_eq!(
+        create("ahead", &ahead)["preheat"],
+        json!({ "nodes": { "labels": { "zone": "a" } }, "timeout": 60 })
+    );
 }
 
 #[tokio::test]

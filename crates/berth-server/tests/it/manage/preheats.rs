@@ -1,5 +1,8 @@
 //! Nodes that are there, and images that they shall have.
 
+mod pushes;
+mod triggers;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,7 +17,7 @@ use crate::world::World;
 
 const PREHEATS: &str = "/v2/manage/namespaces/team/repos/app/preheats";
 
-fn node(number: usize, zone: &str) -> Node {
+pub(crate) fn node(number: usize, zone: &str) -> Node {
     Node {
         peer: Peer {
             id: format!("node-{number}"),
@@ -39,7 +42,7 @@ async fn meet(client: &Client, node: &Node) -> NodeAnswer {
 }
 
 /// Says that a node is there and does not wait for what it shall do.
-async fn say(client: &Client, node: &Node) {
+pub(crate) async fn say(client: &Client, node: &Node) {
     let asked = client.http.post(format!("{}/v2/_berth/swarm/nodes", client.url));
     let asked = asked.header("authorization", client.authorization.as_deref().unwrap());
     let head = asked
@@ -67,7 +70,7 @@ async fn ask(world: &World, method: Method, target: &str, body: Value, status: u
     }
 }
 
-async fn agents(world: &World, count: usize) -> Value {
+pub(crate) async fn agents(world: &World, count: usize) -> Value {
     loop {
         let found = ask(world, Method::GET, "/v2/manage/agents", Value::Null, 200).await;
         if found["agents"].as_array().unwrap().len() == count {

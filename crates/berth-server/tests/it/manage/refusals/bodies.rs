@@ -67,7 +67,10 @@ impl Names {
                 json!({ "template": "tag_rule", "params": { "num": "1000" } })
             }
             "make_lazy_index" => json!({ "reference": "v1" }),
-            "set_namespace_lazy_rule" | "set_repo_lazy_rule" => json!({ "tags": "v*" }),
+            "set_namespace_lazy_rule"
+            | "set_repo_lazy_rule"
+            | "set_namespace_preheat_rule"
+            | "set_repo_preheat_rule" => json!({ "tags": "v*" }),
             "create_session" => json!({ "account": "berth", "user": "script", "password": PASSWORD }),
             "try_trigger"
             | "replace_webhook_secret"

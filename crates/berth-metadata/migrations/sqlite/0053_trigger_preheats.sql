@@ -1,0 +1,8 @@
+-- Nodes that shall have an image before a trigger sets it, and for how long they are waited for.
+ALTER TABLE triggers ADD COLUMN preheat_labels TEXT; -- a JSON object: nodes that have all of these; none: nobody is waited for
+ALTER TABLE triggers ADD COLUMN preheat_seconds INTEGER NOT NULL DEFAULT 0;
+
+-- The trigger's run that waits for it.
+ALTER TABLE preheats ADD COLUMN trigger_id INTEGER;
+ALTER TABLE preheats ADD COLUMN run_id INTEGER;
+CREATE UNIQUE INDEX preheats_of_run ON preheats (trigger_id, run_id) WHERE trigger_id IS NOT NULL;
