@@ -148,3 +148,23 @@ test('indexes for lazy starts are made on request and by rule, and who only read
     await expect(page.getByText('Only administrators of the account see the settings.')).toBeVisible();
   }
 });
+
+test('a rule has pushes on nodes, and says when there was none', async ({ page, server, admin, signIn }) => {
+  const org = `ruled${Math.random().toString(36).slice(2, 8)}`;
+  await admin.ask('POST', '/v2/manage/namespaces', { namespace: org });
+  await signIn();
+  await page.goto(`/organizations/${org}?tab=rules`);
+  await page.getByRole('switch', { name: 'Have each push on nodes' }).click();
+  await expect(page.getByText('Pushes go to nodes from now on')).toBeVisible();
+  const labels = page.getByRole('combobox', { name: 'Labels' });
+  await labels.fill('zone=a');
+  await labels.press('Enter');
+  await page.getByRole('button', { name: 'Save the rule' }).click();
+  await expect.poll(() => admin.ask('GET', `/v2/manage/namespaces/${org}/preheat_rule`)).toMatchObject({ enabled: true, tags: '', nodes: { labels: { zone: 'a' } } });
+  await expectAccessible(page);
+  await server.push(`${org}/app:v1`);
+  await page.goto(`/images/${org}/app?tab=acceleration`);
+  const preheats = page.getByRole('table', { name: 'On nodes ahead of time' });
+  await expect(preheats.getByText('No such node')).toBeVisible();
+  await expect(preheats.getByText(/^Rule, /)).toBeVisible();
+});

@@ -62,6 +62,7 @@ const english = {
     '4040133': 'This rule about immutable tags does not exist (any more).',
     '4040134': 'This retention rule does not exist (any more).',
     '4040135': 'There is no rule about indexes for lazy starts.',
+    '4040136': 'There is no rule about preheats.',
     '4040140': 'This is not in the bin any more: it was restored, was purged or has expired.',
     '4040150': 'This upload does not exist any more. Begin it again.',
     '4041051': 'The layer does not exist (any more).',

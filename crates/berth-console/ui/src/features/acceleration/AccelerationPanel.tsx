@@ -2,6 +2,7 @@ import { Stack } from '@mantine/core';
 import { allows, type ImagePanelProps } from '../image/panel';
 import { LazyRulePanel } from './LazyRulePanel';
 import { LazyRuns } from './LazyRuns';
+import { PreheatRulePanel } from './PreheatRulePanel';
 import { Preheats } from './Preheats';
 
 /** What makes an image start soon on nodes: having it there ahead of time, and indexes for lazy starts. */
@@ -10,6 +11,7 @@ export function AccelerationPanel({ org, image, right }: ImagePanelProps) {
   return (
     <Stack gap="md">
       <Preheats of={of} mayWrite={allows(right, 'write')} />
+      <PreheatRulePanel of={of} mayManage={allows(right, 'manage')} />
       <LazyRuns of={of} mayWrite={allows(right, 'write')} />
       <LazyRulePanel of={of} mayManage={allows(right, 'manage')} />
     </Stack>

@@ -48,7 +48,7 @@ export function Preheats({ of, mayWrite }: { of: ImagePlace; mayWrite: boolean }
     { key: 'nodes', label: t.columns.nodes, cell: (preheat) => <Labels preheat={preheat} /> },
     { key: 'state', label: t.columns.state, cell: (preheat) => <StateBadge state={preheat.state} words={t.states} /> },
     { key: 'progress', label: t.columns.progress, width: 190, cell: (preheat) => <Have preheat={preheat} /> },
-    { key: 'by', label: t.columns.by, cell: (preheat) => preheat.creator_name || '–' },
+    { key: 'by', label: t.columns.by, cell: (preheat) => causeOf(preheat, t) },
     { key: 'since', label: t.columns.since, cell: (preheat) => <Moment time={preheat.created_at} /> },
     { key: 'actions', label: '', align: 'end', cell: (preheat) => mayWrite && isRunning(preheat) && <Cancel of={of} preheat={preheat} /> },
   ];
@@ -79,6 +79,12 @@ export function Preheats({ of, mayWrite }: { of: ImagePlace; mayWrite: boolean }
 }
 
 const nameOf = (preheat: Preheat) => preheat.tag ?? shortDigest(preheat.digest);
+
+/** Whether a rule or a trigger wanted it, and who asked or pushed. */
+function causeOf({ wanted_by: cause, creator_name: name }: Preheat, t: { rule: string; trigger: string }): string {
+  const by = cause === 'request' ? '' : t[cause];
+  return [by, name].filter((word) => word !== '').join(', ') || '–';
+}
 
 function StateBadge({ state, words }: { state: string; words: { [state: string]: string } }) {
   return (
@@ -158,7 +164,7 @@ function Look({ of, id, onClose }: { of: ImagePlace; id: number; onClose: () => 
                 [t.columns.progress, <Have key="have" preheat={found} />],
                 [t.columns.nodes, <Labels key="labels" preheat={found} />],
                 [t.manifest, <Digest key="digest" digest={found.digest} />],
-                [t.columns.by, found.creator_name],
+                [t.columns.by, causeOf(found, t)],
                 [t.expires, isRunning(found) && <Moment key="expires" time={found.expires_at} />],
               ]}
             />

@@ -16,6 +16,11 @@ export type LazyImage = components['schemas']['LazyImageDocument'];
 /** Which pushes are followed by an index. */
 export type LazyRule = components['schemas']['LazyRuleDocument'];
 
+/** Which pushes go to which nodes. */
+export type PreheatRule = components['schemas']['PreheatRule'];
+/** The same as it is set. */
+export type WantedRule = Required<components['schemas']['PreheatRuleBody']>;
+
 /** An image, or an organization for all its images. */
 export interface Place {
   org: string;
@@ -75,9 +80,9 @@ export async function readLazyRuns(of: ImagePlace, marker: string | undefined): 
 export const makeLazyIndex = (of: ImagePlace, tag: string): Promise<LazyRun> => data(api.POST(`${IMAGE}/lazy_indexes`, { params: { path: path(of) }, body: { reference: tag } }));
 
 /** No rule is an answer like another. */
-function orNone<T>(asked: Promise<T>): Promise<T | null> {
+function orNone<T>(asked: Promise<T>, code: string): Promise<T | null> {
   return asked.catch((error: unknown) => {
-    if (error instanceof ApiError && error.code.endsWith('4040135')) return null;
+    if (error instanceof ApiError && error.code.endsWith(code)) return null;
     throw error;
   });
 }
@@ -92,6 +97,7 @@ export const lazyRuleQuery = ({ org, image }: Place) =>
         image === undefined
           ? data(api.GET(`${ORGANIZATION}/lazy_rule`, { params: { path: { namespace: org } } }))
           : data(api.GET(`${IMAGE}/lazy_rule`, { params: { path: path({ org, image }) } })),
+        '4040135',
       ),
   });
 
@@ -105,4 +111,24 @@ export async function setLazyRule({ org, image }: Place, tags: string): Promise<
 export async function removeLazyRule({ org, image }: Place): Promise<void> {
   if (image === undefined) await api.DELETE(`${ORGANIZATION}/lazy_rule`, { params: { path: { namespace: org } } });
   else await api.DELETE(`${IMAGE}/lazy_rule`, { params: { path: path({ org, image }) } });
+}
+
+/** The rule of a place about preheats; `null` for none. */
+export const preheatRuleQuery = ({ org, image }: Place) =>
+  queryOptions({
+    queryKey: ['preheats', org, image ?? null, 'rule'],
+    placeholderData: undefined,
+    queryFn: () =>
+      orNone(
+        image === undefined
+          ? data(api.GET(`${ORGANIZATION}/preheat_rule`, { params: { path: { namespace: org } } }))
+          : data(api.GET(`${IMAGE}/preheat_rule`, { params: { path: path({ org, image }) } })),
+        '4040136',
+      ),
+  });
+
+/** Sets the rule of a place. One that is switched off keeps what it says. */
+export async function setPreheatRule({ org, image }: Place, rule: WantedRule): Promise<void> {
+  if (image === undefined) await api.PUT(`${ORGANIZATION}/preheat_rule`, { params: { path: { namespace: org } }, body: rule });
+  else await api.PUT(`${IMAGE}/preheat_rule`, { params: { path: path({ org, image }) }, body: rule });
 }

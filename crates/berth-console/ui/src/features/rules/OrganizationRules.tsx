@@ -14,6 +14,7 @@ import { done, failed } from '../../components/notify';
 import { Panel } from '../../components/Panel';
 import { rowsOf } from '../../components/rows';
 import { LazyRulePanel } from '../acceleration/LazyRulePanel';
+import { PreheatRulePanel } from '../acceleration/PreheatRulePanel';
 import { allows, type Right } from '../image/panel';
 import { RuleTable } from '../immutability/RuleTable';
 import { draftOf, type Rule } from '../retention/policy';
@@ -30,13 +31,14 @@ export interface OrganizationRulesProps {
 
 type Open = { what: 'add' } | { what: 'edit' | 'remove'; rule: OrganizationRule };
 
-/** The rules of an organization for all its images: which tags go by themselves, which never move, and which get an index. */
+/** The rules of an organization for all its images: which tags go by themselves, which never move, which go to nodes, and which get an index. */
 export function OrganizationRules({ org, right }: OrganizationRulesProps) {
   const mayManage = right !== undefined && allows(right, 'manage');
   return (
     <Stack gap="md">
       <RetentionRules org={org} mayManage={mayManage} />
       <RuleTable of={{ org }} mayManage={mayManage} />
+      <PreheatRulePanel of={{ org }} mayManage={mayManage} />
       <LazyRulePanel of={{ org }} mayManage={mayManage} />
     </Stack>
   );
