@@ -113,15 +113,12 @@ impl Channel {
             // Until there is something to tell, or nobody listens at the registry any more.
             while !rounds.is_empty() {
                 tokio::select! {
-                    answer = rounds.next() => match answer.flatten() {
-                        Some(answer) => {
-                            wait = AFTER_FAILURE.0;
-                            self.hear(answer);
-                        }
-                        None => {
-                            self.jobs.met(false);
-                            leave_alone(&mut wait).await;
-                        }
+                    answer = rounds.next() => if let Some(answer) = answer.flatten() {
+                        wait = AFTER_FAILURE.0;
+                        self.hear(answer);
+                    } else {
+                        self.jobs.met(false);
+                        leave_alone(&mut wait).await;
                     },
                     () = self.ended.notified(), if rounds.len() < ROUNDS_MAX => break,
                 }

@@ -18,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cache::{Cache, Entry, Progress, Refused};
 use crate::figures::Figures;
+use crate::flights::Flights;
 use crate::peers::Peers;
 use crate::registry::{Joining, Registry, Source};
 use crate::wire::{Join, Joined, Moved};
-pub(crate) use share::Flights;
 
 /// Smaller blobs come from the registry: a swarm is not worth its questions.
 const SWARM_BYTES_MIN: u64 = 256 << 10;

@@ -11,6 +11,7 @@ pub mod configure;
 mod door;
 mod error;
 mod figures;
+mod flights;
 mod identity;
 mod job;
 mod peers;

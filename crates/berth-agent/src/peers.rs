@@ -11,8 +11,8 @@ use http::header::AUTHORIZATION;
 use moka::sync::Cache;
 use reqwest::{Client, Response};
 
+use crate::flights::Flights;
 use crate::identity::Identity;
-use crate::job::Flights;
 use crate::registry::retry_after;
 use crate::wire::{Bitmap, CHUNKS_MAX, Peer, TICKET_SCHEME};
 

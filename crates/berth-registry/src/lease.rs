@@ -33,7 +33,8 @@ impl Registry {
         name: &str,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<Option<T>, Error> {
-        self.lease_holder().under(name, work).await
+        // On the heap: it would lie in each of the futures around it.
+        self.lease_holder().under(name, Box::pin(work)).await
     }
 
     fn lease_holder(&self) -> Holder<'_> {
