@@ -163,21 +163,28 @@ pub(crate) struct Create {
     /// How long a rollout may take [default: 600]
     #[arg(long, value_name = "SECONDS")]
     rollout_timeout: Option<u32>,
-    /// Have nodes get the image before the workload is changed
-    #[arg(long)]
-    preheat: bool,
-    /// The nodes that have this label, and all others that are said [default: all nodes]
-    #[arg(long = "preheat-label", value_name = "KEY=VALUE", value_parser = label, requires = "preheat")]
-    preheat_labels: Vec<(String, String)>,
-    /// How long nodes are waited for [default: 300]
-    #[arg(long, value_name = "SECONDS", requires = "preheat")]
-    preheat_timeout: Option<u32>,
+    #[command(flatten)]
+    ahead: Ahead,
     /// Set it up without letting it act yet
     #[arg(long)]
     disabled: bool,
     /// Show what it would do, and set up nothing
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Nodes that get the image first.
+#[derive(Debug, Args)]
+struct Ahead {
+    /// Have nodes get the image before the workload is changed
+    #[arg(long)]
+    preheat: bool,
+    /// The nodes that have this label, and all others that are said [default: all nodes]
+    #[arg(long = "preheat-label", value_name = "KEY=VALUE", value_parser = label, requires = "preheat")]
+    labels: Vec<(String, String)>,
+    /// How long nodes are waited for [default: 300]
+    #[arg(long = "preheat-timeout", value_name = "SECONDS", requires = "preheat")]
+    timeout: Option<u32>,
 }
 
 /// What a workload is made to name.
@@ -308,9 +315,9 @@ async fn create(server: &Server, wanted: &Create) -> Result<Table, Failure> {
         },
         "undo_on_failure": wanted.undo_on_failure,
         "rollout_timeout": wanted.rollout_timeout,
-        "preheat": wanted.preheat.then(|| json!({
-            "nodes": nodes(wanted.preheat_labels.clone()),
-            "timeout": wanted.preheat_timeout,
+        "preheat": wanted.ahead.preheat.then(|| json!({
+            "nodes": nodes(wanted.ahead.labels.clone()),
+            "timeout": wanted.ahead.timeout,
         })),
     });
     if wanted.dry_run {

@@ -157,8 +157,8 @@ async fn put(app: &AppState, call: &Call, place: PreheatPlace<'_>) -> Result<Jso
         tags: sent.tags,
         labels: sent.nodes.labels,
     };
-    let set = app.registry.put_preheat_rule(&call.caller, place, wanted).await;
-    Ok(Json(document(set.map_err(refused)?)))
+    let rule = app.registry.put_preheat_rule(&call.caller, place, wanted).await;
+    Ok(Json(document(rule.map_err(refused)?)))
 }
 
 async fn deleted(app: &AppState, call: &Call, place: PreheatPlace<'_>) -> Result<StatusCode, Refused> {

@@ -285,7 +285,8 @@ async fn a_long_layer_has_its_table_made_at_the_push_where_agents_are_known() {
     let short = world.admin.push_blob("team/app", &short).await;
     let layer = long(3);
     let after = world.admin.push_blob("team/app", &layer).await;
-    let table = async |digest: &str| world.metadata.chunk_table(digest, CHUNK as i64).await.unwrap();
+    let chunk = i64::try_from(CHUNK).unwrap();
+    let table = async |digest: &str| world.metadata.chunk_table(digest, chunk).await.unwrap();
     // Nobody has asked for it.
     let made = loop {
         if let Some(made) = table(&after).await {

@@ -333,7 +333,7 @@ fn document(view: TriggerRunView) -> TriggerRunDocument {
         detail: run.detail,
         image: view.image,
         images: changes(view.changes),
-        preheat: view.ahead.map(ahead),
+        preheat: view.ahead.as_ref().map(ahead),
         failures: run.failures,
         undoes: run.undoes,
         created_at: Time(run.at),
@@ -342,7 +342,7 @@ fn document(view: TriggerRunView) -> TriggerRunDocument {
     }
 }
 
-fn ahead(ahead: Ahead) -> TriggerRunPreheat {
+fn ahead(ahead: &Ahead) -> TriggerRunPreheat {
     TriggerRunPreheat {
         id: ahead.id,
         outcome: match ahead.ended {

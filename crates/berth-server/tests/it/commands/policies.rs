@@ -213,15 +213,19 @@ async fn a_trigger_is_set_up_on_a_registered_cluster() {
         desk.json(&["trigger", "history", "team/app", "roll-out"]),
         json!([])
     );
-    let ahead = [
-        "--preheat",
-        "--preheat-label",
-        "zone=a",
-        "--preheat-timeout",
-        "60",
-    ];
+}
+
+#[tokio::test]
+async fn a_trigger_says_which_nodes_have_the_image_first() {
+    let (_world, desk) = desk_with_an_image().await;
+    add_cluster(&desk);
+    let create = ["trigger", "create", "team/app", "ahead"];
+    let workload = ["--cluster", "production", "--workload", "app"];
+    let nodes = ["--preheat-label", "zone=a", "--preheat-timeout", "60"];
+    desk.misuses(&[&create[..], &workload, &nodes].concat());
+    let made = desk.json(&[&create[..], &workload, &nodes, &["--preheat"]].concat());
     assert_eq!(
-        create("ahead", &ahead)["preheat"],
+        made["preheat"],
         json!({ "nodes": { "labels": { "zone": "a" } }, "timeout": 60 })
     );
 }

@@ -1,4 +1,4 @@
-//! `berth preheat`, and what `berth trigger` says of nodes.
+//! `berth preheat`.
 
 use serde_json::json;
 
@@ -54,16 +54,4 @@ async fn images_go_to_nodes_now_and_by_rule() {
     }
     desk.fails(&["preheat", "set", "team", "--tags", "["], 7);
     desk.misuses(&["preheat", "set", "team", "--label", "zone"]);
-
-    let trigger = [
-        "trigger",
-        "create",
-        "team/app",
-        "roll-out",
-        "--cluster",
-        "west",
-        "--workload",
-        "app",
-    ];
-    desk.misuses(&[&trigger[..], &["--preheat-timeout", "5"]].concat());
 }

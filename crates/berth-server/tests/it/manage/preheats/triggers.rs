@@ -92,6 +92,40 @@ async fn run(world: &World, name: &str, outcome: &str) -> Value {
     }
 }
 
+/// Those whose time is over, or who have no node to wait for.
+async fn others_go_on(world: &World) {
+    for (name, outcome, said) in [
+        (
+            "hasty",
+            "timeout",
+            "0 of 1 nodes had the image before, the others were not waited for any longer",
+        ),
+        (
+            "nowhere",
+            "no_nodes",
+            "there was no node to have the image before",
+        ),
+    ] {
+        let ended = run(world, name, outcome).await;
+        let detail = ended["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("image_hosts") && detail.ends_with(said),
+            "{detail}"
+        );
+    }
+}
+
+/// The run that waits in the place of an older one.
+async fn run_after(world: &World, older: &Value) -> Value {
+    loop {
+        let newer = run(world, "waits", "waiting").await;
+        if newer["id"] != older["id"] {
+            return newer;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_run_waits_for_nodes_also_after_the_end_of_the_process() {
     let mut world = world().await;
@@ -111,35 +145,11 @@ async fn a_run_waits_for_nodes_also_after_the_end_of_the_process() {
             &json!(1)
         )
     );
-    for (name, outcome, said) in [
-        (
-            "hasty",
-            "timeout",
-            "0 of 1 nodes had the image before, the others were not waited for any longer",
-        ),
-        (
-            "nowhere",
-            "no_nodes",
-            "there was no node to have the image before",
-        ),
-    ] {
-        let ended = run(&world, name, outcome).await;
-        let detail = ended["detail"].as_str().unwrap();
-        assert!(
-            detail.contains("image_hosts") && detail.ends_with(said),
-            "{detail}"
-        );
-    }
+    others_go_on(&world).await;
 
     // A newer push ends what waits for the older one, and nodes are to have the newer.
     let pushed = digest(world.admin.push_image("team/app", "v2", b"second").await);
-    let newer = loop {
-        let newer = run(&world, "waits", "waiting").await;
-        if newer["id"] != older["id"] {
-            break newer;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
+    let newer = run_after(&world, &older).await;
     let one = format!("{TRIGGERS}/waits/runs/{}", older["id"]);
     let ended = ask(&world, Method::GET, &one, Value::Null, 200).await;
     assert_eq!(ended["status"], "superseded", "{ended}");
