@@ -206,6 +206,9 @@ impl Crowd {
             }
             !is_done
         });
+        for chunk in &member.leases {
+            leases.extend(now, *chunk);
+        }
         member.allowance = member.allowance.saturating_add(finished).min(LEASES_MAX);
         match &member.have {
             // Most often: it has some more than before.

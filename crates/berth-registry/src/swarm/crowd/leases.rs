@@ -20,6 +20,8 @@ const BOUND_MAX: usize = 64;
 /// them fewer.
 const QUICK_MS: i64 = 1_500;
 const SLOW_MS: i64 = 4_000;
+/// How many times as long one lasts whose holder is heard of all the time and does not get its chunk.
+const TRIES: i64 = 4;
 /// How long whoever did not get a chunk in time waits for it, so that another has it first.
 const PAUSE_MS: i64 = 3_000;
 
@@ -121,6 +123,18 @@ impl Leases {
             ended.push((chunk, lease.holder));
         }
         ended
+    }
+
+    /// The holder is heard of and has not got the chunk yet: a link that fills up is no reason to send it twice.
+    pub(super) fn extend(&mut self, now: i64, chunk: u32) {
+        let ttl = self.ttl_ms();
+        let Some(lease) = self.held.get_mut(&chunk) else {
+            return;
+        };
+        let ends_at = (now + ttl).min(lease.granted_at + ttl * TRIES).max(lease.ends_at);
+        self.ends.remove(&(lease.ends_at, chunk));
+        self.ends.insert((ends_at, chunk));
+        lease.ends_at = ends_at;
     }
 
     /// The holder has the chunk.

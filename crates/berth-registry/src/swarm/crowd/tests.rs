@@ -210,6 +210,20 @@ fn a_lease_holds_three_times_what_a_chunk_takes() {
 }
 
 #[test]
+fn who_is_heard_of_keeps_a_lease_for_a_while() {
+    let mut scene = Scene::new(1);
+    assert_eq!(scene.join(1, 1, &[]).leases, [0]);
+    for _ in 0..8 {
+        scene.now += 9_000;
+        assert_eq!(scene.join(1, 1, &[]).leases, [0], "its link is slow");
+        assert_eq!(scene.join(2, 1, &[]).leases, NONE);
+    }
+    // But not for ever.
+    scene.now += 9_000;
+    assert_eq!(scene.join(2, 1, &[]).leases, [0]);
+}
+
+#[test]
 fn a_chunk_that_was_lost_with_its_peer_is_leased_again() {
     let mut scene = Scene::new(1);
     let leases = scene.join(1, 1, &[]).leases;
