@@ -46,16 +46,16 @@ struct Agent {
     #[arg(long, default_value_t = 20)]
     neighbours: usize,
     /// Chunks that a node sends at one time
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 3)]
     uploads: usize,
     /// Chunks that a node gets at one time
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 4)]
     downloads: usize,
     /// Chunks that a node may get from the registry at one time
     #[arg(long, default_value_t = 2)]
     leases: usize,
     /// Chunks that the registry leases to all nodes together at one time
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 16)]
     leases_of_all: usize,
 }
 
