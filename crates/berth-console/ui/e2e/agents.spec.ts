@@ -93,10 +93,13 @@ test('nodes are listed with what they share, found by label, and told to have an
   }
 });
 
+/** An image of which an index can be made: each file's folder has an entry before it. */
+const foldered = { ...small, layers: [{ files: [{ path: 'bin/' }, { path: 'bin/sh', content: '#!' }], by: 'ADD rootfs.tar /' }, ...small.layers.slice(1)] };
+
 test('indexes for lazy starts are made on request and by rule, and who only reads changes nothing', async ({ page, server, admin, signIn }) => {
   const org = `lazy${Math.random().toString(36).slice(2, 8)}`;
   await admin.ask('POST', '/v2/manage/namespaces', { namespace: org });
-  await server.push(`${org}/app:v1`, [small, { ...small, architecture: 'arm64' }]);
+  await server.push(`${org}/app:v1`, [foldered, { ...foldered, architecture: 'arm64' }]);
   await signIn();
   await page.goto(`/images/${org}/app?tab=acceleration`);
   await page.getByRole('button', { name: 'Make an index' }).click();
@@ -127,7 +130,7 @@ test('indexes for lazy starts are made on request and by rule, and who only read
   await expect(page.getByText('release-*')).toBeVisible();
   await page.getByRole('switch', { name: 'Make an index after each push' }).click();
   await expect(page.getByText('The rule is in force')).toBeVisible();
-  await server.push(`${org}/app:v2`, [{ ...small, env: ['MODE=other'] }]);
+  await server.push(`${org}/app:v2`, [{ ...foldered, env: ['MODE=other'] }]);
   // Nobody reloads: the push is told.
   await expect(runs.getByRole('button', { name: 'v2', exact: true })).toBeVisible();
   await expect(runs.getByText(/^Rule, /)).toBeVisible();
