@@ -1,7 +1,7 @@
 # Berth. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench reclaim fleet docs
+.PHONY: help run build test check bench reclaim fleet docs site image deb
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
@@ -35,3 +35,13 @@ docs: ## Write the pages that are made of the code
 	cargo build --locked --package berth-server --bin berth
 	target/debug/berth config reference > docs/reference/settings.md
 	target/debug/berth config sample > docs/reference/berth.toml
+
+site: ## Build the documentation site into target/site
+	cargo build --locked --package berth-server --bin berth
+	scripts/build-site target/debug/berth
+
+image: build ## Make a container image of the program in target/image
+	scripts/build-image target/release/berth target/image
+
+deb: build ## Make a Debian package of the program in target
+	scripts/build-deb target/release/berth target

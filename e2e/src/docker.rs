@@ -13,6 +13,7 @@ use crate::network::Network;
 #[derive(Debug)]
 pub struct Docker {
     client: Client,
+    host: String,
     daemon: Daemon,
     // Last: removed when the daemon, which has mounts in it, is gone.
     _home: Home,
@@ -69,9 +70,15 @@ impl Docker {
         daemon.wait_until(|| client.run(&["version"]).success);
         Self {
             client,
+            host: socket,
             daemon,
             _home: home,
         }
+    }
+
+    /// Where other clients find the daemon: their `DOCKER_HOST`.
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Pushes and returns the digest that docker shows.

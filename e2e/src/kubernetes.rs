@@ -227,6 +227,7 @@ impl Kubernetes {
         let api = if version.contains('/') { "apis" } else { "api" };
         let plural = match kind {
             "Ingress" => "ingresses".to_owned(),
+            "NetworkPolicy" => "networkpolicies".to_owned(),
             kind => format!("{}s", kind.to_lowercase()),
         };
         self.post(

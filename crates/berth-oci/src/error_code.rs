@@ -48,27 +48,72 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// All of them, in the order of the specification.
+    pub const ALL: [Self; 18] = [
+        Self::BlobUnknown,
+        Self::BlobUploadInvalid,
+        Self::BlobUploadUnknown,
+        Self::DigestInvalid,
+        Self::ManifestBlobUnknown,
+        Self::ManifestInvalid,
+        Self::ManifestUnknown,
+        Self::NameInvalid,
+        Self::NameUnknown,
+        Self::SizeInvalid,
+        Self::Unauthorized,
+        Self::Denied,
+        Self::Unsupported,
+        Self::TooManyRequests,
+        Self::RangeInvalid,
+        Self::TagInvalid,
+        Self::Unknown,
+        Self::PaginationNumberInvalid,
+    ];
+
     /// The identifier on the wire.
     pub fn as_str(self) -> &'static str {
+        self.told().0
+    }
+
+    /// What it says to people.
+    pub fn meaning(self) -> &'static str {
+        self.told().1
+    }
+
+    fn told(self) -> (&'static str, &'static str) {
         match self {
-            Self::BlobUnknown => "BLOB_UNKNOWN",
-            Self::BlobUploadInvalid => "BLOB_UPLOAD_INVALID",
-            Self::BlobUploadUnknown => "BLOB_UPLOAD_UNKNOWN",
-            Self::DigestInvalid => "DIGEST_INVALID",
-            Self::ManifestBlobUnknown => "MANIFEST_BLOB_UNKNOWN",
-            Self::ManifestInvalid => "MANIFEST_INVALID",
-            Self::ManifestUnknown => "MANIFEST_UNKNOWN",
-            Self::NameInvalid => "NAME_INVALID",
-            Self::NameUnknown => "NAME_UNKNOWN",
-            Self::SizeInvalid => "SIZE_INVALID",
-            Self::Unauthorized => "UNAUTHORIZED",
-            Self::Denied => "DENIED",
-            Self::Unsupported => "UNSUPPORTED",
-            Self::TooManyRequests => "TOOMANYREQUESTS",
-            Self::RangeInvalid => "RANGE_INVALID",
-            Self::TagInvalid => "TAG_INVALID",
-            Self::Unknown => "UNKNOWN",
-            Self::PaginationNumberInvalid => "PAGINATION_NUMBER_INVALID",
+            Self::BlobUnknown => ("BLOB_UNKNOWN", "the blob is not in this repository"),
+            Self::BlobUploadInvalid => (
+                "BLOB_UPLOAD_INVALID",
+                "the upload cannot be completed with what was sent",
+            ),
+            Self::BlobUploadUnknown => (
+                "BLOB_UPLOAD_UNKNOWN",
+                "the upload does not exist, or not any more",
+            ),
+            Self::DigestInvalid => (
+                "DIGEST_INVALID",
+                "the digest is malformed or does not match the content",
+            ),
+            Self::ManifestBlobUnknown => (
+                "MANIFEST_BLOB_UNKNOWN",
+                "the manifest refers to content that is not in this repository",
+            ),
+            Self::ManifestInvalid => ("MANIFEST_INVALID", "the manifest is malformed"),
+            Self::ManifestUnknown => ("MANIFEST_UNKNOWN", "the manifest is not in this repository"),
+            Self::NameInvalid => ("NAME_INVALID", "the repository name is malformed"),
+            Self::NameUnknown => ("NAME_UNKNOWN", "the repository does not exist"),
+            Self::SizeInvalid => ("SIZE_INVALID", "the length does not match the content"),
+            Self::Unauthorized => ("UNAUTHORIZED", "the caller must log in"),
+            Self::Denied => ("DENIED", "the caller may not do this"),
+            Self::Unsupported => ("UNSUPPORTED", "the registry does not do this"),
+            Self::TooManyRequests => ("TOOMANYREQUESTS", "the caller is too fast"),
+            Self::RangeInvalid => ("RANGE_INVALID", "the range does not fit"),
+            Self::TagInvalid => ("TAG_INVALID", "the tag is malformed"),
+            Self::Unknown => ("UNKNOWN", "something failed inside"),
+            Self::PaginationNumberInvalid => {
+                ("PAGINATION_NUMBER_INVALID", "the page size is no usable number")
+            }
         }
     }
 }
@@ -125,6 +170,17 @@ impl ErrorBody {
 #[cfg(test)]
 mod tests {
     use super::{ErrorBody, ErrorCode};
+
+    #[test]
+    fn all_are_all() {
+        for (place, code) in ErrorCode::ALL.into_iter().enumerate() {
+            assert_eq!(code as usize, place, "{code}");
+        }
+        assert_eq!(
+            ErrorCode::PaginationNumberInvalid as usize + 1,
+            ErrorCode::ALL.len()
+        );
+    }
 
     #[test]
     fn bodies_are_written_as_the_specification_says() {

@@ -101,6 +101,11 @@ pub(crate) fn document() -> String {
     text.expect("the document is made of texts and numbers") + "\n"
 }
 
+/// The same as a page for people.
+pub(crate) fn page() -> String {
+    page::of(&operations().1)
+}
+
 /// The operations of all documented APIs with their document.
 fn operations() -> (Router<AppState>, OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())

@@ -16,6 +16,7 @@ use crate::config::{self, Resolved, SETTINGS, Written};
 use crate::ledger::LedgerVerb;
 use crate::migrate::MigrateArgs;
 use crate::rebuild::RebuildArgs;
+use crate::reference;
 use crate::self_signed;
 
 /// Threads that wait for disks and count passwords, made when they are needed. All uploads that run at one time have theirs, so that
@@ -77,7 +78,14 @@ enum Verb {
     #[command(subcommand)]
     Agent(AgentVerb),
     /// Print the document of the management API (`OpenAPI` 3.1), as a server answers it at /openapi.json
-    Openapi,
+    Openapi {
+        /// As a page for people, in HTML
+        #[arg(long)]
+        page: bool,
+    },
+    /// Print a page of the reference, in Markdown
+    #[command(subcommand)]
+    Reference(ReferenceVerb),
     /// Read a layer for an index, on behalf of a server
     #[command(hide = true)]
     LazyIndex {
@@ -109,6 +117,14 @@ enum ConfigVerb {
     Sample,
     /// Print the reference page of the settings, in Markdown
     Reference,
+}
+
+#[derive(Debug, Subcommand)]
+enum ReferenceVerb {
+    /// The commands and their arguments
+    Commands,
+    /// The codes of refusals
+    Errors,
 }
 
 #[derive(Debug, Subcommand)]
@@ -248,7 +264,10 @@ pub(crate) fn run() -> ExitCode {
         }
         Verb::LazyIndex { order } => return berth_registry::read_lazy_layer(&order),
         Verb::Completions { shell } => print(&completions(shell)),
-        Verb::Openapi => print(&crate::api::document()),
+        Verb::Openapi { page: true } => print(&crate::api::page()),
+        Verb::Openapi { page: false } => print(&crate::api::document()),
+        Verb::Reference(ReferenceVerb::Commands) => print(&reference::commands(&Cli::command())),
+        Verb::Reference(ReferenceVerb::Errors) => print(&reference::errors()),
         Verb::Version => print(concat!("berth ", env!("CARGO_PKG_VERSION"), "\n")),
     };
     match done {

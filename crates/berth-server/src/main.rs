@@ -26,6 +26,7 @@ mod mirrored;
 mod origin;
 mod overload;
 mod rebuild;
+mod reference;
 mod self_signed;
 mod serve;
 mod state;

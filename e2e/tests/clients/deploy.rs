@@ -70,6 +70,8 @@ fn the_charts_are_the_manifests_and_a_cluster_takes_them() {
     let server = home.write(
         "server.yaml",
         "{imagePullSecrets: [{name: pull}], masterKeySecret: key, tlsSecret: tls, volume: {enabled: false}, replicas: 2, \
+         autoscaling: {enabled: true, replicasMax: 5, cpuPercent: 60}, \
+         networkPolicy: {enabled: true, from: [{namespaceSelector: {}}], to: [{ipBlock: {cidr: 10.0.0.0/8}}]}, \
          ingress: {enabled: true, className: nginx, annotations: {a: b}}, nodeSelector: {disk: ssd}}",
     );
     let agent = home.write(

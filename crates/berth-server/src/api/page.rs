@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 use utoipa::openapi::OpenApi;
 
-use crate::manage::error::published::CODES;
+use crate::manage::error::published::{CODES, on_the_wire};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;\
 color-scheme:light dark}code,pre{font:14px ui-monospace,monospace}summary{cursor:pointer;padding:.3rem 0}\
@@ -36,8 +36,12 @@ pub(super) fn of(document: &OpenApi) -> String {
     }
     html.push_str("<h2>Error codes</h2><table><tr><th>error_code<th>Meaning");
     for (code, meaning) in CODES {
-        let prefix = if code.contains('.') { "" } else { "SVCSTG.SWR." };
-        let _ = write!(html, "<tr><td><code>{prefix}{code}</code><td>{}", escape(meaning));
+        let _ = write!(
+            html,
+            "<tr><td><code>{}</code><td>{}",
+            on_the_wire(code),
+            escape(meaning)
+        );
     }
     html.push_str("</table>");
     html

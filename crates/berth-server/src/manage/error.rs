@@ -78,14 +78,9 @@ pub(crate) struct Refused {
 
 impl Refused {
     fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        let code = if code.starts_with(|first: char| first.is_ascii_digit()) {
-            format!("SVCSTG.SWR.{code}")
-        } else {
-            code.to_owned()
-        };
         Self {
             status,
-            code,
+            code: published::on_the_wire(code),
             message: message.into(),
             detail: String::new(),
             retry_after_seconds: None,

@@ -119,3 +119,12 @@ pub(crate) const CODES: [(&str, &str); 64] = [
     ),
     ("5070070", "the registry's storage is full"),
 ];
+
+/// A code of the table as it is sent.
+pub(crate) fn on_the_wire(code: &str) -> String {
+    if code.starts_with(|first: char| first.is_ascii_digit()) {
+        format!("SVCSTG.SWR.{code}")
+    } else {
+        code.to_owned()
+    }
+}
