@@ -16,6 +16,7 @@ test: export BERTH_CONSOLE = require
 test: ## Run every test, real clients and a browser included (scripts/install-test-tools gets them)
 	cargo nextest run --workspace --locked --no-run
 	scripts/test-console
+	cargo xtask fuzz
 	cargo nextest run --workspace --locked
 
 check: export BERTH_CONSOLE = require

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 mod check;
 mod conformance;
+mod fuzz;
 mod instructions;
 mod tidy;
 
-const USAGE: &str = "usage: cargo xtask check | tidy | instructions | conformance PATH-OF-THE-SUITE'S-BINARY [BERTH_SETTING=VALUE]...";
+const USAGE: &str = "usage: cargo xtask check | tidy | fuzz [SECONDS] | instructions | conformance PATH-OF-THE-SUITE'S-BINARY [BERTH_SETTING=VALUE]...";
 
 #[expect(clippy::print_stderr, reason = "a command says on the terminal why it failed")]
 fn main() -> ExitCode {
@@ -21,6 +22,11 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["check"] => check::run(root),
         ["tidy"] => tidy::run(root),
+        ["fuzz"] => fuzz::run(root, 10),
+        ["fuzz", seconds] => seconds
+            .parse()
+            .map_err(Into::into)
+            .and_then(|seconds| fuzz::run(root, seconds)),
         ["instructions"] => instructions::run(root),
         ["conformance", suite, settings @ ..] => conformance::run(&PathBuf::from(suite), settings),
         _ => Err(USAGE.into()),
