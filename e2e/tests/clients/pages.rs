@@ -1,12 +1,15 @@
-//! The tutorial does what it says: its commands run in its order, in one shell, and show what it shows.
+//! Pages that do what they say: their commands run in their order, in one shell, and show what is shown.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use e2e::client::Client;
 use e2e::docker::Docker;
+use e2e::docker_registry::DockerRegistry;
 use e2e::home::Home;
 use e2e::network::Network;
-use e2e::server::binary;
+use e2e::sample;
+use e2e::server::{ACCOUNT, Server, administrator, binary};
 
 /// Commands, and the lines that they show among others.
 struct Step {
@@ -40,7 +43,9 @@ fn steps(page: &str) -> Vec<Step> {
                 let step = steps.last_mut().expect("commands come first");
                 step.shows.extend(text.lines().map(str::to_owned));
             }
-            other => panic!("blocks of the tutorial are `sh` or `text`, not {other:?}"),
+            // For the reader to fill in.
+            "" => {}
+            other => panic!("blocks are `sh` or `text`, or of no kind: {other:?}"),
         }
     }
     steps
@@ -75,25 +80,12 @@ fn is_as_shown(line: &str, shown: &str) -> bool {
     shown.ends_with('…') || rest.is_empty()
 }
 
-#[test]
-fn the_tutorial_does_what_it_says() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/tutorial.md");
+/// Runs a page of the documentation after what its reader has done before.
+fn walk(page: &str, shell: &Client, before: &str) {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
     let steps = steps(&std::fs::read_to_string(page).unwrap());
-    // The port of the tutorial is free in a network of its own.
-    let network = Network::new();
-    let certificates = Home::new("certificates");
-    let docker = Docker::start_in(&network, certificates.path());
-    let programs = Home::new("programs");
-    symlink(binary(), programs.join("berth")).unwrap();
-    let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").unwrap());
-    let shell = network
-        .client("bash")
-        .variable("PATH", path)
-        .variable("DOCKER_HOST", docker.host())
-        .variable("DOCKER_BUILDKIT", "0");
-    let script = format!("exec 2>&1\n{}", script(&steps));
+    let script = format!("exec 2>&1\n{before}\n{}", script(&steps));
     let output = shell.ok(&["-c", &script]);
-
     let mut lines = output.lines();
     for step in &steps {
         let mut shown = Vec::new();
@@ -116,5 +108,59 @@ fn the_tutorial_does_what_it_says() {
             );
         }
     }
-    assert!(steps.len() > 10, "the tutorial has its steps");
+    assert!(steps.len() > 3, "the page has its steps");
+}
+
+/// A search path on which `berth` is the program under test.
+fn with_berth(programs: &Home) -> String {
+    symlink(binary(), programs.join("berth")).unwrap();
+    format!("{}:{}", programs.path().display(), std::env::var("PATH").unwrap())
+}
+
+#[test]
+fn the_tutorial() {
+    // The port of the tutorial is free in a network of its own.
+    let network = Network::new();
+    let certificates = Home::new("certificates");
+    let docker = Docker::start_in(&network, certificates.path());
+    let programs = Home::new("programs");
+    let shell = network
+        .client("bash")
+        .variable("PATH", with_berth(&programs))
+        .variable("DOCKER_HOST", docker.host())
+        .variable("DOCKER_BUILDKIT", "0");
+    walk("tutorial.md", &shell, "");
+}
+
+#[test]
+fn the_move_from_another_registry() {
+    let old = DockerRegistry::start();
+    let old_address = format!("127.0.0.1:{}", old.port());
+    let new = Server::start();
+    let many = sample::multi_architecture_index();
+    let one = sample::debian_image();
+    let programs = Home::new("programs");
+    let shell = Client::new("bash").variable("PATH", with_berth(&programs));
+    let (there, here) = (old.login(), administrator());
+    let before = format!(
+        "set -e
+         export OLD=127.0.0.1:{old} NEW={new} DOCKER_CONFIG=$PWD/docker
+         crane auth login $OLD -u {there_user} -p {there_password}
+         crane auth login $NEW -u {here_user} -p {here_password}
+         echo {here_password} | berth login {url} --account {ACCOUNT} --user {here_user} --secret-stdin
+         crane push --index {many} $OLD/team/many:1
+         crane push --index {many} $OLD/team/many:2
+         crane push {one} $OLD/debian:12
+         set +e",
+        old = old.port(),
+        new = new.address(),
+        url = new.url(),
+        there_user = there.user,
+        there_password = there.password,
+        here_user = here.user,
+        here_password = here.password,
+        many = many.path().display(),
+        one = one.path().display(),
+    );
+    walk("how-to/move.md", &shell, &before);
 }
