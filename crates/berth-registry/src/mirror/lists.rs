@@ -26,6 +26,8 @@ use crate::tag_list::PulledList;
 
 /// Bytes of the lists of one kind that a process keeps.
 const KEPT_BYTES_MAX: u64 = 32 << 20;
+/// What a list takes beside its key and entries, roughly: anybody can have any number of empty ones asked for.
+const LIST_BYTES: usize = 512;
 
 /// Lists of one kind.
 #[derive(Debug)]
@@ -38,7 +40,7 @@ pub(super) struct Lists<T: Entry> {
 #[derive(Debug)]
 pub(super) struct Known<T> {
     entries: Vec<T>,
-    bytes: u32,
+    bytes: usize,
     /// When, milliseconds since the epoch.
     at: i64,
 }
@@ -65,7 +67,10 @@ impl<T: Entry> Lists<T> {
         Self {
             going: Flights::default(),
             known: Cache::builder()
-                .weigher(|_, known: &Arc<Known<T>>| known.bytes)
+                .weigher(|key: &String, known: &Arc<Known<T>>| {
+                    let bytes = key.len() + LIST_BYTES + known.bytes;
+                    u32::try_from(bytes).unwrap_or(u32::MAX)
+                })
                 .max_capacity(KEPT_BYTES_MAX)
                 .time_to_live(limits.recheck.max(limits.stale_max))
                 .build(),
@@ -75,9 +80,8 @@ impl<T: Entry> Lists<T> {
 
 impl<T: Entry> Known<T> {
     fn new(entries: Vec<T>) -> Self {
-        let bytes = entries.iter().map(Entry::bytes).sum::<usize>();
         Self {
-            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+            bytes: entries.iter().map(Entry::bytes).sum(),
             at: now_ms(),
             entries,
         }
@@ -283,4 +287,21 @@ fn joined<'a>(here: Listed<Descriptor>, there: impl Iterator<Item = &'a Descript
         entries.push(entry);
     }
     Listed { entries, more }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_nothing_takes_room_too() {
+        let lists = Lists::<String>::new(&MirrorLimits::default());
+        for number in 0..100_000 {
+            let nothing = Arc::new(Known::new(Vec::new()));
+            lists.known.insert(format!("tags of team/{number}"), nothing);
+        }
+        lists.known.run_pending_tasks();
+        let most = KEPT_BYTES_MAX / 512;
+        assert!(lists.known.entry_count() <= most, "{}", lists.known.entry_count());
+    }
 }
