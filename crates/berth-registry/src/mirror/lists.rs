@@ -248,7 +248,7 @@ impl Registry {
             let turn = registry.mirrors.list_turns.acquire().await;
             let _turn = turn.map_err(|closed| Error::internal("waiting to ask for a list", closed))?;
             let upstream = registry.upstream(organization_id).await?;
-            upstream.admits(Asked::Manifest)?;
+            upstream.admits(Asked::List)?;
             match ask(upstream).await {
                 Ok(entries) => {
                     let known = Arc::new(Known::new(entries));

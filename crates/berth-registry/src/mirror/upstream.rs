@@ -46,11 +46,13 @@ pub struct LastFailure {
     pub at: i64,
 }
 
-/// What kind of thing is asked for. Docker Hub counts manifests and goes on sending blobs.
+/// What kind of thing is asked for. Docker Hub counts manifests and goes on sending blobs; lists are dear, and some registries
+/// have none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Asked {
     Manifest,
     Blob,
+    List,
 }
 
 /// What a mirrored registry said of how much more it will answer.
@@ -182,7 +184,7 @@ impl Upstream {
     /// The tags that a repository has there.
     pub(super) async fn tags(&self, name: &RepositoryName) -> Result<Vec<Tag>, Failed> {
         let tags = self.repository(name)?.tags().await;
-        tags.map_err(|error| self.failed(Asked::Manifest, &error))
+        tags.map_err(|error| self.failed(Asked::List, &error))
     }
 
     /// What refers to a manifest there, by its list or by the tag that stands for one.
@@ -192,7 +194,7 @@ impl Upstream {
         subject: &Digest,
     ) -> Result<Vec<Descriptor>, Failed> {
         let found = self.repository(name)?.referrers(subject).await;
-        let found = found.map_err(|error| self.failed(Asked::Manifest, &error))?;
+        let found = found.map_err(|error| self.failed(Asked::List, &error))?;
         Ok(found.descriptors)
     }
 

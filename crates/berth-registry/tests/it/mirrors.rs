@@ -2,6 +2,7 @@
 //! failures told as what they are.
 
 mod blobs;
+mod lists;
 mod rules;
 mod upstream;
 
@@ -38,21 +39,31 @@ impl Mirrored {
     }
 
     pub(super) async fn registered(self) -> Self {
+        self.registers("team", "hub", &self.upstream).await;
+        self
+    }
+
+    /// Has an organisation stand for this registry.
+    pub(super) async fn registers(&self, organization: &str, mirror: &str, upstream: &Upstream) {
         let wanted = WantedMirror {
-            name: "hub".to_owned(),
-            organization: "team".parse().unwrap(),
+            name: mirror.to_owned(),
+            organization: organization.parse().unwrap(),
             registry: "docker.io".to_owned(),
-            url: Some(self.upstream.url()),
+            url: Some(upstream.url()),
             login: LoginChange::Keep,
             enabled: true,
             rules: MirrorRulesChange::default(),
         };
-        self.test
-            .registry
-            .register_mirror(&admin(), wanted)
-            .await
-            .unwrap();
-        self
+        let registry = &self.test.registry;
+        registry.register_mirror(&admin(), wanted).await.unwrap();
+    }
+
+    /// A second organisation, `other`, that is the mirror `second` of a registry of its own.
+    pub(super) async fn second(&self) -> Upstream {
+        self.test.push_elsewhere("other/image", b"bytes").await;
+        let upstream = Upstream::start().await;
+        self.registers("other", "second", &upstream).await;
+        upstream
     }
 
     pub(super) async fn manifest(&self, reference: &str) -> Result<FoundManifest, Error> {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use berth_oci::Digest;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -32,12 +33,17 @@ pub(crate) struct Manner {
     pub(crate) held_after: Option<usize>,
     /// Headers of every answer.
     pub(crate) headers: &'static str,
+    /// This status and these headers for lists.
+    pub(crate) lists: Option<(u16, &'static str)>,
+    /// Lists go on and on, and never end.
+    pub(crate) endless: bool,
 }
 
 #[derive(Default)]
 struct Held {
     manifests: HashMap<String, Vec<u8>>,
     blobs: HashMap<String, Vec<u8>>,
+    lists: HashMap<String, Vec<u8>>,
     asked: Vec<Asked>,
     manner: Manner,
 }
@@ -106,6 +112,13 @@ impl Upstream {
         digest
     }
 
+    /// Has a list of tags.
+    pub(crate) fn has_tags(&self, name: &str, tags: &[&str]) {
+        let list = serde_json::to_vec(&serde_json::json!({ "name": name, "tags": tags })).unwrap();
+        let mut held = self.held.lock().unwrap();
+        held.lists.insert(format!("{name}/tags/list?n=1000"), list);
+    }
+
     pub(crate) fn behaves(&self, manner: Manner) {
         self.held.lock().unwrap().manner = manner;
     }
@@ -155,7 +168,7 @@ async fn serve(stream: TcpStream, held: Arc<Mutex<Held>>, mut gate: watch::Recei
             .unwrap_or_default()
             .trim_start_matches("/v2/")
             .to_owned();
-        let (content, manner) = {
+        let (content, mut manner, list) = {
             let mut held = held.lock().unwrap();
             held.asked.push(Asked {
                 line: format!("{method} {path}"),
@@ -163,8 +176,27 @@ async fn serve(stream: TcpStream, held: Arc<Mutex<Held>>, mut gate: watch::Recei
             });
             let manifest = held.manifests.get(&path).map(|bytes| (bytes.clone(), true));
             let blob = || held.blobs.get(&path).map(|bytes| (bytes.clone(), false));
-            (manifest.or_else(blob), held.manner.clone())
+            let content = manifest.or_else(blob);
+            (content, held.manner.clone(), held.lists.get(&path).cloned())
         };
+        if path.contains("/tags/list") || path.contains("/referrers/") {
+            manner.status = manner.status.or(manner.lists);
+            if manner.endless {
+                go_on(&mut writer).await;
+                return;
+            }
+            if let Some(list) = list.filter(|_| manner.status.is_none()) {
+                let start = format!("HTTP/1.1 200 Said\r\ncontent-length: {}\r\n\r\n", list.len());
+                if writer
+                    .write_all(&[start.as_bytes(), &list].concat())
+                    .await
+                    .is_err()
+                {
+                    return;
+                }
+                continue;
+            }
+        }
         let answer = Answer {
             is_head: method == "HEAD",
             range,
@@ -174,6 +206,15 @@ async fn serve(stream: TcpStream, held: Arc<Mutex<Held>>, mut gate: watch::Recei
         if !answer.write(&mut writer, content, &mut gate).await {
             return;
         }
+    }
+}
+
+/// Answers without an end, slowly, for as long as somebody reads.
+async fn go_on(writer: &mut OwnedWriteHalf) {
+    let mut next: &[u8] = b"HTTP/1.1 200 Said\r\ntransfer-encoding: chunked\r\n\r\n";
+    while writer.write_all(next).await.is_ok() {
+        next = b"1\r\n \r\n";
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
