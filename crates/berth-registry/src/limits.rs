@@ -91,6 +91,8 @@ pub struct MirrorLimits {
     pub fetches_max: u32,
     /// How long a mirrored registry may be silent in the middle of an answer.
     pub silence_max: Duration,
+    /// How long a list of a mirrored registry may take, waiting for its turn included.
+    pub list_max: Duration,
 }
 
 impl MirrorLimits {
@@ -114,6 +116,7 @@ impl Default for MirrorLimits {
             spool_bytes_max: 20 << 30,
             fetches_max: 32,
             silence_max: Duration::from_secs(20),
+            list_max: Duration::from_mins(2),
         }
     }
 }

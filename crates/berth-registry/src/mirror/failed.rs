@@ -35,6 +35,11 @@ impl Failed {
         matches!(self, Self::There(failure) if failure.kind == UpstreamKind::SwitchedOff)
     }
 
+    /// Whether the other side has not let the mirror's login have it.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::There(failure) if failure.kind == UpstreamKind::Refused)
+    }
+
     /// Whether there is no room for it here.
     pub(super) fn is_full(&self) -> bool {
         matches!(self, Self::Here(error) if is_full(error))

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use berth_metadata::Standing;
+use berth_metadata::{Mirror, Standing};
 use berth_oci::endpoint::Page;
-use berth_oci::{Descriptor, Digest, RepositoryName};
+use berth_oci::{Descriptor, Digest, RepositoryName, Tag};
 use moka::sync::Cache;
+use tokio::time::Instant;
 
 use super::failed::Failed;
 use super::flights::Flights;
@@ -43,6 +44,8 @@ pub(super) struct Known<T> {
     bytes: usize,
     /// When, milliseconds since the epoch.
     at: i64,
+    /// The same by a clock that nobody sets.
+    since: Instant,
 }
 
 /// An entry, whose size counts.
@@ -83,12 +86,13 @@ impl<T: Entry> Known<T> {
         Self {
             bytes: entries.iter().map(Entry::bytes).sum(),
             at: now_ms(),
+            since: Instant::now(),
             entries,
         }
     }
 
-    fn age(&self) -> i64 {
-        now_ms().saturating_sub(self.at)
+    fn age_ms(&self) -> i64 {
+        i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 }
 
@@ -102,17 +106,37 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(registry: &Registry, standing: &Standing, key: String) -> Result<Self, Error> {
+    async fn of(registry: &Registry, standing: &Standing, what: &str) -> Result<Self, Error> {
         let organization = standing.organization.as_ref();
+        let organization = organization.ok_or_else(|| Error::RepositoryUnknown(what.to_owned()))?;
+        let mirror = registry.metadata.mirror_of_organization(organization.id).await?;
+        // It ended a moment ago: whoever asks again finds what is here.
+        let mirror = mirror.ok_or(Error::Unavailable)?;
         Ok(Self {
-            organization_id: organization
-                .ok_or_else(|| Error::RepositoryUnknown(key.clone()))?
-                .id,
             repository_id: standing.repository.as_ref().map(|repository| repository.id),
             recheck_ms: registry.recheck_ms(standing.mirror),
-            key,
+            ..Self::there(&mirror, what)
         })
     }
+
+    /// A list of the other side alone. What another mirror had, or this one before it was changed, is another list: it may
+    /// be of another registry, or be shown to a login that this one is not.
+    fn there(mirror: &Mirror, what: &str) -> Self {
+        Self {
+            organization_id: mirror.organization_id,
+            repository_id: None,
+            recheck_ms: 0,
+            key: format!(
+                "{what} by mirror {}.{} as of {}",
+                mirror.organization_id, mirror.id, mirror.updated_at
+            ),
+        }
+    }
+}
+
+async fn tags_of(upstream: Arc<Upstream>, name: RepositoryName) -> Result<Vec<String>, Failed> {
+    let tags = upstream.tags(&name).await?;
+    Ok(tags.iter().map(ToString::to_string).collect())
 }
 
 /// A list of the other side, none when only what is here can be told; and why it may be another by now.
@@ -126,12 +150,9 @@ impl Registry {
         name: &RepositoryName,
         page: &Page,
     ) -> Result<PulledList<String>, Error> {
-        let wanted = Wanted::of(self, standing, format!("tags of {name}"))?;
+        let wanted = Wanted::of(self, standing, &format!("tags of {name}")).await?;
         let of = name.clone();
-        let ask = async move |upstream: Arc<Upstream>| {
-            let tags = upstream.tags(&of).await?;
-            Ok(tags.iter().map(ToString::to_string).collect())
-        };
+        let ask = move |upstream| tags_of(upstream, of);
         let found = self.look(&self.mirrors.tags, &wanted, ask).await;
         let (known, stale) =
             found.map_err(|failed| failed.told(Error::RepositoryUnknown(name.to_string())))?;
@@ -153,6 +174,20 @@ impl Registry {
         })
     }
 
+    /// The tags that a mirror's repository has there, for who asks for no page.
+    pub(super) async fn tags_there(
+        self: &Arc<Self>,
+        mirror: &Mirror,
+        name: &RepositoryName,
+    ) -> Result<Vec<Tag>, Error> {
+        let wanted = Wanted::there(mirror, &format!("tags of {name}"));
+        let of = name.clone();
+        let ask = move |upstream| tags_of(upstream, of);
+        let asked = self.ask_for(&self.mirrors.tags, &wanted, ask).await;
+        let known = asked.map_err(|failed| failed.told(Error::RepositoryUnknown(name.to_string())))?;
+        Ok(known.entries.iter().filter_map(|tag| tag.parse().ok()).collect())
+    }
+
     /// What refers to a manifest of a mirror's repository that the caller may read: there, and here, where somebody may
     /// have made something for it.
     pub(crate) async fn mirrored_referrers(
@@ -161,19 +196,30 @@ impl Registry {
         (name, subject): (&RepositoryName, &Digest),
         (artifact_type, last): (Option<&str>, Option<&Digest>),
     ) -> Result<PulledList<Descriptor>, Error> {
-        let wanted = Wanted::of(self, standing, format!("referrers of {name} {subject}"))?;
+        let wanted = Wanted::of(self, standing, &format!("referrers of {name} {subject}")).await?;
         let (of, to) = (name.clone(), subject.clone());
         let ask = async move |upstream: Arc<Upstream>| {
             let mut listed = upstream.referrers(&of, &to).await?;
             listed.sort_by(|one, other| one.digest.as_str().cmp(other.digest.as_str()));
+            // Twice the same would count as two of a page.
+            listed.dedup_by(|one, other| one.digest == other.digest);
             Ok(listed)
         };
         let found = self.look(&self.mirrors.referrers, &wanted, ask).await;
-        let (known, stale) =
-            found.map_err(|failed| failed.told(Error::RepositoryUnknown(name.to_string())))?;
         let here = match wanted.repository_id {
             Some(id) => self.referrers_here(id, subject, (artifact_type, last)).await?,
             None => Listed::default(),
+        };
+        let unknown = || Error::RepositoryUnknown(name.to_string());
+        let (known, stale) = match found {
+            Ok(found) => found,
+            // What was made here is none of the other side's. Without any, nobody knows whether there is one.
+            Err(failed) if failed.is_refusal() && (last.is_some() || !here.entries.is_empty()) => {
+                let reason = failed.told(unknown()).to_string();
+                let seen_at = None;
+                (None, Some(StaleManifest { seen_at, reason }))
+            }
+            Err(failed) => return Err(failed.told(unknown())),
         };
         let there = known.iter().flat_map(|known| &known.entries);
         let there = there
@@ -197,11 +243,11 @@ impl Registry {
     {
         let known = lists.known.get(&wanted.key);
         if let Some(known) = &known
-            && known.age() < wanted.recheck_ms
+            && known.age_ms() < wanted.recheck_ms
         {
             return Ok((Some(Arc::clone(known)), None));
         }
-        let known = known.filter(|known| known.age() <= self.limits.mirrors.stale_max_ms());
+        let known = known.filter(|known| known.age_ms() <= self.limits.mirrors.stale_max_ms());
         let asked = self.ask_for(lists, wanted, ask);
         let can_wait = known.is_none() && wanted.repository_id.is_none();
         let seen_at = known.as_ref().map(|known| known.at);
@@ -245,11 +291,17 @@ impl Registry {
         let (registry, kept) = (Arc::clone(self), lists.known.clone());
         let (key, organization_id) = (wanted.key.clone(), wanted.organization_id);
         let work = || async move {
-            let turn = registry.mirrors.list_turns.acquire().await;
-            let _turn = turn.map_err(|closed| Error::internal("waiting to ask for a list", closed))?;
             let upstream = registry.upstream(organization_id).await?;
+            // Who would be refused anyway needs no turn.
             upstream.admits(Asked::List)?;
-            match ask(upstream).await {
+            let asked = async {
+                let turn = registry.mirrors.list_turns.acquire().await;
+                let _turn = turn.map_err(|closed| Error::internal("waiting to ask for a list", closed))?;
+                upstream.admits(Asked::List)?;
+                ask(Arc::clone(&upstream)).await
+            };
+            let asked = tokio::time::timeout(registry.limits.mirrors.list_max, asked).await;
+            match asked.unwrap_or_else(|_| Err(upstream.late())) {
                 Ok(entries) => {
                     let known = Arc::new(Known::new(entries));
                     kept.insert(key, Arc::clone(&known));

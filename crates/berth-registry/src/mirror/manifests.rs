@@ -104,7 +104,8 @@ impl Registry {
         let Reference::Tag(tag) = &wanted.reference else {
             return hit(row, None);
         };
-        let is_current = |at: i64| now_ms().saturating_sub(at) < wanted.recheck_ms;
+        // What a clock noted that was ahead of this one is not current for longer.
+        let is_current = |at: i64| (0..wanted.recheck_ms).contains(&now_ms().saturating_sub(at));
         let known = self.mirrors.compared.get(&compared(repository_id, tag.as_str()));
         if known.is_some_and(is_current) {
             return hit(row, None);

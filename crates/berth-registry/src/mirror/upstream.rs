@@ -151,6 +151,16 @@ impl Upstream {
         })
     }
 
+    /// A list was waited for in vain.
+    pub(super) fn late(&self) -> Failed {
+        let registry = &self.mirror.registry;
+        Failed::There(UpstreamFailure {
+            registry: registry.clone(),
+            kind: UpstreamKind::Unreachable,
+            sentence: format!("{registry}, which is mirrored here, did not give its list in time"),
+        })
+    }
+
     /// It does not have something.
     pub(super) fn unknown(&self) -> Failed {
         let registry = &self.mirror.registry;
