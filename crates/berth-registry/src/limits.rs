@@ -93,6 +93,8 @@ pub struct MirrorLimits {
     pub silence_max: Duration,
     /// How long a list of a mirrored registry may take, waiting for its turn included.
     pub list_max: Duration,
+    /// How long a round of fetching ahead may take; the next one goes on.
+    pub round_max: Duration,
 }
 
 impl MirrorLimits {
@@ -117,6 +119,7 @@ impl Default for MirrorLimits {
             fetches_max: 32,
             silence_max: Duration::from_secs(20),
             list_max: Duration::from_mins(2),
+            round_max: Duration::from_hours(1),
         }
     }
 }

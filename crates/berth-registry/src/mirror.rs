@@ -11,6 +11,7 @@ mod flights;
 mod lists;
 mod manifests;
 mod pulled;
+mod rounds;
 mod rules;
 mod upkeep;
 mod upstream;

@@ -15,6 +15,7 @@ use super::figures::Figures;
 use super::flights::{Flights, Tasks};
 use super::lists::Lists;
 use super::manifests::Brought;
+use super::rounds::Rounds;
 use super::upstream::{LastFailure, Upstream, UpstreamBudget, Upstreams};
 use crate::Registry;
 use crate::access::Caller;
@@ -49,6 +50,7 @@ pub(crate) struct Mirrors {
     /// What the other side did not give, and would not now.
     pub(super) absent: Cache<String, Failed>,
     pub(super) tasks: Tasks,
+    pub(super) rounds: Rounds,
     /// Manifests that may be asked for at once.
     pub(super) questions: Semaphore,
     /// Blobs that may be fetched at once.
@@ -95,6 +97,7 @@ impl Mirrors {
                 .time_to_live(ABSENT)
                 .build(),
             tasks: Tasks::default(),
+            rounds: Rounds::default(),
             questions: Semaphore::new(QUESTIONS_MAX),
             slots: Arc::new(Semaphore::new(limits.fetches_max.max(1) as usize)),
             room: Arc::new(Semaphore::new(room_units as usize)),

@@ -3,6 +3,7 @@
 
 mod blobs;
 mod lists;
+mod rounds;
 mod rules;
 mod upstream;
 
