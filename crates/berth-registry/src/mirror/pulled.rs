@@ -16,6 +16,7 @@ use super::flights::{Flights, Tasks};
 use super::lists::Lists;
 use super::manifests::Brought;
 use super::rounds::Rounds;
+use super::upkeep::Fruitless;
 use super::upstream::{LastFailure, Upstream, UpstreamBudget, Upstreams};
 use crate::Registry;
 use crate::access::Caller;
@@ -51,6 +52,8 @@ pub(crate) struct Mirrors {
     pub(super) absent: Cache<String, Failed>,
     pub(super) tasks: Tasks,
     pub(super) rounds: Rounds,
+    /// Walks for room that found too little, by mirror.
+    pub(super) fruitless: Mutex<HashMap<i64, Fruitless>>,
     /// Manifests that may be asked for at once.
     pub(super) questions: Semaphore,
     /// Blobs that may be fetched at once.
@@ -98,6 +101,7 @@ impl Mirrors {
                 .build(),
             tasks: Tasks::default(),
             rounds: Rounds::default(),
+            fruitless: Mutex::default(),
             questions: Semaphore::new(QUESTIONS_MAX),
             slots: Arc::new(Semaphore::new(limits.fetches_max.max(1) as usize)),
             room: Arc::new(Semaphore::new(room_units as usize)),

@@ -1,11 +1,13 @@
 //! What a mirror does by itself: fetches ahead what its rules name (`ahead.rs`), and lets go what nobody pulled for longest when
 //! it holds more than it may. What is let go is fetched again by the next pull.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use berth_metadata::{Deletion, Guard, HeldImage, Mirror, TagChange, Untagged};
 use berth_oci::Tag;
+use tokio::time::Instant;
 
 use super::rules::ImagePattern;
 use crate::Registry;
@@ -20,8 +22,36 @@ const LEASE: &str = "mirrors";
 const LOOKED_AFTER_EVERY: Duration = Duration::from_mins(1);
 /// Whoever pulled an image so lately may not have all of it yet.
 const IN_USE: Duration = Duration::from_hours(1);
-/// Images looked at in one go.
-const IMAGES_AT_ONCE: i64 = 100;
+/// Images looked at in one go. Each go reads when all images of the mirror were used.
+const IMAGES_AT_ONCE: i64 = 1000;
+/// How long no room is looked for after a walk that found too little, and at most after many.
+const PUT_OFF: Duration = Duration::from_mins(2);
+const PUT_OFF_MAX: Duration = Duration::from_mins(16);
+
+/// Walks through a mirror, one after another, that let go all they could and left more than it may hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fruitless {
+    walks: u32,
+    /// Of the mirror: other rules may let more go.
+    updated_at: i64,
+    until: Instant,
+}
+
+impl Fruitless {
+    fn again(before: Option<Self>, updated_at: i64) -> Self {
+        let before = before.filter(|before| before.updated_at == updated_at);
+        let walks = before.map_or(0, |before| before.walks.saturating_add(1));
+        Self {
+            walks,
+            updated_at,
+            until: Instant::now() + PUT_OFF_MAX.min(PUT_OFF * 2_u32.saturating_pow(walks)),
+        }
+    }
+
+    fn puts_off(&self, updated_at: i64) -> bool {
+        self.updated_at == updated_at && Instant::now() < self.until
+    }
+}
 
 impl Registry {
     /// Looks after all mirrors for as long as it is polled.
@@ -46,20 +76,39 @@ impl Registry {
     /// Lets go what nobody used for `idle` in all mirrors that hold more than they may.
     pub async fn make_room_in_mirrors(&self, idle: Duration) -> Result<(), Error> {
         let idle_ms = i64::try_from(idle.as_millis()).unwrap_or(i64::MAX);
-        for mirror in self.metadata.mirrors_with_rules().await? {
-            self.make_room(&mirror, now_ms().saturating_sub(idle_ms)).await?;
+        let mirrors = self.metadata.mirrors_with_rules().await?;
+        self.fruitless()
+            .retain(|id, _| mirrors.iter().any(|mirror| mirror.id == *id));
+        for mirror in mirrors {
+            let known = self.fruitless().get(&mirror.id).copied();
+            if known.is_some_and(|known| known.puts_off(mirror.updated_at)) {
+                continue;
+            }
+            let before = now_ms().saturating_sub(idle_ms);
+            if self.make_room(&mirror, before).await? {
+                self.fruitless().remove(&mirror.id);
+            } else {
+                let again = Fruitless::again(known, mirror.updated_at);
+                self.fruitless().insert(mirror.id, again);
+            }
         }
         Ok(())
     }
 
-    /// Lets images of a mirror go that were not used since `before`, longest ago first, until it holds what it may.
-    pub(crate) async fn make_room(&self, mirror: &Mirror, before: i64) -> Result<(), Error> {
+    fn fruitless(&self) -> MutexGuard<'_, HashMap<i64, Fruitless>> {
+        let fruitless = &self.mirrors.fruitless;
+        fruitless.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets images of a mirror go that were not used since `before`, longest ago first, until it holds what it may; whether
+    /// it does.
+    async fn make_room(&self, mirror: &Mirror, before: i64) -> Result<bool, Error> {
         let Some(bytes_max) = mirror.rules.bytes_max else {
-            return Ok(());
+            return Ok(true);
         };
         let organization_id = mirror.organization_id;
         if self.metadata.bytes_in_use(organization_id).await? <= bytes_max {
-            return Ok(());
+            return Ok(true);
         }
         let kept: Vec<ImagePattern> = mirror
             .rules
@@ -79,12 +128,12 @@ impl Registry {
                 }
                 self.let_go(mirror, image).await?;
                 if self.metadata.bytes_in_use(organization_id).await? <= bytes_max {
-                    return Ok(());
+                    return Ok(true);
                 }
             }
             match images.into_iter().next_back() {
                 Some(image) => last = Some(image),
-                None => return Ok(()),
+                None => return Ok(false),
             }
         }
     }
@@ -120,5 +169,28 @@ impl Registry {
             .await?;
         let mut tags = tags.iter().filter_map(|tag| tag.parse::<Tag>().ok());
         Ok(tags.any(|tag| kept.iter().any(|pattern| pattern.matches(&image.image, &tag))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn room_is_looked_for_less_often_while_none_is_found() {
+        let mut known = None;
+        for minutes in [2, 4, 8, 16, 16] {
+            let again = Fruitless::again(known, 7);
+            tokio::time::advance(Duration::from_secs(minutes * 60 - 1)).await;
+            assert!(again.puts_off(7), "{minutes}");
+            // Another rule may let more go.
+            assert!(!again.puts_off(8), "{minutes}");
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert!(!again.puts_off(7), "{minutes}");
+            known = Some(again);
+        }
+        let other = Fruitless::again(known, 8);
+        tokio::time::advance(PUT_OFF).await;
+        assert!(!other.puts_off(8), "it begins anew");
     }
 }

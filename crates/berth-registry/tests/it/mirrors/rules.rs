@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use berth_oci::Reference;
 use berth_registry::{Caller, Error, LoginChange, MirrorChange, MirrorRulesChange, Registry};
+use futures_util::StreamExt as _;
 
 use super::Mirrored;
 use super::blobs::stored;
@@ -117,14 +118,18 @@ async fn what_is_used_is_not_let_go() {
 async fn a_bound_is_reached_however_many_images_are_to_stay() {
     let mirrored = Mirrored::new().await;
     let small = name("team/library/small");
-    for number in 0..120 {
+    // More than are looked at in one go.
+    let pulls = futures_util::stream::iter(0..1010).map(|number| {
         let manifest = image(format!("{number}").as_bytes(), &[]);
         let tag = format!("v{number}");
         mirrored.upstream.has_manifest("library/small", &tag, &manifest);
-        let registry = &mirrored.test.registry;
-        let found = registry.manifest(&admin(), &small, &tag.parse().unwrap()).await;
-        found.unwrap().pull();
-    }
+        let (registry, small) = (&mirrored.test.registry, &small);
+        async move {
+            let found = registry.manifest(&admin(), small, &tag.parse().unwrap()).await;
+            found.unwrap().pull();
+        }
+    });
+    pulls.buffer_unordered(64).collect::<Vec<()>>().await;
     let (app, tool) = (mirrored.has("library/app", 1), mirrored.has("library/tool", 2));
     mirrored.pull_all(APP, &app).await;
     mirrored.pull_all(TOOL, &tool).await;
