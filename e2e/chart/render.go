@@ -4,10 +4,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"sort"
 	"strings"
 	"text/template"
@@ -38,12 +40,15 @@ func main() {
 			pad := "\n" + strings.Repeat(" ", spaces)
 			return pad + strings.ReplaceAll(text, "\n", pad)
 		},
-		"quote":    func(value any) string { return fmt.Sprintf("%q", fmt.Sprint(value)) },
-		"upper":    strings.ToUpper,
-		"replace":  func(from, to, text string) string { return strings.ReplaceAll(text, from, to) },
-		"toString": func(value any) string { return fmt.Sprint(value) },
-		"int":      func(value any) int { return int(reflect.ValueOf(value).Convert(reflect.TypeOf(0)).Int()) },
-		"kindIs":   func(kind string, value any) bool { return reflect.ValueOf(value).Kind().String() == kind },
+		"quote":      func(value any) string { return fmt.Sprintf("%q", fmt.Sprint(value)) },
+		"upper":      strings.ToUpper,
+		"fail":       func(why string) (string, error) { return "", errors.New(why) },
+		"replace":    func(from, to, text string) string { return strings.ReplaceAll(text, from, to) },
+		"toString":   func(value any) string { return fmt.Sprint(value) },
+		"int":        func(value any) int { return int(reflect.ValueOf(value).Convert(reflect.TypeOf(0)).Int()) },
+		"kindIs":     func(kind string, value any) bool { return reflect.ValueOf(value).Kind().String() == kind },
+		"trimSuffix": func(suffix, text string) string { return strings.TrimSuffix(text, suffix) },
+		"regexMatch": func(pattern, text string) (bool, error) { return regexp.MatchString(pattern, text) },
 		"join": func(between string, values []any) string {
 			var texts []string
 			for _, value := range values {

@@ -86,6 +86,34 @@ fn the_charts_are_the_manifests_and_a_cluster_takes_them() {
 }
 
 #[test]
+fn agents_get_a_registry_that_they_can_use() {
+    let home = Home::new("registries");
+    for (registry, is_taken) in [
+        ("https://registry.example:5000", true),
+        ("https://registry.example:5000/", true),
+        ("https://registry.example/berth", false),
+        ("registry.example", false),
+    ] {
+        let values = home.write("values.yaml", format!("{{registry: \"{registry}\"}}"));
+        let mut render = Command::new(root().join("scripts/render-chart"));
+        let output = render
+            .args(["berth-agent", "agent"])
+            .arg(values)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.success(), is_taken, "{registry}");
+        let manifests = String::from_utf8(output.stdout).unwrap();
+        let named = manifests.matches("--registry=https://registry.example:5000\"");
+        // By what writes the configuration, and by the agent.
+        assert_eq!(
+            named.count(),
+            if is_taken { 2 } else { 0 },
+            "{registry}: {manifests}"
+        );
+    }
+}
+
+#[test]
 fn the_server_takes_the_settings_of_the_manifests() {
     for (chart, _, _, file) in RENDERED {
         let manifests = std::fs::read_to_string(root().join("deploy/manifests").join(file)).unwrap();
