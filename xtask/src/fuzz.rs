@@ -30,7 +30,7 @@ pub(crate) fn run(root: &Path, seconds: u32) -> Result<(), Box<dyn Error>> {
                 scope.spawn(|| fuzz(root, &programs, name, seconds).map_err(|error| error.to_string()))
             })
             .collect();
-        let ends = runs.into_iter().map(|run| run.join());
+        let ends = runs.into_iter().map(thread::ScopedJoinHandle::join);
         ends.filter_map(|end| end.unwrap_or_else(|_| Err("a run panicked".to_owned())).err())
             .collect()
     });

@@ -135,7 +135,6 @@ fn the_tutorial() {
 #[test]
 fn the_move_from_another_registry() {
     let old = DockerRegistry::start();
-    let old_address = format!("127.0.0.1:{}", old.port());
     let new = Server::start();
     let many = sample::multi_architecture_index();
     let one = sample::debian_image();
