@@ -36,7 +36,8 @@ pub(super) struct RunState {
 pub struct Ahead {
     /// The preheat; none when there was nobody to tell.
     pub id: Option<i64>,
-    /// When they were told, milliseconds since the epoch.
+    /// When they were told, milliseconds since the epoch; when those of the first run were told where others took the place of
+    /// one that waited.
     pub since: i64,
     /// How many were told.
     pub nodes: i64,

@@ -106,6 +106,7 @@ struct TriggerRunPreheat {
     complete: i64,
     /// How many could not get it.
     failed: i64,
+    /// Since when nodes are waited for: with the run before, where this one took its place while it waited.
     started_at: Time,
     /// Null while they are waited for.
     ended_at: Option<Time>,

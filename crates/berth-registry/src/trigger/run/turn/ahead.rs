@@ -3,9 +3,9 @@
 
 use crate::clock::now_ms;
 use crate::swarm::AheadOfRollout;
-use crate::trigger::state::{Ahead, AheadEnd};
+use crate::trigger::state::{Ahead, AheadEnd, RunState};
 
-use super::{Halt, Turn};
+use super::{EARLIER_MAX, Halt, Turn};
 
 impl Turn<'_> {
     /// Halts as long as nodes are waited for.
@@ -70,7 +70,7 @@ impl Turn<'_> {
         let begun = self.registry.begin_ahead_of_rollout(wanted).await?;
         let ahead = Ahead {
             id: begun.as_ref().map(|begun| begun.id),
-            since: now_ms(),
+            since: self.waited_since().await?.unwrap_or_else(now_ms),
             nodes: begun.map_or(0, |begun| begun.counts.iter().sum()),
             complete: 0,
             failed: 0,
@@ -79,5 +79,23 @@ impl Turn<'_> {
         self.state.ahead = Some(ahead.clone());
         self.save(&ahead.said()).await?;
         Ok(ahead)
+    }
+
+    /// Since when the run waited whose place this one took, if it waited: pushes that come faster than nodes get what they
+    /// bring would otherwise hold the rollout back for ever.
+    async fn waited_since(&self) -> Result<Option<i64>, Halt> {
+        let (trigger, run) = (self.task.trigger.id, self.task.run.id);
+        let metadata = &self.registry.metadata;
+        let earlier = metadata.trigger_runs(trigger, Some(run), EARLIER_MAX).await?;
+        for earlier in earlier.into_iter().take_while(|run| run.status == "superseded") {
+            let state = RunState::read(&earlier.state)?;
+            if let Some(ahead) = state.ahead {
+                return Ok(ahead.ended.is_none().then_some(ahead.since));
+            }
+            if state.set.is_some() || state.puts_back.is_some() {
+                break;
+            }
+        }
+        Ok(None)
     }
 }

@@ -184,3 +184,31 @@ async fn a_run_waits_for_nodes_also_after_the_end_of_the_process() {
     let detail = ended["detail"].as_str().unwrap();
     assert!(detail.ends_with("1 of 1 nodes had the image before"), "{detail}");
 }
+
+#[tokio::test]
+async fn pushes_in_a_row_hold_a_rollout_back_no_longer_than_one() {
+    let world = world().await;
+    say(&world.admin, &node(1, "a")).await;
+    agents(&world, 1).await;
+    let wanted = trigger("roll", &json!({ "timeout": 1 }));
+    ask(&world, Method::POST, TRIGGERS, wanted, 201).await;
+    // Each comes while the one before still waits, as far as this test can tell.
+    for push in 0..100 {
+        let tag = format!("v{push}");
+        world.admin.push_image("team/app", &tag, tag.as_bytes()).await;
+        let begun = loop {
+            let path = format!("{TRIGGERS}/roll/runs");
+            let page = ask(&world, Method::GET, &path, Value::Null, 200).await;
+            let newest = page["runs"][0].clone();
+            if newest["tag"] == tag && !newest["preheat"].is_null() {
+                break newest;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        if begun["preheat"]["outcome"] == "timeout" {
+            assert!(push > 0, "{begun}");
+            return;
+        }
+    }
+    panic!("no run went on");
+}
