@@ -172,7 +172,8 @@ pub use tags::{
 };
 pub use temporary_keys::TemporaryKey;
 pub use trigger_runs::{
-    SaveTriggerRun, TRIGGER, TriggerRun, TriggerStep, TriggerTask, TriggerTurn, WantTriggerRun,
+    SaveTriggerRun, TRIGGER, TriggerRun, TriggerStep, TriggerStepKind, TriggerTask, TriggerTurn,
+    WantTriggerRun,
 };
 pub use triggers::{NewTrigger, TriggerPreheat, TriggerRow};
 pub use uploads::{FinishOutcome, FinishUpload, SaveUpload, TakenTurn, TurnStanding, UploadRow, UploadTurn};

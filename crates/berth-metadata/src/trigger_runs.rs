@@ -12,7 +12,7 @@ use crate::triggers::{TriggerRow, trigger, trigger_fields};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-pub use turn::{SaveTriggerRun, TriggerStep, TriggerTurn};
+pub use turn::{SaveTriggerRun, TriggerStep, TriggerStepKind, TriggerTurn};
 
 /// The kind of the jobs that carry runs out.
 pub const TRIGGER: &str = "trigger";

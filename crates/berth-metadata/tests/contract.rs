@@ -307,6 +307,7 @@ contract! {
     trigger_runs::runs_are_listed_with_who_asked,
     trigger_runs::one_step_of_a_trigger_has_the_turn,
     trigger_runs::what_is_newer_ends_what_is_older,
+    trigger_runs::what_has_acted_is_ended_by_what_acts,
     trigger_runs::a_run_ends_once,
     trigger_runs::old_runs_are_forgotten,
     retentions::a_repository_has_one_retention,

@@ -12,9 +12,23 @@ const KEPT: i64 = 1000;
 /// What is said of a run that something newer ended.
 const SUPERSEDED: &str = "something newer happened to the image before this ended";
 
+/// What a step of a run is about to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TriggerStepKind {
+    /// What comes before the workload is changed. Ends older runs but those that have changed it.
+    Prepare,
+    /// To change the workload. Ends older runs.
+    Act,
+    /// To put back what the run has changed itself. Ends nothing, not even the run when there is a newer one: as long as it
+    /// is open nothing newer has acted.
+    Undo,
+}
+
 /// A step of a run that is about to change a workload.
 #[derive(Clone, Debug)]
 pub struct TriggerStep {
+    /// What it is about to do.
+    pub kind: TriggerStepKind,
     /// The trigger.
     pub trigger_id: i64,
     /// The run.
@@ -53,6 +67,8 @@ pub struct SaveTriggerRun {
     pub detail: String,
     /// How far the run is, as JSON.
     pub state: String,
+    /// Whether it has changed the workload.
+    pub has_acted: bool,
     /// Tries that failed for now, in a row.
     pub failures: i64,
     /// When it ended, if it did; milliseconds since the epoch.
@@ -61,7 +77,7 @@ pub struct SaveTriggerRun {
 
 impl Metadata {
     /// Gives a step the turn at its trigger's workload. Older runs of the trigger that have not ended end by that, and the
-    /// run itself when there is a newer one.
+    /// run itself when there is a newer one, as the kind of the step says.
     pub async fn begin_trigger_step(&self, step: TriggerStep) -> Result<TriggerTurn, Error> {
         let clock = self.pool.now_expression();
         self.pool
@@ -88,9 +104,6 @@ impl Metadata {
 }
 
 async fn begin(tx: &mut Tx<'_>, step: &TriggerStep, clock: &str) -> Result<TriggerTurn, Failure> {
-    const NEWEST: &str = "SELECT MAX(event) FROM trigger_history WHERE trigger_id = $1 AND event IS NOT NULL";
-    const OTHERS: &str = "UPDATE trigger_history SET status = 'superseded', detail = $3, ended_at = $4 \
-         WHERE trigger_id = $1 AND event < $2 AND status IN ('waiting', 'running')";
     const ITSELF: &str = "UPDATE trigger_history SET status = 'running', started_at = COALESCE(started_at, $2) \
          WHERE id = $1 AND status IN ('waiting', 'running')";
     // First: whoever has the trigger's row is alone with all of its runs.
@@ -104,6 +117,23 @@ async fn begin(tx: &mut Tx<'_>, step: &TriggerStep, clock: &str) -> Result<Trigg
     if change(tx, take).await? == 0 {
         return Ok(TriggerTurn::Busy);
     }
+    if step.kind != TriggerStepKind::Undo {
+        supersede(tx, step).await?;
+        forget_oldest(tx, step.trigger_id).await?;
+    }
+    let itself = sqlx::query(ITSELF).bind(step.run_id).bind(step.now);
+    if change(tx, itself).await? == 0 {
+        release(tx, step.run_id, &step.holder).await?;
+        return Ok(TriggerTurn::Ended);
+    }
+    Ok(TriggerTurn::Taken)
+}
+
+/// Ends what something newer has made pointless.
+async fn supersede(tx: &mut Tx<'_>, step: &TriggerStep) -> Result<(), Failure> {
+    const NEWEST: &str = "SELECT MAX(event) FROM trigger_history WHERE trigger_id = $1 AND event IS NOT NULL";
+    const OTHERS: &str = "UPDATE trigger_history SET status = 'superseded', detail = $3, ended_at = $4 \
+         WHERE trigger_id = $1 AND event < $2 AND status IN ('waiting', 'running') AND acted <= $5";
     let newest = first(tx, sqlx::query(NEWEST).bind(step.trigger_id)).await?;
     let newest = newest.map(|row| row.try_get::<Option<i64>, _>(0)).transpose()?;
     let newest = newest.flatten().unwrap_or(step.event);
@@ -111,15 +141,10 @@ async fn begin(tx: &mut Tx<'_>, step: &TriggerStep, clock: &str) -> Result<Trigg
         .bind(step.trigger_id)
         .bind(newest)
         .bind(SUPERSEDED)
-        .bind(step.now);
+        .bind(step.now)
+        .bind(i64::from(step.kind == TriggerStepKind::Act));
     change(tx, others).await?;
-    forget_oldest(tx, step.trigger_id).await?;
-    let itself = sqlx::query(ITSELF).bind(step.run_id).bind(step.now);
-    if change(tx, itself).await? == 0 {
-        release(tx, step.run_id, &step.holder).await?;
-        return Ok(TriggerTurn::Ended);
-    }
-    Ok(TriggerTurn::Taken)
+    Ok(())
 }
 
 async fn forget_oldest(tx: &mut Tx<'_>, trigger_id: i64) -> Result<(), Failure> {
@@ -139,7 +164,7 @@ async fn release(tx: &mut Tx<'_>, run_id: i64, holder: &str) -> Result<(), Failu
 
 async fn save_run(tx: &mut Tx<'_>, save: &SaveTriggerRun) -> Result<bool, Failure> {
     const SAVE: &str = "UPDATE trigger_history SET status = $2, succeeded = $3, detail = $4, state = $5, failures = $6, \
-         ended_at = $7 WHERE id = $1 AND status IN ('waiting', 'running')";
+         ended_at = $7, acted = $8 WHERE id = $1 AND status IN ('waiting', 'running')";
     let saved = sqlx::query(SAVE)
         .bind(save.id)
         .bind(save.status)
@@ -147,7 +172,8 @@ async fn save_run(tx: &mut Tx<'_>, save: &SaveTriggerRun) -> Result<bool, Failur
         .bind(save.detail.clone())
         .bind(save.state.clone())
         .bind(save.failures)
-        .bind(save.ended_at);
+        .bind(save.ended_at)
+        .bind(i64::from(save.has_acted));
     let saved = change(tx, saved).await? > 0;
     if let Some(holder) = &save.holder {
         release(tx, save.id, holder).await?;

@@ -3,7 +3,7 @@
 use crate::policies::{new_trigger, wanted_run};
 use crate::world::{World, conflict, digest};
 use berth_metadata::{
-    Conflict, Metadata, SaveTriggerRun, TriggerRun, TriggerStep, TriggerTurn, WantTriggerRun,
+    Conflict, Metadata, SaveTriggerRun, TriggerRun, TriggerStep, TriggerStepKind, TriggerTurn, WantTriggerRun,
 };
 
 async fn trigger(world: &World) -> i64 {
@@ -23,6 +23,7 @@ async fn want(metadata: &Metadata, trigger: i64, tag: &str) -> TriggerRun {
 
 fn step(trigger_id: i64, run: &TriggerRun, holder: &str) -> TriggerStep {
     TriggerStep {
+        kind: TriggerStepKind::Act,
         trigger_id,
         run_id: run.id,
         event: run.event.unwrap(),
@@ -39,6 +40,7 @@ fn save(run: &TriggerRun, holder: &str, status: &'static str) -> SaveTriggerRun 
         status,
         detail: format!("it is {status}"),
         state: "{\"image\":\"a\"}".to_owned(),
+        has_acted: true,
         failures: 2,
         ended_at: (status != "running").then_some(9),
     }
@@ -169,6 +171,51 @@ pub(crate) async fn what_is_newer_ends_what_is_older(world: World) {
     let ended = metadata.trigger_run(trigger, second.id).await.unwrap().unwrap();
     assert_eq!((ended.ended_at, ended.started_at), (Some(8), Some(8)));
     assert!(ended.detail.contains("newer"), "{}", ended.detail);
+}
+
+pub(crate) async fn what_has_acted_is_ended_by_what_acts(world: World) {
+    let metadata = &world.metadata;
+    let trigger = trigger(&world).await;
+    let begin = async |run: &TriggerRun, kind: TriggerStepKind| {
+        let step = TriggerStep {
+            kind,
+            ..step(trigger, run, "a")
+        };
+        metadata.begin_trigger_step(step).await.unwrap()
+    };
+    let acted = want(metadata, trigger, "v1").await;
+    assert_eq!(begin(&acted, TriggerStepKind::Act).await, TriggerTurn::Taken);
+    let saved = metadata.save_trigger_run(save(&acted, "a", "running")).await;
+    assert!(saved.unwrap());
+    // Those that prepare end one another, and what has acted goes on and may undo it.
+    let waits = [
+        want(metadata, trigger, "v2").await,
+        want(metadata, trigger, "v3").await,
+    ];
+    for (run, expected) in waits.iter().zip([TriggerTurn::Ended, TriggerTurn::Taken]) {
+        assert_eq!(begin(run, TriggerStepKind::Prepare).await, expected);
+    }
+    let prepared = SaveTriggerRun {
+        has_acted: false,
+        ..save(&waits[1], "a", "running")
+    };
+    assert!(metadata.save_trigger_run(prepared).await.unwrap());
+    assert_eq!(begin(&acted, TriggerStepKind::Undo).await, TriggerTurn::Taken);
+    let saved = metadata.save_trigger_run(save(&acted, "a", "running")).await;
+    assert!(saved.unwrap());
+    assert_eq!(
+        statuses(metadata, trigger).await,
+        ["v1 running", "v2 superseded", "v3 running"]
+    );
+    // Until another acts.
+    assert_eq!(begin(&waits[1], TriggerStepKind::Act).await, TriggerTurn::Taken);
+    assert_eq!(
+        statuses(metadata, trigger).await,
+        ["v1 superseded", "v2 superseded", "v3 running"]
+    );
+    let saved = metadata.save_trigger_run(save(&waits[1], "a", "running")).await;
+    assert!(saved.unwrap());
+    assert_eq!(begin(&acted, TriggerStepKind::Undo).await, TriggerTurn::Ended);
 }
 
 pub(crate) async fn a_run_ends_once(world: World) {

@@ -150,3 +150,47 @@ fn nodes_have_the_image_before_a_trigger_sets_it() {
         "{run}"
     );
 }
+
+#[test]
+fn a_rollout_is_watched_and_undone_while_a_newer_one_waits_for_nodes() {
+    let world = World::start(BERTH_TOKEN);
+    world.cluster.allow_all_that_berth_needs();
+    let agents = agents(&world, &["a"]);
+    let old = "registry.example:5000/team/app:old";
+    world.cluster.make_workload("deployments", "web", old);
+    let nodes = json!({ "labels": { "zone": "a" } });
+    let more = json!({ "undo_on_failure": true, "preheat": { "nodes": nodes, "timeout": 600 } });
+    world.trigger("deployments", "web", &more);
+    let first = World::by_digest(&world.push("v1", "one"));
+    world.runs_image("deployments", "web", &first);
+    // The node stands still: what is pushed now waits for it, and so does what is pushed after that.
+    agents[0].daemon.signal(Signal::STOP);
+    for tag in ["v2", "v3"] {
+        world.push(tag, tag);
+        wait_for("a run that waits", || {
+            let newest = world.runs("web").into_iter().next()?;
+            (newest["tag"] == tag && newest["preheat"]["outcome"] == "waiting").then_some(())
+        });
+    }
+    world
+        .cluster
+        .give_up("web", "ReplicaSet \"web-1\" has timed out progressing.");
+    world.runs_image("deployments", "web", old);
+    world.cluster.complete("deployments", "web");
+    let statuses = || -> Vec<String> {
+        let runs = world.runs("web").into_iter();
+        runs.map(|run| text(&run, "status").to_owned()).collect()
+    };
+    wait_for("the first run, undone", || {
+        (statuses()[2] == "undone").then_some(())
+    });
+    assert_eq!(statuses(), ["running", "superseded", "undone"]);
+
+    // What waited goes on when the node does.
+    agents[0].daemon.signal(Signal::CONT);
+    let digest = world.runs("web")[0]["digest"].clone();
+    let newest = World::by_digest(digest.as_str().unwrap());
+    world.runs_image("deployments", "web", &newest);
+    world.cluster.complete("deployments", "web");
+    world.run("web", "success");
+}

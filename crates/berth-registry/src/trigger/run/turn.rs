@@ -4,7 +4,7 @@ mod ahead;
 
 use std::time::Duration;
 
-use berth_metadata::{SaveTriggerRun, TriggerStep, TriggerTask, TriggerTurn};
+use berth_metadata::{SaveTriggerRun, TriggerStep, TriggerStepKind, TriggerTask, TriggerTurn};
 
 use super::{AGAIN_AFTER_MAX, BY_HAND, Halt, TRIED_FOR_MS, UNDO};
 use crate::Registry;
@@ -63,9 +63,9 @@ impl<'a> Turn<'a> {
         if !is_wanted && self.state.set.is_none() {
             return Err(self.end("cancelled", SWITCHED_OFF).await);
         }
-        if self.task.is_outdated {
+        if self.task.is_outdated && !self.is_still_to_watch().await? {
             // Ends this run, unless a step of it is under way elsewhere, which is waited for.
-            self.take_turn().await?;
+            self.take_turn(TriggerStepKind::Act).await?;
         }
         if self.task.trigger.cluster.is_none() {
             return Err(self.end("failed", NO_CLUSTER).await);
@@ -96,7 +96,7 @@ impl<'a> Turn<'a> {
     async fn act(&mut self, cluster: &Kubernetes) -> Result<(), Halt> {
         let run = self.name();
         let change = if let Some(back) = self.state.puts_back.clone() {
-            self.take_turn().await?;
+            self.take_turn(TriggerStepKind::Act).await?;
             let undone = in_time(cluster.undo(&back.change, back.instead.as_deref(), &run)).await?;
             match undone {
                 Undone::Done(change) => change,
@@ -111,7 +111,7 @@ impl<'a> Turn<'a> {
             let Some((wanted, target)) = wanted.zip(target(&self.task.trigger)) else {
                 return Err(self.end("failed", NO_HOST).await);
             };
-            self.take_turn().await?;
+            self.take_turn(TriggerStepKind::Act).await?;
             let mut change = in_time(cluster.set_image(&target, &wanted)).await?;
             self.go_back_further(&mut change).await?;
             self.state.image = Some(wanted.image);
@@ -152,7 +152,7 @@ impl<'a> Turn<'a> {
         let previous = self.task.run.previous.as_deref();
         let instead = previous.and_then(|digest| self.pushed().by_digest(digest));
         let run = format!("{}-undo", self.name());
-        self.take_turn().await?;
+        self.take_turn(TriggerStepKind::Undo).await?;
         let undone = in_time(cluster.undo(&done.change, instead.as_deref(), &run)).await?;
         let said = match undone {
             Undone::Done(change) => {
@@ -288,9 +288,10 @@ impl<'a> Turn<'a> {
     }
 
     /// Waits for nobody: when another step of the trigger is at the workload this one comes later.
-    async fn take_turn(&mut self) -> Result<(), Halt> {
+    async fn take_turn(&mut self, kind: TriggerStepKind) -> Result<(), Halt> {
         let holder = new_id();
         let step = TriggerStep {
+            kind,
             trigger_id: self.task.trigger.id,
             run_id: self.task.run.id,
             event: self.task.run.event.unwrap_or_default(),
@@ -358,6 +359,7 @@ impl<'a> Turn<'a> {
             status,
             detail: detail.clone(),
             state: self.state.written(),
+            has_acted: self.state.set.is_some(),
             failures: self.failures,
             ended_at,
         };

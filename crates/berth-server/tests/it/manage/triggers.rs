@@ -1,6 +1,6 @@
 //! Triggers on the wire (operations 39 to 43).
 
-use berth_metadata::{SaveTriggerRun, TriggerStep, TriggerTurn, WantTriggerRun};
+use berth_metadata::{SaveTriggerRun, TriggerStep, TriggerStepKind, TriggerTurn, WantTriggerRun};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -103,6 +103,7 @@ async fn ended_run(
 ) -> i64 {
     let run = wanted_run(team, trigger, tag).await;
     let step = TriggerStep {
+        kind: TriggerStepKind::Act,
         trigger_id: trigger,
         run_id: run,
         event: team
@@ -127,6 +128,7 @@ async fn ended_run(
         status,
         detail: detail.to_owned(),
         state: state.to_owned(),
+        has_acted: true,
         failures: 0,
         ended_at: Some(IN_2100),
     };

@@ -1,7 +1,10 @@
 //! Nodes that have the image before a run sets it: begun once, then waited for until they have it or the time is over. The
 //! rollout goes on whatever comes of it.
 
+use berth_metadata::{TriggerRun, TriggerStepKind};
+
 use crate::clock::now_ms;
+use crate::error::Error;
 use crate::swarm::AheadOfRollout;
 use crate::trigger::state::{Ahead, AheadEnd, RunState};
 
@@ -55,8 +58,8 @@ impl Turn<'_> {
 
     /// Tells the nodes. An end of the process in between tells them no second time.
     async fn begin_ahead(&mut self) -> Result<Ahead, Halt> {
-        // Ends older runs, or this one when there is a newer.
-        self.take_turn().await?;
+        // Ends older runs that wait, or this one when there is a newer; one that has acted is still watched.
+        self.take_turn(TriggerStepKind::Prepare).await?;
         let (run, trigger) = (&self.task.run, &self.task.trigger);
         let wanted = AheadOfRollout {
             account_id: &self.task.account_id,
@@ -79,6 +82,32 @@ impl Turn<'_> {
         self.state.ahead = Some(ahead.clone());
         self.save(&ahead.said()).await?;
         Ok(ahead)
+    }
+
+    /// Whether the run has changed the workload and all that is newer only waits for nodes, or ended before it acted: until
+    /// something newer acts nobody else watches this rollout and undoes it.
+    pub(super) async fn is_still_to_watch(&self) -> Result<bool, Halt> {
+        if self.state.set.is_none() {
+            return Ok(false);
+        }
+        let (trigger, event) = (self.task.trigger.id, self.task.run.event);
+        let metadata = &self.registry.metadata;
+        let newest = metadata.trigger_runs(trigger, None, EARLIER_MAX).await?;
+        for newer in newest.into_iter().filter(|run| run.event > event) {
+            if newer.is_open() && !self.waits_for_nodes(&newer)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn waits_for_nodes(&self, run: &TriggerRun) -> Result<bool, Error> {
+        let state = RunState::read(&run.state)?;
+        let is_to_wait = match state.ahead {
+            Some(ahead) => ahead.ended.is_none(),
+            None => self.task.trigger.preheat.is_some(),
+        };
+        Ok(is_to_wait && state.set.is_none() && state.puts_back.is_none())
     }
 
     /// Since when the run waited whose place this one took, if it waited: pushes that come faster than nodes get what they
