@@ -11,7 +11,7 @@ use futures_util::{Stream, StreamExt as _};
 
 use crate::cache::{Entry, Progress, Reading};
 use crate::figures;
-use crate::job::Jobs;
+use crate::job::{Jobs, Wanted};
 use crate::registry::{Fault, Source};
 use crate::wire::CHUNK_BYTES;
 
@@ -65,7 +65,7 @@ pub(crate) async fn stream(
     }
 }
 
-/// Waits until all of a blob is in the cache.
+/// Waits until all of a blob is in the cache. When this is dropped nobody fetches it any more but for clients that want it.
 pub(crate) async fn keep(
     jobs: &Arc<Jobs>,
     source: &Source,
@@ -73,9 +73,10 @@ pub(crate) async fn keep(
 ) -> Result<(), String> {
     let no_room = || format!("{digest} does not fit into the cache");
     let entry = jobs.cache.get_or_make(digest, size).ok_or_else(no_room)?;
+    let _reading = entry.reader();
     let mut changes = entry.changes();
     while !entry.is_whole() {
-        if has_just_failed(&entry) || !jobs.ensure(&entry, source, true) {
+        if has_just_failed(&entry) || !jobs.ensure(&entry, source, Wanted::Ahead) {
             return Err(format!("{digest} could not be fetched"));
         }
         // The cache has the sender as long as it has the blob.
@@ -137,7 +138,7 @@ async fn is_ready(jobs: &Arc<Jobs>, entry: &Arc<Entry>, source: &Source, at: u64
         if entry.has(chunk) && entry.prove(chunk).await {
             return true;
         }
-        if has_just_failed(entry) || !jobs.ensure(entry, source, false) {
+        if has_just_failed(entry) || !jobs.ensure(entry, source, Wanted::Now) {
             return false;
         }
         if changes.changed().await.is_err() {

@@ -27,8 +27,10 @@ use crate::wire::{Join, Joined, Moved};
 const SWARM_BYTES_MIN: u64 = 256 << 10;
 /// How long the registry may take for a table of chunks.
 const TABLE: Duration = Duration::from_secs(20);
-/// A job without readers ends after this time; what came stays in the cache.
+/// A job without readers ends after this time, because clients come back; what came stays in the cache.
 const UNREAD: Duration = Duration::from_mins(1);
+/// How often it is looked whether it has any.
+const LOOKED_EVERY: Duration = Duration::from_millis(250);
 /// Logins of clients that a job keeps, the newest first.
 const SOURCES_MAX: usize = 8;
 /// Jobs at one time.
@@ -59,9 +61,18 @@ pub(crate) struct Jobs {
 pub(crate) struct Job {
     entry: Arc<Entry>,
     sources: Mutex<Sources>,
-    /// Runs to its end without readers.
-    is_kept: bool,
+    /// Whether a client asked for it.
+    is_for_clients: AtomicBool,
     unread_since: Mutex<Option<Instant>>,
+}
+
+/// Who wants a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// A client, which may break off and come back.
+    Now,
+    /// A preheat, which does not come back when it is wanted no more.
+    Ahead,
 }
 
 /// Logins of clients that wait.
@@ -109,10 +120,12 @@ impl Jobs {
     }
 
     /// Makes sure that a job fetches what is missing; whether one does.
-    pub(crate) fn ensure(self: &Arc<Self>, entry: &Arc<Entry>, source: &Source, is_kept: bool) -> bool {
+    pub(crate) fn ensure(self: &Arc<Self>, entry: &Arc<Entry>, source: &Source, wanted: Wanted) -> bool {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(job) = running.iter().find(|job| Arc::ptr_eq(&job.entry, entry)) {
             job.add(source);
+            job.is_for_clients
+                .fetch_or(wanted == Wanted::Now, Ordering::Relaxed);
             return true;
         }
         if running.len() >= JOBS_MAX {
@@ -124,7 +137,7 @@ impl Jobs {
                 usable: vec![source.clone()],
                 refused: Vec::new(),
             }),
-            is_kept,
+            is_for_clients: AtomicBool::new(wanted == Wanted::Now),
             unread_since: Mutex::new(None),
         });
         running.push(Arc::clone(&job));
@@ -142,7 +155,10 @@ impl Jobs {
 
     async fn run(self: Arc<Self>, job: Arc<Job>) {
         let digest = job.entry.digest().clone();
-        let done = self.fill(&job).await;
+        let done = tokio::select! {
+            done = self.fill(&job) => done,
+            () = job.unread() => Err(Ended::Unread),
+        };
         // A note that cannot be written costs the blob after a restart, nothing else.
         drop(job.entry.write_note());
         if let Err(ended @ (Ended::Disk(_) | Ended::Wrong)) = &done {
@@ -263,14 +279,22 @@ impl Job {
         !sources.usable.is_empty()
     }
 
+    /// Waits until it may end because nobody waits for it.
+    async fn unread(&self) {
+        while !self.is_unread() {
+            tokio::time::sleep(LOOKED_EVERY).await;
+        }
+    }
+
     /// Whether nobody has waited for it for so long that it may end.
     fn is_unread(&self) -> bool {
         let mut since = self.unread_since.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_kept || self.entry.is_read() {
+        if self.entry.is_read() {
             *since = None;
             return false;
         }
-        since.get_or_insert_with(Instant::now).elapsed() > UNREAD
+        let without = since.get_or_insert_with(Instant::now).elapsed();
+        without > UNREAD || !self.is_for_clients.load(Ordering::Relaxed)
     }
 }
 

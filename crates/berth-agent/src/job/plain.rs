@@ -86,9 +86,6 @@ async fn walk(jobs: &Jobs, job: &Arc<Job>, chunk: &mut usize, hasher: &mut Hashe
             let whole = waiting.split_to(entry.extent(*chunk).1).freeze();
             take(job, chunk, hasher, whole).await?;
         }
-        if job.is_unread() {
-            return Err(Pause::Ended(Ended::Unread));
-        }
     }
     if *chunk == entry.chunks() {
         Ok(())

@@ -361,9 +361,6 @@ impl<'a> Swarm<'a> {
 
     /// Whether it goes on at all.
     fn look(&mut self) -> Result<(), Ended> {
-        if self.job.is_unread() {
-            return Err(Ended::Unread);
-        }
         let (has_login, quiet) = (self.job.source().is_some(), self.moved_at.elapsed());
         let is_dry = !has_login || self.faults >= FAULTS_MAX;
         if is_dry && quiet > HOPELESS {

@@ -262,6 +262,36 @@ async fn what_is_wanted_no_more_keeps_nothing_else_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_wanted_no_more_is_fetched_no_more() {
+    let registry = Registry::start().await;
+    let state = &registry.state;
+    state.stands_still.store(true, Ordering::Relaxed);
+    let (digest, layer) = image(&registry);
+    let home = Arc::new(tempfile::tempdir().unwrap());
+    let login = home.path().join("login");
+    std::fs::write(&login, "good\n").unwrap();
+    let node = Node::start_with(&registry, home, |settings| settings.login = Some(login)).await;
+    let end = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    let standing = async |count: &dyn Fn(u32) -> bool| {
+        while !count(state.standing.load(Ordering::Relaxed)) {
+            assert!(std::time::Instant::now() < end);
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    // The blobs of an image one after the other: the first stands still.
+    state.preheats.lock().unwrap().push(job("one", &digest));
+    standing(&|count| count > 0).await;
+    state.preheats.lock().unwrap().clear();
+    state.over.lock().unwrap().push("one".to_owned());
+    standing(&|count| count == 0).await;
+
+    // A client that wants the blob as well gets it, whatever becomes of the preheat.
+    state.stands_still.store(false, Ordering::Relaxed);
+    state.preheats.lock().unwrap().push(job("two", &digest));
+    node.pull(&layer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_registry_lets_a_node_have_an_image() {
     let registry = Registry::start().await;
     let (digest, layer) = image(&registry);

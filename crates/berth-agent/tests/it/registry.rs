@@ -52,6 +52,9 @@ pub(crate) struct State {
     pub(crate) later: AtomicU32,
     /// How many answers with blobs break off in the middle.
     pub(crate) breaks: AtomicU32,
+    /// Whether answers with blobs stand still after their first piece, and how many do.
+    pub(crate) stands_still: AtomicBool,
+    pub(crate) standing: Arc<AtomicU32>,
     /// Requests as they came: method, path, query.
     pub(crate) requests: Mutex<Vec<String>>,
     pub(crate) preheats: Mutex<Vec<Preheat>>,
@@ -96,6 +99,8 @@ impl Registry {
             has_swarms: AtomicBool::new(true),
             later: AtomicU32::new(0),
             breaks: AtomicU32::new(0),
+            stands_still: AtomicBool::new(false),
+            standing: Arc::default(),
             requests: Mutex::default(),
             preheats: Mutex::default(),
             over: Mutex::default(),
@@ -303,11 +308,15 @@ impl State {
                 .map(|piece| given.slice_ref(piece))
                 .collect();
             let end = is_broken.then(|| Err(std::io::Error::other("told to break off")));
-            let counted = futures_util::stream::iter(pieces).map(move |piece| {
+            let counted = futures_util::stream::iter(pieces.clone()).map(move |piece| {
                 state.sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
                 Ok(Frame::data(piece))
             });
-            Response::new(StreamBody::new(counted.chain(futures_util::stream::iter(end))).boxed_unsync())
+            if self.stands_still.load(Ordering::Relaxed) && pieces.len() > 1 {
+                self.standing(pieces)
+            } else {
+                Response::new(StreamBody::new(counted.chain(futures_util::stream::iter(end))).boxed_unsync())
+            }
         };
         *answer.status_mut() = status;
         let headers = answer.headers_mut();
@@ -317,6 +326,18 @@ impl State {
             headers.insert("content-range", range.parse().unwrap());
         }
         answer
+    }
+
+    /// An answer that never ends, until nobody waits for it any more.
+    fn standing(&self, pieces: Vec<Bytes>) -> Response<Body> {
+        self.standing.fetch_add(1, Ordering::Relaxed);
+        let held = Held(Arc::clone(&self.standing));
+        let first = pieces.into_iter().take(1).map(|piece| Ok(Frame::data(piece)));
+        let rest = futures_util::stream::once(async move {
+            let _held = held;
+            std::future::pending().await
+        });
+        Response::new(StreamBody::new(futures_util::stream::iter(first).chain(rest)).boxed_unsync())
     }
 
     async fn join(&self, request: Request<Incoming>, digest: Digest) -> Response<Body> {
