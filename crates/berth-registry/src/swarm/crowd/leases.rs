@@ -45,6 +45,8 @@ pub(super) struct Leases {
     paused: HashMap<u32, (Handle, i64)>,
     /// Milliseconds between a lease and the word that its chunk is there.
     expected_ms: Option<i64>,
+    /// When the newest lease was granted that ended with its chunk, and to whom.
+    done: Option<(i64, Handle)>,
     bound: usize,
     /// Leases that ended soon, since there was one more last.
     quick: usize,
@@ -59,6 +61,7 @@ impl Leases {
             ends: BTreeSet::new(),
             paused: HashMap::new(),
             expected_ms: None,
+            done: None,
             bound: BOUND_FIRST,
             quick: 0,
         }
@@ -125,12 +128,16 @@ impl Leases {
         ended
     }
 
-    /// The holder is heard of and has not got the chunk yet: a link that fills up is no reason to send it twice.
+    /// The holder is heard of and has not got the chunk yet: a link that fills up is no reason to send it twice. One that
+    /// another has overtaken is slow by itself, and all who wait for its chunk would fetch it.
     pub(super) fn extend(&mut self, now: i64, chunk: u32) {
-        let ttl = self.ttl_ms();
+        let (ttl, done) = (self.ttl_ms(), self.done);
         let Some(lease) = self.held.get_mut(&chunk) else {
             return;
         };
+        if done.is_some_and(|(granted_at, holder)| granted_at > lease.granted_at && holder != lease.holder) {
+            return;
+        }
         let ends_at = (now + ttl).min(lease.granted_at + ttl * TRIES).max(lease.ends_at);
         self.ends.remove(&(lease.ends_at, chunk));
         self.ends.insert((ends_at, chunk));
@@ -151,6 +158,14 @@ impl Leases {
         } else if took > SLOW_MS {
             self.bound = (self.bound - self.bound / 4).max(BOUND_MIN);
         }
+        if self
+            .done
+            .is_none_or(|(granted_at, _)| granted_at <= lease.granted_at)
+        {
+            self.done = Some((lease.granted_at, lease.holder));
+        }
+        // What took longer than a lease holds says something of its holder alone.
+        let took = took.min(self.ttl_ms());
         let before = self.expected_ms.unwrap_or(took);
         self.expected_ms = Some(before + (took - before) / 4);
     }

@@ -224,6 +224,38 @@ fn who_is_heard_of_keeps_a_lease_for_a_while() {
 }
 
 #[test]
+fn who_is_slower_than_others_keeps_a_lease_for_its_time_alone() {
+    let mut scene = Scene::new(3);
+    assert_eq!(scene.join(1, 1, &[]).leases, [0]);
+    for chunk in [1, 2] {
+        // The second of these was leased later and came before.
+        assert_eq!(scene.join(2, 1, &[]).leases, [chunk]);
+        scene.now += 1_000;
+        scene.gets(2, [chunk]);
+    }
+    scene.join(2, 0, &[]);
+    for _ in 0..2 {
+        scene.now += 6_000;
+        assert_eq!(scene.join(1, 1, &[]).leases, [0]);
+        assert_eq!(scene.join(2, 1, &[]).leases, NONE);
+    }
+    scene.now += 6_000;
+    assert_eq!(scene.join(2, 1, &[]).leases, [0]);
+}
+
+#[test]
+fn one_slow_chunk_makes_no_long_leases() {
+    let mut scene = Scene::new(2);
+    assert_eq!(scene.join(1, 1, &[]).leases, [0]);
+    for _ in 0..7 {
+        scene.now += 9_000;
+        assert_eq!(scene.join(1, 1, &[]).leases, [0]);
+    }
+    scene.gets(1, [0]);
+    assert_eq!(scene.join(1, 0, &[]).lease_ms, 60_000);
+}
+
+#[test]
 fn a_chunk_that_was_lost_with_its_peer_is_leased_again() {
     let mut scene = Scene::new(1);
     let leases = scene.join(1, 1, &[]).leases;
