@@ -173,6 +173,11 @@ impl Board {
         self.flights.len()
     }
 
+    /// Whether nothing came for longer than a chunk should take.
+    pub(super) fn is_late(&self, quiet: Duration) -> bool {
+        quiet > LATE.max(self.usual * 2)
+    }
+
     /// Whether nothing is on its way.
     pub(super) fn is_still(&self) -> bool {
         self.flights.is_empty()
@@ -277,7 +282,7 @@ impl Board {
             .filter(|known| self.is_free(known, now))
             .collect();
         self.flights.iter().find_map(|flight| {
-            let is_late = now.saturating_duration_since(flight.since) > LATE.max(self.usual * 2)
+            let is_late = self.is_late(now.saturating_duration_since(flight.since))
                 && self.flights_of(flight.chunk) == 1;
             let others: Vec<&Known> = free
                 .iter()

@@ -190,7 +190,8 @@ impl<'a> Swarm<'a> {
     /// Asks for as many chunks as may be on their way.
     fn set_off(&mut self) {
         self.share.set(self.board.flights());
-        while self.share.is_open()
+        let is_late = self.board.is_late(self.moved_at.elapsed());
+        while self.share.is_open(is_late)
             && let Some((chunk, origin)) = self.board.next(Instant::now())
         {
             self.share.set(self.board.flights());

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
 use crate::cache::Refused;
@@ -13,6 +14,9 @@ use crate::job::{Job, Jobs};
 use crate::peers::{Asked, Fault};
 use crate::registry::{self, Source};
 use crate::wire::Moved;
+
+/// How long a chunk of the registry may take, from the question: one that trickles keeps its job from asking elsewhere.
+const CHUNK: Duration = Duration::from_mins(2);
 
 /// A chunk that came, or did not.
 pub(super) struct Landed {
@@ -50,17 +54,10 @@ pub(super) async fn chunk(
             .map_err(Missed::Peer)?
     } else {
         let source = job.source().ok_or(Missed::Gone)?;
-        let end = start + length as u64 - 1;
-        let missed = |fault| Missed::Registry(fault, source.clone());
-        let answer = jobs.registry.range(&source, job.entry.digest(), start, end).await;
-        let mut stream = Box::pin(answer.map_err(missed)?);
-        let _coming = jobs.flights.come();
-        let mut bytes = BytesMut::with_capacity(length);
-        while let Some(piece) = stream.next().await {
-            let piece = piece.map_err(|_| missed(registry::Fault::Unavailable(None)))?;
-            bytes.extend_from_slice(&piece);
-        }
-        bytes.freeze()
+        let whole = of_registry(jobs, job, &source, (start, length));
+        let late = |_| Err(registry::Fault::Unavailable(None));
+        let whole = tokio::time::timeout(CHUNK, whole).await.unwrap_or_else(late);
+        whole.map_err(|fault| Missed::Registry(fault, source))?
     };
     // Before it is stored: who reads it then finds it counted.
     let count = bytes.len() as u64;
@@ -84,4 +81,22 @@ pub(super) async fn chunk(
         Err(Refused::Wrong) => Err(Missed::Wrong),
         Err(Refused::Disk(error)) => Err(Missed::Disk(error)),
     }
+}
+
+async fn of_registry(
+    jobs: &Jobs,
+    job: &Job,
+    source: &Source,
+    (start, length): (u64, usize),
+) -> Result<Bytes, registry::Fault> {
+    let end = start + length as u64 - 1;
+    let answer = jobs.registry.range(source, job.entry.digest(), start, end).await;
+    let mut stream = Box::pin(answer?);
+    let _coming = jobs.flights.come();
+    let mut bytes = BytesMut::with_capacity(length);
+    while let Some(piece) = stream.next().await {
+        let piece = piece.map_err(|_| registry::Fault::Unavailable(None))?;
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.freeze())
 }
