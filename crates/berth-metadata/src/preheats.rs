@@ -82,7 +82,7 @@ pub struct NewPreheat {
     pub nodes: (String, Vec<String>),
     /// The time, and when nobody is told any more.
     pub times: (i64, i64),
-    /// How many of the repository are kept.
+    /// How many of the repository are kept; of those that nodes still wait for, ten times as many.
     pub most: i64,
 }
 

@@ -276,6 +276,7 @@ contract! {
     nodes::what_a_run_waits_for_is_queued_once,
     nodes::a_node_hears_that_an_image_is_wanted_no_more,
     nodes::the_oldest_images_for_nodes_make_room,
+    nodes::images_for_nodes_are_listed_in_parts,
     layers::lists_of_files_are_kept_within_their_bound,
     layers::who_uses_a_layer_is_counted_as_far_as_the_viewer_sees,
     content::a_manifest_is_served_as_it_was_pushed,

@@ -8,6 +8,8 @@ use crate::sql::{self, change, first};
 
 /// Rows of one statement.
 const AT_ONCE: usize = 100;
+/// So many times as many as are kept there may be of those that wait for nodes.
+const WAITING_TIMES: i64 = 10;
 
 /// Queues an image for nodes in the transaction that wants it.
 pub(crate) async fn create(tx: &mut Tx<'_>, new: &NewPreheat) -> Result<Option<i64>, Failure> {
@@ -17,8 +19,6 @@ pub(crate) async fn create(tx: &mut Tx<'_>, new: &NewPreheat) -> Result<Option<i
          SELECT r.id, $2, $3, $4, $5, COALESCE(NULLIF(CAST($6 AS TEXT), ''), \
          (SELECT u.name FROM users u WHERE u.id = CAST($5 AS TEXT)), ''), $7, $8, $9, $10, $11, $12 \
          FROM repositories r WHERE r.id = $1 RETURNING id";
-    const OLDEST: &str = "DELETE FROM preheats WHERE repository_id = $1 AND id <= \
-         (SELECT p.id FROM preheats p WHERE p.repository_id = $1 ORDER BY p.id DESC LIMIT 1 OFFSET $2)";
     if let Queued::Already(found) = queued(tx, new).await? {
         return Ok(found);
     }
@@ -58,8 +58,31 @@ pub(crate) async fn create(tx: &mut Tx<'_>, new: &NewPreheat) -> Result<Option<i
         let statement = sql::made(text).bind(id).bind(account_id.clone()).bind(now);
         change(tx, some.iter().cloned().fold(statement, sqlx::query::Query::bind)).await?;
     }
-    change(tx, sqlx::query(OLDEST).bind(new.repository_id).bind(new.most)).await?;
+    forget_oldest(tx, new).await?;
     Ok(Some(id))
+}
+
+/// Makes room: of what nodes are still to be told or to say nothing is forgotten as long as there is not very much of it.
+async fn forget_oldest(tx: &mut Tx<'_>, new: &NewPreheat) -> Result<(), Failure> {
+    macro_rules! oldest {
+        ($which:literal) => {
+            concat!(
+                "DELETE FROM preheats WHERE repository_id = $1 AND id <= (SELECT p.id FROM preheats p \
+                 WHERE p.repository_id = $1 ORDER BY p.id DESC LIMIT 1 OFFSET $2)",
+                $which
+            )
+        };
+    }
+    const ENDED: &str = oldest!(
+        " AND (expires_at <= $3 OR NOT EXISTS (SELECT 1 FROM preheat_nodes n WHERE n.preheat_id = preheats.id \
+         AND (n.state = 'sent' OR (n.state = 'waiting' AND preheats.cancelled_at IS NULL))))"
+    );
+    const ALL: &str = oldest!("");
+    let ended = sqlx::query(ENDED).bind(new.repository_id).bind(new.most);
+    change(tx, ended.bind(new.times.0)).await?;
+    let most = new.most.saturating_mul(WAITING_TIMES);
+    change(tx, sqlx::query(ALL).bind(new.repository_id).bind(most)).await?;
+    Ok(())
 }
 
 /// What was queued before for the same.

@@ -178,11 +178,45 @@ pub(crate) async fn the_oldest_images_for_nodes_make_room(world: World) {
     let metadata = &world.metadata;
     let repository = world.repository().await.id;
     let mut ids = Vec::new();
+    let make = async |at: i64| {
+        let made = metadata.create_preheat(wanted(repository, &["a"], at)).await;
+        made.unwrap().unwrap()
+    };
+    let is_there = async |id: i64| metadata.preheat(repository, id).await.unwrap().is_some();
     for at in [10, 20, 30] {
+        ids.push(make(at).await);
+    }
+    assert!(is_there(ids[0]).await, "its node waits");
+    // One that is cancelled goes when its node, which was told of it, knows.
+    assert_eq!(told(&world, ("account", "a"), (40, 0)).await, ids);
+    assert!(metadata.cancel_preheat(repository, ids[0], 41).await.unwrap());
+    ids.push(make(42).await);
+    assert!(is_there(ids[0]).await, "its node was not told");
+    told(&world, ("account", "a"), (43, 0)).await;
+    let complete = vec![(ids[1], "complete".to_owned(), String::new())];
+    let settled = metadata.settle_preheats("account", "a", complete, 44);
+    settled.await.unwrap();
+    ids.push(make(45).await);
+    assert!(!is_there(ids[0]).await && !is_there(ids[1]).await);
+    assert!(is_there(ids[2]).await, "its node was told and is at it");
+    // Those whose time is over wait for nobody.
+    ids.push(make(140).await);
+    assert!(!is_there(ids[2]).await && is_there(ids[3]).await);
+    // There are never ten times as many.
+    for _ in 0..18 {
+        ids.push(make(141).await);
+    }
+    assert!(!is_there(ids[3]).await && is_there(ids[4]).await);
+}
+
+pub(crate) async fn images_for_nodes_are_listed_in_parts(world: World) {
+    let metadata = &world.metadata;
+    let repository = world.repository().await.id;
+    let mut ids = vec![0];
+    for at in [20, 30] {
         let made = metadata.create_preheat(wanted(repository, &["a"], at)).await;
         ids.push(made.unwrap().unwrap());
     }
-    assert_eq!(metadata.preheat(repository, ids[0]).await.unwrap(), None);
     let listed = metadata.preheats(repository, None, 10).await.unwrap();
     assert_eq!([listed[0].id, listed[1].id], [ids[2], ids[1]]);
     assert_eq!(
