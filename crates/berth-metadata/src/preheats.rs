@@ -118,6 +118,12 @@ const COLUMNS: &str = "SELECT p.id, p.tag, p.digest, p.labels, p.creator_name, p
      (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'complete'), \
      (SELECT COUNT(*) FROM preheat_nodes n WHERE n.preheat_id = p.id AND n.state = 'failed') FROM preheats p";
 
+/// That the state is one of two says to the database that its index of what is open has all of them.
+pub(crate) const AWAITED: &str = "SELECT DISTINCT n.account_id, n.node FROM preheat_nodes n \
+     JOIN preheats p ON p.id = n.preheat_id WHERE n.state IN ('waiting', 'sent') \
+     AND ((n.state = 'waiting' AND p.cancelled_at IS NULL AND p.expires_at > $1) \
+     OR (n.state = 'sent' AND p.cancelled_at IS NOT NULL)) LIMIT $2";
+
 impl Metadata {
     /// Queues an image for nodes. None when the repository or the rule is gone, or something newer was queued already; what
     /// a run waits for is queued once.
@@ -186,11 +192,7 @@ impl Metadata {
 
     /// Nodes that are to be told of something.
     pub async fn awaited_nodes(&self, now: i64, limit: i64) -> Result<Vec<(String, String)>, Error> {
-        const LIST: &str = "SELECT DISTINCT n.account_id, n.node FROM preheat_nodes n \
-             JOIN preheats p ON p.id = n.preheat_id \
-             WHERE (n.state = 'waiting' AND p.cancelled_at IS NULL AND p.expires_at > $1) \
-             OR (n.state = 'sent' AND p.cancelled_at IS NOT NULL) LIMIT $2";
-        let statement = sqlx::query(LIST).bind(now).bind(limit);
+        let statement = sqlx::query(AWAITED).bind(now).bind(limit);
         self.list("list nodes that something waits for", statement, |row| {
             Ok((row.try_get(0)?, row.try_get(1)?))
         })
