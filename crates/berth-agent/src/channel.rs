@@ -70,6 +70,15 @@ impl State {
         Some((preheat, over))
     }
 
+    /// Forgets jobs that ended, however they did, when they are many.
+    fn forget_ended(&mut self) {
+        if self.known.len() > JOBS_MAX {
+            let waiting = self.waiting.iter().map(|preheat| preheat.job.clone());
+            let at = self.at.iter().map(|(job, _)| job.clone());
+            self.known = waiting.chain(at).collect();
+        }
+    }
+
     /// Leaves jobs that are wanted no more.
     fn drop_jobs(&mut self, over: &[String]) {
         self.waiting.retain(|preheat| !over.contains(&preheat.job));
@@ -116,7 +125,7 @@ impl Channel {
                     answer = rounds.next() => if let Some(answer) = answer.flatten() {
                         wait = AFTER_FAILURE.0;
                         self.hear(answer);
-                    } else {
+                    } else if rounds.is_empty() {
                         self.jobs.met(false);
                         leave_alone(&mut wait).await;
                     },
@@ -168,6 +177,7 @@ impl Channel {
         self.keys.learn(answer.key);
         let mut state = self.state();
         state.drop_jobs(&answer.over);
+        state.forget_ended();
         for preheat in answer.preheat {
             if state.waiting.len() < JOBS_MAX && state.known.insert(preheat.job.clone()) {
                 state.waiting.push_back(preheat);
@@ -203,11 +213,6 @@ impl Channel {
                 },
                 detail: outcome.err().unwrap_or_default(),
             });
-            if state.known.len() > JOBS_MAX {
-                let waiting: HashSet<String> =
-                    state.waiting.iter().map(|preheat| preheat.job.clone()).collect();
-                state.known = waiting;
-            }
             drop(state);
             self.ended.notify_one();
         }

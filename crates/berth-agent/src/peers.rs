@@ -18,8 +18,8 @@ use crate::wire::{Bitmap, CHUNKS_MAX, Peer, TICKET_SCHEME};
 
 /// How long a peer may be silent while a chunk comes.
 const SILENCE: Duration = Duration::from_secs(2);
-/// How long it may think before the first byte: its queue holds a request for a second.
-const FIRST_BYTE: Duration = Duration::from_secs(4);
+/// How long it may think before the first byte: its queue holds a request for three seconds.
+const FIRST_BYTE: Duration = Duration::from_secs(6);
 /// How long a whole chunk may take: slower ones are left for others.
 const CHUNK: Duration = Duration::from_secs(30);
 const CONNECT: Duration = Duration::from_secs(2);
