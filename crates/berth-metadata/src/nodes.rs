@@ -82,16 +82,24 @@ impl Metadata {
         last: Option<(&str, &str)>,
         limit: i64,
     ) -> Result<Vec<Node>, Error> {
-        const LIST: &str = "SELECT account_id, id, user_name, address, labels, seeds, peers_bytes, registry_bytes, \
-             first_at, seen_at FROM nodes \
-             WHERE seen_at >= $1 AND (account_id > $2 OR (account_id = $2 AND id > $3)) AND ($4 = '' OR account_id = $4) \
-             ORDER BY account_id, id LIMIT $5";
-        let (account, id) = last.unwrap_or_default();
-        let statement = sqlx::query(LIST)
+        macro_rules! list {
+            ($which:literal) => {
+                concat!(
+                    "SELECT account_id, id, user_name, address, labels, seeds, peers_bytes, registry_bytes, first_at, \
+                     seen_at FROM nodes WHERE seen_at >= $1 AND ",
+                    $which,
+                    " ORDER BY account_id, id LIMIT $4"
+                )
+            };
+        }
+        const ALL: &str = list!("(account_id > $2 OR (account_id = $2 AND id > $3))");
+        const OF_ACCOUNT: &str = list!("account_id = $2 AND id > $3");
+        let (last_account, id) = last.unwrap_or_default();
+        let (text, account) = account_id.map_or((ALL, last_account), |account| (OF_ACCOUNT, account));
+        let statement = sqlx::query(text)
             .bind(since)
             .bind(account.to_owned())
             .bind(id.to_owned())
-            .bind(account_id.unwrap_or_default().to_owned())
             .bind(limit);
         self.list("list node agents", statement, node).await
     }

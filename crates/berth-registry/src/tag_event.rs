@@ -65,8 +65,9 @@ impl Registry {
         for (kind, _) in kinds.into_iter().filter(|(_, is_queued)| *is_queued) {
             self.jobs.queued(kind);
         }
-        if has_preheats {
-            self.wake_nodes().await?;
+        if has_preheats && let Err(error) = self.wake_nodes().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "nodes may hear late of what a push brings them");
         }
         Ok(())
     }

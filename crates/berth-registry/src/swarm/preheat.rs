@@ -7,7 +7,7 @@ mod run;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use berth_metadata::{NewPreheat, Preheat, PreheatCause, PreheatNode};
+use berth_metadata::{NewPreheat, Preheat, PreheatCause, PreheatNode, PreheatWork};
 use berth_oci::{Digest, Reference, RepositoryName, Resource, Scope, ScopeAction, Tag};
 
 use crate::Registry;
@@ -198,29 +198,39 @@ impl Registry {
                 told.over.push(work.id);
                 continue;
             }
-            match self.node_token(caller, &work.repository).await {
-                Ok(token) => told.jobs.push(NodeJob {
-                    id: work.id,
-                    repository: work.repository,
-                    manifest: work
-                        .digest
-                        .parse()
-                        .map_err(|error| Error::internal("reading a stored digest", error))?,
-                    token,
-                }),
+            let id = work.id;
+            match self.node_job(caller, work).await {
+                Ok(job) => told.jobs.push(job),
                 Err(Error::Denied(_) | Error::InsufficientScope(_) | Error::RepositoryUnknown(_)) => {
                     let detail = "the login of the node may not pull this image".to_owned();
-                    failed.push((work.id, "failed".to_owned(), detail));
+                    failed.push((id, "failed".to_owned(), detail));
                 }
-                Err(error) => return Err(error),
+                // It counts as told and is told again later; the others are not told twice.
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(preheat = id, error, "a node could not be told of an image");
+                }
             }
         }
         if !failed.is_empty() {
-            self.metadata
-                .settle_preheats(account_id, node, failed, now)
-                .await?;
+            let settled = self.metadata.settle_preheats(account_id, node, failed, now);
+            if let Err(error) = settled.await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "what a node may not pull could not be noted");
+            }
         }
         Ok(told)
+    }
+
+    async fn node_job(&self, caller: &Caller, work: PreheatWork) -> Result<NodeJob, Error> {
+        let manifest = work.digest.parse();
+        let manifest = manifest.map_err(|error| Error::internal("reading a stored digest", error))?;
+        Ok(NodeJob {
+            id: work.id,
+            token: self.node_token(caller, &work.repository).await?,
+            repository: work.repository,
+            manifest,
+        })
     }
 
     async fn node_token(&self, caller: &Caller, repository: &str) -> Result<String, Error> {
