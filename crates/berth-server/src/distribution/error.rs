@@ -59,6 +59,9 @@ impl<'a> Refused<'a> {
             Error::Throttled { retry_after_seconds } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
             }
+            Error::TooFast(fast) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(fast.retry_after_seconds));
+            }
             Error::Upstream(failure) => match failure.kind {
                 UpstreamKind::RateLimited { retry_after_seconds } => {
                     headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_seconds));
@@ -211,7 +214,7 @@ fn status(error: &Error) -> (StatusCode, ErrorCode) {
         Error::Denied(_) | Error::QuotaExceeded { .. } | Error::BytesQuota(_) => {
             (StatusCode::FORBIDDEN, ErrorCode::Denied)
         }
-        Error::Throttled { .. } | Error::TooManyStreams(_) => {
+        Error::Throttled { .. } | Error::TooFast(_) | Error::TooManyStreams(_) => {
             (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests)
         }
         Error::RepositoryUnknown(_) | Error::Unknown(_) => (StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
@@ -269,6 +272,7 @@ fn body(error: &Error, code: ErrorCode) -> ErrorBody {
         Error::Unauthenticated => authenticate::unauthorized(None),
         Error::BadCredentials { explanation } => authenticate::unauthorized(explanation.as_deref()),
         Error::Denied(denial) => ErrorBody::one(code, denial.text, Some(json!(denial.explanation))),
+        Error::TooFast(fast) => ErrorBody::one(code, error.to_string(), Some(json!(fast.explanation))),
         Error::QuotaExceeded { .. } => ErrorBody::one(code, NO_PERMISSION, Some(json!(error.to_string()))),
         // Docker shows the message alone.
         Error::BytesQuota(full) => ErrorBody::one(

@@ -1,0 +1,54 @@
+//! Which rate a request counts against, and its turn. The counts are the registry's.
+
+use berth_oci::Endpoint;
+use berth_registry::{Caller, Error, Traffic};
+use http::Method;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use crate::origin::Origin;
+use crate::state::AppState;
+
+/// What a request of the distribution API is for; none for those of other replicas, which nobody else can send.
+pub(crate) fn traffic(method: &Method, endpoint: &Endpoint) -> Option<Traffic> {
+    match endpoint {
+        Endpoint::SwarmReplica => None,
+        // Nodes say what they have and fetch.
+        Endpoint::JoinSwarm { .. } | Endpoint::SwarmNodes => Some(Traffic::Pull),
+        _ if method.is_safe() => Some(Traffic::Pull),
+        _ => Some(Traffic::Push),
+    }
+}
+
+/// Lets a request pass as one from its client's address, before it is known who sends it.
+pub(crate) async fn of_address(app: &AppState, parts: &Parts, traffic: Traffic) -> Result<(), Error> {
+    if !app.registry.is_paced() {
+        return Ok(());
+    }
+    let client = Origin::client(parts, &app.settings);
+    app.registry.admit_address(traffic, client).await
+}
+
+/// Lets a request pass as one of its caller.
+pub(crate) async fn of_caller(
+    app: &AppState,
+    parts: &Parts,
+    (caller, traffic): (&Caller, Traffic),
+) -> Result<(), Error> {
+    if !app.registry.is_paced() {
+        return Ok(());
+    }
+    let client = Origin::client(parts, &app.settings);
+    app.registry.admit(traffic, caller, client).await
+}
+
+/// Lets a request of clients pass whose caller is not shut out. Who showed nothing at all is sent to log in: what is shut out is
+/// the address of those who do not.
+pub(crate) fn not_shut_out(app: &AppState, parts: &Parts, caller: &Caller) -> Result<(), Error> {
+    let address = || Origin::client(parts, &app.settings);
+    let refused = app.registry.require_not_shut_out(caller, address);
+    if refused.is_err() && !parts.headers.contains_key(AUTHORIZATION) {
+        return Err(Error::Unauthenticated);
+    }
+    refused
+}
