@@ -127,7 +127,10 @@ async fn handle(app: &AppState, parts: &Parts, wanted: &Wanted, body: Body) -> R
     };
     let served = serve(&asked, endpoint, body).await;
     let denied = matches!(served, Err(Error::Denied(_)));
-    let response = served.unwrap_or_else(|error| refused.answer(&error));
+    let mut response = served.unwrap_or_else(|error| refused.answer(&error));
+    if let Some(payer) = rates::payer(app, parts, (&caller, endpoint)) {
+        response.extensions_mut().insert(payer);
+    }
     if let Some(change) = change {
         change.answered(Told::by(&response)).await;
     } else if let Some(actor) = denied.then(|| Actor::of(&caller)).flatten() {

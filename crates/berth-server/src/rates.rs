@@ -1,4 +1,4 @@
-//! Which rate a request counts against, and its turn. The counts are the registry's.
+//! Which rate a request counts against, its turn, and whose share of what goes out its answer is. The counts are the registry's.
 
 use berth_oci::Endpoint;
 use berth_registry::{Caller, Error, Traffic};
@@ -7,6 +7,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use crate::origin::Origin;
+use crate::serve::Payer;
 use crate::state::AppState;
 
 /// What a request of the distribution API is for; none for those of other replicas, which nobody else can send.
@@ -51,4 +52,16 @@ pub(crate) fn not_shut_out(app: &AppState, parts: &Parts, caller: &Caller) -> Re
         return Err(Error::Unauthenticated);
     }
     refused
+}
+
+/// Whose share of what goes out the answer to this request counts to; none where that is not limited, or the answer is small.
+pub(crate) fn payer(app: &AppState, parts: &Parts, (caller, endpoint): (&Caller, &Endpoint)) -> Option<Payer> {
+    if app.settings.limits.defence.bandwidth.is_none() || !matches!(endpoint, Endpoint::GetBlob { .. }) {
+        return None;
+    }
+    match caller {
+        Caller::User(user) => Some(Payer::Account(user.account_id.clone())),
+        Caller::Anonymous => Some(Payer::Address(Origin::client(parts, &app.settings))),
+        Caller::System => None,
+    }
 }

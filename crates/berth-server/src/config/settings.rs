@@ -116,6 +116,9 @@ pub(crate) struct Defence {
     pub(crate) rate_wait_max: Duration,
     pub(crate) shut_out_after: Option<Rate>,
     pub(crate) shut_out_for: Duration,
+    pub(crate) bandwidth: Option<Size>,
+    pub(crate) connections_per_address: u32,
+    pub(crate) response_rate_min: Option<Size>,
 }
 
 /// How fast requests of one kind may come.

@@ -5,19 +5,40 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::{HeaderValue, Version};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Peer;
 use super::sendfile::Bypass;
 
-/// How many requests of one connection run, and since when none does.
+/// How many requests of one connection run, since when none does, and how fast its client takes their answers.
 #[derive(Debug)]
 pub(super) struct Requests {
     start: Instant,
     running: AtomicUsize,
     /// When the last one ended, in milliseconds after the start.
     ended_at: AtomicU64,
+    /// Answers that are being sent, and those of them that wait for what they send.
+    responding: AtomicUsize,
+    without_source: AtomicUsize,
+    /// Bytes that the socket took.
+    written: AtomicU64,
+    /// Told when the connection, being idle, has to make room.
+    evicted: Notify,
+}
+
+/// The least that a client takes of answers in a time; else its connection ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Least {
+    pub(super) bytes: u64,
+    pub(super) time: Duration,
+}
+
+/// How far a connection was when it was looked at.
+struct Mark {
+    at: Instant,
+    written: u64,
 }
 
 impl Default for Requests {
@@ -26,24 +47,91 @@ impl Default for Requests {
             start: Instant::now(),
             running: AtomicUsize::new(0),
             ended_at: AtomicU64::new(0),
+            responding: AtomicUsize::new(0),
+            without_source: AtomicUsize::new(0),
+            written: AtomicU64::new(0),
+            evicted: Notify::new(),
         }
     }
 }
 
 impl Requests {
-    /// Waits until no request has run for this long, and since this was called.
-    pub(super) async fn silence(&self, limit: Duration) {
+    /// Waits until no request has run for this long, and since this was called; or until answers are taken slower than
+    /// that.
+    pub(super) async fn silence(&self, limit: Duration, least: Option<Least>) {
+        let mut mark = None;
         let mut end = Instant::now() + limit;
         loop {
-            tokio::time::sleep_until(end).await;
+            let look = least.filter(|_| self.is_running()).map(|least| Instant::now() + least.time);
+            tokio::time::sleep_until(look.map_or(end, |look| look.min(end))).await;
             let now = Instant::now();
-            let is_running = self.running.load(Ordering::Acquire) > 0;
-            let ended_at = Duration::from_millis(self.ended_at.load(Ordering::Relaxed));
-            let quiet_since = if is_running { now } else { self.start + ended_at };
+            if let Some(least) = least
+                && self.creeps(now, least, &mut mark)
+            {
+                return;
+            }
+            let quiet_since = self.idle_since().unwrap_or(now);
             end = quiet_since + limit;
             if end <= now {
                 return;
             }
+        }
+    }
+
+    /// Whether the client took less than it must since the mark, all the while an answer was there for it to take.
+    fn creeps(&self, now: Instant, least: Least, mark: &mut Option<Mark>) -> bool {
+        let written = self.written.load(Ordering::Relaxed);
+        let is_taken = self.responding.load(Ordering::Relaxed) > 0 && self.without_source.load(Ordering::Relaxed) == 0;
+        let before = mark.get_or_insert(Mark { at: now, written });
+        if !is_taken || written - before.written >= least.bytes {
+            *before = Mark { at: now, written };
+        }
+        now - before.at >= least.time
+    }
+
+    /// Waits until the connection is to make room.
+    pub(super) async fn eviction(&self) {
+        self.evicted.notified().await;
+    }
+
+    /// Has an idle connection make room.
+    pub(super) fn evict(&self) {
+        self.evicted.notify_one();
+    }
+
+    fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire) > 0
+    }
+
+    /// Since when no request runs; none while one does.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let is_running = self.is_running();
+        let ended_at = Duration::from_millis(self.ended_at.load(Ordering::Relaxed));
+        (!is_running).then(|| self.start + ended_at)
+    }
+
+    /// Notes bytes that the socket took.
+    pub(super) fn wrote(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// An answer begins to be sent.
+    pub(super) fn respond(&self) {
+        self.responding.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One was sent, or is not any more.
+    pub(super) fn responded(&self) {
+        self.responding.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// One waits for what it sends, or does not any more.
+    pub(super) fn waits_for_source(&self, waits: bool) {
+        if waits {
+            self.without_source.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.without_source.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -65,7 +153,7 @@ impl Requests {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) peer: Peer,
-    pub(super) requests: Requests,
+    pub(super) requests: Arc<Requests>,
     /// None where the bytes that are sent must be read before, to encrypt them.
     bypass: Option<Bypass>,
     stopping: CancellationToken,
@@ -105,7 +193,7 @@ impl Arrival {
     #[cfg(test)]
     pub(crate) fn of(peer: Peer) -> Self {
         Self {
-            connection: Arc::new(Connection::new(peer, None, CancellationToken::new())),
+            connection: Arc::new(Connection::new((peer, Arc::default()), None, CancellationToken::new())),
             id: HeaderValue::from_static("an-id"),
             version: Version::HTTP_11,
         }
@@ -113,10 +201,14 @@ impl Arrival {
 }
 
 impl Connection {
-    pub(super) fn new(peer: Peer, bypass: Option<Bypass>, stopping: CancellationToken) -> Self {
+    pub(super) fn new(
+        (peer, requests): (Peer, Arc<Requests>),
+        bypass: Option<Bypass>,
+        stopping: CancellationToken,
+    ) -> Self {
         Self {
             peer,
-            requests: Requests::default(),
+            requests,
             bypass,
             stopping,
         }

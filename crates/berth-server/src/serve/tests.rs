@@ -1,6 +1,6 @@
 //! The listener over real sockets: what it does when certificates change, bodies stand still, and the end comes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
-use super::{Answers, Arrival, Certificate, Phases, Server, Timeouts};
+use super::{Answers, Arrival, Certificate, Phases, Room, Server, Timeouts};
 use crate::body;
 use crate::overload::{Bounds, Gate};
 
@@ -29,6 +29,7 @@ const PATIENT: Timeouts = Timeouts {
     header: NEVER,
     body_stall: NEVER,
     response_stall: NEVER,
+    response_rate_min: 0,
     grace: NEVER,
 };
 
@@ -59,7 +60,10 @@ async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Ru
         .route("/endless", get(endless))
         .with_state(Arc::clone(&uploads));
     let phases = Phases::default();
-    let connections_max = NonZeroU32::new(100).unwrap();
+    let room = Room {
+        connections_max: NonZeroU32::new(100).unwrap(),
+        of_address_max: None,
+    };
     let server = Server {
         listener,
         tls,
@@ -69,8 +73,9 @@ async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Ru
             uploads_max: 100,
             wait: NEVER,
         }),
+        bandwidth: None,
         timeouts,
-        connections_max,
+        room,
     };
     let end = tokio::spawn(server.run(phases.clone()));
     Running {
@@ -82,6 +87,14 @@ async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Ru
 }
 
 impl Answers for Router {
+    fn is_proxy(&self, _: IpAddr) -> bool {
+        false
+    }
+
+    fn client(&self, request: &Request) -> IpAddr {
+        request.extensions().get::<Arrival>().unwrap().peer().address.ip()
+    }
+
     async fn answer(&self, request: Request) -> Response {
         let Ok(answer) = self.clone().oneshot(request).await;
         answer

@@ -88,4 +88,25 @@ pub(super) const SETTINGS: &[Setting] = &[
         help: "How long somebody is shut out. An administrator of the account that runs the registry can lift it.",
         field: |s| &mut s.limits.defence.shut_out_for,
     },
+    Setting {
+        key: "limits.bandwidth",
+        default: NONE,
+        otherwise: "as much as the network takes",
+        help: "Bytes of blobs that this process sends in a second at most. Accounts that download at one time have equal shares, and so has each address of those who do not log in.",
+        field: |s| &mut s.limits.defence.bandwidth,
+    },
+    Setting {
+        key: "limits.connections_per_address",
+        default: "0",
+        otherwise: NONE,
+        help: "Most connections at one time from one address, 0 for any number; one more is closed at once. Trusted proxies have as many as they need.",
+        field: |s| &mut s.limits.defence.connections_per_address,
+    },
+    Setting {
+        key: "limits.response_rate_min",
+        default: "512B",
+        otherwise: NONE,
+        help: "Bytes a second of a response that a client takes at least, on average over limits.response_stall_timeout, before its connection ends; 0 is none.",
+        field: |s| &mut s.limits.defence.response_rate_min,
+    },
 ];

@@ -5,8 +5,10 @@ import { Ask } from '../../components/Ask';
 import { Empty } from '../../components/Empty';
 import { Panel } from '../../components/Panel';
 import type { ImagePanelProps } from '../image/panel';
+import { may } from '../images/list';
 import { RightsMatrix } from './RightsMatrix';
 import { rightsTexts } from './texts';
+import { WhyPanel } from './WhyPanel';
 
 /** Who has which right on an image, on itself or by its organization. */
 export function PermissionsPanel({ org, image, right }: ImagePanelProps) {
@@ -27,7 +29,10 @@ export function PermissionsPanel({ org, image, right }: ImagePanelProps) {
             </Empty>
           </Panel>
         ) : (
-          <RightsMatrix place={{ org, image }} right={right} source={own.source} managers={managers} />
+          <>
+            <RightsMatrix place={{ org, image }} right={right} source={own.source} managers={managers} />
+            {may(right, 'manage') && <WhyPanel org={org} image={image} />}
+          </>
         )
       }
     </Ask>
