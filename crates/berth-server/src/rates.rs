@@ -2,9 +2,9 @@
 
 use berth_oci::Endpoint;
 use berth_registry::{Caller, Error, Traffic};
-use http::Method;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
+use http::{HeaderMap, Method};
 
 use crate::origin::Origin;
 use crate::serve::Payer;
@@ -52,6 +52,12 @@ pub(crate) fn not_shut_out(app: &AppState, parts: &Parts, caller: &Caller) -> Re
         return Err(Error::Unauthenticated);
     }
     refused
+}
+
+/// Whether the client takes 429 for the end and tries 503 again: docker's engine, which says so in its `User-Agent` (decision 20).
+pub(crate) fn gives_up_at_429(headers: &HeaderMap) -> bool {
+    let agent = headers.get(USER_AGENT);
+    agent.is_some_and(|agent| agent.as_bytes().starts_with(b"docker/"))
 }
 
 /// Whose share of what goes out the answer to this request counts to; none where that is not limited, or the answer is small.

@@ -15,6 +15,7 @@ use super::manifests::{DIGEST, text};
 use crate::audit::Code;
 use crate::authenticate::{self, ChallengeError};
 use crate::mirrored::{Named, Unread, Wanted};
+use crate::rates;
 use crate::state::AppState;
 
 /// Answers errors of one request; knows which token would help.
@@ -45,7 +46,7 @@ impl<'a> Refused<'a> {
                 failure = failure.sentence,
                 "a mirrored registry did not answer"
             );
-        } else if status.is_server_error() {
+        } else if status.is_server_error() && !matches!(error, Error::TooFast(_)) {
             tracing::error!(path, error = error as &dyn std::error::Error, "request failed");
         }
         let mut headers = HeaderMap::new();
@@ -94,6 +95,9 @@ impl<'a> Refused<'a> {
     fn softened(&self, error: &Error, (status, code): (StatusCode, ErrorCode)) -> (StatusCode, ErrorCode) {
         let is_told = self.wanted.named == Named::Here;
         match error {
+            Error::TooFast(_) if is_told && rates::gives_up_at_429(&self.parts.headers) => {
+                (StatusCode::SERVICE_UNAVAILABLE, code)
+            }
             _ if is_told => (status, code),
             Error::Upstream(_) => (StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
             _ if status == StatusCode::TOO_MANY_REQUESTS => (StatusCode::NOT_FOUND, code),

@@ -25,6 +25,8 @@ use crate::overload::{Bounds, Gate};
 
 /// Long enough for anything that must not happen in a test.
 const NEVER: Duration = Duration::from_mins(10);
+mod crowd;
+
 const PATIENT: Timeouts = Timeouts {
     header: NEVER,
     body_stall: NEVER,
@@ -51,6 +53,15 @@ impl Running {
 
 /// A server that answers with the number of bytes it was sent, or says why it did not get all.
 async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Running {
+    start_in(Room {
+        connections_max: NonZeroU32::new(100).unwrap(),
+        of_address_max: None,
+    }, timeouts, tls)
+    .await
+}
+
+/// The same with room for so many connections.
+async fn start_in(room: Room, timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let uploads = Arc::new(AtomicU64::new(0));
@@ -60,10 +71,6 @@ async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Ru
         .route("/endless", get(endless))
         .with_state(Arc::clone(&uploads));
     let phases = Phases::default();
-    let room = Room {
-        connections_max: NonZeroU32::new(100).unwrap(),
-        of_address_max: None,
-    };
     let server = Server {
         listener,
         tls,
