@@ -70,7 +70,10 @@ impl Metadata {
                 .bind(now)
                 .bind(ends_at)
         };
-        Ok(self.change("shut somebody out", Durability::Durable, insert).await? > 0)
+        Ok(self
+            .change("shut somebody out", Durability::Durable, insert)
+            .await?
+            > 0)
     }
 
     /// Those that are shut out at this time, the newest first, at most `limit`.
@@ -111,7 +114,8 @@ impl Metadata {
         const DELETE: &str = "DELETE FROM shut_outs WHERE id IN \
              (SELECT id FROM shut_outs WHERE ends_at < $1 ORDER BY ends_at LIMIT $2)";
         let delete = move || sqlx::query(DELETE).bind(before).bind(limit);
-        self.change("forget who was shut out", Durability::Relaxed, delete).await
+        self.change("forget who was shut out", Durability::Relaxed, delete)
+            .await
     }
 }
 

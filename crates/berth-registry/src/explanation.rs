@@ -197,14 +197,22 @@ impl Registry {
             return Ok(None);
         };
         match rules.covering(tag.as_str()) {
-            None => steps.add("immutability", Verdict::Neutral, format!("no rule keeps tag '{tag}' as it is")),
+            None => steps.add(
+                "immutability",
+                Verdict::Neutral,
+                format!("no rule keeps tag '{tag}' as it is"),
+            ),
             Some(rule) => {
                 let text = format!(
                     "rule {} ('{}') keeps tag '{tag}' as it is, once it is there: push another tag, or change the rule",
                     rule.id, rule.terms.pattern
                 );
                 let names = self.metadata.tag_digest(repository.id, tag.as_str()).await?;
-                let verdict = if names.is_some() { Verdict::Refuses } else { Verdict::Neutral };
+                let verdict = if names.is_some() {
+                    Verdict::Refuses
+                } else {
+                    Verdict::Neutral
+                };
                 steps.add("immutability", verdict, text);
             }
         }
@@ -223,7 +231,11 @@ impl Registry {
             let Some(quota) = quota else { continue };
             any = true;
             let is_full = quota.used.saturating_add(quota.reserved) >= quota.limit;
-            let verdict = if is_full { Verdict::Refuses } else { Verdict::Neutral };
+            let verdict = if is_full {
+                Verdict::Refuses
+            } else {
+                Verdict::Neutral
+            };
             let text = format!("{of} may hold {} bytes, and holds {}", quota.limit, quota.used);
             steps.add("quota", verdict, text);
         }
@@ -239,7 +251,11 @@ impl Registry {
             Action::Pull => ("pull", &rates.pull),
             _ => ("push", &rates.push),
         };
-        let set = [("account", rates.account), ("user", rates.user), ("address", rates.address)];
+        let set = [
+            ("account", rates.account),
+            ("user", rates.user),
+            ("address", rates.address),
+        ];
         let set: Vec<String> = set
             .into_iter()
             .filter_map(|(of, rate)| rate.map(|rate| format!("limits.rate_{word}_{of} = \"{rate}\"")))
@@ -273,15 +289,25 @@ fn user_of(account_id: String, account_name: String) -> UserCaller {
 }
 
 fn described(user: &User) -> String {
-    let role = if user.administrator { "an administrator" } else { "a user" };
-    format!("'{}' is {role} of account '{}' and may log in with clients", user.name, user.account_name)
+    let role = if user.administrator {
+        "an administrator"
+    } else {
+        "a user"
+    };
+    format!(
+        "'{}' is {role} of account '{}' and may log in with clients",
+        user.name, user.account_name
+    )
 }
 
 fn tell_rights(who: &Caller, action: Action, standing: &Standing, steps: &mut Steps) {
     let needed = action.needs();
     let word = |permission: Option<Permission>| permission.map_or("no right", Permission::as_str);
     if let Caller::User(user) = who {
-        let own = standing.organization.as_ref().is_some_and(|organization| organization.account_id == user.account_id);
+        let own = standing
+            .organization
+            .as_ref()
+            .is_some_and(|organization| organization.account_id == user.account_id);
         if user.administrator {
             let text = if own {
                 "an administrator of the account manages all that belongs to it"
@@ -292,7 +318,11 @@ fn tell_rights(who: &Caller, action: Action, standing: &Standing, steps: &mut St
         }
         let on_organization = standing.organization_permission;
         let creates = standing.repository.is_none() && action == Action::Push;
-        let note = if creates { ", which alone counts for an image that is not there yet" } else { "" };
+        let note = if creates {
+            ", which alone counts for an image that is not there yet"
+        } else {
+            ""
+        };
         steps.grant(
             "organization",
             on_organization >= Some(needed),
@@ -300,7 +330,11 @@ fn tell_rights(who: &Caller, action: Action, standing: &Standing, steps: &mut St
         );
         if standing.repository.is_some() {
             let on_image = standing.repository_permission;
-            steps.grant("image", on_image >= Some(needed), format!("on the image: {}", word(on_image)));
+            steps.grant(
+                "image",
+                on_image >= Some(needed),
+                format!("on the image: {}", word(on_image)),
+            );
             let text = if standing.shared {
                 "the image is shared with the account: it may be pulled"
             } else {
@@ -311,7 +345,8 @@ fn tell_rights(who: &Caller, action: Action, standing: &Standing, steps: &mut St
             }
         }
     }
-    let public = standing.is_open_mirror() || standing.repository.as_ref().is_some_and(|image| image.is_public);
+    let public =
+        standing.is_open_mirror() || standing.repository.as_ref().is_some_and(|image| image.is_public);
     let text = match (&standing.repository, public) {
         (_, true) => "the image is public: everybody may pull it",
         (None, false) => "there is no such image yet",
@@ -319,7 +354,11 @@ fn tell_rights(who: &Caller, action: Action, standing: &Standing, steps: &mut St
     };
     steps.grant("public", public && action == Action::Pull, text);
     if standing.mirror.is_some() && action == Action::Push {
-        steps.add("mirror", Verdict::Refuses, "the organization stands for another registry and takes no pushes");
+        steps.add(
+            "mirror",
+            Verdict::Refuses,
+            "the organization stands for another registry and takes no pushes",
+        );
     }
 }
 

@@ -120,8 +120,8 @@ pub use berth_metadata::{
     AwayPlace, EndingShare, FailedRun, FullQuota, PulledImage, RecentPush, RunCount, StaleLogin,
 };
 pub use berth_metadata::{Node, Preheat, PreheatCause, PreheatNode, PreheatRule, SwarmTotals};
-pub use berth_metadata::{ShutOut, ShutOutSubject};
 pub use berth_metadata::{PausedLane, RegionCheck, SyncCourse, SyncFigures, SyncStanding};
+pub use berth_metadata::{ShutOut, ShutOutSubject};
 pub use binned::{BinEntry, BinKind, BinObstacle, BinRestored, BinUsage, BinWanted, BinWish};
 pub use blob::{BlobRead, BlobStream, Extent, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};

@@ -100,8 +100,13 @@ impl Pacing {
         let Some(buckets) = &self.kinds(traffic).address else {
             return Ok(Duration::ZERO);
         };
-        self.turn(buckets, key_of_address(address))
-            .map_err(|wait| refused((traffic, "address"), Hurried::Address(counted(address)), (buckets, wait)))
+        self.turn(buckets, key_of_address(address)).map_err(|wait| {
+            refused(
+                (traffic, "address"),
+                Hurried::Address(counted(address)),
+                (buckets, wait),
+            )
+        })
     }
 
     /// How long a request of this user waits. First the user's turn: those that are refused for it cost the account none.

@@ -17,8 +17,8 @@ use tower::ServiceExt as _;
 use berth_registry::{Registry, Upgrade};
 
 use crate::config::{BasePath, Settings};
-use crate::overload::{Bounds, Gate};
 use crate::origin::Origin;
+use crate::overload::{Bounds, Gate};
 use crate::serve::{Answers, Arrival, Bandwidth, Certificate, Phases, Room, Server, Timeouts, TlsError};
 use crate::state::AppState;
 use crate::{api, console, descriptors, distribution, first_start, health, token};
@@ -226,7 +226,9 @@ impl Answers for Routes {
 
     fn client(&self, request: &Request) -> IpAddr {
         let arrival = request.extensions().get::<Arrival>();
-        let address = arrival.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |arrival| arrival.peer().address.ip());
+        let address = arrival.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |arrival| {
+            arrival.peer().address.ip()
+        });
         Origin::client_behind(address, request.headers(), &self.app.settings)
     }
 

@@ -61,7 +61,11 @@ pub(crate) fn gives_up_at_429(headers: &HeaderMap) -> bool {
 }
 
 /// Whose share of what goes out the answer to this request counts to; none where that is not limited, or the answer is small.
-pub(crate) fn payer(app: &AppState, parts: &Parts, (caller, endpoint): (&Caller, &Endpoint)) -> Option<Payer> {
+pub(crate) fn payer(
+    app: &AppState,
+    parts: &Parts,
+    (caller, endpoint): (&Caller, &Endpoint),
+) -> Option<Payer> {
     if app.settings.limits.defence.bandwidth.is_none() || !matches!(endpoint, Endpoint::GetBlob { .. }) {
         return None;
     }

@@ -22,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::overload::Gate;
-use crowd::Crowd;
 pub(crate) use arrival::Arrival;
 pub(crate) use bandwidth::{Bandwidth, Payer};
+use crowd::Crowd;
 pub(crate) use crowd::Room;
 pub(crate) use tls::{Certificate, Error as TlsError};
 

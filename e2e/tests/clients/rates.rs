@@ -21,7 +21,6 @@ fn every_client_that_is_too_fast_is_held_back_and_ends_well() {
     for peer in Peer::all_logged_in(&server, &login) {
         let image = server.image(&format!("team/from-{}:{}", peer.name(), sample::TAG));
         peer.push(&layout, &image).ok();
-        peer.forget(&image);
         peer.pull(&image).ok();
     }
     let refused = [server.logged(" status=429 "), server.logged(" status=503 ")].concat();

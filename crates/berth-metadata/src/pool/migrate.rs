@@ -71,6 +71,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0052_preheat_rules",
     "0053_trigger_preheats",
     "0054_mirror_rounds",
+    "0057_shut_outs",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

@@ -60,9 +60,7 @@ impl Buckets {
     /// later than its patience lasts takes none.
     pub(super) fn take(&self, key: u128, now: u64, patience: Duration) -> Turn {
         let shard = usize::try_from((key ^ (key >> 64)) % (SHARDS as u128)).unwrap_or(0);
-        let mut shard = self.shards[shard]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
         let paid_until = shard.entry(key, now);
         let from = (*paid_until).max(now);
         let wait = Duration::from_nanos((from - now).saturating_sub(self.ahead_max));
@@ -70,20 +68,29 @@ impl Buckets {
             return Turn::Refused(wait);
         }
         *paid_until = from.saturating_add(self.interval);
-        if wait.is_zero() { Turn::Now } else { Turn::After(wait) }
+        if wait.is_zero() {
+            Turn::Now
+        } else {
+            Turn::After(wait)
+        }
     }
 }
 
 impl Shard {
     fn entry(&mut self, key: u128, now: u64) -> &mut u64 {
         let is_known = self.paid_until.contains_key(&key);
-        if !is_known && self.paid_until.len() >= KEYS_MAX && now.saturating_sub(self.swept_at) >= SWEPT_EVERY_NANOS {
+        if !is_known
+            && self.paid_until.len() >= KEYS_MAX
+            && now.saturating_sub(self.swept_at) >= SWEPT_EVERY_NANOS
+        {
             self.swept_at = now;
             // Who owes nothing is as good as unknown.
             self.paid_until.retain(|_, paid_until| *paid_until > now);
         }
         let has_room = is_known || self.paid_until.len() < KEYS_MAX;
-        self.paid_until.entry(if has_room { key } else { CROWD }).or_insert(0)
+        self.paid_until
+            .entry(if has_room { key } else { CROWD })
+            .or_insert(0)
     }
 }
 
@@ -115,7 +122,11 @@ mod tests {
         let patience = Duration::from_millis(500);
         let buckets = buckets(4);
         let now = 77 * SECOND;
-        let turns = |now| (0..8).map(|_| millis(buckets.take(1, now, patience))).collect::<Vec<_>>();
+        let turns = |now| {
+            (0..8)
+                .map(|_| millis(buckets.take(1, now, patience)))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(turns(now), [0, 0, 0, 0, 250, 500, -750, -750]);
         // Another key has turns of its own.
         assert_eq!(buckets.take(2, now, patience), Turn::Now);
@@ -135,7 +146,10 @@ mod tests {
         }
         // The next ones share what one has.
         assert_eq!(buckets.take(key(KEYS_MAX), SECOND, none), Turn::Now);
-        assert!(matches!(buckets.take(key(KEYS_MAX + 1), SECOND, none), Turn::Refused(_)));
+        assert!(matches!(
+            buckets.take(key(KEYS_MAX + 1), SECOND, none),
+            Turn::Refused(_)
+        ));
         assert!(matches!(buckets.take(key(0), SECOND, none), Turn::Refused(_)));
         assert_eq!(buckets.shards[0].lock().unwrap().paid_until.len(), KEYS_MAX + 1);
         // Who owes nothing any more makes room.

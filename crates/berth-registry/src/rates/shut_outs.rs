@@ -67,7 +67,13 @@ impl ShutOuts {
     async fn look(&self) -> Result<(), Error> {
         let found = self.metadata.shut_outs_in_force(now_ms(), IN_FORCE_MAX).await?;
         let mut in_force = HashMap::new();
-        for ShutOut { subject, ends_at, reason, .. } in found {
+        for ShutOut {
+            subject,
+            ends_at,
+            reason,
+            ..
+        } in found
+        {
             in_force.entry(subject).or_insert(InForce { ends_at, reason });
         }
         self.any.store(!in_force.is_empty(), Ordering::Relaxed);
@@ -108,7 +114,9 @@ impl Registry {
         caller: &Caller,
         address: impl FnOnce() -> IpAddr,
     ) -> Result<(), Error> {
-        let Some(shut_outs) = &self.shut_outs else { return Ok(()) };
+        let Some(shut_outs) = &self.shut_outs else {
+            return Ok(());
+        };
         if !shut_outs.any.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -152,7 +160,10 @@ impl Registry {
                 ShutOutSubject::Account(user.account_id.clone()),
                 format!("account {}", user.account_name),
             ),
-            None => (ShutOutSubject::Address(counted(address).to_string()), format!("address {address}")),
+            None => (
+                ShutOutSubject::Address(counted(address).to_string()),
+                format!("address {address}"),
+            ),
         };
         if shut_outs.find(&subject).is_some() {
             return;
@@ -168,7 +179,10 @@ impl Registry {
             };
             self.record_soon(Actor::Known(Arc::clone(user)), deed);
         }
-        let (shut_outs, reason) = (Arc::clone(shut_outs), format!("{} = \"{}\"", refused.setting, refused.rate));
+        let (shut_outs, reason) = (
+            Arc::clone(shut_outs),
+            format!("{} = \"{}\"", refused.setting, refused.rate),
+        );
         tokio::spawn(async move {
             match shut_outs.shut_out(&subject, &reason).await {
                 Ok(true) => tracing::warn!(who, reason, "shut out: too many requests after refusals"),
@@ -188,18 +202,17 @@ impl Registry {
         loop {
             tokio::time::sleep(LOOKED_AT_EVERY).await;
             if let Err(error) = shut_outs.look().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "who is shut out is not known anew");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "who is shut out is not known anew"
+                );
             }
         }
     }
 
     /// Who is or was shut out, newest first, from below an id on. For the administrators of the account that runs the registry;
     /// those of another account see their own.
-    pub async fn shut_outs(
-        &self,
-        caller: &Caller,
-        page: (Option<i64>, i64),
-    ) -> Result<Vec<ShutOut>, Error> {
+    pub async fn shut_outs(&self, caller: &Caller, page: (Option<i64>, i64)) -> Result<Vec<ShutOut>, Error> {
         let account = match self.require_operating_account(caller).await {
             Ok(()) => None,
             Err(_) => Some(caller.require_own_administrator()?.account_id.as_str()),
@@ -215,7 +228,9 @@ impl Registry {
             Caller::Anonymous | Caller::System => "the operator",
         };
         if !self.metadata.lift_shut_out(id, by, now_ms()).await? {
-            return Err(Error::Unknown(format!("a shut-out with id {id} that is in force")));
+            return Err(Error::Unknown(format!(
+                "a shut-out with id {id} that is in force"
+            )));
         }
         if let Some(shut_outs) = &self.shut_outs {
             shut_outs.look().await?;

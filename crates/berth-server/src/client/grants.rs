@@ -163,7 +163,9 @@ pub(super) async fn run(server: &Server, verb: Verb) -> Result<Table, Failure> {
                 ("action", action.as_str()),
                 ("tag", tag.as_deref().unwrap_or_default()),
             ];
-            let found = server.get(&with_query(&image.path(&["explanation"]), &query)).await?;
+            let found = server
+                .get(&with_query(&image.path(&["explanation"]), &query))
+                .await?;
             let steps = found["steps"].as_array().cloned().unwrap_or_default();
             Ok(answer::list(STEPS, &steps))
         }

@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use berth_registry::{
     AccessKeyPair, ArchiveLimits, CacheSettings, ContentLimits, FirstStart, IdentitySettings, IndexBounds,
-    LazyLimits, Limits, MirrorLimits, Opening, OutboundRules, RateLimits, RetentionLimits, S3Settings, Storage,
-    SwarmLimits, Upgrade, Upkeep,
+    LazyLimits, Limits, MirrorLimits, Opening, OutboundRules, RateLimits, RetentionLimits, S3Settings,
+    Storage, SwarmLimits, Upgrade, Upkeep,
 };
 
 use super::settings::{MissingReferences, Rates, Settings};

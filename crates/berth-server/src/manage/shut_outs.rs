@@ -63,7 +63,9 @@ struct ShutOutDocument {
 async fn list(State(app): State<AppState>, call: Call) -> Result<Json<ShutOuts>, Refused> {
     let page = Marked::<i64>::of(&call)?;
     // One more tells whether there is a next page.
-    let found = app.registry.shut_outs(&call.caller, (page.marker, page.limit + 1));
+    let found = app
+        .registry
+        .shut_outs(&call.caller, (page.marker, page.limit + 1));
     let mut found = found.await.map_err(refused)?;
     let kept = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let has_more = found.len() > kept;
@@ -81,7 +83,10 @@ async fn list(State(app): State<AppState>, call: Call) -> Result<Json<ShutOuts>,
     params(("shut_out_id" = i64, Path, description = "Its id")), extensions(("x-berth-extension" = json!(true))),
     responses((status = 204), (status = 404, body = RefusalBody)))]
 async fn lift(State(app): State<AppState>, Path(id): Path<i64>, call: Call) -> Result<StatusCode, Refused> {
-    app.registry.lift_shut_out(&call.caller, id).await.map_err(refused)?;
+    app.registry
+        .lift_shut_out(&call.caller, id)
+        .await
+        .map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -62,7 +62,9 @@ impl Requests {
         let mut mark = None;
         let mut end = Instant::now() + limit;
         loop {
-            let look = least.filter(|_| self.is_running()).map(|least| Instant::now() + least.time);
+            let look = least
+                .filter(|_| self.is_running())
+                .map(|least| Instant::now() + least.time);
             tokio::time::sleep_until(look.map_or(end, |look| look.min(end))).await;
             let now = Instant::now();
             if let Some(least) = least
@@ -81,7 +83,8 @@ impl Requests {
     /// Whether the client took less than it must since the mark, all the while an answer was there for it to take.
     fn creeps(&self, now: Instant, least: Least, mark: &mut Option<Mark>) -> bool {
         let written = self.written.load(Ordering::Relaxed);
-        let is_taken = self.responding.load(Ordering::Relaxed) > 0 && self.without_source.load(Ordering::Relaxed) == 0;
+        let is_taken =
+            self.responding.load(Ordering::Relaxed) > 0 && self.without_source.load(Ordering::Relaxed) == 0;
         let before = mark.get_or_insert(Mark { at: now, written });
         if !is_taken || written - before.written >= least.bytes {
             *before = Mark { at: now, written };
@@ -193,7 +196,11 @@ impl Arrival {
     #[cfg(test)]
     pub(crate) fn of(peer: Peer) -> Self {
         Self {
-            connection: Arc::new(Connection::new((peer, Arc::default()), None, CancellationToken::new())),
+            connection: Arc::new(Connection::new(
+                (peer, Arc::default()),
+                None,
+                CancellationToken::new(),
+            )),
             id: HeaderValue::from_static("an-id"),
             version: Version::HTTP_11,
         }

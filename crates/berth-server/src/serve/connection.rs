@@ -63,7 +63,11 @@ pub(super) async fn serve<A: Answers>(
         return Box::pin(decrypt(stream, tls.clone(), (peer, requests), shared)).await;
     }
     let stream = FileSender::new(stream, Arc::clone(&requests));
-    let connection = Connection::new((peer, requests), Some(stream.bypass()), shared.phases.stopping.clone());
+    let connection = Connection::new(
+        (peer, requests),
+        Some(stream.bypass()),
+        shared.phases.stopping.clone(),
+    );
     drive(stream, connection, shared).await;
 }
 

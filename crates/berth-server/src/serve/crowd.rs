@@ -70,7 +70,10 @@ impl Crowd {
     /// A place for a connection from this address, as soon as there is one; none when the address has as many as it may. A proxy
     /// has as many as it needs.
     pub(super) async fn enter(self: &Arc<Self>, address: IpAddr, is_proxy: bool) -> Option<Member> {
-        let counted = self.of_address_max.filter(|_| !is_proxy).map(|max| (of_one(address), max));
+        let counted = self
+            .of_address_max
+            .filter(|_| !is_proxy)
+            .map(|max| (of_one(address), max));
         if let Some((address, max)) = counted {
             let mut members = self.members();
             let count = members.by_address.entry(address).or_insert(0);
@@ -113,7 +116,10 @@ impl Crowd {
     /// Has the connection make room that has been idle for longest, if one is.
     fn evict(&self) {
         let mut members = self.members();
-        let idle = members.all.iter().filter_map(|(id, requests)| Some((requests.idle_since()?, *id)));
+        let idle = members
+            .all
+            .iter()
+            .filter_map(|(id, requests)| Some((requests.idle_since()?, *id)));
         if let Some((_, id)) = idle.min()
             && let Some(requests) = members.all.remove(&id)
         {

@@ -129,7 +129,10 @@ impl HttpBody for ResponseBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let turn = self.shaped.as_mut().map_or(Poll::Ready(()), |shaped| shaped.poll_turn(context));
+        let turn = self
+            .shaped
+            .as_mut()
+            .map_or(Poll::Ready(()), |shaped| shaped.poll_turn(context));
         let frame = match turn {
             Poll::Ready(()) => Pin::new(&mut self.body).poll_frame(context),
             Poll::Pending => Poll::Pending,

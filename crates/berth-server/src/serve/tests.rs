@@ -53,10 +53,14 @@ impl Running {
 
 /// A server that answers with the number of bytes it was sent, or says why it did not get all.
 async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Running {
-    start_in(Room {
-        connections_max: NonZeroU32::new(100).unwrap(),
-        of_address_max: None,
-    }, timeouts, tls)
+    start_in(
+        Room {
+            connections_max: NonZeroU32::new(100).unwrap(),
+            of_address_max: None,
+        },
+        timeouts,
+        tls,
+    )
     .await
 }
 

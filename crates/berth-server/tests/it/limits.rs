@@ -17,7 +17,9 @@ const ADMIN: (&str, &str) = (ACCESS_KEY_ID, SECRET_KEY);
 async fn publish(world: &World) {
     let index = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
     let push = world.admin.ask("PUT /v2/team/app/manifests/v1");
-    let push = push.header("content-type", berth_oci::media_type::OCI_INDEX).body(index);
+    let push = push
+        .header("content-type", berth_oci::media_type::OCI_INDEX)
+        .body(index);
     push.await.is(201);
     world.publish("team/app").await;
 }
@@ -54,15 +56,30 @@ async fn requests_beyond_a_rate_are_refused_with_who_which_rule_and_until_when()
             "user 'berth/admin' makes more requests than limits.rate_push_user = \"3/h\" allows; try again in {seconds} s"
         )
     );
-    for part in ["user 'berth/admin'", "3/h", "limits.rate_push_user", "operator", " on: make"] {
+    for part in [
+        "user 'berth/admin'",
+        "3/h",
+        "limits.rate_push_user",
+        "operator",
+        " on: make",
+    ] {
         assert!(detail.contains(part), "{part}: {detail}");
     }
     // What a user was refused costs the account nothing; then it is the account that was too fast.
     other.ask(start).await.is(202);
     let refused = other.ask(start).await.refused(429, "TOOMANYREQUESTS");
-    assert!(told(&refused).0.starts_with("account 'berth' "), "{:?}", told(&refused));
+    assert!(
+        told(&refused).0.starts_with("account 'berth' "),
+        "{:?}",
+        told(&refused)
+    );
     // Of another kind, and of another account.
-    admin.ask("HEAD /v2/team/app/blobs/sha256:0000000000000000000000000000000000000000000000000000000000000000").await.is(404);
+    admin
+        .ask(
+            "HEAD /v2/team/app/blobs/sha256:0000000000000000000000000000000000000000000000000000000000000000",
+        )
+        .await
+        .is(404);
     world.stranger().await.ask(start).await.refused(403, "DENIED");
 }
 
@@ -70,17 +87,28 @@ async fn requests_beyond_a_rate_are_refused_with_who_which_rule_and_until_when()
 async fn the_management_api_has_a_rate_and_a_form_of_its_own() {
     let world = World::start_with(&["--limits-rate-api-address=2/h", "--limits-rate-wait-max=1ms"]).await;
     for _ in 0..2 {
-        let answer = world.signed(ADMIN, Method::GET, ("/v2/manage/namespaces", "")).await;
+        let answer = world
+            .signed(ADMIN, Method::GET, ("/v2/manage/namespaces", ""))
+            .await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
-    let answer = world.signed(ADMIN, Method::GET, ("/v2/manage/namespaces", "")).await;
-    assert_eq!((answer.status.as_u16(), answer.header("retry-after").is_empty()), (429, false));
+    let answer = world
+        .signed(ADMIN, Method::GET, ("/v2/manage/namespaces", ""))
+        .await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("retry-after").is_empty()),
+        (429, false)
+    );
     let body = answer.json();
     assert_eq!(body["error_code"], "SVCSTG.SWR.4290002");
     let detail = body["errors"][0]["detail"].as_str().unwrap();
     assert!(detail.starts_with("address 127.0.0.1 may make 2/h"), "{detail}");
     // A login is one, too.
-    world.admin.ask("GET /token").await.refused(429, "TOOMANYREQUESTS");
+    world
+        .admin
+        .ask("GET /token")
+        .await
+        .refused(429, "TOOMANYREQUESTS");
     world.admin.ask("GET /v2/").await.is(200);
 }
 
@@ -125,7 +153,12 @@ async fn an_account_that_floods_is_shut_out_until_it_is_lifted() {
     for line in [start, "GET /v2/team/app/manifests/v1", "GET /v2/"] {
         let (message, detail) = told(&world.admin.ask(line).await.refused(403, "DENIED"));
         assert_eq!(message, SHUT_OUT, "{line}");
-        for part in ["account 'berth'", "until 20", "limits.rate_push_user = \"1/h\"", "operator"] {
+        for part in [
+            "account 'berth'",
+            "until 20",
+            "limits.rate_push_user = \"1/h\"",
+            "operator",
+        ] {
             assert!(detail.contains(part), "{part}: {detail}");
         }
     }
@@ -134,7 +167,9 @@ async fn an_account_that_floods_is_shut_out_until_it_is_lifted() {
     assert_eq!(message, SHUT_OUT);
     // Others go on: other accounts, and who does not log in.
     stranger.ask("GET /v2/").await.is(200);
-    let anonymous = world.token(&stranger.anonymous(), "repository:team/app:pull").await;
+    let anonymous = world
+        .token(&stranger.anonymous(), "repository:team/app:pull")
+        .await;
     anonymous.ask("GET /v2/team/app/manifests/v1").await.is(200);
 
     // Rows keep it, and its administrators see why.
@@ -142,19 +177,32 @@ async fn an_account_that_floods_is_shut_out_until_it_is_lifted() {
     world.admin.ask("GET /v2/").await.refused(403, "DENIED");
     let rows = listed(&world).await;
     assert_eq!(rows.len(), 1, "{rows:?}");
-    assert_eq!((&rows[0]["account"], &rows[0]["in_force"]), (&"berth".into(), &true.into()));
+    assert_eq!(
+        (&rows[0]["account"], &rows[0]["in_force"]),
+        (&"berth".into(), &true.into())
+    );
     let lift = format!("{SHUT_OUTS}/{}", rows[0]["id"]);
     let lifted = world.signed(ADMIN, Method::DELETE, (&lift, "")).await;
     assert_eq!(lifted.status, 204, "{lifted:?}");
     world.admin.ask("GET /v2/").await.is(200);
     let rows = listed(&world).await;
-    assert_eq!((&rows[0]["in_force"], &rows[0]["lifted_by"]), (&false.into(), &"admin".into()));
+    assert_eq!(
+        (&rows[0]["in_force"], &rows[0]["lifted_by"]),
+        (&false.into(), &"admin".into())
+    );
     let again = world.signed(ADMIN, Method::DELETE, (&lift, "")).await;
     assert_eq!(again.status, 404);
 
-    let trail = world.signed(ADMIN, Method::GET, ("/v2/manage/audit-events?limit=100", "")).await;
+    let trail = world
+        .signed(ADMIN, Method::GET, ("/v2/manage/audit-events?limit=100", ""))
+        .await;
     let trail = trail.json();
-    let actions: Vec<&str> = trail["events"].as_array().unwrap().iter().filter_map(|event| event["action"].as_str()).collect();
+    let actions: Vec<&str> = trail["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|event| event["action"].as_str())
+        .collect();
     for action in ["shut_out", "lift_shut_out"] {
         assert!(actions.contains(&action), "{action}: {actions:?}");
     }
@@ -173,7 +221,10 @@ async fn an_address_that_floods_is_shut_out_for_those_who_do_not_log_in() {
     loop {
         let rows = listed(&world).await;
         if let Some(row) = rows.first() {
-            assert_eq!((&row["address"], &row["account"]), (&"127.0.0.1".into(), &Value::Null));
+            assert_eq!(
+                (&row["address"], &row["account"]),
+                (&"127.0.0.1".into(), &Value::Null)
+            );
             break;
         }
         let line = "GET /v2/team/app/manifests/v1";
@@ -181,7 +232,10 @@ async fn an_address_that_floods_is_shut_out_for_those_who_do_not_log_in() {
     }
     let (message, detail) = told(&anonymous.ask("GET /token").await.refused(401, "DENIED"));
     assert_eq!(message, SHUT_OUT);
-    assert!(detail.starts_with("address 127.0.0.1, for those who do not log in, is shut out until"), "{detail}");
+    assert!(
+        detail.starts_with("address 127.0.0.1, for those who do not log in, is shut out until"),
+        "{detail}"
+    );
     // A login from there is another matter.
     world.admin.ask("GET /token").await.is(200);
 }

@@ -131,7 +131,11 @@ impl Value for Option<Rate> {
     }
 
     fn assign(&mut self, text: &str) -> Result<(), String> {
-        *self = if text.trim() == "0" { None } else { Some(rate(text)?) };
+        *self = if text.trim() == "0" {
+            None
+        } else {
+            Some(rate(text)?)
+        };
         Ok(())
     }
 
@@ -141,7 +145,9 @@ impl Value for Option<Rate> {
 }
 
 fn rate(text: &str) -> Result<Rate, String> {
-    let (number, unit) = text.split_once('/').ok_or("it has no unit of time after a slash")?;
+    let (number, unit) = text
+        .split_once('/')
+        .ok_or("it has no unit of time after a slash")?;
     let number: u32 = number
         .trim()
         .parse()

@@ -29,7 +29,10 @@ async fn the_connection_that_has_been_idle_for_longest_makes_room() {
     let mut newcomer = TcpStream::connect(server.address).await.unwrap();
     newcomer.write_all(ASK).await.unwrap();
     answered(&mut newcomer).await;
-    assert!(!rest(oldest).await.contains("HTTP/1.1 4"), "it is closed, and that is all");
+    assert!(
+        !rest(oldest).await.contains("HTTP/1.1 4"),
+        "it is closed, and that is all"
+    );
     newer.write_all(ASK).await.unwrap();
     answered(&mut newer).await;
     // What runs is left alone.
@@ -76,7 +79,9 @@ async fn a_client_that_hardly_reads_is_cut_and_one_that_waits_for_the_server_is_
     let mut uploading = half_an_upload(server.address).await;
     server.has_begun_an_upload().await;
     let mut slow = TcpStream::connect(server.address).await.unwrap();
-    slow.write_all(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    slow.write_all(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
     let mut some = [0; 64];
     // The system would not end it: it takes something all the time.
     slow.read_exact(&mut some).await.unwrap();
