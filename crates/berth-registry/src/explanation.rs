@@ -100,13 +100,14 @@ impl Registry {
         tell_rights(&who, wanted.action, &standing, &mut steps);
         tell_decision(wanted.action, &decision, &mut steps);
         refused = refused.or(decision.err());
-        refused = refused.or(self.tell_rules(name, wanted, &standing, &mut steps).await?);
+        self.tell_rules(name, wanted, &standing, &mut steps).await?;
         self.tell_quota(wanted.action, &standing, &mut steps).await?;
         self.tell_rates(wanted.action, &mut steps);
-        let is_full = steps.0.iter().any(|step| step.verdict == Verdict::Refuses);
+        let in_the_way = steps.0.iter().find(|step| step.verdict == Verdict::Refuses);
+        let in_the_way = in_the_way.map(|step| step.text.clone());
         Ok(Explanation {
-            allowed: refused.is_none() && !is_full,
-            answer: refused.as_ref().map(told),
+            allowed: refused.is_none() && in_the_way.is_none(),
+            answer: refused.as_ref().map(told).or(in_the_way),
             steps: steps.0,
         })
     }
@@ -167,6 +168,10 @@ impl Registry {
 
     fn shut_out_of(&self, who: &Caller, steps: &mut Steps) -> Option<Error> {
         let Caller::User(user) = who else { return None };
+        // Another account's, of which that is not told.
+        if user.user_id.is_empty() {
+            return None;
+        }
         let subject = ShutOutSubject::Account(user.account_id.clone());
         let refused = self.refusal_of_shut_out(&subject, &format!("account '{}'", user.account_name));
         match &refused {
@@ -183,9 +188,9 @@ impl Registry {
         wanted: &WantedExplanation,
         standing: &Standing,
         steps: &mut Steps,
-    ) -> Result<Option<Error>, Error> {
+    ) -> Result<(), Error> {
         let (Some(repository), false) = (standing.repository, wanted.action == Action::Pull) else {
-            return Ok(None);
+            return Ok(());
         };
         let rules = self.rules(standing, repository.id, name).await?;
         let Some(tag) = &wanted.tag else {
@@ -194,7 +199,7 @@ impl Registry {
                 Verdict::Neutral,
                 "name a tag to see whether a rule keeps it as it is",
             );
-            return Ok(None);
+            return Ok(());
         };
         match rules.covering(tag.as_str()) {
             None => steps.add(
@@ -216,7 +221,7 @@ impl Registry {
                 steps.add("immutability", verdict, text);
             }
         }
-        Ok(None)
+        Ok(())
     }
 
     async fn tell_quota(&self, action: Action, standing: &Standing, steps: &mut Steps) -> Result<(), Error> {

@@ -6,6 +6,7 @@ mod bandwidth;
 mod connection;
 mod crowd;
 mod exchange;
+mod requests;
 mod sendfile;
 mod tls;
 

@@ -16,9 +16,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::arrival::{Arrival, Connection, Least, Requests};
+use super::arrival::{Arrival, Connection};
 use super::bandwidth::{Bandwidth, Payer, Shaped};
 use super::exchange::{Exchange, REQUEST_ID, ResponseBody, request_id};
+use super::requests::{Least, Requests};
 use super::sendfile::FileSender;
 use super::{Answers, Peer, Phases, Timeouts};
 use crate::body::{Drained, StallTimeout};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::arrival::Requests;
+use super::requests::Requests;
 
 /// Time between two looks whether a connection became idle, while somebody waits.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(100);

@@ -16,7 +16,7 @@ use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::arrival::Requests;
+use super::requests::Requests;
 
 /// Parts that one connection can have between its body and its socket. hyper takes one more piece only while it holds
 /// fewer bytes than its buffer may have, so there are at most a few.
