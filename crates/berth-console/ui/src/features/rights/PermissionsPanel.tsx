@@ -1,3 +1,4 @@
+import { Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Lock } from 'lucide-react';
 import { api, data, inPath } from '../../api/client';
@@ -29,10 +30,10 @@ export function PermissionsPanel({ org, image, right }: ImagePanelProps) {
             </Empty>
           </Panel>
         ) : (
-          <>
+          <Stack gap="md">
             <RightsMatrix place={{ org, image }} right={right} source={own.source} managers={managers} />
             {may(right, 'manage') && <WhyPanel org={org} image={image} />}
-          </>
+          </Stack>
         )
       }
     </Ask>

@@ -1,11 +1,11 @@
-import { Alert, Button, Group, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Box, Button, Group, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { CircleCheck, CircleMinus, CircleX } from 'lucide-react';
 import { useState } from 'react';
 import { api, data, inPath } from '../../api/client';
 import type { components } from '../../api/schema';
-import { Ask } from '../../components/Ask';
 import { Panel } from '../../components/Panel';
+import { Problem } from '../../components/Problem';
 import { rightsTexts } from './texts';
 
 type Explanation = components['schemas']['ExplanationDocument'];
@@ -63,7 +63,12 @@ export function WhyPanel({ org, image }: { org: string; image: string }) {
           </Button>
         </Group>
       </form>
-      {asked !== null && <Ask query={answer}>{(found) => <Answer found={found} />}</Ask>}
+      {answer.error !== null && !answer.isFetching && (
+        <Box mt="md">
+          <Problem error={answer.error} />
+        </Box>
+      )}
+      {answer.error === null && answer.data !== undefined && <Answer found={answer.data} />}
     </Panel>
   );
 }
@@ -79,7 +84,11 @@ function Answer({ found }: { found: Explanation }) {
         title={found.allowed ? t.allowed : t.refused}
         role="status"
       >
-        {found.answer !== null && found.answer !== undefined && <Text size="sm">{found.answer}</Text>}
+        {found.answer !== null && found.answer !== undefined && (
+          <Text size="sm" lang="en">
+            {found.answer}
+          </Text>
+        )}
       </Alert>
       <Stack component="ul" gap={6} p={0} m={0} aria-label={t.steps} style={{ listStyle: 'none' }}>
         {found.steps.map((step) => (
@@ -91,7 +100,7 @@ function Answer({ found }: { found: Explanation }) {
                   {t.step[step.step as keyof typeof t.step] ?? step.step}
                 </Text>
                 {': '}
-                {step.text}
+                <span lang="en">{step.text}</span>
               </Text>
             </Group>
           </li>
