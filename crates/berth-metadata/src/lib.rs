@@ -66,6 +66,7 @@ mod search;
 mod secrets;
 mod sessions;
 mod shares;
+mod shut_outs;
 mod snapshot;
 mod sql;
 mod statistics;
@@ -154,6 +155,7 @@ pub use search::{ContentHit, RepositoryHit, Searcher};
 pub use secrets::SigningKeyRow;
 pub use sessions::Session;
 pub use shares::{NewShare, Share, ShareTerms};
+pub use shut_outs::{ShutOut, ShutOutSubject};
 pub use snapshot::{
     ColumnKind, Imported, RestoreInto, SnapshotColumn, SnapshotPart, SnapshotStream, SnapshotValue,
 };

@@ -81,6 +81,8 @@ mod scrub;
 mod search;
 #[path = "contract/sharing.rs"]
 mod sharing;
+#[path = "contract/shut_outs.rs"]
+mod shut_outs;
 #[path = "contract/snapshots.rs"]
 mod snapshots;
 #[path = "contract/statistics.rs"]
@@ -252,6 +254,7 @@ contract! {
     turns::one_request_at_a_time_has_the_turn,
     turns::a_silent_holder_loses_the_turn_and_saves_nothing_any_more,
     turns::an_upload_that_bytes_come_in_for_does_not_expire,
+    shut_outs::who_is_shut_out_is_so_once_until_the_end_or_until_it_is_lifted,
     failures::failures_are_counted_for_all,
     failures::attempts_queue_up_whoever_they_come_to,
     failures::a_signature_is_new_once,

@@ -117,7 +117,7 @@ pub enum Refusal {
 }
 
 impl Action {
-    fn needs(self) -> Permission {
+    pub(crate) fn needs(self) -> Permission {
         match self {
             Self::Pull | Self::ReadRights | Self::ReadOrganization => Permission::Read,
             Self::Push | Self::EditRepository => Permission::Write,

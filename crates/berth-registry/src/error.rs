@@ -1,5 +1,6 @@
 //! The outcomes a caller of [`crate::Registry`] can act on. Knows no HTTP status and no wire code.
 
+mod too_fast;
 mod upstream;
 
 use berth_metadata::{Conflict, QuotaFull};
@@ -7,6 +8,7 @@ use berth_oci::{Digest, NameError, Reference};
 
 use crate::limits::Quota;
 
+pub use too_fast::{Hurried, TooFast};
 pub use upstream::{UpstreamFailure, UpstreamKind};
 
 /// A refusal to a caller who is known, told so that they know what to do.
@@ -57,6 +59,9 @@ pub enum Error {
         /// Seconds until the next attempt can succeed.
         retry_after_seconds: u64,
     },
+    /// More requests came than a rate allows; worth a retry when it says so.
+    #[error(transparent)]
+    TooFast(Box<TooFast>),
 
     /// The repository does not exist (and the caller may know that).
     #[error("repository {0} does not exist; the first push creates it")]

@@ -18,6 +18,7 @@ mod contents;
 mod counting;
 mod damage;
 mod error;
+mod explanation;
 mod feed;
 mod grant;
 mod group;
@@ -47,6 +48,7 @@ mod password;
 mod people;
 mod project;
 mod quota;
+mod rates;
 mod rebuild;
 mod reclaim;
 mod records;
@@ -119,6 +121,7 @@ pub use berth_metadata::{
 };
 pub use berth_metadata::{Node, Preheat, PreheatCause, PreheatNode, PreheatRule, SwarmTotals};
 pub use berth_metadata::{PausedLane, RegionCheck, SyncCourse, SyncFigures, SyncStanding};
+pub use berth_metadata::{ShutOut, ShutOutSubject};
 pub use binned::{BinEntry, BinKind, BinObstacle, BinRestored, BinUsage, BinWanted, BinWish};
 pub use blob::{BlobRead, BlobStream, Extent, OpenedBlob};
 pub use bootstrap::{FirstCredentials, FirstStart};
@@ -131,7 +134,8 @@ pub use contents::{
     PackageManager, PackagesPage, Side,
 };
 pub use damage::{BlobPart, BlobPiece, DamageReport};
-pub use error::{Denial, Error, ImmutableTag, UpstreamFailure, UpstreamKind};
+pub use error::{Denial, Error, Hurried, ImmutableTag, TooFast, UpstreamFailure, UpstreamKind};
+pub use explanation::{Explanation, ExplanationStep, Verdict, WantedExplanation};
 pub use feed::{Heard, Listening, LiveChange, LiveKind, Told};
 pub use grant::{GrantPlace, RepositoryGrants, WantedGrant};
 pub use group::{GroupChange, GroupRole};
@@ -147,7 +151,7 @@ pub use ledger::{
 };
 pub use limits::{
     ArchiveLimits, ContentLimits, IndexBounds, LazyLimits, Limits, MirrorLimits, MissingReferences,
-    OutboundRules, Quota, RetentionLimits, SwarmLimits, Upkeep,
+    OutboundRules, Quota, Rate, RateLimits, Rates, RetentionLimits, SwarmLimits, Upkeep,
 };
 pub use maintenance_run::MaintenanceKind;
 pub use manifest::{
@@ -170,6 +174,7 @@ pub use outbound::{Outbound, OutboundClass, OutboundRefusal};
 pub use people::PersonChange;
 pub use project::Project;
 pub use quota::{QuotaUse, QuotasInUse};
+pub use rates::Traffic;
 pub use rebuild::{RebuildReport, Rebuilding, rebuild};
 pub use region::{RegionChange, RegionView, Regions, WantedRegion};
 pub use remote::{LoginChange, RemoteLogin};
@@ -238,6 +243,10 @@ pub struct Registry {
     making: contents::Making,
     file_reads: contents::Files,
     swarm: swarm::Swarm,
+    /// None when no rate is set.
+    pacing: Option<rates::Pacing>,
+    /// None when nobody is ever shut out.
+    shut_outs: Option<Arc<rates::ShutOuts>>,
     /// What this process is called in leases and runs.
     process: String,
 }
@@ -273,6 +282,8 @@ impl Registry {
                 )?,
             ),
             file_reads: contents::Files::new(Arc::clone(&blobs), limits.contents.clone()),
+            pacing: rates::Pacing::new(&limits.rates),
+            shut_outs: rates::ShutOuts::open(&metadata, &limits.rates).await?,
             damage,
             outbound: Outbound::new(limits.outbound.clone()),
             mirrors: mirror::Mirrors::new(&limits.mirrors),

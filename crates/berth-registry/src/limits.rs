@@ -1,5 +1,7 @@
 //! Every bound of the service in one struct, each with its reason.
 
+mod rates;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use ipnet::IpNet;
 
 /// What [`Limits::missing_references`] says of a manifest that names content which is not there.
 pub use berth_metadata::MissingReferences;
+pub use rates::{Rate, RateLimits, Rates};
 
 /// What a quota is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +77,8 @@ pub struct Limits {
     pub swarm: SwarmLimits,
     /// How indexes for lazy starts are made.
     pub lazy: LazyLimits,
+    /// How fast requests may come.
+    pub rates: RateLimits,
 }
 
 /// How what mirrors stand for is fetched.
@@ -365,6 +370,7 @@ impl Default for Limits {
             mirrors: MirrorLimits::default(),
             swarm: SwarmLimits::default(),
             lazy: LazyLimits::default(),
+            rates: RateLimits::default(),
             backup_every: Duration::from_hours(24),
             backup_keep: 7,
             clusters_look_every: Duration::from_mins(5),

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::identity::SIGNATURES_REMEMBERED_MS;
 use crate::maintenance_run::{MaintenanceKind, Running};
 use crate::pace::Pace;
+use crate::rates::KEPT_MS as SHUT_OUTS_KEPT_MS;
 use crate::throttle::FORGOTTEN_AFTER_MS;
 use crate::upload::stored;
 
@@ -65,7 +66,8 @@ impl Registry {
             Box::pin(self.read_changes()),
             self.sweep_swarms(),
             self.meet_replicas(),
-            self.follow_nodes()
+            self.follow_nodes(),
+            self.follow_shut_outs()
         );
     }
 
@@ -234,6 +236,8 @@ impl Registry {
             .await?;
         let forgotten = now.saturating_sub(REGION_CONTENTS_KEPT_MS);
         while self.metadata.forget_region_contents(forgotten, STEP).await? > 0 {}
+        let ended = now.saturating_sub(SHUT_OUTS_KEPT_MS);
+        while self.metadata.forget_shut_outs(ended, STEP).await? > 0 {}
         self.metadata.forget_commits().await?;
         let forgotten = now.saturating_sub(self.limits.audit_ttl_ms());
         while self.metadata.forget_audit_events(forgotten, STEP).await? > 0 {}

@@ -67,6 +67,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
         (name = "search", description = "Everything that the caller may see, by name"),
         (name = "audit", description = "Who did what"),
         (name = "ledger", description = "Where the bytes are"),
+        (name = "limits", description = "Who is held off, and why somebody may not do something"),
         (name = "maintenance", description = "Long work of the registry itself"),
         (name = "uploads", description = "Files with images that a browser uploads"),
         (name = "sessions", description = "Signing in to the console"),

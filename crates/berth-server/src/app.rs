@@ -1,7 +1,7 @@
 //! The whole server put together: state, routes, listener. Knows where each path leads, not what is answered there.
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
@@ -17,8 +17,9 @@ use tower::ServiceExt as _;
 use berth_registry::{Registry, Upgrade};
 
 use crate::config::{BasePath, Settings};
+use crate::origin::Origin;
 use crate::overload::{Bounds, Gate};
-use crate::serve::{Answers, Certificate, Phases, Server, Timeouts, TlsError};
+use crate::serve::{Answers, Arrival, Bandwidth, Certificate, Phases, Room, Server, Timeouts, TlsError};
 use crate::state::AppState;
 use crate::{api, console, descriptors, distribution, first_start, health, token};
 
@@ -100,10 +101,16 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
         header: limits.header_timeout,
         body_stall: limits.body_stall_timeout,
         response_stall: limits.response_stall_timeout,
+        response_rate_min: limits.defence.response_rate_min.map_or(0, |least| least.0),
         grace: limits.shutdown_grace,
     };
-    let connections_max = descriptors::connections(given(limits.connections_max));
+    let room = Room {
+        connections_max: descriptors::connections(given(limits.connections_max)),
+        of_address_max: NonZeroU32::new(limits.defence.connections_per_address),
+    };
     let gate = gate(&settings);
+    let bandwidth = settings.limits.defence.bandwidth;
+    let bandwidth = bandwidth.map(|limit| Arc::new(Bandwidth::new(limit.0)));
     let base = settings.base_path.clone();
     let answers = Routes::of(
         base,
@@ -123,8 +130,9 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
         tls,
         answers,
         gate,
+        bandwidth,
         timeouts,
-        connections_max,
+        room,
     }
     .run(phases)
     .await;
@@ -212,6 +220,18 @@ impl Routes {
 }
 
 impl Answers for Routes {
+    fn is_proxy(&self, address: IpAddr) -> bool {
+        self.app.settings.trusts_proxy(address)
+    }
+
+    fn client(&self, request: &Request) -> IpAddr {
+        let arrival = request.extensions().get::<Arrival>();
+        let address = arrival.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |arrival| {
+            arrival.peer().address.ip()
+        });
+        Origin::client_behind(address, request.headers(), &self.app.settings)
+    }
+
     async fn answer(&self, mut request: Request) -> Response {
         if !self.base.0.is_empty() {
             strip(&self.base, &mut request);

@@ -27,6 +27,7 @@ mod retentions;
 mod search;
 mod server;
 mod shares;
+mod shut_outs;
 mod syncs;
 mod tags;
 mod terminal;
@@ -94,6 +95,8 @@ pub(crate) enum Verb {
     Sync(Group<syncs::Verb>),
     /// Long work of the registry itself, for those who run it
     Maintenance(Group<maintenance::Verb>),
+    /// Who is shut out because of too many requests
+    ShutOut(Group<shut_outs::Verb>),
     /// Access keys (AK/SK)
     Key(Group<keys::Verb>),
     /// Users of the account
@@ -178,6 +181,7 @@ impl Verb {
             Self::Mirror(group) => &group.options,
             Self::Sync(group) => &group.options,
             Self::Maintenance(group) => &group.options,
+            Self::ShutOut(group) => &group.options,
             Self::Key(group) => &group.options,
             Self::User(group) => &group.options,
             Self::Group(group) => &group.options,
@@ -212,6 +216,7 @@ impl Verb {
             Self::Mirror(group) => mirrors::run(&options.server()?, group.verb).await,
             Self::Sync(group) => syncs::run(&options.server()?, group.verb).await,
             Self::Maintenance(group) => maintenance::run(&options.server()?, group.verb).await,
+            Self::ShutOut(group) => shut_outs::run(&options.server()?, group.verb).await,
             Self::Key(group) => keys::run(&options.server()?, group.verb).await,
             Self::User(group) => users::run(&options.server()?, group.verb).await,
             Self::Group(group) => groups::run(&options.server()?, group.verb).await,

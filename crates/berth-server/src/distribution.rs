@@ -12,7 +12,7 @@ use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use berth_oci::Endpoint;
-use berth_registry::{Actor, Caller, Error, at_one_moment};
+use berth_registry::{Actor, Caller, Error, Traffic, at_one_moment};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, Entry};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -20,6 +20,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use crate::audit::{self, Note, Told};
 use crate::authenticate;
 use crate::mirrored::{Named, Wanted};
+use crate::rates;
 use crate::state::AppState;
 use error::Refused;
 
@@ -85,6 +86,12 @@ async fn read(app: &AppState, parts: &Parts, body: Body) -> Response {
 async fn handle(app: &AppState, parts: &Parts, wanted: &Wanted, body: Body) -> Response {
     let refused = Refused::new(app, parts, wanted);
     let endpoint = &wanted.endpoint;
+    let traffic = rates::traffic(&parts.method, endpoint);
+    if let Some(traffic) = traffic
+        && let Err(error) = rates::of_address(app, parts, traffic).await
+    {
+        return refused.answer(&error);
+    }
     let authenticated = match endpoint {
         // It shows by its header who it is, which is no login.
         Endpoint::SwarmReplica => Ok(authenticate::Authenticated::nobody()),
@@ -107,6 +114,11 @@ async fn handle(app: &AppState, parts: &Parts, wanted: &Wanted, body: Body) -> R
             return response;
         }
     };
+    if let Some(traffic) = traffic
+        && let Err(error) = admit(app, parts, (&caller, traffic)).await
+    {
+        return refused.answer(&error);
+    }
     let change = Note::of_change(app, parts, endpoint).map(|note| note.by(&caller));
     let asked = Asked {
         app,
@@ -115,13 +127,22 @@ async fn handle(app: &AppState, parts: &Parts, wanted: &Wanted, body: Body) -> R
     };
     let served = serve(&asked, endpoint, body).await;
     let denied = matches!(served, Err(Error::Denied(_)));
-    let response = served.unwrap_or_else(|error| refused.answer(&error));
+    let mut response = served.unwrap_or_else(|error| refused.answer(&error));
+    if let Some(payer) = rates::payer(app, parts, (&caller, endpoint)) {
+        response.extensions_mut().insert(payer);
+    }
     if let Some(change) = change {
         change.answered(Told::by(&response)).await;
     } else if let Some(actor) = denied.then(|| Actor::of(&caller)).flatten() {
         audit::refused(app, parts, actor, &response);
     }
     response
+}
+
+/// Lets a caller pass who is not shut out, when it is their turn.
+async fn admit(app: &AppState, parts: &Parts, request: (&Caller, Traffic)) -> Result<(), Error> {
+    rates::not_shut_out(app, parts, request.0)?;
+    rates::of_caller(app, parts, request).await
 }
 
 /// Headers, with room for those that all answers have: a map that grows is made twice.

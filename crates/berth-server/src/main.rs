@@ -25,6 +25,7 @@ mod migrate;
 mod mirrored;
 mod origin;
 mod overload;
+mod rates;
 mod rebuild;
 mod reference;
 mod self_signed;

@@ -15,6 +15,7 @@ mod contents;
 mod dashboard;
 pub(crate) mod error;
 mod events;
+mod explanation;
 mod features;
 mod grants;
 mod images;
@@ -37,6 +38,7 @@ mod secrets;
 mod sessions;
 mod shared_repositories;
 mod shares;
+mod shut_outs;
 mod statistics;
 mod sync;
 mod sync_copies;
@@ -82,6 +84,8 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(workloads::routes())
         .merge(ledger::routes())
         .merge(maintenance::routes())
+        .merge(shut_outs::routes())
+        .merge(explanation::routes())
         .merge(regions::routes())
         .merge(mirrors::routes())
         .merge(agents::routes())

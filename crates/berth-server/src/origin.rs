@@ -73,17 +73,22 @@ impl Origin {
         Self::ends(parts, settings).1
     }
 
+    /// The same, of a request that came from this address with these headers.
+    pub(crate) fn client_behind(address: IpAddr, headers: &HeaderMap, settings: &Settings) -> IpAddr {
+        let forwarded = settings
+            .trusts_proxy(address)
+            .then(|| forwarded_client(headers, settings))
+            .flatten();
+        forwarded.unwrap_or(address)
+    }
+
     /// The address at the other end of the connection, and the client's, which may be behind it.
     fn ends(parts: &Parts, settings: &Settings) -> (IpAddr, IpAddr) {
         let arrival = parts.extensions.get::<Arrival>();
         let address = arrival.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |arrival| {
             arrival.peer().address.ip()
         });
-        let forwarded = settings
-            .trusts_proxy(address)
-            .then(|| forwarded_client(&parts.headers, settings))
-            .flatten();
-        (address, forwarded.unwrap_or(address))
+        (address, Self::client_behind(address, &parts.headers, settings))
     }
 }
 

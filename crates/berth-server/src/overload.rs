@@ -1,8 +1,11 @@
-//! More requests than can be worked on at once: they wait for their turn in a bounded queue, and those for whom it does not
-//! come are told when to come back. Nothing that runs is ended for them. Knows nothing of what is answered.
+//! More requests than can be worked on at once: they wait for their turn in a bounded queue, address by address, and those for
+//! whom it does not come are told when to come back. Nothing that runs is ended for them. Knows nothing of what is answered.
 
+mod places;
+
+use std::net::IpAddr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,11 +14,10 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Body as _;
 use serde_json::json;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-/// How many wait for each one that is worked on; a longer queue would only make them wait to be refused.
-const WAITING_PER_PLACE: usize = 8;
+use places::{Held, Places};
+
 /// A body up to this size comes with its header or soon after; a longer one takes what time its client takes.
 const SHORT_BODY_BYTES_MAX: u64 = 64 << 10;
 /// Those who are told to come back are told different times, so that they do not come together.
@@ -75,47 +77,12 @@ pub(crate) struct Gate {
 
 /// A turn that has come; dropped, it is the next one's.
 #[derive(Debug)]
-pub(crate) struct Place<'a>(#[expect(dead_code, reason = "held, not read")] Option<SemaphorePermit<'a>>);
+pub(crate) struct Place<'a>(#[expect(dead_code, reason = "held, not read")] Option<Held<'a>>);
 
 /// The answer to a request whose turn did not come.
 #[derive(Debug)]
 pub(crate) struct Overloaded {
     retry_after_seconds: u64,
-}
-
-#[derive(Debug)]
-struct Places {
-    free: Semaphore,
-    waiting: AtomicUsize,
-    waiting_max: usize,
-}
-
-impl Places {
-    fn new(count: u32) -> Self {
-        let count = usize::try_from(count).unwrap_or(Semaphore::MAX_PERMITS);
-        Self {
-            free: Semaphore::new(count.min(Semaphore::MAX_PERMITS)),
-            waiting: AtomicUsize::new(0),
-            waiting_max: count.saturating_mul(WAITING_PER_PLACE),
-        }
-    }
-
-    /// Waits for a place, in the order of coming; nothing when the queue is full or the time is over.
-    async fn wait(&self, wait_max: Duration) -> Option<SemaphorePermit<'_>> {
-        struct Waiting<'a>(&'a AtomicUsize);
-        impl Drop for Waiting<'_> {
-            fn drop(&mut self) {
-                self.0.fetch_sub(1, Ordering::Relaxed);
-            }
-        }
-        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _waiting = Waiting(&self.waiting);
-        if before >= self.waiting_max {
-            return None;
-        }
-        let place = tokio::time::timeout(wait_max, self.free.acquire()).await.ok()?;
-        Some(place.expect("the semaphore is never closed"))
-    }
 }
 
 impl Gate {
@@ -131,18 +98,19 @@ impl Gate {
         }
     }
 
-    /// Waits until there is room for this work.
-    pub(crate) async fn enter(&self, work: Work) -> Result<Place<'_>, Overloaded> {
+    /// Waits until there is room for this work, which somebody at this address wants.
+    pub(crate) async fn enter(&self, work: Work, address: IpAddr) -> Result<Place<'_>, Overloaded> {
         let places = match work {
             Work::Probe => return Ok(Place(None)),
             Work::Answer => &self.answers,
             Work::Upload => &self.uploads,
         };
-        if let Ok(place) = places.free.try_acquire() {
+        let slot = places.slot(address);
+        if let Some(place) = places.take(slot) {
             return Ok(Place(Some(place)));
         }
         // Boxed: connections hold this future inside their own, and few ever wait.
-        match Box::pin(places.wait(self.wait_max)).await {
+        match Box::pin(places.wait(slot, self.wait_max)).await {
             Some(place) => Ok(Place(Some(place))),
             None => Err(self.refuse()),
         }
@@ -206,7 +174,12 @@ fn is_distribution(path: &str) -> bool {
 mod tests {
     use futures_util::FutureExt as _;
 
+    use std::net::Ipv4Addr;
+
+    use super::places::WAITING_PER_PLACE;
     use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     fn gate(requests_max: u32, wait_max: Duration) -> Gate {
         Gate::new(Bounds {
@@ -243,52 +216,52 @@ mod tests {
     #[tokio::test]
     async fn who_waits_gets_the_place_that_becomes_free() {
         let gate = gate(1, Duration::from_mins(10));
-        let first = gate.enter(Work::Answer).await.unwrap();
-        let second = gate.enter(Work::Answer);
+        let first = gate.enter(Work::Answer, HERE).await.unwrap();
+        let second = gate.enter(Work::Answer, HERE);
         let (second, ()) = tokio::join!(second, async { drop(first) });
         assert!(
-            gate.enter(Work::Answer).now_or_never().is_none(),
+            gate.enter(Work::Answer, HERE).now_or_never().is_none(),
             "there is one place"
         );
         // Other work has its own places.
-        gate.enter(Work::Upload).await.unwrap();
-        gate.enter(Work::Probe).await.unwrap();
+        gate.enter(Work::Upload, HERE).await.unwrap();
+        gate.enter(Work::Probe, HERE).await.unwrap();
         drop(second);
-        gate.enter(Work::Answer).await.unwrap();
+        gate.enter(Work::Answer, HERE).await.unwrap();
     }
 
     #[tokio::test]
     async fn who_waits_too_long_is_refused() {
         let gate = gate(1, Duration::from_millis(1));
-        let first = gate.enter(Work::Answer).await.unwrap();
-        assert!(gate.enter(Work::Answer).await.is_err());
+        let first = gate.enter(Work::Answer, HERE).await.unwrap();
+        assert!(gate.enter(Work::Answer, HERE).await.is_err());
         drop(first);
-        gate.enter(Work::Answer).await.unwrap();
+        gate.enter(Work::Answer, HERE).await.unwrap();
     }
 
     #[tokio::test]
     async fn no_more_wait_than_the_queue_holds() {
         let gate = gate(1, Duration::from_mins(10));
-        let first = gate.enter(Work::Answer).await.unwrap();
-        let waiting = (0..WAITING_PER_PLACE).map(|_| gate.enter(Work::Answer));
+        let first = gate.enter(Work::Answer, HERE).await.unwrap();
+        let waiting = (0..WAITING_PER_PLACE).map(|_| gate.enter(Work::Answer, HERE));
         let more = async {
-            let refused = gate.enter(Work::Answer).now_or_never();
+            let refused = gate.enter(Work::Answer, HERE).now_or_never();
             assert!(matches!(refused, Some(Err(_))));
             drop(first);
         };
         let waiting = futures_util::future::join_all(waiting.map(|turn| async { turn.await.map(drop) }));
         let (waited, ()) = tokio::join!(waiting, more);
         assert!(waited.iter().all(Result::is_ok));
-        assert_eq!(gate.answers.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(gate.answers.waiting(), 0);
     }
 
     #[tokio::test]
     async fn those_who_are_refused_are_told_when_to_come_back() {
         let gate = gate(1, Duration::ZERO);
-        let _first = gate.enter(Work::Answer).await.unwrap();
+        let _first = gate.enter(Work::Answer, HERE).await.unwrap();
         let mut told = Vec::new();
         for _ in 0..6 {
-            let response = gate.enter(Work::Answer).await.unwrap_err().response("/v2/");
+            let response = gate.enter(Work::Answer, HERE).await.unwrap_err().response("/v2/");
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
             told.push(response.headers()[RETRY_AFTER].to_str().unwrap().to_owned());
         }

@@ -2,13 +2,15 @@
 //! Knows nothing of what is answered.
 
 mod arrival;
+mod bandwidth;
 mod connection;
+mod crowd;
 mod exchange;
+mod requests;
 mod sendfile;
 mod tls;
 
-use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +18,15 @@ use axum::body::Body;
 use http::{Request, Response};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::overload::Gate;
 pub(crate) use arrival::Arrival;
+pub(crate) use bandwidth::{Bandwidth, Payer};
+use crowd::Crowd;
+pub(crate) use crowd::Room;
 pub(crate) use tls::{Certificate, Error as TlsError};
 
 /// How long requests that were cut off at the end of the grace time have to save how far they came.
@@ -33,6 +37,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What answers requests.
 pub(crate) trait Answers: Send + Sync + 'static {
+    /// Whether connections from this address are a proxy's, for many clients.
+    fn is_proxy(&self, address: IpAddr) -> bool;
+
+    /// The address that a request comes from, whoever passed it on.
+    fn client(&self, request: &Request<Body>) -> IpAddr;
+
     /// The answer to one of them.
     fn answer(&self, request: Request<Body>) -> impl Future<Output = Response<Body>> + Send;
 }
@@ -55,6 +65,8 @@ pub(crate) struct Timeouts {
     pub(crate) body_stall: Duration,
     /// For a client to take the next bytes of a response.
     pub(crate) response_stall: Duration,
+    /// Bytes of responses that it takes a second at least, on average over that time; 0: any.
+    pub(crate) response_rate_min: u64,
     /// For running requests after the signal to stop.
     pub(crate) grace: Duration,
 }
@@ -100,10 +112,12 @@ pub(crate) struct Server<A> {
     pub(crate) answers: A,
     /// How much it answers at one time.
     pub(crate) gate: Gate,
+    /// How much goes out, if that is limited.
+    pub(crate) bandwidth: Option<Arc<Bandwidth>>,
     /// How long it waits.
     pub(crate) timeouts: Timeouts,
     /// The most connections at one time.
-    pub(crate) connections_max: NonZeroU32,
+    pub(crate) room: Room,
 }
 
 impl<A: Answers> Server<A> {
@@ -114,39 +128,44 @@ impl<A: Answers> Server<A> {
             tls,
             answers,
             gate,
+            bandwidth,
             timeouts,
-            connections_max,
+            room,
         } = self;
         let secure = tls.is_some();
         let tls = tls.map(TlsAcceptor::from);
         let shared = connection::Shared {
             answers,
             gate,
+            bandwidth,
             tls,
             timeouts,
             phases: phases.clone(),
         };
         let shared = Arc::new(shared);
-        let places = usize::try_from(connections_max.get()).unwrap_or(Semaphore::MAX_PERMITS);
-        let places = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
+        let crowd = Crowd::new(room);
         let tracker = TaskTracker::new();
         loop {
             let accepted = async {
-                // First a place, then the connection: those without a place wait in the system's queue.
-                let place = Arc::clone(&places).acquire_owned().await;
-                (place, listener.accept().await)
+                let (stream, address) = listener.accept().await?;
+                let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+                let is_proxy = shared.answers.is_proxy(address.ip());
+                Ok((stream, address, crowd.enter(address.ip(), is_proxy).await))
             };
-            let (place, accepted) = tokio::select! {
+            let accepted: std::io::Result<_> = tokio::select! {
                 () = phases.stopping.cancelled() => break,
                 accepted = accepted => accepted,
             };
             match accepted {
-                Ok((stream, address)) => {
-                    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+                Ok((_, address, None)) => {
+                    tracing::debug!(client = %address, "as many connections of that address as there may be");
+                }
+                Ok((stream, address, Some(member))) => {
                     let shared = Arc::clone(&shared);
                     tracker.spawn(async move {
-                        connection::serve(stream, Peer { address, secure }, shared).await;
-                        drop(place);
+                        let requests = Arc::clone(&member.requests);
+                        connection::serve(stream, (Peer { address, secure }, requests), shared).await;
+                        drop(member);
                     });
                 }
                 Err(error) => {

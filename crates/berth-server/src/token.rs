@@ -9,7 +9,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use berth_oci::{ErrorBody, ErrorCode};
-use berth_registry::{Caller, Error, IssuedToken, time_text};
+use berth_registry::{Caller, Error, IssuedToken, Traffic, time_text};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -19,6 +19,8 @@ use serde_json::json;
 use crate::audit::{self, Code};
 use crate::authenticate;
 use crate::mirrored;
+use crate::origin::Origin;
+use crate::rates;
 use crate::state::AppState;
 
 /// The form of a login holds a name, a password and some scopes.
@@ -37,6 +39,9 @@ pub(crate) fn routes(app: &AppState) -> Router<AppState> {
 async fn by_basic(State(app): State<AppState>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let scopes = scopes(parts.uri.query().unwrap_or_default());
+    if let Err(error) = rates::of_address(&app, &parts, Traffic::Api).await {
+        return refused(&error);
+    }
     let caller = match authenticate::basic_caller(&app, &parts).await {
         Ok(caller) => caller,
         Err(error) => return refused(&error),
@@ -46,6 +51,9 @@ async fn by_basic(State(app): State<AppState>, request: Request) -> Response {
 
 async fn by_form(State(app): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    if let Err(error) = rates::of_address(&app, &parts, Traffic::Api).await {
+        return refused(&error);
+    }
     let Some(form) = read_form(body).await else {
         return unusable("the form is too large or did not arrive whole");
     };
@@ -91,6 +99,14 @@ fn scopes(query: &str) -> Vec<String> {
 }
 
 async fn answer(app: &AppState, parts: &Parts, caller: &Caller, scopes: Vec<String>) -> Response {
+    // Also who shows nothing: an anonymous token is a login as nobody.
+    let client = || Origin::client(parts, &app.settings);
+    if let Err(error) = app.registry.require_not_shut_out(caller, client) {
+        return refused(&error);
+    }
+    if let Err(error) = rates::of_caller(app, parts, (caller, Traffic::Api)).await {
+        return refused(&error);
+    }
     let issued = match mirrored::scopes(app, parts, scopes).await {
         Ok(scopes) => app.registry.issue_token(caller, &scopes).await,
         Err(error) => Err(error),
@@ -125,6 +141,12 @@ fn refused(error: &Error) -> Response {
         Error::Throttled { retry_after_seconds } => {
             headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
             let body = ErrorBody::one(ErrorCode::TooManyRequests, error.to_string(), None);
+            (StatusCode::TOO_MANY_REQUESTS, body)
+        }
+        Error::TooFast(fast) => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(fast.retry_after_seconds));
+            let detail = Some(json!(fast.explanation));
+            let body = ErrorBody::one(ErrorCode::TooManyRequests, error.to_string(), detail);
             (StatusCode::TOO_MANY_REQUESTS, body)
         }
         Error::BadCredentials { explanation } => {

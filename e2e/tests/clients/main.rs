@@ -18,6 +18,7 @@ mod oras;
 mod packages;
 mod pages;
 mod podman;
+mod rates;
 mod redirects;
 mod refusals;
 mod regions;

@@ -198,3 +198,27 @@ test('a user without console access is told why they cannot sign in', async ({ p
   await expect(page.getByRole('alert')).toContainText(/access is programmatic only|仅有编程访问权限/);
   await expectAccessible(page);
 });
+
+test('who manages an image is told why somebody may not pull or push it', async ({ page, signIn, server, admin }) => {
+  const org = named('why');
+  await admin.ask('POST', '/v2/manage/namespaces', { namespace: org });
+  await server.push(`${org}/app:v1`);
+  await signIn();
+  await page.goto(`/images/${org}/app?tab=permissions`);
+  const panel = page.getByRole('region', { name: /Why can somebody not|为什么某个用户不能/ });
+  const ask = panel.getByRole('button', { name: /Explain|查看原因/ });
+  // Somebody who does not log in.
+  await ask.click();
+  await expect(panel.getByRole('status')).toContainText(/This is refused now|当前被拒绝/);
+  await expect(panel.getByText('the image is private')).toBeVisible();
+  await expect(panel.getByRole('img', { name: /Stands in the way|阻止操作/ })).toBeVisible();
+  await expectAccessible(page);
+  await panel.getByLabel(/^(User|用户)$/).fill(ADMIN.user);
+  await ask.click();
+  await expect(panel.getByRole('status')).toContainText(/This is allowed now|当前允许/);
+  await expectAccessible(page);
+  await panel.getByLabel(/^(User|用户)$/).fill('nobody-at-all');
+  await ask.click();
+  await expect(panel.getByRole('alert')).toBeVisible();
+  await expect(panel.getByRole('status')).toBeHidden();
+});

@@ -72,6 +72,7 @@ pub(super) const STEPS: &[Step] = steps![
     "0053_trigger_preheats",
     "0054_mirror_rounds",
     "0055_acted_runs",
+    "0057_shut_outs",
 ];
 
 /// What may be done to a database whose schema is older than this program's.

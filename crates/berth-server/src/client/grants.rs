@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Column, right, shown};
 use super::failure::Failure;
-use super::names::Place;
+use super::names::{Image, Place, tag, with_query};
 use super::people;
 use super::server::Server;
 use super::terminal::confirm;
@@ -53,6 +53,43 @@ pub(crate) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Tell why somebody may or may not do something with an image
+    #[command(
+        after_help = "Examples:\n  berth grant explain team/app mary --action push\n  berth grant explain team/app"
+    )]
+    Explain {
+        /// ORG/IMAGE
+        image: Image,
+        /// The user's name, or ACCOUNT/USER; without one it is about somebody who does not log in
+        user: Option<String>,
+        /// What they want to do
+        #[arg(long, value_enum, default_value_t = Action::Pull)]
+        action: Action,
+        /// To which tag
+        #[arg(long, value_parser = tag)]
+        tag: Option<String>,
+    },
+}
+
+/// What somebody wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Action {
+    /// Pull
+    Pull,
+    /// Push
+    Push,
+    /// Delete
+    Delete,
+}
+
+impl Action {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "push",
+            Self::Delete => "delete",
+        }
+    }
 }
 
 /// What somebody may do.
@@ -75,6 +112,12 @@ impl Right {
         }
     }
 }
+
+const STEPS: &[Column] = &[
+    shown("step", "/step"),
+    shown("verdict", "/verdict"),
+    shown("text", "/text"),
+];
 
 const COLUMNS: &[Column] = &[
     shown("user", "/user_name"),
@@ -108,6 +151,23 @@ pub(super) async fn run(server: &Server, verb: Verb) -> Result<Table, Failure> {
                 .await?;
             let row = [json!(place.to_string()), entry["user_name"].clone(), json!(true)];
             Ok(Table::one(&["place", "user", "removed"], row))
+        }
+        Verb::Explain {
+            image,
+            user,
+            action,
+            tag,
+        } => {
+            let query = [
+                ("user", user.as_deref().unwrap_or_default()),
+                ("action", action.as_str()),
+                ("tag", tag.as_deref().unwrap_or_default()),
+            ];
+            let found = server
+                .get(&with_query(&image.path(&["explanation"]), &query))
+                .await?;
+            let steps = found["steps"].as_array().cloned().unwrap_or_default();
+            Ok(answer::list(STEPS, &steps))
         }
     }
 }

@@ -4,11 +4,11 @@ use std::num::NonZeroU32;
 
 use berth_registry::{
     AccessKeyPair, ArchiveLimits, CacheSettings, ContentLimits, FirstStart, IdentitySettings, IndexBounds,
-    LazyLimits, Limits, MirrorLimits, Opening, OutboundRules, RetentionLimits, S3Settings, Storage,
-    SwarmLimits, Upgrade, Upkeep,
+    LazyLimits, Limits, MirrorLimits, Opening, OutboundRules, RateLimits, RetentionLimits, S3Settings,
+    Storage, SwarmLimits, Upgrade, Upkeep,
 };
 
-use super::settings::{MissingReferences, Settings};
+use super::settings::{MissingReferences, Rates, Settings};
 use super::value::StoragePlace;
 
 impl Settings {
@@ -103,6 +103,26 @@ impl Settings {
         }
     }
 
+    fn rate_limits(&self) -> RateLimits {
+        let of = |rates: &Rates| berth_registry::Rates {
+            account: rates.account,
+            user: rates.user,
+            address: rates.address,
+        };
+        let defence = &self.limits.defence;
+        // Who waits has a place among those that are answered; half of them are for others.
+        let places = self.limits.requests_max.min(self.limits.uploads_max);
+        RateLimits {
+            push: of(&defence.push),
+            pull: of(&defence.pull),
+            api: of(&defence.api),
+            wait_max: defence.rate_wait_max,
+            shut_out_after: defence.shut_out_after,
+            shut_out_for: defence.shut_out_for,
+            waiting_max: places.map_or(0, |places| places.get() as usize / 2),
+        }
+    }
+
     /// The first account, as far as the settings name it.
     pub(crate) fn first_start(&self) -> FirstStart {
         let key = self.admin_ak.as_ref().zip(self.admin_sk.expose());
@@ -188,6 +208,7 @@ impl Settings {
             },
             mirrors: self.mirror_limits(),
             lazy: self.lazy_limits(),
+            rates: self.rate_limits(),
             swarm: SwarmLimits {
                 enabled: self.swarm.enabled,
                 peers_max: self

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use berth_registry::Rate;
 use ipnet::IpNet;
 
 use super::value::{
@@ -103,6 +104,29 @@ pub(crate) struct Limits {
     pub(crate) body_stall_timeout: Duration,
     pub(crate) response_stall_timeout: Duration,
     pub(crate) shutdown_grace: Duration,
+    pub(crate) defence: Defence,
+}
+
+/// What holds off who asks for too much.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Defence {
+    pub(crate) push: Rates,
+    pub(crate) pull: Rates,
+    pub(crate) api: Rates,
+    pub(crate) rate_wait_max: Duration,
+    pub(crate) shut_out_after: Option<Rate>,
+    pub(crate) shut_out_for: Duration,
+    pub(crate) bandwidth: Option<Size>,
+    pub(crate) connections_per_address: u32,
+    pub(crate) response_rate_min: Option<Size>,
+}
+
+/// How fast requests of one kind may come.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rates {
+    pub(crate) account: Option<Rate>,
+    pub(crate) user: Option<Rate>,
+    pub(crate) address: Option<Rate>,
 }
 
 /// How space comes back.

@@ -1,6 +1,7 @@
 //! The one table of settings. The parser, `--help`, the reference page and the sample file are made of it.
 
 mod background;
+mod defence;
 
 use super::setting::Setting;
 
@@ -10,23 +11,30 @@ pub(crate) fn find(key: &str) -> Option<&'static Setting> {
 }
 
 /// The values that `preset = "swr"` puts in place of the defaults: the figures of the SWR guide.
-pub(crate) const SWR: &[(&str, &str)] = &[("limits.layers_max", "20"), ("limits.layer_size_max", "10GiB")];
+pub(crate) const SWR: &[(&str, &str)] = &[
+    ("limits.layers_max", "20"),
+    ("limits.layer_size_max", "10GiB"),
+    ("limits.rate_push_account", "20/s"),
+    ("limits.shut_out_after", "600/m"),
+];
 
 /// A row without default: what happens then is in `otherwise`.
 const NONE: &str = "";
 
 /// All settings, in the order of the reference page. Keys of one section stand together.
-pub(crate) const SETTINGS: &[Setting] = &joined::<{ SERVING.len() + background::SETTINGS.len() }>();
+pub(crate) const SETTINGS: &[Setting] =
+    &joined::<{ SERVING.len() + defence::SETTINGS.len() + background::SETTINGS.len() }>();
 
 const fn joined<const COUNT: usize>() -> [Setting; COUNT] {
     let mut all = [SERVING[0]; COUNT];
-    let mut next = 0;
+    let parts = [SERVING, defence::SETTINGS, background::SETTINGS];
+    let (mut part, mut begin, mut next) = (0, 0, 0);
     while next < COUNT {
-        all[next] = if next < SERVING.len() {
-            SERVING[next]
-        } else {
-            background::SETTINGS[next - SERVING.len()]
-        };
+        if next - begin == parts[part].len() {
+            begin = next;
+            part += 1;
+        }
+        all[next] = parts[part][next - begin];
         next += 1;
     }
     all

@@ -15,6 +15,7 @@ use super::manifests::{DIGEST, text};
 use crate::audit::Code;
 use crate::authenticate::{self, ChallengeError};
 use crate::mirrored::{Named, Unread, Wanted};
+use crate::rates;
 use crate::state::AppState;
 
 /// Answers errors of one request; knows which token would help.
@@ -45,7 +46,7 @@ impl<'a> Refused<'a> {
                 failure = failure.sentence,
                 "a mirrored registry did not answer"
             );
-        } else if status.is_server_error() {
+        } else if status.is_server_error() && !matches!(error, Error::TooFast(_)) {
             tracing::error!(path, error = error as &dyn std::error::Error, "request failed");
         }
         let mut headers = HeaderMap::new();
@@ -58,6 +59,9 @@ impl<'a> Refused<'a> {
             _ if self.wanted.named != Named::Here => {}
             Error::Throttled { retry_after_seconds } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
+            }
+            Error::TooFast(fast) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(fast.retry_after_seconds));
             }
             Error::Upstream(failure) => match failure.kind {
                 UpstreamKind::RateLimited { retry_after_seconds } => {
@@ -91,6 +95,9 @@ impl<'a> Refused<'a> {
     fn softened(&self, error: &Error, (status, code): (StatusCode, ErrorCode)) -> (StatusCode, ErrorCode) {
         let is_told = self.wanted.named == Named::Here;
         match error {
+            Error::TooFast(_) if is_told && rates::gives_up_at_429(&self.parts.headers) => {
+                (StatusCode::SERVICE_UNAVAILABLE, code)
+            }
             _ if is_told => (status, code),
             Error::Upstream(_) => (StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
             _ if status == StatusCode::TOO_MANY_REQUESTS => (StatusCode::NOT_FOUND, code),
@@ -211,7 +218,7 @@ fn status(error: &Error) -> (StatusCode, ErrorCode) {
         Error::Denied(_) | Error::QuotaExceeded { .. } | Error::BytesQuota(_) => {
             (StatusCode::FORBIDDEN, ErrorCode::Denied)
         }
-        Error::Throttled { .. } | Error::TooManyStreams(_) => {
+        Error::Throttled { .. } | Error::TooFast(_) | Error::TooManyStreams(_) => {
             (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests)
         }
         Error::RepositoryUnknown(_) | Error::Unknown(_) => (StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
@@ -269,6 +276,7 @@ fn body(error: &Error, code: ErrorCode) -> ErrorBody {
         Error::Unauthenticated => authenticate::unauthorized(None),
         Error::BadCredentials { explanation } => authenticate::unauthorized(explanation.as_deref()),
         Error::Denied(denial) => ErrorBody::one(code, denial.text, Some(json!(denial.explanation))),
+        Error::TooFast(fast) => ErrorBody::one(code, error.to_string(), Some(json!(fast.explanation))),
         Error::QuotaExceeded { .. } => ErrorBody::one(code, NO_PERMISSION, Some(json!(error.to_string()))),
         // Docker shows the message alone.
         Error::BytesQuota(full) => ErrorBody::one(

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, Request};
-use berth_registry::Caller;
+use berth_registry::{Caller, Traffic};
 use futures_util::{Stream, stream};
 use http::request::Parts;
 use http_body_util::{BodyExt as _, Limited};
@@ -15,6 +15,7 @@ use super::error::Refused;
 use crate::audit::Witness;
 use crate::authenticate;
 use crate::origin::Origin;
+use crate::rates;
 use crate::state::AppState;
 
 /// The largest body of this API is a list of a hundred users.
@@ -67,6 +68,7 @@ impl FromRequest<AppState> for Open {
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self, Refused> {
         let (parts, body) = request.into_parts();
+        rates::of_address(app, &parts, Traffic::Api).await?;
         let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
@@ -97,6 +99,7 @@ impl FromRequest<AppState> for Call {
             }
         };
         Witness::hear_caller(&parts, &caller);
+        rates::of_caller(app, &parts, (&caller, Traffic::Api)).await?;
         Witness::hear_body(&parts, &body);
         Ok(Self {
             caller,
@@ -123,6 +126,7 @@ impl FromRequest<AppState> for Streamed {
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self, Refused> {
         let (parts, body) = request.into_parts();
+        rates::of_address(app, &parts, Traffic::Api).await?;
         // A signature covers the bytes, so they are gathered before anybody is known by it.
         let (body, read) = if authenticate::is_signed(&parts.headers) {
             let read = Limited::new(body, STREAMED_BYTES_MAX).collect().await;
@@ -153,6 +157,7 @@ impl FromRequest<AppState> for Streamed {
             }
         };
         Witness::hear_caller(&parts, &caller);
+        rates::of_caller(app, &parts, (&caller, Traffic::Api)).await?;
         Ok(match read {
             Some(bytes) => Self {
                 caller,

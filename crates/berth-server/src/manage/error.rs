@@ -159,6 +159,10 @@ impl Refused {
                 );
                 refused.retry_after_seconds = Some(retry_after_seconds);
             }
+            Error::TooFast(fast) => {
+                refused.retry_after_seconds = Some(fast.retry_after_seconds);
+                refused.detail = fast.explanation;
+            }
             Error::RangeInvalid { offset } => refused.detail = offset.to_string(),
             Error::Unavailable | Error::ReadOnly => refused.retry_after_seconds = Some(5),
             Error::TooManyStreams(_) => refused.retry_after_seconds = Some(30),

@@ -17,8 +17,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::arrival::{Arrival, Connection};
+use super::bandwidth::{Bandwidth, Payer, Shaped};
 use super::exchange::{Exchange, REQUEST_ID, ResponseBody, request_id};
-use super::sendfile::{Bypass, FileSender};
+use super::requests::{Least, Requests};
+use super::sendfile::FileSender;
 use super::{Answers, Peer, Phases, Timeouts};
 use crate::body::{Drained, StallTimeout};
 use crate::logging::inside;
@@ -35,6 +37,7 @@ const READ_BUFFER_MAX: usize = 512 << 10;
 pub(super) struct Shared<A> {
     pub(super) answers: A,
     pub(super) gate: Gate,
+    pub(super) bandwidth: Option<Arc<Bandwidth>>,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) timeouts: Timeouts,
     pub(super) phases: Phases,
@@ -48,25 +51,40 @@ struct Seat<A> {
 }
 
 /// Serves a connection until it is done, idle for too long, or the server stops.
-pub(super) async fn serve<A: Answers>(stream: TcpStream, peer: Peer, shared: Arc<Shared<A>>) {
+pub(super) async fn serve<A: Answers>(
+    stream: TcpStream,
+    (peer, requests): (Peer, Arc<Requests>),
+    shared: Arc<Shared<A>>,
+) {
     if let Err(error) = prepare(&stream, shared.timeouts.response_stall) {
         tracing::debug!(client = %peer.address, %error, "the connection keeps the system's defaults");
     }
     // Boxed, as what a task may need at one time is reserved for all of its life.
     if let Some(tls) = &shared.tls {
-        return Box::pin(decrypt(stream, tls.clone(), peer, shared)).await;
+        return Box::pin(decrypt(stream, tls.clone(), (peer, requests), shared)).await;
     }
-    let stream = FileSender::new(stream);
-    let bypass = Some(stream.bypass());
-    drive(stream, (peer, bypass), shared).await;
+    let stream = FileSender::new(stream, Arc::clone(&requests));
+    let connection = Connection::new(
+        (peer, requests),
+        Some(stream.bypass()),
+        shared.phases.stopping.clone(),
+    );
+    drive(stream, connection, shared).await;
 }
 
-async fn decrypt<A: Answers>(stream: TcpStream, tls: TlsAcceptor, peer: Peer, shared: Arc<Shared<A>>) {
+async fn decrypt<A: Answers>(
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    (peer, requests): (Peer, Arc<Requests>),
+    shared: Arc<Shared<A>>,
+) {
+    let stream = FileSender::new(stream, Arc::clone(&requests));
     let handshake = tokio::time::timeout(shared.timeouts.header, tls.accept(stream));
     // Boxed for the same reason: it is over when the connection begins.
     let mut handshake = Box::pin(handshake);
     let stream = tokio::select! {
         () = shared.phases.stopping.cancelled() => return,
+        () = requests.eviction() => return,
         done = handshake.as_mut() => match done {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return tracing::debug!(client = %peer.address, %error, "tls handshake failed"),
@@ -74,8 +92,9 @@ async fn decrypt<A: Answers>(stream: TcpStream, tls: TlsAcceptor, peer: Peer, sh
         },
     };
     drop(handshake);
+    let connection = Connection::new((peer, requests), None, shared.phases.stopping.clone());
     // Large, and hyper keeps it in more than one place of its state.
-    drive(Box::new(stream), (peer, None), shared).await;
+    drive(Box::new(stream), connection, shared).await;
 }
 
 fn prepare(stream: &TcpStream, response_stall: Duration) -> std::io::Result<()> {
@@ -92,16 +111,18 @@ enum Event {
     Abort,
     /// It goes on no longer than its requests.
     Stop,
-    /// Nothing was asked for too long.
+    /// Nothing was asked for too long, or what was asked for is not taken.
     Silence,
+    /// Somebody else needs its place.
+    Evicted,
 }
 
-async fn drive<S, A>(stream: S, (peer, bypass): (Peer, Option<Bypass>), shared: Arc<Shared<A>>)
+async fn drive<S, A>(stream: S, connection: Connection, shared: Arc<Shared<A>>)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     A: Answers,
 {
-    let connection = Connection::new(peer, bypass, shared.phases.stopping.clone());
+    let peer = connection.peer;
     let builder = protocol(&shared.timeouts);
     let seat = Arc::new(Seat {
         connection: Arc::new(connection),
@@ -118,6 +139,12 @@ where
             biased;
             Some(event) = events.next() => match event {
                 Event::Abort | Event::Silence => return,
+                // A request that has come meanwhile has its answer.
+                Event::Evicted if seat.connection.requests.idle_since().is_some() => return,
+                Event::Evicted => {
+                    connection.as_mut().graceful_shutdown();
+                    events.push(next_event(&seat, false));
+                }
                 Event::Stop => {
                     connection.as_mut().graceful_shutdown();
                     events.push(next_event(&seat, true));
@@ -141,8 +168,16 @@ async fn next_event<A>(seat: &Seat<A>, is_stopping: bool) -> Event {
         biased;
         () = phases.aborting.cancelled() => Event::Abort,
         () = phases.stopping.cancelled(), if !is_stopping => Event::Stop,
-        () = seat.connection.requests.silence(limit) => Event::Silence,
+        () = seat.connection.requests.eviction(), if !is_stopping => Event::Evicted,
+        () = seat.connection.requests.silence(limit, least(timeouts)) => Event::Silence,
     }
+}
+
+/// What a client must take of its answers.
+fn least(timeouts: &Timeouts) -> Option<Least> {
+    let time = timeouts.response_stall;
+    let bytes = timeouts.response_rate_min.saturating_mul(time.as_secs());
+    (bytes > 0).then_some(Least { bytes, time })
 }
 
 fn protocol(timeouts: &Timeouts) -> auto::Builder<TokioExecutor> {
@@ -187,7 +222,8 @@ async fn answer<A: Answers>(
         version: request.version(),
     };
     request.extensions_mut().insert(arrival);
-    let mut response = match shared.gate.enter(Work::of(&request)).await {
+    let address = shared.answers.client(&request);
+    let mut response = match shared.gate.enter(Work::of(&request), address).await {
         Ok(place) => {
             let response = inside(id.clone(), shared.answers.answer(request)).await;
             // The rest of the response waits for its client alone.
@@ -198,5 +234,9 @@ async fn answer<A: Answers>(
     };
     response.headers_mut().insert(REQUEST_ID, id);
     let status = response.status();
-    Ok(response.map(|body| exchange.respond(status, body)))
+    let shaped = shared.bandwidth.as_ref().and_then(|bandwidth| {
+        let payer = response.extensions_mut().remove::<Payer>()?;
+        Some(Shaped::new(Arc::clone(bandwidth), payer))
+    });
+    Ok(response.map(|body| exchange.respond(status, body, shaped)))
 }

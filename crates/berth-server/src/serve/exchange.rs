@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::arrival::Connection;
+use super::bandwidth::Shaped;
 
 /// The header that carries the id of a request, in both directions.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -53,9 +54,15 @@ impl Exchange {
     }
 
     /// Notes the status and goes on watching the response's body.
-    pub(super) fn respond(mut self, status: StatusCode, body: Body) -> ResponseBody {
+    pub(super) fn respond(mut self, status: StatusCode, body: Body, shaped: Option<Shaped>) -> ResponseBody {
         self.status = Some(status);
-        ResponseBody { body, exchange: self }
+        self.connection.requests.respond();
+        ResponseBody {
+            body,
+            exchange: self,
+            shaped,
+            waits: false,
+        }
     }
 }
 
@@ -98,6 +105,20 @@ fn given_id(headers: &HeaderMap) -> Option<&HeaderValue> {
 pub(super) struct ResponseBody {
     body: Body,
     exchange: Exchange,
+    /// Where there is a limit to what goes out.
+    shaped: Option<Shaped>,
+    /// It was asked for more than it has yet.
+    waits: bool,
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        let requests = &self.exchange.connection.requests;
+        if self.waits {
+            requests.waits_for_source(false);
+        }
+        requests.responded();
+    }
 }
 
 impl HttpBody for ResponseBody {
@@ -108,10 +129,25 @@ impl HttpBody for ResponseBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(context);
+        let turn = self
+            .shaped
+            .as_mut()
+            .map_or(Poll::Ready(()), |shaped| shaped.poll_turn(context));
+        let frame = match turn {
+            Poll::Ready(()) => Pin::new(&mut self.body).poll_frame(context),
+            Poll::Pending => Poll::Pending,
+        };
         if let Poll::Ready(Some(Ok(frame))) = &frame {
             let length = frame.data_ref().map_or(0, Bytes::len);
-            self.exchange.sent += u64::try_from(length).unwrap_or(u64::MAX);
+            let length = u64::try_from(length).unwrap_or(u64::MAX);
+            self.exchange.sent += length;
+            if let Some(shaped) = &mut self.shaped {
+                shaped.sent(length);
+            }
+        }
+        if self.waits != frame.is_pending() {
+            self.waits = frame.is_pending();
+            self.exchange.connection.requests.waits_for_source(self.waits);
         }
         frame
     }

@@ -16,6 +16,8 @@ use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::requests::Requests;
+
 /// Parts that one connection can have between its body and its socket. hyper takes one more piece only while it holds
 /// fewer bytes than its buffer may have, so there are at most a few.
 const SLOTS: usize = 8;
@@ -118,20 +120,23 @@ impl HttpBody for FileBody {
     }
 }
 
-/// A plain connection that sends the parts which its stand-ins stand for.
+/// A connection that sends the parts which its stand-ins stand for.
 #[derive(Debug)]
 pub(super) struct FileSender {
     stream: TcpStream,
     bypass: Bypass,
+    requests: Arc<Requests>,
     /// Bytes sent since others had their turn.
     turn: usize,
 }
 
 impl FileSender {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    /// Counts what it sends for the requests of the connection.
+    pub(super) fn new(stream: TcpStream, requests: Arc<Requests>) -> Self {
         Self {
             stream,
             bypass: Bypass::default(),
+            requests,
             turn: 0,
         }
     }
@@ -196,11 +201,15 @@ impl AsyncWrite for FileSender {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match slices.iter().position(|slice| is_stand_in(slice)) {
+        let sent = match slices.iter().position(|slice| is_stand_in(slice)) {
             None => Pin::new(&mut self.stream).poll_write_vectored(context, slices),
             Some(0) => self.poll_part(context, &slices[0]),
             Some(before) => self.poll_send(context, |stream| send_before_part(stream, &slices[..before])),
+        };
+        if let Poll::Ready(Ok(bytes)) = &sent {
+            self.requests.wrote(*bytes);
         }
+        sent
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The listener over real sockets: what it does when certificates change, bodies stand still, and the end comes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,16 +19,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
-use super::{Answers, Arrival, Certificate, Phases, Server, Timeouts};
+use super::{Answers, Arrival, Certificate, Phases, Room, Server, Timeouts};
 use crate::body;
 use crate::overload::{Bounds, Gate};
 
 /// Long enough for anything that must not happen in a test.
 const NEVER: Duration = Duration::from_mins(10);
+mod crowd;
+
 const PATIENT: Timeouts = Timeouts {
     header: NEVER,
     body_stall: NEVER,
     response_stall: NEVER,
+    response_rate_min: 0,
     grace: NEVER,
 };
 
@@ -50,6 +53,19 @@ impl Running {
 
 /// A server that answers with the number of bytes it was sent, or says why it did not get all.
 async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Running {
+    start_in(
+        Room {
+            connections_max: NonZeroU32::new(100).unwrap(),
+            of_address_max: None,
+        },
+        timeouts,
+        tls,
+    )
+    .await
+}
+
+/// The same with room for so many connections.
+async fn start_in(room: Room, timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let uploads = Arc::new(AtomicU64::new(0));
@@ -59,7 +75,6 @@ async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Ru
         .route("/endless", get(endless))
         .with_state(Arc::clone(&uploads));
     let phases = Phases::default();
-    let connections_max = NonZeroU32::new(100).unwrap();
     let server = Server {
         listener,
         tls,
@@ -69,8 +84,9 @@ async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Ru
             uploads_max: 100,
             wait: NEVER,
         }),
+        bandwidth: None,
         timeouts,
-        connections_max,
+        room,
     };
     let end = tokio::spawn(server.run(phases.clone()));
     Running {
@@ -82,6 +98,14 @@ async fn start(timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) -> Ru
 }
 
 impl Answers for Router {
+    fn is_proxy(&self, _: IpAddr) -> bool {
+        false
+    }
+
+    fn client(&self, request: &Request) -> IpAddr {
+        request.extensions().get::<Arrival>().unwrap().peer().address.ip()
+    }
+
     async fn answer(&self, request: Request) -> Response {
         let Ok(answer) = self.clone().oneshot(request).await;
         answer

@@ -19,6 +19,7 @@ mod distribution;
 mod iam;
 mod installation;
 mod instructions;
+mod limits;
 mod manage;
 mod overload;
 #[path = "../../../berth-metadata/tests/contract/postgres.rs"]

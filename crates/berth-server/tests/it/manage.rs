@@ -8,6 +8,7 @@ mod contents;
 mod dashboard;
 mod document;
 mod events;
+mod explanation;
 mod images;
 mod immutability;
 mod lazy;

@@ -1,6 +1,9 @@
-//! Durations and sizes: a whole number and a unit.
+//! Durations, sizes and rates: a whole number and a unit.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
+
+use berth_registry::Rate;
 
 use super::Value;
 
@@ -115,6 +118,50 @@ impl Value for Option<Size> {
     fn show(&self) -> String {
         self.map(|size| size.show()).unwrap_or_default()
     }
+}
+
+/// So many in a second, a minute or an hour, or any number.
+impl Value for Option<Rate> {
+    fn kind(&self) -> &'static str {
+        "rate"
+    }
+
+    fn allowed(&self) -> String {
+        "a whole number and one of /s, /m and /h, such as 20/s or 600/m; 0 is any number".into()
+    }
+
+    fn assign(&mut self, text: &str) -> Result<(), String> {
+        *self = if text.trim() == "0" {
+            None
+        } else {
+            Some(rate(text)?)
+        };
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        self.map(|rate| rate.to_string()).unwrap_or_default()
+    }
+}
+
+fn rate(text: &str) -> Result<Rate, String> {
+    let (number, unit) = text
+        .split_once('/')
+        .ok_or("it has no unit of time after a slash")?;
+    let number: u32 = number
+        .trim()
+        .parse()
+        .map_err(|_| "it does not start with a whole number".to_owned())?;
+    let seconds = match unit.trim() {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        other => return Err(format!("{other:?} is not a unit known here")),
+    };
+    Ok(Rate {
+        count: NonZeroU32::new(number).ok_or("it is zero")?,
+        per: Duration::from_secs(seconds),
+    })
 }
 
 /// A number of bytes on the command line, with a unit or without one; 0 is one too.

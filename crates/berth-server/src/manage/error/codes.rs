@@ -44,6 +44,7 @@ pub(super) fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &
         Error::ManifestUnknown(_) if subject == Subject::Tag => (StatusCode::NOT_FOUND, "4040115"),
         Error::ManifestUnknown(_) => (StatusCode::NOT_FOUND, "4041060"),
         Error::BlobUnknown(_) => (StatusCode::NOT_FOUND, "4041051"),
+        Error::TooFast(_) => (StatusCode::TOO_MANY_REQUESTS, "4290002"),
         Error::TooManyStreams(_) => (StatusCode::TOO_MANY_REQUESTS, "4290001"),
         Error::TooLong { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "4131012"),
         Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "4131001"),

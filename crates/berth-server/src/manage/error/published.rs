@@ -2,7 +2,7 @@
 //! stand behind `SVCSTG.SWR.` on the wire; the first three are the HTTP status.
 
 /// Code and meaning.
-pub(crate) const CODES: [(&str, &str); 64] = [
+pub(crate) const CODES: [(&str, &str); 65] = [
     (
         "SVCSTG.S2I.4019000",
         "neither a token nor a signature is in the request",
@@ -105,6 +105,10 @@ pub(crate) const CODES: [(&str, &str); 64] = [
     ("4131001", "the body is too large"),
     ("4131012", "the description is too long"),
     ("4290001", "too many streams of events are open"),
+    (
+        "4290002",
+        "more requests came than a rate allows; the detail says whose, which rate, and until when",
+    ),
     (
         "4160150",
         "the chunk does not begin where the upload stands; the detail says where that is",

@@ -58,7 +58,7 @@ fn missing(operation: &Operation) -> String {
             (
                 _,
                 "retention_id" | "retention_rule_id" | "run_id" | "entry_id" | "rule_id" | "delivery_id"
-                | "copy_id" | "preheat",
+                | "copy_id" | "preheat" | "shut_out_id",
             ) => "999999",
             (_, "digest") => return crate::content::digest(b"missing"),
             (_, "user_id" | "group_id" | "domain_id" | "project_id" | "role_id") => NOBODY,

@@ -1,3 +1,4 @@
+import { Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Lock } from 'lucide-react';
 import { api, data, inPath } from '../../api/client';
@@ -5,8 +6,10 @@ import { Ask } from '../../components/Ask';
 import { Empty } from '../../components/Empty';
 import { Panel } from '../../components/Panel';
 import type { ImagePanelProps } from '../image/panel';
+import { may } from '../images/list';
 import { RightsMatrix } from './RightsMatrix';
 import { rightsTexts } from './texts';
+import { WhyPanel } from './WhyPanel';
 
 /** Who has which right on an image, on itself or by its organization. */
 export function PermissionsPanel({ org, image, right }: ImagePanelProps) {
@@ -27,7 +30,10 @@ export function PermissionsPanel({ org, image, right }: ImagePanelProps) {
             </Empty>
           </Panel>
         ) : (
-          <RightsMatrix place={{ org, image }} right={right} source={own.source} managers={managers} />
+          <Stack gap="md">
+            <RightsMatrix place={{ org, image }} right={right} source={own.source} managers={managers} />
+            {may(right, 'manage') && <WhyPanel org={org} image={image} />}
+          </Stack>
         )
       }
     </Ask>

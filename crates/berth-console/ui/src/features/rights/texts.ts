@@ -2,6 +2,33 @@ import { defineTexts } from '../../app/texts';
 
 const english = {
   title: 'Permissions',
+  why: {
+    title: 'Why can somebody not …?',
+    user: 'User',
+    userHelp: 'A name, or account/name; empty: not logged in',
+    action: 'Wants to',
+    actions: { pull: 'pull', push: 'push', delete: 'delete' },
+    tag: 'Tag',
+    ask: 'Explain',
+    allowed: 'This is allowed now',
+    refused: 'This is refused now',
+    steps: 'What the decision is made of',
+    verdict: { grants: 'Gives the right', refuses: 'Stands in the way', neutral: 'Changes nothing' },
+    step: {
+      user: 'User',
+      shut_out: 'Shut-out',
+      administrator: 'Administrator',
+      organization: 'Right on the organization',
+      image: 'Right on the image',
+      share: 'Sharing',
+      public: 'Visibility',
+      mirror: 'Mirror',
+      decision: 'Decision',
+      immutability: 'Immutable tags',
+      quota: 'Quota',
+      rate: 'Rate of requests',
+    },
+  },
   add: 'Add permission',
   own: (right: string) => `Your own right here: ${right}.`,
   ownHelp: {

@@ -3,6 +3,33 @@ import type { RightsWords } from './texts';
 
 const zh: Translated<RightsWords> = {
   title: '权限管理',
+  why: {
+    title: '为什么某个用户不能……？',
+    user: '用户',
+    userHelp: '用户名，或“账号/用户名”；留空表示未登录',
+    action: '操作',
+    actions: { pull: '下载', push: '推送', delete: '删除' },
+    tag: '版本',
+    ask: '查看原因',
+    allowed: '当前允许',
+    refused: '当前被拒绝',
+    steps: '判断依据',
+    verdict: { grants: '授予权限', refuses: '阻止操作', neutral: '无影响' },
+    step: {
+      user: '用户',
+      shut_out: '封禁',
+      administrator: '管理员',
+      organization: '组织权限',
+      image: '镜像权限',
+      share: '共享',
+      public: '可见性',
+      mirror: '镜像加速',
+      decision: '判断结果',
+      immutability: '不可变版本',
+      quota: '配额',
+      rate: '请求速率',
+    },
+  },
   add: '添加权限',
   own: (right) => `您在此处的权限：${right}。`,
   ownHelp: {

@@ -13,6 +13,7 @@ import { Page } from '../../components/Page';
 import { Panel } from '../../components/Panel';
 import { QuotasPanel } from '../quotas/QuotasPanel';
 import { Administrators } from './Administrators';
+import { ShutOuts } from './ShutOuts';
 import { settingsTexts } from './texts';
 
 /** What this registry is, whether it is well, and its limits. */
@@ -22,6 +23,7 @@ export function SystemPage() {
     <Page title={t.title}>
       <Administrators>
         <System />
+        <ShutOuts />
       </Administrators>
     </Page>
   );

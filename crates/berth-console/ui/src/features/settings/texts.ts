@@ -161,6 +161,18 @@ const english = {
     noDamageHelp: 'What a read or the scrub finds wrong is listed here. Pushing it again heals it.',
     damage: { digest: 'Digest', kind: 'Kind', damage: 'Damage', found: 'Found', affected: 'Affected' },
   },
+  shutOuts: {
+    title: 'Shut out',
+    columns: { who: 'Who', reason: 'Rate that was not kept', began: 'Since', ends: 'Until', state: 'State' },
+    account: (name: string) => `Account ${name}`,
+    address: (address: string) => `Address ${address}, without a login`,
+    none: 'Nobody is shut out',
+    noneHelp: 'Who goes on with requests that are refused for their rate neither logs in nor pushes or pulls for a while.',
+    lift: 'Lift',
+    lifted: 'The shut-out is lifted',
+    liftedBy: (user: string) => `Lifted by ${user}`,
+    ended: 'Over',
+  },
   system: {
     title: 'System',
     version: 'Version',

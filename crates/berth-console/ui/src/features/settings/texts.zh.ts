@@ -158,6 +158,18 @@ const zh: Translated<SettingsWords> = {
     noDamageHelp: '读取或校验时发现的问题会显示在这里，重新推送即可修复。',
     damage: { digest: '摘要', kind: '类型', damage: '问题', found: '发现时间', affected: '受影响的镜像' },
   },
+  shutOuts: {
+    title: '封禁',
+    columns: { who: '对象', reason: '超出的速率限制', began: '开始', ends: '结束', state: '状态' },
+    account: (name) => `账号 ${name}`,
+    address: (address) => `地址 ${address}（未登录）`,
+    none: '没有被封禁的对象',
+    noneHelp: '请求因速率被拒绝后仍大量重试的，将在一段时间内不能登录、上传或下载镜像。',
+    lift: '解除',
+    lifted: '已解除封禁',
+    liftedBy: (user) => `由 ${user} 解除`,
+    ended: '已结束',
+  },
   system: {
     title: '系统',
     version: '版本',

@@ -263,7 +263,7 @@ impl World {
             "domain_id" => &self.names.account,
             "project_id" => &self.names.project,
             "kind" => "reclaim",
-            "run_id" | "delivery_id" | "preheat" => "1",
+            "run_id" | "delivery_id" | "preheat" | "shut_out_id" => "1",
             "role_id" => "0",
             "access_key" => &self.key,
             other => panic!("where is a {other}?"),
