@@ -17,7 +17,8 @@ const SUPERSEDED: &str = "something newer happened to the image before this ende
 pub enum TriggerStepKind {
     /// What comes before the workload is changed. Ends older runs but those that have changed it.
     Prepare,
-    /// To change the workload. Ends older runs.
+    /// To change the workload. Ends all older runs; when there is a newer one, which may only prepare as yet, the run itself
+    /// and older ones that have changed nothing.
     Act,
     /// To put back what the run has changed itself. Ends nothing, not even the run when there is a newer one: as long as it
     /// is open nothing newer has acted.
@@ -133,16 +134,19 @@ async fn begin(tx: &mut Tx<'_>, step: &TriggerStep, clock: &str) -> Result<Trigg
 async fn supersede(tx: &mut Tx<'_>, step: &TriggerStep) -> Result<(), Failure> {
     const NEWEST: &str = "SELECT MAX(event) FROM trigger_history WHERE trigger_id = $1 AND event IS NOT NULL";
     const OTHERS: &str = "UPDATE trigger_history SET status = 'superseded', detail = $3, ended_at = $4 \
-         WHERE trigger_id = $1 AND event < $2 AND status IN ('waiting', 'running') AND acted <= $5";
+         WHERE trigger_id = $1 AND event < $2 AND status IN ('waiting', 'running') \
+         AND (acted <= $5 OR id = $6)";
     let newest = first(tx, sqlx::query(NEWEST).bind(step.trigger_id)).await?;
     let newest = newest.map(|row| row.try_get::<Option<i64>, _>(0)).transpose()?;
     let newest = newest.flatten().unwrap_or(step.event);
+    let acts = step.kind == TriggerStepKind::Act && step.event >= newest;
     let others = sqlx::query(OTHERS)
         .bind(step.trigger_id)
         .bind(newest)
         .bind(SUPERSEDED)
         .bind(step.now)
-        .bind(i64::from(step.kind == TriggerStepKind::Act));
+        .bind(i64::from(acts))
+        .bind(step.run_id);
     change(tx, others).await?;
     Ok(())
 }

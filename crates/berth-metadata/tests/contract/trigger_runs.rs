@@ -187,14 +187,16 @@ pub(crate) async fn what_has_acted_is_ended_by_what_acts(world: World) {
     assert_eq!(begin(&acted, TriggerStepKind::Act).await, TriggerTurn::Taken);
     let saved = metadata.save_trigger_run(save(&acted, "a", "running")).await;
     assert!(saved.unwrap());
-    // Those that prepare end one another, and what has acted goes on and may undo it.
+    // Those that wait end one another, and what has acted goes on and may undo it.
     let waits = [
         want(metadata, trigger, "v2").await,
         want(metadata, trigger, "v3").await,
     ];
-    for (run, expected) in waits.iter().zip([TriggerTurn::Ended, TriggerTurn::Taken]) {
-        assert_eq!(begin(run, TriggerStepKind::Prepare).await, expected);
-    }
+    assert_eq!(begin(&waits[0], TriggerStepKind::Act).await, TriggerTurn::Ended);
+    assert_eq!(
+        begin(&waits[1], TriggerStepKind::Prepare).await,
+        TriggerTurn::Taken
+    );
     let prepared = SaveTriggerRun {
         has_acted: false,
         ..save(&waits[1], "a", "running")
@@ -216,6 +218,9 @@ pub(crate) async fn what_has_acted_is_ended_by_what_acts(world: World) {
     let saved = metadata.save_trigger_run(save(&waits[1], "a", "running")).await;
     assert!(saved.unwrap());
     assert_eq!(begin(&acted, TriggerStepKind::Undo).await, TriggerTurn::Ended);
+    // One that has acted and finds out by itself ends as well.
+    want(metadata, trigger, "v4").await;
+    assert_eq!(begin(&waits[1], TriggerStepKind::Act).await, TriggerTurn::Ended);
 }
 
 pub(crate) async fn a_run_ends_once(world: World) {
