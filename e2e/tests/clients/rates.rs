@@ -7,7 +7,7 @@ use e2e::server::Server;
 
 fn start(limits: &str) -> Server {
     let home = Home::new("berth");
-    home.write("berth.toml", &format!("[limits]\n{limits}"));
+    home.write("berth.toml", format!("[limits]\n{limits}"));
     let server = Server::start_at(home);
     server.create_organization("team");
     server

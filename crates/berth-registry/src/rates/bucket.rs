@@ -31,7 +31,7 @@ pub(super) enum Turn {
 #[derive(Debug)]
 pub(super) struct Buckets {
     pub(super) rate: Rate,
-    shards: [Mutex<Shard>; SHARDS],
+    shards: Box<[Mutex<Shard>]>,
     /// Nanoseconds that one request takes of its key's time.
     interval: u64,
     /// Nanoseconds by which a key may be ahead and still go on at once.
@@ -50,7 +50,7 @@ impl Buckets {
         let interval = (nanos / u64::from(rate.count.get())).max(1);
         Self {
             rate,
-            shards: std::array::from_fn(|_| Mutex::default()),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             interval,
             ahead_max: interval.saturating_mul(u64::from(rate.count.get()) - 1),
         }
