@@ -36,6 +36,7 @@ docs: ## Write the pages that are made of the code
 	cargo build --locked --package berth-server --bin berth
 	target/debug/berth config reference > docs/reference/settings.md
 	target/debug/berth config sample > docs/reference/berth.toml
+	target/debug/berth reference metrics > docs/reference/metrics.md
 
 site: ## Build the documentation site into target/site
 	cargo build --locked --package berth-server --bin berth

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use berth_oci::Digest;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use prometheus_client::metrics::counter::Counter;
 
 use self::fetch::Fetches;
 use self::shelf::Shelf;
@@ -35,6 +36,15 @@ pub struct CacheSettings {
     pub folder: PathBuf,
     /// Most bytes of all of them.
     pub bytes_max: u64,
+}
+
+/// What came of looking into a cache since the start, in chunks.
+#[derive(Debug, Clone, Default)]
+pub struct CacheFigures {
+    /// Those that were on the disk.
+    pub hits: Counter,
+    /// Those that were asked of the store.
+    pub misses: Counter,
 }
 
 /// A store with a cache of its blobs on a local disk.
@@ -162,5 +172,9 @@ impl<S: BlobStore + Clone> BlobStore for CachedStore<S> {
 
     async fn delete_document(&self, name: &str) -> Result<(), Error> {
         self.inner.delete_document(name).await
+    }
+
+    fn cache_figures(&self) -> Option<CacheFigures> {
+        Some(self.fetches.figures.clone())
     }
 }

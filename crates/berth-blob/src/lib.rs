@@ -8,6 +8,7 @@ pub mod contract;
 mod document;
 mod faulty;
 mod fs;
+mod measured;
 mod s3;
 mod spool;
 
@@ -24,9 +25,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 
 pub use self::bytes::{BlobBytes, FilePart, Piece};
-pub use cached::{CacheSettings, CachedStore};
+pub use cached::{CacheFigures, CacheSettings, CachedStore};
 pub use faulty::{Fault, FaultyStore};
 pub use fs::FileStore;
+pub use measured::{Measured, MeasuredStore, Measures, StoreOperation};
 pub use s3::{Patience, S3Settings, S3Store};
 pub use spool::Spool;
 
@@ -199,6 +201,11 @@ pub trait BlobStore: Send + Sync + 'static {
 
     /// Removes a document; removing what is not there succeeds.
     async fn delete_document(&self, name: &str) -> Result<(), Error>;
+
+    /// What came of looking into the store's cache, when it has one.
+    fn cache_figures(&self) -> Option<CacheFigures> {
+        None
+    }
 }
 
 /// Why the store did not do what was asked.

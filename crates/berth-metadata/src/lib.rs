@@ -24,6 +24,7 @@ mod damage;
 mod dashboard;
 mod error;
 mod facts;
+mod figures;
 mod grants;
 mod groups;
 mod immutability;
@@ -108,6 +109,7 @@ pub use dashboard::{
 };
 pub use error::{Conflict, Error, QuotaFull, QuotaPlace};
 pub use facts::ManifestFacts;
+pub use figures::{DatabaseFigures, OpenWork, PoolFigures, RememberedFigures, WorkFigures};
 pub use grants::{Grant, GrantTarget, MirrorFacts, OrganizationFacts, Permission, RepositoryFacts, Standing};
 pub use groups::{Group, GroupRole};
 pub use immutability::{Covers, Guard, ImmutabilityRule, ImmutabilityTerms, NewImmutabilityRule};

@@ -23,12 +23,14 @@ pub use migrate::Upgrade;
 pub(crate) use tx::Tx;
 
 use crate::error::Error;
+use crate::figures::{DatabaseFigures, PoolFigures};
 use futures_util::future::BoxFuture;
 #[cfg(test)]
 use sqlx::AnyPool;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::{Any, AnyConnection};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::Notify;
 
 /// A statement with its values.
@@ -127,6 +129,7 @@ pub(crate) struct Pool {
     database: Database,
     /// One may wait; without anybody a write pays for one atomic exchange.
     written: Arc<Notify>,
+    figures: Arc<DatabaseFigures>,
 }
 
 impl Pool {
@@ -137,10 +140,13 @@ impl Pool {
             upgrade,
         } = opening;
         sqlx::any::install_default_drivers();
+        let figures = DatabaseFigures::default();
         let database = if url.starts_with("sqlite:") {
             Database::Sqlite(sqlite::Sqlite::open(url, upgrade).await?)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Database::Postgres(postgres::Postgres::open(url, connections_max, upgrade).await?)
+            Database::Postgres(
+                postgres::Postgres::open(url, (connections_max, upgrade), figures.retries.clone()).await?,
+            )
         } else {
             return Err(Error::Unavailable(
                 "its address must begin with sqlite://, postgres:// or postgresql://".to_owned(),
@@ -149,15 +155,33 @@ impl Pool {
         Ok(Pool {
             database,
             written: Arc::default(),
+            figures: Arc::new(figures),
         })
     }
 
     /// The rows of a statement that changes nothing.
     pub(crate) async fn fetch(&self, statement: Statement, rows: Rows) -> Result<Vec<AnyRow>, Failure> {
+        let begun = Instant::now();
         // Boxed: callers hold these futures inside their own, one in the other.
-        match &self.database {
+        let fetched = match &self.database {
             Database::Postgres(postgres) => Box::pin(postgres.fetch(statement, rows)).await,
             Database::Sqlite(sqlite) => Box::pin(sqlite.fetch(statement, rows)).await,
+        };
+        let is_fault = fetched.as_ref().is_err_and(|failure| !failure.is_zero_byte());
+        self.figures.reads.note(begun, is_fault);
+        fetched
+    }
+
+    /// What asking came to.
+    pub(crate) fn figures(&self) -> &DatabaseFigures {
+        &self.figures
+    }
+
+    /// The connections to a server.
+    pub(crate) fn connections(&self) -> Option<PoolFigures> {
+        match &self.database {
+            Database::Sqlite(_) => None,
+            Database::Postgres(postgres) => Some(postgres.connections().figures()),
         }
     }
 
@@ -209,6 +233,7 @@ impl Pool {
         F: for<'a> Fn(&'a mut Tx<'_>, &'a I) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
     {
         let terms = terms.into();
+        let begun = Instant::now();
         // Boxed, as reads are: callers hold these futures inside their own.
         let written = match &self.database {
             Database::Sqlite(sqlite) => Box::pin(sqlite.writes().write(doing, terms, input, body)).await,
@@ -216,6 +241,8 @@ impl Pool {
                 Box::pin(postgres.write(doing, terms.durability, input, body)).await
             }
         };
+        let is_fault = matches!(&written, Err(error) if !matches!(error, Error::Conflict(_)));
+        self.figures.writes.note(begun, is_fault);
         if written.is_ok() {
             self.written.notify_one();
         }

@@ -4,6 +4,7 @@
 
 use crate::Metadata;
 use crate::blobs::LinkedBlob;
+use crate::figures::RememberedFigures;
 use crate::grants::Stood;
 use crate::keys::{AccessKey, TemporaryLogin};
 use crate::manifests::{ManifestDescriptor, ManifestRow};
@@ -52,6 +53,21 @@ impl Default for Memory {
     }
 }
 
+impl Memory {
+    /// How often rows were found here, by their kind.
+    pub(crate) fn figures(&self) -> [(&'static str, &RememberedFigures); 7] {
+        [
+            ("rights", &self.standings.figures),
+            ("manifest", &self.manifests.figures),
+            ("descriptor", &self.descriptors.figures),
+            ("blob", &self.links.figures),
+            ("user", &self.users.figures),
+            ("access_key", &self.access_keys.figures),
+            ("temporary_login", &self.temporary_logins.figures),
+        ]
+    }
+}
+
 fn weigh_user(user: &User) -> usize {
     2 * NAMES_BYTES + user.description.len()
 }
@@ -64,6 +80,7 @@ pub(crate) struct Remembered<T: Clone + Send + Sync + 'static> {
     weigh: fn(&T) -> usize,
     /// What they depend on.
     mark: fn(&Marks) -> Mark,
+    figures: RememberedFigures,
 }
 
 #[derive(Clone, Debug)]
@@ -134,6 +151,7 @@ impl<T: Clone + Send + Sync + 'static> Remembered<T> {
             rows: Arc::new(Shelf::new(bytes_max)),
             weigh,
             mark: |marks| marks.all,
+            figures: RememberedFigures::default(),
         }
     }
 
@@ -159,8 +177,10 @@ impl<T: Clone + Send + Sync + 'static> Remembered<T> {
         if let Some(found) = self.rows.get(key)
             && found.mark == mark
         {
+            self.figures.hits.inc();
             return Ok(found.row);
         }
+        self.figures.misses.inc();
         let row = read().await?;
         let found = Found {
             mark,

@@ -164,6 +164,7 @@ contract! {
     archives::an_archive_moves_on_from_the_state_that_it_is_in,
     archives::a_user_has_so_many_archives_under_way,
     jobs::jobs_are_claimed_in_turns_between_lanes,
+    jobs::open_jobs_are_counted_by_kind,
     jobs::of_many_who_claim_a_job_one_gets_it,
     jobs::a_job_whose_process_died_is_claimed_again,
     jobs::a_job_that_was_asked_for_again_is_done_once_more,

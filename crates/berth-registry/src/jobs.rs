@@ -7,9 +7,12 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use berth_metadata::{Job, JobAgain, JobClaim};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -27,6 +30,8 @@ const TURN_MAX: Duration = Duration::from_mins(10);
 /// The first pause after a failure; each further one doubles it.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 const AGAIN_AFTER_MAX: Duration = Duration::from_mins(10);
+/// Upper bounds of the buckets of turns, in seconds.
+const TURN_SECONDS: [f64; 9] = [0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 600.0];
 
 /// A kind of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,11 +101,65 @@ pub(crate) enum JobEnd {
     },
 }
 
+/// A turn under way; dropped, it has ended.
+struct Running<'a>(&'a JobFigures, Instant);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.dec();
+        self.0.seconds.observe(self.1.elapsed().as_secs_f64());
+    }
+}
+
+impl JobFigures {
+    fn begin(&self) -> Running<'_> {
+        self.running.inc();
+        Running(self, Instant::now())
+    }
+
+    fn note(&self, ended: &Result<JobEnd, Error>) {
+        let counter = match ended {
+            Ok(JobEnd::Done) => &self.done,
+            Ok(JobEnd::Again { .. }) => &self.postponed,
+            Err(_) => &self.failed,
+        };
+        counter.inc();
+    }
+}
+
 /// What the work of this process waits for.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     moved: Notify,
     queued: [Notify; JobKind::ALL.len()],
+    figures: [JobFigures; JobKind::ALL.len()],
+}
+
+/// What became of the jobs of one kind in this process since its start.
+#[derive(Debug)]
+pub struct JobFigures {
+    /// Turns that are under way.
+    pub running: Gauge,
+    /// How long turns took, in seconds.
+    pub seconds: Histogram,
+    /// Turns after which nothing was left to do.
+    pub done: Counter,
+    /// Turns that go on later.
+    pub postponed: Counter,
+    /// Turns that failed and are tried again.
+    pub failed: Counter,
+}
+
+impl Default for JobFigures {
+    fn default() -> Self {
+        Self {
+            running: Gauge::default(),
+            seconds: Histogram::new(TURN_SECONDS),
+            done: Counter::default(),
+            postponed: Counter::default(),
+            failed: Counter::default(),
+        }
+    }
 }
 
 impl Jobs {
@@ -120,6 +179,11 @@ impl Jobs {
             () = self.moved.notified() => {}
             () = tokio::time::sleep(LOOKED_FOR_EVERY) => {}
         }
+    }
+
+    /// What became of jobs, by their kind.
+    pub(crate) fn figures(&self) -> impl Iterator<Item = (&'static str, &JobFigures)> {
+        JobKind::ALL.into_iter().map(JobKind::as_str).zip(&self.figures)
     }
 
     async fn some_queued(&self, kind: JobKind) {
@@ -198,6 +262,8 @@ impl Registry {
 
     /// One turn of a job, held until its end.
     async fn turn(self: &Arc<Self>, kind: JobKind, job: Job) {
+        let figures = &self.jobs.figures[kind as usize];
+        let _running = figures.begin();
         let ended = tokio::select! {
             // First: after a pause of the whole process both are ready, and the job may be another's.
             biased;
@@ -212,6 +278,7 @@ impl Registry {
             after: Duration::ZERO,
             pause: None,
         }));
+        figures.note(&ended);
         let kept = match ended {
             Ok(JobEnd::Done) => self.metadata.end_job(kind.as_str(), &job, &self.process).await,
             Ok(JobEnd::Again { after, pause }) => self.postpone(kind, &job, (after, pause)).await,

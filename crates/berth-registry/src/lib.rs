@@ -20,6 +20,7 @@ mod damage;
 mod error;
 mod explanation;
 mod feed;
+mod figures;
 mod grant;
 mod group;
 mod iam_token;
@@ -87,7 +88,7 @@ mod webhook;
 
 use std::sync::Arc;
 
-use berth_blob::BlobStore;
+use berth_blob::{BlobStore, MeasuredStore};
 use berth_metadata::Metadata;
 
 pub use access::{Action, Caller, Credential, NO_PERMISSION, Refusal, RightFrom, Rights, UserCaller, decide};
@@ -102,6 +103,7 @@ pub use automation::{
     AutomatedImage, AutomatedRetention, AutomatedRule, AutomatedSync, AutomatedTrigger, AutomationWanted,
     Counted, ListedCopy, ListedRun, RunMark,
 };
+pub use berth_blob::{CacheFigures, Measured, Measures, StoreOperation};
 pub use berth_blob::{CacheSettings, S3Settings};
 /// What the child process that reads layers does.
 pub use berth_lazy::child::run as read_lazy_layer;
@@ -119,6 +121,7 @@ pub use berth_metadata::{
 pub use berth_metadata::{
     AwayPlace, EndingShare, FailedRun, FullQuota, PulledImage, RecentPush, RunCount, StaleLogin,
 };
+pub use berth_metadata::{DatabaseFigures, OpenWork, PoolFigures, RememberedFigures, WorkFigures};
 pub use berth_metadata::{Node, Preheat, PreheatCause, PreheatNode, PreheatRule, SwarmTotals};
 pub use berth_metadata::{PausedLane, RegionCheck, SyncCourse, SyncFigures, SyncStanding};
 pub use berth_metadata::{ShutOut, ShutOutSubject};
@@ -137,12 +140,14 @@ pub use damage::{BlobPart, BlobPiece, DamageReport};
 pub use error::{Denial, Error, Hurried, ImmutableTag, TooFast, UpstreamFailure, UpstreamKind};
 pub use explanation::{Explanation, ExplanationStep, Verdict, WantedExplanation};
 pub use feed::{Heard, Listening, LiveChange, LiveKind, Told};
+pub use figures::{Figures, Shared, StoredNow};
 pub use grant::{GrantPlace, RepositoryGrants, WantedGrant};
 pub use group::{GroupChange, GroupRole};
 pub use iam_token::{AccountRef, IamProof, IamToken, WantedScope};
 pub use identity::{IdentitySettings, Presented, time_text};
 pub use image::{History, ImageConfig, ImageDetail, Layer, PlatformImage, SelectedImage};
 pub use immutability::{ImmutabilityPlace, ImmutabilityPreview, WantedImmutability};
+pub use jobs::JobFigures;
 pub use key::AccessKeyPair;
 pub use lazy::{LazyImage, LazyPlace, LazyRunView};
 pub use ledger::{
@@ -163,7 +168,7 @@ pub use manifest_tree::{
 };
 pub use migration::{Migration, MigrationProgress, MigrationReport, migrate};
 pub use mirror::{
-    LastFailure, MirrorChange, MirrorRulesChange, MirrorStanding, UpstreamBudget, WantedMirror,
+    LastFailure, MirrorChange, MirrorRulesChange, MirrorStanding, MirrorTotals, UpstreamBudget, WantedMirror,
 };
 pub use open::{Settings, Storage};
 pub use organization::{
@@ -200,7 +205,7 @@ pub use statistics::{Attention, Dashboard};
 pub use statistics::{CountedDay, Frequency, Measure, Overview, ReportEntry, Statistics, StatisticsOf};
 pub use swarm::{
     CHUNK_BYTES, ChunkSet, NodeDone, NodeJob, NodeWork, Nodes, PreheatPlace, SharedBlob, SwarmAnswer,
-    SwarmFigures, SwarmJoin, SwarmNode, SwarmPeer, Swarmed, WantedPreheat, WantedPreheatRule,
+    SwarmFigures, SwarmJoin, SwarmNode, SwarmPeer, Swarmed, Tracked, WantedPreheat, WantedPreheatRule,
 };
 pub use sync::{Destination, HistoryPage, SyncStatus, SyncSwitches, SyncTags, Synced};
 pub use tag::{
@@ -223,6 +228,7 @@ pub use webhook::{DeadPlace, Deliveries, Ping, WantedDeliveries};
 pub struct Registry {
     metadata: Metadata,
     blobs: Arc<dyn BlobStore>,
+    measures: Arc<Measures>,
     damage: damage::Watch,
     limits: Limits,
     uploads: upload::ActiveUploads,
@@ -260,6 +266,8 @@ impl Registry {
         limits: Limits,
         identity: &IdentitySettings,
     ) -> Result<Self, Error> {
+        let measures: Arc<Measures> = Arc::default();
+        let blobs: Arc<dyn BlobStore> = Arc::new(MeasuredStore::new(blobs, Arc::clone(&measures)));
         let id = open::registry_id(&metadata).await?;
         let identity = identity::Identity::open(&metadata, identity).await?;
         let counting = Arc::new(counting::Counting::open(&metadata).await?);
@@ -289,6 +297,7 @@ impl Registry {
             mirrors: mirror::Mirrors::new(&limits.mirrors),
             metadata,
             blobs,
+            measures,
             limits,
             uploads: upload::ActiveUploads::default(),
             identity,

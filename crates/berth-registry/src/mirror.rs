@@ -26,6 +26,7 @@ use crate::clock::now_ms;
 use crate::remote::{LoginChange, checked_host, checked_url, conflict, same_place_or_new_secret};
 use crate::{Error, Registry};
 
+pub use figures::MirrorTotals;
 pub use pulled::MirrorStanding;
 pub(crate) use pulled::Mirrors;
 pub use rules::MirrorRulesChange;

@@ -112,9 +112,13 @@ impl Registry {
         Self::new(metadata, blobs, settings.limits, &settings.identity).await
     }
 
-    /// Whether both stores take durable writes now.
-    pub async fn check(&self) -> Result<(), Error> {
-        self.metadata.check().await?;
+    /// Whether the database takes durable writes now.
+    pub async fn check_database(&self) -> Result<(), Error> {
+        Ok(self.metadata.check().await?)
+    }
+
+    /// Whether the store of the blobs does.
+    pub async fn check_store(&self) -> Result<(), Error> {
         Ok(self.blobs.check().await?)
     }
 

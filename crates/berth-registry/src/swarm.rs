@@ -30,14 +30,15 @@ pub use crowd::SwarmPeer;
 use crowd::Told;
 use node::Meetings;
 pub use node::{Nodes, SwarmFigures, SwarmNode};
+pub(crate) use preheat::connected_since;
 pub(crate) use preheat::{AheadOfRollout, labels_text};
 pub use preheat::{NodeDone, NodeJob, NodeWork, PreheatPlace, WantedPreheat, WantedPreheatRule};
 use replicas::Question;
 pub(crate) use replicas::Replicas;
 pub(crate) use table::Tables;
 use table::{Table, TableOf};
-pub use tracker::SwarmJoin;
 use tracker::Tracker;
+pub use tracker::{SwarmJoin, Tracked};
 
 /// How long a request for a table waits until it is made.
 const TABLE_PATIENCE: Duration = Duration::from_secs(2);
@@ -115,6 +116,11 @@ impl Swarm {
                 size,
             });
         }
+    }
+
+    /// What this process tracks now.
+    pub(crate) fn tracked(&self) -> Tracked {
+        self.tracker.tracked()
     }
 
     /// What a peer of a blob is told by whoever tracks it.

@@ -16,12 +16,14 @@ use tower::ServiceExt as _;
 
 use berth_registry::{Registry, Upgrade};
 
-use crate::config::{BasePath, Settings};
+use crate::config::{BasePath, Listen, Settings};
+use crate::health::Health;
+use crate::metrics::{Metrics, Traffic};
 use crate::origin::Origin;
 use crate::overload::{Bounds, Gate};
 use crate::serve::{Answers, Arrival, Bandwidth, Certificate, Phases, Room, Server, Timeouts, TlsError};
 use crate::state::AppState;
-use crate::{api, console, descriptors, distribution, first_start, health, token};
+use crate::{api, console, descriptors, distribution, first_start, health, metrics, token};
 
 /// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,14 @@ pub(crate) enum Error {
     /// The address is taken, or not ours.
     #[error("cannot listen on {address}: {source}; choose another address with --listen")]
     Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The address for metrics is taken, or not ours.
+    #[error("cannot answer metrics on {address}: {source}; choose another address with --metrics-listen")]
+    ListenMetrics {
         /// The address.
         address: SocketAddr,
         /// What the system said.
@@ -77,15 +87,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
     let opening = settings.opening(Upgrade::Apply);
     let registry = Arc::new(Registry::open_to_serve(settings.registry(), opening).await?);
     let phases = Phases::of_signals().map_err(Error::Signals)?;
-    let tls = match settings.tls_files() {
-        Some((certificate, key)) => {
-            let certificate = Certificate::load(certificate, key)?;
-            let config = certificate.server_config()?;
-            tokio::spawn(certificate.follow(phases.stopping.clone()));
-            Some(config)
-        }
-        None => None,
-    };
+    let tls = tls(&settings, &phases)?;
     let wanted = settings.listen.0;
     let listen_error = |source| Error::Listen {
         address: wanted,
@@ -108,17 +110,18 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
         connections_max: descriptors::connections(given(limits.connections_max)),
         of_address_max: NonZeroU32::new(limits.defence.connections_per_address),
     };
-    let gate = gate(&settings);
     let bandwidth = settings.limits.defence.bandwidth;
     let bandwidth = bandwidth.map(|limit| Arc::new(Bandwidth::new(limit.0)));
-    let base = settings.base_path.clone();
-    let answers = Routes::of(
-        base,
-        AppState {
-            registry: Arc::clone(&registry),
-            settings: Arc::new(settings),
-        },
-    );
+    let watched = Watched::of(&registry, &settings, &phases);
+    watched.listen(&settings, &phases).await?;
+    let trusted_proxies = settings.trusted_proxies.clone();
+    let Watched { gate, traffic, .. } = &watched;
+    let (gate, traffic) = (Arc::clone(gate), Arc::clone(traffic));
+    let app = AppState {
+        registry: Arc::clone(&registry),
+        settings: Arc::new(settings),
+    };
+    let answers = Routes::of(app, watched);
     // Ends with the process.
     tokio::spawn(crate::allocator::tidy());
     let upkeep = {
@@ -131,6 +134,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
         answers,
         gate,
         bandwidth,
+        traffic,
+        trusted_proxies,
         timeouts,
         room,
     }
@@ -142,6 +147,17 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
     registry.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Encryption, when it is on, with a certificate that follows its files.
+fn tls(settings: &Settings, phases: &Phases) -> Result<Option<Arc<rustls::ServerConfig>>, Error> {
+    let Some((certificate, key)) = settings.tls_files() else {
+        return Ok(None);
+    };
+    let certificate = Certificate::load(certificate, key)?;
+    let config = certificate.server_config()?;
+    tokio::spawn(certificate.follow(phases.stopping.clone()));
+    Ok(Some(config))
 }
 
 /// A setting that is never missing.
@@ -184,21 +200,44 @@ async fn first_start(registry: &Registry, settings: &Settings, address: SocketAd
     Ok(())
 }
 
-/// Every route but those of the distribution API.
-fn router(state: AppState) -> Router {
-    let registry = Arc::clone(&state.registry);
-    let ready = move || {
-        let registry = Arc::clone(&registry);
-        async move {
-            registry
-                .check()
-                .await
-                .inspect_err(|error| tracing::warn!(%error, "not ready"))
-                .is_ok()
+/// What tells how the server does.
+struct Watched {
+    gate: Arc<Gate>,
+    traffic: Arc<Traffic>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+}
+
+impl Watched {
+    fn of(registry: &Arc<Registry>, settings: &Settings, phases: &Phases) -> Self {
+        let gate = Arc::new(gate(settings));
+        let traffic = Arc::new(Traffic::new(&settings.base_path.0));
+        let metrics = Metrics::new(Arc::clone(registry), Arc::clone(&traffic), Arc::clone(&gate));
+        Self {
+            gate,
+            traffic,
+            metrics: Arc::new(metrics),
+            health: Arc::new(Health::new(Arc::clone(registry), phases.stopping.clone())),
         }
-    };
+    }
+
+    /// Answers at the address that is for who watches, if there is one.
+    async fn listen(&self, settings: &Settings, phases: &Phases) -> Result<(), Error> {
+        let Some(Listen(address)) = settings.metrics.listen else {
+            return Ok(());
+        };
+        let answering = (Arc::clone(&self.metrics), Arc::clone(&self.health));
+        let listening = metrics::listen(address, answering, phases.aborting.clone());
+        let failed = |source| Error::ListenMetrics { address, source };
+        listening.await.map_err(failed)
+    }
+}
+
+/// Every route but those of the distribution API.
+fn router(state: AppState, watched: Watched) -> Router {
     Router::new()
-        .merge(health::routes(ready))
+        .merge(health::routes(watched.health))
+        .merge(metrics::routes(watched.metrics, &state.settings.metrics.token))
         .merge(token::routes(&state))
         .merge(api::routes(&state))
         .merge(console::routes())
@@ -213,8 +252,9 @@ struct Routes {
 }
 
 impl Routes {
-    fn of(base: BasePath, app: AppState) -> Self {
-        let router = router(app.clone());
+    fn of(app: AppState, watched: Watched) -> Self {
+        let base = app.settings.base_path.clone();
+        let router = router(app.clone(), watched);
         Self { app, base, router }
     }
 }

@@ -125,6 +125,8 @@ enum ReferenceVerb {
     Commands,
     /// The codes of refusals
     Errors,
+    /// What a server answers at /metrics
+    Metrics,
 }
 
 #[derive(Debug, Subcommand)]
@@ -268,6 +270,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Openapi { page: false } => print(&crate::api::document()),
         Verb::Reference(ReferenceVerb::Commands) => print(&reference::commands(&Cli::command())),
         Verb::Reference(ReferenceVerb::Errors) => print(&reference::errors()),
+        Verb::Reference(ReferenceVerb::Metrics) => print(&crate::metrics::reference()),
         Verb::Version => print(concat!("berth ", env!("CARGO_PKG_VERSION"), "\n")),
     };
     match done {

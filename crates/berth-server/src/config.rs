@@ -20,7 +20,7 @@ pub(crate) use settings::{Log, LogFormat, Settings};
 pub(crate) use table::SETTINGS;
 use value::Redirect;
 pub(crate) use value::bytes;
-pub(crate) use value::{BasePath, LogFilter};
+pub(crate) use value::{BasePath, Listen, LogFilter, Secret};
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

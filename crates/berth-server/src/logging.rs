@@ -2,6 +2,7 @@
 
 mod inside;
 mod lines;
+mod naming;
 mod plain;
 
 use std::io::IsTerminal as _;
@@ -10,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
 pub(crate) use inside::inside;
+pub(crate) use naming::{REQUEST_ID, RequestName};
 
 use inside::Inside;
 use lines::Lines;

@@ -21,6 +21,7 @@ mod iam;
 mod ledger;
 mod logging;
 mod manage;
+mod metrics;
 mod migrate;
 mod mirrored;
 mod origin;

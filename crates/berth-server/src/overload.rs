@@ -16,7 +16,7 @@ use hyper::body::Body as _;
 use serde_json::json;
 use tokio::time::Instant;
 
-use places::{Held, Places};
+use places::{Held, Places, Queue};
 
 /// A body up to this size comes with its header or soon after; a longer one takes what time its client takes.
 const SHORT_BODY_BYTES_MAX: u64 = 64 << 10;
@@ -85,6 +85,23 @@ pub(crate) struct Overloaded {
     retry_after_seconds: u64,
 }
 
+/// How full the gate is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    answers: Queue,
+    uploads: Queue,
+    /// How many requests were refused since the start.
+    pub(crate) refused: u64,
+}
+
+impl Standing {
+    /// Each kind of places by its name.
+    pub(crate) fn each(&self, mut tell: impl FnMut(&'static str, Queue)) {
+        tell("request", self.answers);
+        tell("upload", self.uploads);
+    }
+}
+
 impl Gate {
     /// A gate through which no more goes at a time than these bounds say.
     pub(crate) fn new(bounds: Bounds) -> Self {
@@ -95,6 +112,15 @@ impl Gate {
             refused: AtomicU64::new(0),
             untold: AtomicU64::new(0),
             told: Mutex::new(None),
+        }
+    }
+
+    /// How full it is.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing {
+            answers: self.answers.standing(),
+            uploads: self.uploads.standing(),
+            refused: self.refused.load(Ordering::Relaxed),
         }
     }
 

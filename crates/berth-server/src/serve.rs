@@ -16,12 +16,14 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response};
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::metrics::Traffic;
 use crate::overload::Gate;
 pub(crate) use arrival::Arrival;
 pub(crate) use bandwidth::{Bandwidth, Payer};
@@ -111,9 +113,13 @@ pub(crate) struct Server<A> {
     /// What answers.
     pub(crate) answers: A,
     /// How much it answers at one time.
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
     /// How much goes out, if that is limited.
     pub(crate) bandwidth: Option<Arc<Bandwidth>>,
+    /// Where what passes is counted.
+    pub(crate) traffic: Arc<Traffic>,
+    /// Proxies whose ids of requests are taken over.
+    pub(crate) trusted_proxies: Vec<IpNet>,
     /// How long it waits.
     pub(crate) timeouts: Timeouts,
     /// The most connections at one time.
@@ -129,6 +135,8 @@ impl<A: Answers> Server<A> {
             answers,
             gate,
             bandwidth,
+            traffic,
+            trusted_proxies,
             timeouts,
             room,
         } = self;
@@ -138,6 +146,8 @@ impl<A: Answers> Server<A> {
             answers,
             gate,
             bandwidth,
+            traffic,
+            trusted_proxies,
             tls,
             timeouts,
             phases: phases.clone(),

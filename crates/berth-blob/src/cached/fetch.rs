@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::sync::{Notify, Semaphore};
 
+use super::CacheFigures;
 use super::chunk::{BlobId, ChunkId};
 use super::shelf::Shelf;
 use crate::{BlobStore, Error};
@@ -21,6 +22,7 @@ pub(super) struct Fetches {
     shelf: Arc<Shelf>,
     running: Arc<Mutex<HashMap<ChunkId, Arc<Fetch>>>>,
     places: Arc<Semaphore>,
+    pub(super) figures: CacheFigures,
 }
 
 /// A chunk on its way.
@@ -55,6 +57,7 @@ impl Fetches {
             shelf,
             running: Arc::default(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
+            figures: CacheFigures::default(),
         }
     }
 
@@ -78,6 +81,7 @@ impl Fetches {
         if self.shelf.has(id) {
             return Place::Shelf;
         }
+        self.figures.misses.inc();
         if !self.shelf.takes_more() {
             return Place::Store;
         }

@@ -149,6 +149,7 @@ impl<S: BlobStore + Clone> Reading<S> {
         match place {
             Place::Coming(fetch) => Ok(Source::Coming(id, fetch)),
             Place::Shelf => {
+                self.fetches.figures.hits.inc();
                 let disk = Arc::clone(self.fetches.shelf());
                 let opened = tokio::task::spawn_blocking(move || disk.open_chunk(id)).await;
                 match opened.ok().flatten() {

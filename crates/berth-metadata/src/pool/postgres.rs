@@ -14,6 +14,7 @@ use super::{Durability, Rows, Statement, Tx};
 use crate::error::Error;
 use connections::Connections;
 use futures_util::future::BoxFuture;
+use prometheus_client::metrics::counter::Counter;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::error::ErrorKind;
 use sqlx::{AssertSqlSafe, Connection, Execute};
@@ -40,6 +41,7 @@ const FORGET_COMMITS: &str = "DELETE FROM commits WHERE ctid = ANY (ARRAY( \
 pub(crate) struct Postgres {
     connections: Connections,
     asking: Asking,
+    retries: Counter,
 }
 
 /// How one attempt of a transaction ended.
@@ -53,12 +55,17 @@ enum Attempt<T> {
 }
 
 impl Postgres {
-    pub(super) async fn open(url: &str, connections_max: u32, upgrade: Upgrade) -> Result<Postgres, Error> {
+    pub(super) async fn open(
+        url: &str,
+        (connections_max, upgrade): (u32, Upgrade),
+        retries: Counter,
+    ) -> Result<Postgres, Error> {
         let connections = Connections::open(url, connections_max).await?;
         upgrade::run(&connections, STEPS, upgrade).await?;
         Ok(Postgres {
             connections,
             asking: Asking::default(),
+            retries,
         })
     }
 
@@ -82,6 +89,7 @@ impl Postgres {
                 .await
             {
                 Err(failure) if failure.is_lost() && Instant::now() < deadline => {
+                    self.retries.inc();
                     self.connections.renew();
                     tokio::time::sleep(pause(6)).await;
                 }
@@ -141,9 +149,11 @@ impl Postgres {
             };
             if failure.is_collision() && collisions < TRIES_MAX {
                 collisions += 1;
+                self.retries.inc();
                 tokio::time::sleep(pause(collisions)).await;
             } else if failure.is_lost() && Instant::now() < deadline {
                 tracing::debug!(doing, %failure, "connection to the database lost; trying again");
+                self.retries.inc();
                 self.connections.renew();
                 tokio::time::sleep(pause(6)).await;
             } else {

@@ -4,7 +4,7 @@ use crate::outside::region_row;
 use crate::policies::{new_rule, new_trigger};
 use crate::world::{World, digest, manifest, tagged};
 use berth_metadata::{
-    EventFollows, FollowJob, HistoryOrder, Job, JobAgain, JobClaim, Metadata, NewJob, TagChange,
+    EventFollows, FollowJob, HistoryOrder, Job, JobAgain, JobClaim, Metadata, NewJob, OpenWork, TagChange,
 };
 use std::time::Duration;
 
@@ -53,6 +53,33 @@ pub(crate) async fn jobs_are_claimed_in_turns_between_lanes(world: World) {
         ..claim("p", 50)
     };
     assert_eq!(metadata.claim_job(other).await.unwrap(), None);
+}
+
+pub(crate) async fn open_jobs_are_counted_by_kind(world: World) {
+    let metadata = &world.metadata;
+    assert_eq!(metadata.open_work().await.unwrap(), []);
+    for (subject, due_at) in [(1, 7), (2, 3), (3, 9)] {
+        queue(metadata, subject, "a", due_at).await;
+    }
+    let found = |waiting, held, due_at| {
+        vec![OpenWork {
+            kind: KIND.to_owned(),
+            waiting,
+            held,
+            due_at,
+        }]
+    };
+    assert_eq!(metadata.open_work().await.unwrap(), found(3, 0, Some(3)));
+    let first = claimed(metadata, "p", 20).await.unwrap();
+    assert_eq!(metadata.open_work().await.unwrap(), found(2, 1, Some(7)));
+    let again = JobAgain {
+        due_at: 40,
+        pause: Some((50, "it does not answer".to_owned())),
+    };
+    metadata.postpone_job(KIND, &first, "p", again).await.unwrap();
+    assert_eq!(metadata.open_work().await.unwrap(), found(3, 0, Some(7)));
+    assert_eq!(metadata.count_paused_lanes(49).await.unwrap(), 1);
+    assert_eq!(metadata.count_paused_lanes(50).await.unwrap(), 0);
 }
 
 pub(crate) async fn of_many_who_claim_a_job_one_gets_it(world: World) {

@@ -272,6 +272,7 @@ pub(crate) async fn keys_are_told_by_what_names_them(world: World) {
     let metadata = &world.metadata;
     let image = place.image(0).await;
     place.push(image, "a", 7).await;
+    assert_eq!(metadata.count_stored().await.unwrap(), (1, 0, 0));
     let key = metadata
         .linked_blob(image, &place.digest("a"))
         .await

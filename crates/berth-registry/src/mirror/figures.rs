@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use berth_metadata::{Metadata, MirrorFigures};
+use prometheus_client::metrics::counter::Counter;
 
 use crate::error::Error;
 
@@ -12,13 +13,28 @@ use crate::error::Error;
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     tallies: Mutex<HashMap<i64, Arc<Tally>>>,
+    totals: MirrorTotals,
     /// One batch at a time.
     flushing: tokio::sync::Mutex<()>,
+}
+
+/// The figures of all mirrors together, of this process since its start.
+#[derive(Clone, Debug, Default)]
+pub struct MirrorTotals {
+    /// Requests that were answered without fetching anything for them.
+    pub hits: Counter,
+    /// Requests for which something was fetched.
+    pub misses: Counter,
+    /// Bytes that were answered without fetching them.
+    pub saved_bytes: Counter,
+    /// Bytes that came from mirrored registries.
+    pub fetched_bytes: Counter,
 }
 
 /// The figures of one mirror.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
+    totals: MirrorTotals,
     hits: AtomicI64,
     misses: AtomicI64,
     bytes_served: AtomicI64,
@@ -28,17 +44,21 @@ pub(super) struct Tally {
 impl Tally {
     /// A request was answered without fetching anything for it.
     pub(super) fn hit(&self, bytes: u64) {
+        self.totals.hits.inc();
+        self.totals.saved_bytes.inc_by(bytes);
         self.hits.fetch_add(1, Ordering::Relaxed);
         self.bytes_served.fetch_add(signed(bytes), Ordering::Relaxed);
     }
 
     /// Something is fetched for a request.
     pub(super) fn missed(&self) {
+        self.totals.misses.inc();
         self.misses.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Bytes came.
     pub(super) fn fetched(&self, bytes: u64) {
+        self.totals.fetched_bytes.inc_by(bytes);
         self.bytes_fetched.fetch_add(signed(bytes), Ordering::Relaxed);
     }
 
@@ -65,7 +85,18 @@ impl Figures {
     /// The figures of the mirror that an organisation is. There are few.
     pub(super) fn of(&self, organization_id: i64) -> Arc<Tally> {
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(tallies.entry(organization_id).or_default())
+        let tally = tallies.entry(organization_id).or_insert_with(|| {
+            Arc::new(Tally {
+                totals: self.totals.clone(),
+                ..Tally::default()
+            })
+        });
+        Arc::clone(tally)
+    }
+
+    /// The figures of all mirrors together.
+    pub(crate) fn totals(&self) -> &MirrorTotals {
+        &self.totals
     }
 
     /// A request was answered with what is stored.

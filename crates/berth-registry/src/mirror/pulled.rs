@@ -1,6 +1,6 @@
 //! What this process knows of what is being pulled through mirrors, and what the pulls came to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -120,6 +120,20 @@ impl Mirrors {
         let room = Arc::clone(&self.room).acquire_many_owned(units.min(self.room_units));
         let closed = |closed| Error::internal("waiting for room to fetch a blob", closed);
         room.await.map_err(closed)
+    }
+
+    /// What mirrored registries said of how much more they will answer, by their names: of several mirrors of one registry the
+    /// least. At most `max` of them.
+    pub(crate) fn budgets(&self, max: usize) -> BTreeMap<String, UpstreamBudget> {
+        let mut least: BTreeMap<String, UpstreamBudget> = BTreeMap::new();
+        for upstream in self.upstreams().values() {
+            let Some(budget) = upstream.budget() else { continue };
+            let found = least.entry(upstream.registry().to_owned()).or_insert(budget);
+            if budget.remaining < found.remaining {
+                *found = budget;
+            }
+        }
+        least.into_iter().take(max).collect()
     }
 
     /// Ends what is being fetched.

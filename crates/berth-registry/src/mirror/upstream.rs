@@ -74,6 +74,11 @@ impl Upstream {
         self.mirror.organization_id
     }
 
+    /// Its name, as image references have it.
+    pub(super) fn registry(&self) -> &str {
+        &self.mirror.registry
+    }
+
     /// A repository there, by its name here.
     pub(super) fn repository(&self, name: &RepositoryName) -> Result<Repository, Failed> {
         let found = self.remote.repository(name.image().as_str());

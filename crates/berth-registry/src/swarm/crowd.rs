@@ -105,6 +105,11 @@ impl Crowd {
         }
     }
 
+    pub(super) fn leased(&self) -> usize {
+        self.leases.as_ref().map_or(0, Leases::held)
+    }
+
+    /// Its peers.
     pub(super) fn len(&self) -> usize {
         self.members.len()
     }

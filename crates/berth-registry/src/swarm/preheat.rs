@@ -278,7 +278,7 @@ pub(crate) fn labels_text(labels: &BTreeMap<String, String>) -> Result<String, E
 }
 
 /// Who was met since then counts as connected.
-pub(super) fn connected_since(now: i64) -> i64 {
+pub(crate) fn connected_since(now: i64) -> i64 {
     now - CONNECTED_MS
 }
 

@@ -34,11 +34,13 @@ pub struct SwarmJoin {
 
 /// What the tracker holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tracked {
+pub struct Tracked {
     /// Blobs with peers.
-    pub(crate) swarms: usize,
+    pub swarms: usize,
     /// Peers of all of them together.
-    pub(crate) peers: usize,
+    pub peers: usize,
+    /// Chunks that somebody is to fetch from the registry.
+    pub leases: usize,
 }
 
 /// The crowds of all blobs that this process tracks.
@@ -107,14 +109,16 @@ impl Tracker {
 
     /// What is held now.
     pub(crate) fn tracked(&self) -> Tracked {
-        let swarms = self.parts.iter().map(|part| {
-            let part = part.lock().unwrap_or_else(PoisonError::into_inner);
-            part.len()
-        });
-        Tracked {
-            swarms: swarms.sum(),
+        let mut tracked = Tracked {
             peers: self.peers.load(Ordering::Relaxed),
+            ..Tracked::default()
+        };
+        for part in &self.parts {
+            let part = part.lock().unwrap_or_else(PoisonError::into_inner);
+            tracked.swarms += part.len();
+            tracked.leases += part.values().map(Crowd::leased).sum::<usize>();
         }
+        tracked
     }
 
     fn has_room(&self) -> bool {
@@ -190,11 +194,25 @@ mod tests {
         }
         let told = tracker.join(0, &digest(0), 50, &join(8));
         assert!(told.leases.is_empty() && !told.peers.is_empty());
-        assert_eq!(tracker.tracked(), Tracked { swarms: 2, peers: 8 });
+        assert_eq!(
+            tracker.tracked(),
+            Tracked {
+                swarms: 2,
+                peers: 8,
+                leases: 8
+            }
+        );
         // Who is known stays so, and there is room again when others are gone.
         assert_eq!(tracker.join(10_000, &digest(0), 50, &join(0)).leases.len(), 1);
         tracker.sweep(31_000);
-        assert_eq!(tracker.tracked(), Tracked { swarms: 1, peers: 1 });
+        assert_eq!(
+            tracker.tracked(),
+            Tracked {
+                swarms: 1,
+                peers: 1,
+                leases: 0
+            }
+        );
         assert_eq!(tracker.join(31_000, &digest(0), 50, &join(8)).leases.len(), 1);
         tracker.sweep(1_000_000);
         assert_eq!(tracker.tracked(), Tracked::default());
@@ -205,7 +223,14 @@ mod tests {
         let tracker = Tracker::new(10, 1);
         let digests: Vec<Digest> = (0..50).map(digest).collect();
         tracker.seed(0, &peer(1), &digests);
-        assert_eq!(tracker.tracked(), Tracked { swarms: 5, peers: 5 });
+        assert_eq!(
+            tracker.tracked(),
+            Tracked {
+                swarms: 5,
+                peers: 5,
+                leases: 0
+            }
+        );
         tracker.seed(80_000, &peer(1), &digests[..5]);
         tracker.sweep(100_000);
         assert_eq!(tracker.tracked().peers, 5);

@@ -51,6 +51,7 @@ pub(crate) struct Settings {
     pub(crate) swarm: Swarm,
     pub(crate) replica: Replica,
     pub(crate) outbound: Outbound,
+    pub(crate) metrics: Metrics,
     pub(crate) log: Log,
 }
 
@@ -233,6 +234,13 @@ pub(crate) struct Swarm {
 pub(crate) struct Outbound {
     pub(crate) allow: Vec<IpNet>,
     pub(crate) deny: Vec<IpNet>,
+}
+
+/// Who is told what is counted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Metrics {
+    pub(crate) listen: Option<Listen>,
+    pub(crate) token: Secret,
 }
 
 /// What is logged, and how.

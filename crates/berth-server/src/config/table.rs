@@ -95,7 +95,7 @@ const SERVING: &[Setting] = &[
         key: "trusted_proxies",
         default: NONE,
         otherwise: "no proxy is trusted",
-        help: "Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed. From everybody else these headers are ignored.",
+        help: "Proxies whose X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and X-Request-Id are believed. From everybody else these headers are ignored.",
         field: |s| &mut s.trusted_proxies,
     },
     Setting {

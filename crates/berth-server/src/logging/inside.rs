@@ -3,19 +3,20 @@
 
 use std::fmt;
 
-use http::HeaderValue;
 use tracing::{Event, Span, Subscriber};
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::naming::RequestName;
+
 tokio::task_local! {
-    static ID: HeaderValue;
+    static NAME: RequestName;
 }
 
-/// Runs the answer to the request of this id.
-pub(crate) fn inside<F: Future>(id: HeaderValue, answer: F) -> impl Future<Output = F::Output> {
-    ID.scope(id, answer)
+/// Runs the answer to the request of this name.
+pub(crate) fn inside<F: Future>(name: RequestName, answer: F) -> impl Future<Output = F::Output> {
+    NAME.scope(name, answer)
 }
 
 /// Formats lines, inside of the request where there is one.
@@ -28,7 +29,8 @@ where
     F: FormatEvent<S, N>,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let span = ID.try_with(|id| tracing::error_span!("request", id = id.to_str().unwrap_or_default()));
+        let span =
+            NAME.try_with(|name| tracing::error_span!("request", id = name.id(), trace = name.trace()));
         let span = span.unwrap_or_else(|_outside| Span::none());
         let _inside = span.enter();
         self.0.format_event(context, to, event)

@@ -15,9 +15,18 @@ pub(super) const WAITING_PER_PLACE: usize = 8;
 /// Slots of addresses.
 const SLOTS: usize = 4096;
 
+/// How full places are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Queue {
+    pub(crate) places: u64,
+    pub(crate) running: u64,
+    pub(crate) waiting: u64,
+}
+
 /// Places for one kind of work.
 #[derive(Debug)]
 pub(super) struct Places {
+    count: u32,
     hasher: RandomState,
     state: Mutex<State>,
     waiting_max: usize,
@@ -83,6 +92,7 @@ impl Places {
     pub(super) fn new(count: u32) -> Self {
         let waiting_max = usize::try_from(count).unwrap_or(usize::MAX);
         Self {
+            count,
             hasher: RandomState::new(),
             state: Mutex::new(State {
                 free: count,
@@ -156,6 +166,16 @@ impl Places {
             waiter,
             taken: false,
         })
+    }
+
+    /// How full they are.
+    pub(super) fn standing(&self) -> Queue {
+        let state = self.state();
+        Queue {
+            places: u64::from(self.count),
+            running: u64::from(self.count.saturating_sub(state.free)),
+            waiting: state.waiting as u64,
+        }
     }
 
     /// How many wait.

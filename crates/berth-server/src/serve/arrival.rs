@@ -2,28 +2,32 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Version};
+use http::Version;
 use tokio_util::sync::CancellationToken;
 
 use super::Peer;
 use super::requests::Requests;
 use super::sendfile::Bypass;
+use crate::logging::RequestName;
+use crate::metrics::Traffic;
 
 /// What the requests of one connection have in common.
-#[derive(Debug)]
 pub(super) struct Connection {
     pub(super) peer: Peer,
+    /// Whether the other end is a proxy whose word is taken.
+    pub(super) is_trusted: bool,
     pub(super) requests: Arc<Requests>,
+    pub(super) traffic: Arc<Traffic>,
     /// None where the bytes that are sent must be read before, to encrypt them.
-    bypass: Option<Bypass>,
-    stopping: CancellationToken,
+    pub(super) bypass: Option<Bypass>,
+    pub(super) stopping: CancellationToken,
 }
 
 /// How a request came; every request carries it as an extension.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Arrival {
     pub(super) connection: Arc<Connection>,
-    pub(super) id: HeaderValue,
+    pub(super) name: RequestName,
     pub(super) version: Version,
 }
 
@@ -35,7 +39,7 @@ impl Arrival {
 
     /// The id of the request, in log lines and answers.
     pub(crate) fn id(&self) -> &str {
-        self.id.to_str().unwrap_or_default()
+        self.name.id()
     }
 
     /// How bytes of files may go out without being read.
@@ -53,28 +57,16 @@ impl Arrival {
     #[cfg(test)]
     pub(crate) fn of(peer: Peer) -> Self {
         Self {
-            connection: Arc::new(Connection::new(
-                (peer, Arc::default()),
-                None,
-                CancellationToken::new(),
-            )),
-            id: HeaderValue::from_static("an-id"),
+            connection: Arc::new(Connection {
+                peer,
+                is_trusted: false,
+                requests: Arc::default(),
+                traffic: Arc::new(Traffic::new("")),
+                bypass: None,
+                stopping: CancellationToken::new(),
+            }),
+            name: RequestName::fixed(),
             version: Version::HTTP_11,
-        }
-    }
-}
-
-impl Connection {
-    pub(super) fn new(
-        (peer, requests): (Peer, Arc<Requests>),
-        bypass: Option<Bypass>,
-        stopping: CancellationToken,
-    ) -> Self {
-        Self {
-            peer,
-            requests,
-            bypass,
-            stopping,
         }
     }
 }

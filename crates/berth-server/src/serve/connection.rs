@@ -12,18 +12,20 @@ use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::arrival::{Arrival, Connection};
 use super::bandwidth::{Bandwidth, Payer, Shaped};
-use super::exchange::{Exchange, REQUEST_ID, ResponseBody, request_id};
+use super::exchange::{Exchange, ResponseBody};
 use super::requests::{Least, Requests};
-use super::sendfile::FileSender;
+use super::sendfile::{Bypass, FileSender};
 use super::{Answers, Peer, Phases, Timeouts};
 use crate::body::{Drained, StallTimeout};
-use crate::logging::inside;
+use crate::logging::{REQUEST_ID, RequestName, inside};
+use crate::metrics::Traffic;
 use crate::overload::{Gate, Work};
 
 /// How long a connection that has not asked yet is kept when the server stops.
@@ -36,11 +38,27 @@ const READ_BUFFER_MAX: usize = 512 << 10;
 /// What all connections share.
 pub(super) struct Shared<A> {
     pub(super) answers: A,
-    pub(super) gate: Gate,
+    pub(super) gate: Arc<Gate>,
     pub(super) bandwidth: Option<Arc<Bandwidth>>,
+    pub(super) traffic: Arc<Traffic>,
+    pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) timeouts: Timeouts,
     pub(super) phases: Phases,
+}
+
+impl<A> Shared<A> {
+    fn connection(&self, (peer, requests): (Peer, Arc<Requests>), bypass: Option<Bypass>) -> Connection {
+        let ip = peer.address.ip();
+        Connection {
+            peer,
+            is_trusted: self.trusted_proxies.iter().any(|network| network.contains(&ip)),
+            requests,
+            traffic: Arc::clone(&self.traffic),
+            bypass,
+            stopping: self.phases.stopping.clone(),
+        }
+    }
 }
 
 /// A connection beside what it shares with the others. Its requests count the references to this alone: what all threads
@@ -64,11 +82,7 @@ pub(super) async fn serve<A: Answers>(
         return Box::pin(decrypt(stream, tls.clone(), (peer, requests), shared)).await;
     }
     let stream = FileSender::new(stream, Arc::clone(&requests));
-    let connection = Connection::new(
-        (peer, requests),
-        Some(stream.bypass()),
-        shared.phases.stopping.clone(),
-    );
+    let connection = shared.connection((peer, requests), Some(stream.bypass()));
     drive(stream, connection, shared).await;
 }
 
@@ -92,7 +106,7 @@ async fn decrypt<A: Answers>(
         },
     };
     drop(handshake);
-    let connection = Connection::new((peer, requests), None, shared.phases.stopping.clone());
+    let connection = shared.connection((peer, requests), None);
     // Large, and hyper keeps it in more than one place of its state.
     drive(Box::new(stream), connection, shared).await;
 }
@@ -123,6 +137,8 @@ where
     A: Answers,
 {
     let peer = connection.peer;
+    let traffic = Arc::clone(&connection.traffic);
+    let _open = traffic.open();
     let builder = protocol(&shared.timeouts);
     let seat = Arc::new(Seat {
         connection: Arc::new(connection),
@@ -205,8 +221,8 @@ async fn answer<A: Answers>(
     seat: Arc<Seat<A>>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let Seat { connection, shared } = &*seat;
-    let id = request_id(request.headers());
-    let mut exchange = Exchange::begin(&request, Arc::clone(connection), id.clone());
+    let name = RequestName::of(request.headers(), connection.is_trusted);
+    let mut exchange = Exchange::begin(&request, Arc::clone(connection), name.clone());
     let waits = request.headers().contains_key(http::header::EXPECT);
     let mut request = request.map(|body| {
         if body.is_end_stream() {
@@ -218,21 +234,21 @@ async fn answer<A: Answers>(
     });
     let arrival = Arrival {
         connection: Arc::clone(connection),
-        id: id.clone(),
+        name: name.clone(),
         version: request.version(),
     };
     request.extensions_mut().insert(arrival);
     let address = shared.answers.client(&request);
     let mut response = match shared.gate.enter(Work::of(&request), address).await {
         Ok(place) => {
-            let response = inside(id.clone(), shared.answers.answer(request)).await;
+            let response = inside(name.clone(), shared.answers.answer(request)).await;
             // The rest of the response waits for its client alone.
             drop(place);
             response
         }
         Err(overloaded) => overloaded.response(request.uri().path()),
     };
-    response.headers_mut().insert(REQUEST_ID, id);
+    response.headers_mut().insert(REQUEST_ID, name.id);
     let status = response.status();
     let shaped = shared.bandwidth.as_ref().and_then(|bandwidth| {
         let payer = response.extensions_mut().remove::<Payer>()?;

@@ -7,24 +7,23 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{Method, Request, StatusCode, Uri};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::arrival::Connection;
 use super::bandwidth::Shaped;
-
-/// The header that carries the id of a request, in both directions.
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::logging::RequestName;
+use crate::metrics::Passed;
 
 /// One request from its header to the last byte of its response. Dropping it logs it.
 pub(super) struct Exchange {
     connection: Arc<Connection>,
     method: Method,
     uri: Uri,
-    id: HeaderValue,
+    name: RequestName,
     start: Instant,
+    answered_at: Option<Instant>,
     /// Made for requests with a body.
     received: Option<Arc<AtomicU64>>,
     sent: u64,
@@ -33,15 +32,17 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Begins to watch a request.
-    pub(super) fn begin<B>(request: &Request<B>, connection: Arc<Connection>, id: HeaderValue) -> Self {
+    pub(super) fn begin<B>(request: &Request<B>, connection: Arc<Connection>, name: RequestName) -> Self {
         connection.requests.begin();
+        connection.traffic.begun();
         let (method, uri) = (request.method().clone(), request.uri().clone());
         Self {
             connection,
             method,
             uri,
-            id,
+            name,
             start: Instant::now(),
+            answered_at: None,
             received: None,
             sent: 0,
             status: None,
@@ -56,6 +57,7 @@ impl Exchange {
     /// Notes the status and goes on watching the response's body.
     pub(super) fn respond(mut self, status: StatusCode, body: Body, shaped: Option<Shaped>) -> ResponseBody {
         self.status = Some(status);
+        self.answered_at = Some(Instant::now());
         self.connection.requests.respond();
         ResponseBody {
             body,
@@ -70,6 +72,16 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         let now = Instant::now();
         self.connection.requests.end(now);
+        let received = self.received.as_ref();
+        let received = received.map_or(0, |received| received.load(Ordering::Relaxed));
+        self.connection.traffic.ended(&Passed {
+            path: self.uri.path(),
+            method: &self.method,
+            status: self.status,
+            answered_in: self.answered_at.map(|at| at - self.start),
+            received_bytes: received,
+            sent_bytes: self.sent,
+        });
         // The path alone: a query can hold credentials. No header either.
         tracing::info!(
             client = %self.connection.peer.address.ip(),
@@ -78,27 +90,13 @@ impl Drop for Exchange {
             // Without a status the client went away before the answer.
             status = self.status.map(|status| status.as_u16()),
             micros = u64::try_from((now - self.start).as_micros()).unwrap_or(u64::MAX),
-            received = self.received.as_ref().map_or(0, |received| received.load(Ordering::Relaxed)),
+            received,
             sent = self.sent,
-            id = self.id.to_str().unwrap_or_default(),
+            id = self.name.id(),
+            trace = self.name.trace(),
             "request"
         );
     }
-}
-
-/// The id that the client gave the request, if it can stand in a log line, or a new one.
-pub(super) fn request_id(headers: &HeaderMap) -> HeaderValue {
-    given_id(headers).cloned().unwrap_or_else(|| {
-        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-        let text = Uuid::new_v4().hyphenated().encode_lower(&mut text);
-        HeaderValue::from_str(text).expect("hexadecimal digits and hyphens")
-    })
-}
-
-fn given_id(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let plain =
-        |id: &&HeaderValue| (1..=64).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
-    headers.get(REQUEST_ID).filter(plain)
 }
 
 /// A response's body that carries its exchange to the last byte.

@@ -21,6 +21,7 @@ use tower::ServiceExt as _;
 
 use super::{Answers, Arrival, Certificate, Phases, Room, Server, Timeouts};
 use crate::body;
+use crate::metrics::Traffic;
 use crate::overload::{Bounds, Gate};
 
 /// Long enough for anything that must not happen in a test.
@@ -79,12 +80,14 @@ async fn start_in(room: Room, timeouts: Timeouts, tls: Option<Arc<rustls::Server
         listener,
         tls,
         answers: router,
-        gate: Gate::new(Bounds {
+        gate: Arc::new(Gate::new(Bounds {
             requests_max: 100,
             uploads_max: 100,
             wait: NEVER,
-        }),
+        })),
         bandwidth: None,
+        traffic: Arc::new(Traffic::new("")),
+        trusted_proxies: Vec::new(),
         timeouts,
         room,
     };

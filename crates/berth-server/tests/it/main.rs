@@ -21,6 +21,7 @@ mod installation;
 mod instructions;
 mod limits;
 mod manage;
+mod metrics;
 mod overload;
 #[path = "../../../berth-metadata/tests/contract/postgres.rs"]
 mod postgres;

@@ -165,28 +165,44 @@ async fn a_signal_ends_the_server_with_success_and_nothing_secret_is_logged() {
     }
 }
 
-/// Both ways there are: the distribution API's own, and the router's.
+/// Both ways there are: the distribution API's own, and the router's; from a proxy that is trusted, and from anybody else.
 #[tokio::test]
 async fn a_line_that_is_logged_while_a_request_is_answered_carries_its_id() {
-    let place = Place::new();
-    let server = place.serve(&[]);
-    for (path, id) in [("/v2/", "a-look"), ("/token", "a-login")] {
-        let answer = reqwest::Client::new()
-            .get(format!("http://{}{path}", server.address))
-            .basic_auth("nobody", Some("wrong"))
-            .header("x-request-id", id)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(answer.status(), 401, "{path}");
-    }
-    let log = server.stop().err;
-    for id in ["a-look", "a-login"] {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    for (flags, trusted) in [(&["--trusted-proxies", "127.0.0.0/8"][..], true), (&[], false)] {
+        let place = Place::new();
+        let server = place.serve(flags);
+        let mut ids = Vec::new();
+        for (path, given) in [("/v2/", "a-look"), ("/token", "a-login")] {
+            let answer = reqwest::Client::new()
+                .get(format!("http://{}{path}", server.address))
+                .basic_auth("nobody", Some("wrong"))
+                .header("x-request-id", given)
+                .header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"))
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), 401, "{path}");
+            let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+            assert_eq!(id == given, trusted, "{path}: {id}");
+            ids.push(id);
+        }
+        let log = server.stop().err;
         let lines = log
             .lines()
             .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let refused = lines.filter(|line| line["message"] == "login refused" && line["span"]["id"] == id);
-        assert_eq!(refused.count(), 1, "{id}: {log}");
+        for id in ids {
+            let refused = |line: &serde_json::Value| {
+                line["message"] == "login refused"
+                    && line["span"]["id"] == id
+                    && line["span"]["trace"] == TRACE
+            };
+            assert_eq!(lines.clone().filter(refused).count(), 1, "{id}: {log}");
+            let passed = |line: &serde_json::Value| {
+                line["message"] == "request" && line["id"] == id && line["trace"] == TRACE
+            };
+            assert_eq!(lines.clone().filter(passed).count(), 1, "{id}: {log}");
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::failure::{self, Failure};
 use crate::error::Error;
+use crate::figures::PoolFigures;
 use sqlx::any::{Any, AnyConnectOptions, AnyPoolOptions};
 use sqlx::pool::PoolConnection;
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Row};
@@ -80,6 +81,14 @@ impl Connections {
             .await
             .map_err(opening)?;
         Ok(Connections { pool, renewed_at })
+    }
+
+    /// How many there are.
+    pub(in crate::pool) fn figures(&self) -> PoolFigures {
+        PoolFigures {
+            open: self.pool.size(),
+            idle: self.pool.num_idle(),
+        }
     }
 
     pub(super) async fn lend(&self) -> Result<Lent, Failure> {

@@ -78,7 +78,9 @@ async fn carry(client: TcpStream, target: u16, cut: Cut, cuts: Arc<AtomicUsize>)
 
 async fn open(url: &str) -> Postgres {
     sqlx::any::install_default_drivers();
-    Postgres::open(url, 5, Upgrade::Apply).await.unwrap()
+    Postgres::open(url, (5, Upgrade::Apply), Counter::default())
+        .await
+        .unwrap()
 }
 
 /// Adds one to a number and answers it.

@@ -292,6 +292,20 @@ pub(super) const SETTINGS: &[Setting] = &[
         field: |s| &mut s.outbound.deny,
     },
     Setting {
+        key: "metrics.listen",
+        default: NONE,
+        otherwise: "no address of its own",
+        help: "Address and port of its own at which `/metrics`, `/livez` and `/readyz` are answered, in plain HTTP and to everybody who reaches it: let your monitoring do so and nobody else.",
+        field: |s| &mut s.metrics.listen,
+    },
+    Setting {
+        key: "metrics.token",
+        default: NONE,
+        otherwise: "no `/metrics` at the address of everybody",
+        help: "Whoever shows this token (Authorization: Bearer) is answered `/metrics` at the server's own address, too.",
+        field: |s| &mut s.metrics.token,
+    },
+    Setting {
         key: "log.level",
         default: "info",
         otherwise: NONE,

@@ -17,6 +17,25 @@ impl Default for Listen {
     }
 }
 
+/// An address that need not be given.
+impl Value for Option<Listen> {
+    fn kind(&self) -> &'static str {
+        Listen::default().kind()
+    }
+
+    fn allowed(&self) -> String {
+        Listen::default().allowed()
+    }
+
+    fn assign(&mut self, text: &str) -> Result<(), String> {
+        self.get_or_insert_default().assign(text)
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map(Value::show).unwrap_or_default()
+    }
+}
+
 /// Scheme, host and port of a server, such as `https://registry.example.com`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Origin(pub(crate) Option<String>);
