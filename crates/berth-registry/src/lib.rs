@@ -26,6 +26,7 @@ mod iam_token;
 mod identity;
 mod image;
 mod immutability;
+mod issuer;
 mod jobs;
 mod key;
 mod kubernetes;
@@ -47,6 +48,7 @@ mod pace;
 mod password;
 mod people;
 mod project;
+mod provider;
 mod quota;
 mod rates;
 mod rebuild;
@@ -111,10 +113,11 @@ pub use berth_metadata::at_one_moment;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
     ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, GivenLogin, Grant, Group, HistoryOrder,
-    ImageRow, ImmutabilityRule, LazyRule, LazyRun, ListedOrganization, MaintenanceRun, Mirror, MirrorFigures,
-    MirrorRound, Opening, Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region,
-    RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow,
-    RetentionRun, RunningImage, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
+    ImageRow, ImmutabilityRule, LazyRule, LazyRun, ListedOrganization, MaintenanceRun, MappedGroup, Mirror,
+    MirrorFigures, MirrorRound, Opening, Organization, OrganizationUsage, Permission, QuotaFull, Quotas,
+    Region, RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet,
+    RetentionLogRow, RetentionRun, RunningImage, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun,
+    Upgrade, User,
 };
 pub use berth_metadata::{
     AwayPlace, EndingShare, FailedRun, FullQuota, PulledImage, RecentPush, RunCount, StaleLogin,
@@ -173,6 +176,10 @@ pub use organization::{
 pub use outbound::{Outbound, OutboundClass, OutboundRefusal};
 pub use people::PersonChange;
 pub use project::Project;
+pub use provider::{
+    BegunSignIn, DirectoryTerms, OpenIdTerms, ProviderButton, ProviderChange, ProviderTerms, ProviderView,
+    Returned, WantedProvider,
+};
 pub use quota::{QuotaUse, QuotasInUse};
 pub use rates::Traffic;
 pub use rebuild::{RebuildReport, Rebuilding, rebuild};

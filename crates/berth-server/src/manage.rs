@@ -29,6 +29,7 @@ pub(crate) mod names;
 mod organizations;
 mod preheat_rules;
 mod preheats;
+mod providers;
 mod quotas;
 mod regions;
 mod repositories;
@@ -39,6 +40,7 @@ mod sessions;
 mod shared_repositories;
 mod shares;
 mod shut_outs;
+mod sign_in;
 mod statistics;
 mod sync;
 mod sync_copies;
@@ -99,6 +101,8 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(events::routes())
         .merge(dashboard::routes())
         .merge(sessions::routes())
+        .merge(providers::routes())
+        .merge(sign_in::routes())
         .merge(archives::routes())
 }
 

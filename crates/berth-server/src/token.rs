@@ -161,7 +161,7 @@ fn refused(error: &Error) -> Response {
             StatusCode::BAD_REQUEST,
             ErrorBody::one(ErrorCode::Unsupported, error.to_string(), None),
         ),
-        Error::Unavailable => {
+        Error::Unavailable | Error::SignInUnavailable(_) => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
             let body = ErrorBody::one(ErrorCode::Unknown, error.to_string(), None);
             (StatusCode::SERVICE_UNAVAILABLE, body)

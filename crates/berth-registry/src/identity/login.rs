@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 use super::Identity;
 use crate::access::{Caller, UserCaller};
 use crate::clock::now_ms;
-use crate::password::Attempt;
+use crate::password::{Attempt, is_elsewhere};
 use crate::throttle::{self, Subject};
 use crate::{Error, Registry};
 
@@ -67,9 +67,8 @@ impl Registry {
         let found = match Form::of(presented.user) {
             _ if too_long => None,
             Form::Person { account, user } => {
-                let user = self.person(account, user).await?;
-                let user = self.prove_password(user, presented).await?;
-                user.map(super::admit_user)
+                let proven = self.prove_password((account, user), presented).await?;
+                proven.map(super::admit_user)
             }
             Form::Key { project, id } => self.prove_login_key(project, id, presented.password).await?,
         };
@@ -106,8 +105,7 @@ impl Registry {
                 password,
                 source: address,
             };
-            let user = self.person(account, user).await?;
-            self.prove_password(user, presented).await?
+            self.prove_password((account, user), presented).await?
         };
         if proven.is_some() {
             throttle.succeeded(source).await;
@@ -178,25 +176,30 @@ impl Registry {
 
     /// A user by name; without an account, of the first account that was made here.
     async fn person(&self, account: Option<&str>, user: &str) -> Result<Option<User>, Error> {
-        let account = match account {
-            Some(account) => Some(account.to_owned()),
-            None => self.metadata.first_account().await?.map(|account| account.name),
-        };
-        match account {
+        match self.account_meant(account).await? {
             Some(account) => Ok(self.metadata.user_by_name(&account, user).await?),
             None => Ok(None),
+        }
+    }
+
+    async fn account_meant(&self, account: Option<&str>) -> Result<Option<String>, Error> {
+        match account {
+            Some(account) => Ok(Some(account.to_owned())),
+            None => Ok(self.metadata.first_account().await?.map(|account| account.name)),
         }
     }
 
     /// Passwords can be guessed, so that failures in a user's name slow the next ones down.
     async fn prove_password(
         &self,
-        user: Option<User>,
+        (account, name): (Option<&str>, &str),
         presented: Presented<'_>,
     ) -> Result<Option<User>, Error> {
         let Identity {
             passwords, throttle, ..
         } = &self.identity;
+        let account = self.account_meant(account).await?.unwrap_or_default();
+        let user = self.metadata.user_by_name(&account, name).await?;
         let attempt = Attempt {
             stored: user.as_ref().and_then(|user| user.password_hash.as_deref()),
             password: presented.password,
@@ -204,18 +207,34 @@ impl Registry {
         };
         let login = Subject::login(presented.user);
         // A push that is under way goes on while somebody else fails in this user's name.
-        let turn = if passwords.is_recent(attempt) {
+        let is_recent = passwords.is_recent(attempt);
+        let turn = if is_recent {
             throttle::Attempt::free(login)
         } else {
             throttle.attempt(login).await?
         };
-        let right = passwords.verify(attempt).await?;
-        if right {
+        let proven = if is_recent || passwords.verify(attempt).await? {
+            user
+        } else if user.is_none() || attempt.stored.is_some_and(is_elsewhere) {
+            let proven = self
+                .prove_elsewhere(&account, user.as_ref(), (name, presented.password))
+                .await?;
+            if let Some(user) = &proven {
+                passwords.remember(Attempt {
+                    stored: user.password_hash.as_deref(),
+                    ..attempt
+                });
+            }
+            proven
+        } else {
+            None
+        };
+        if proven.is_some() {
             throttle.succeeded(turn).await;
         } else {
             throttle.failed(turn).await?;
         }
-        Ok(user.filter(|_| right))
+        Ok(proven)
     }
 
     /// Keys are random: no number of failures brings anybody nearer, and nobody is slowed down for them.
