@@ -110,7 +110,7 @@ fn a_sign_in_ends_where_it_began_and_once() {
     let refused = |browser: &Browser, address: &str| {
         let page = browser.ask(address, None);
         assert!(
-            page.location.starts_with("/?sign_in_refused="),
+            page.location.starts_with("/sign-in?refused=refused"),
             "{address}\n{}",
             page.text
         );
@@ -143,7 +143,11 @@ fn a_sign_in_ends_where_it_began_and_once() {
     let address = back_of(&browser, "corp");
     assert_eq!(browser.ask(&address, None).location, "/images");
     let page = browser.ask(&address, None);
-    assert!(page.location.starts_with("/?sign_in_refused="), "{}", page.text);
+    assert!(
+        page.location.starts_with("/sign-in?refused=refused"),
+        "{}",
+        page.text
+    );
     // Nobody is led away from here.
     let browser = Browser::new();
     let begin = format!(

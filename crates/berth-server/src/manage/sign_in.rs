@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::call::Open;
 use super::error::{RefusalBody, Refused, Subject};
 use super::sessions;
-use crate::audit::Witness;
+use crate::audit::{Code, Witness};
 use crate::authenticate::is_refused_login;
 use crate::manage::names::Path;
 use crate::origin::Origin;
@@ -68,6 +68,7 @@ async fn list(State(app): State<AppState>, request: Open) -> Result<Json<Vec<Sig
         ("go_on" = Option<String>, Query, description = "The path of this server to go on at")),
     responses(
         (status = 302, description = "To the provider"),
+        (status = 400, body = RefusalBody, description = "The path holds what cannot be a name"),
         (status = 404, body = RefusalBody, description = "There is no such provider"),
         (status = 503, body = RefusalBody, description = "The provider does not answer as it should")))]
 async fn begin(
@@ -105,6 +106,7 @@ async fn begin(
         ("iss" = Option<String>, Query, description = "Who it says that it is"),
         ("error" = Option<String>, Query, description = "Why it signed nobody in")),
     responses(
+        (status = 400, body = RefusalBody, description = "The path holds what cannot be a name"),
         (status = 303, description = "On to the console, signed in; or to its sign-in page, which says what went wrong")))]
 async fn end(
     State(app): State<AppState>,
@@ -125,6 +127,7 @@ async fn end(
     let mut headers = quiet();
     // Used up, whatever came of it.
     headers.append(SET_COOKIE, cookie("", 0, &domain, &provider, origin));
+    let mut refused = false;
     let location = match ended.await {
         Ok((session, go_on)) => {
             Witness::hear_caller(&request.parts, &session.caller);
@@ -137,34 +140,45 @@ async fn end(
         Err(error) => {
             let client = origin.client;
             if is_refused_login(&error) {
-                tracing::warn!(%client, provider, "sign-in refused");
+                let why = why(&error);
+                tracing::warn!(%client, provider, why, "sign-in refused");
                 Witness::hear_refused(&request.parts, &format!("{domain}/{provider}"));
             }
-            format!("{}/?sign_in_refused={}", origin.base, told(error))
+            refused = true;
+            format!("{}/sign-in?refused={}", origin.base, told(&error))
         }
     };
     headers.append(
         LOCATION,
         HeaderValue::try_from(location).unwrap_or_else(|_| HeaderValue::from_static("/")),
     );
-    (StatusCode::SEE_OTHER, headers).into_response()
+    let mut response = (StatusCode::SEE_OTHER, headers).into_response();
+    if refused {
+        // The status of a browser that is led on tells the trail nothing.
+        response.extensions_mut().insert(Code("APIGW.0301".to_owned()));
+    }
+    response
 }
 
-/// What the sign-in page is told, as part of its address: the console has words for each.
-fn told(error: Error) -> String {
-    let why = match error {
+/// Why, for the log.
+fn why(error: &Error) -> &str {
+    match error {
         Error::BadCredentials {
             explanation: Some(why),
         } => why,
-        Error::Denied(denial) => denial.explanation,
-        Error::SignInUnavailable(why) => why,
-        Error::Unknown(what) => format!("{what} does not exist"),
-        error => {
-            tracing::error!(error = &error as &dyn std::error::Error, "a sign-in failed");
-            "the sign-in failed: an administrator finds why in the log".to_owned()
-        }
-    };
-    form_urlencoded::byte_serialize(why.as_bytes()).collect()
+        Error::Denied(denial) => &denial.explanation,
+        _ => "",
+    }
+}
+
+/// What the sign-in page is told, which has words for each: a text in an address would be anybody's.
+fn told(error: &Error) -> &'static str {
+    match error {
+        Error::BadCredentials { .. } | Error::Unknown(_) => "refused",
+        Error::Denied(_) => "access",
+        Error::SignInUnavailable(_) => "unavailable",
+        _ => "failed",
+    }
 }
 
 fn way_back(domain: &str, provider: &str) -> String {

@@ -92,6 +92,7 @@ impl World {
             "create_user_repository_auth",
             "create_image_sync_repo",
             "create_mirror",
+            "create_sign_in_provider",
             "create_agency",
             "start_maintenance",
         ] {
@@ -248,6 +249,8 @@ impl World {
             "cluster_id" => "c1",
             "region_id" => "east",
             "mirror" => "hub",
+            "provider" => "corp",
+            "domain" => "berth",
             "trigger" => "roll-out",
             "archive_id" => &self.archive,
             "retention_id" => &self.retention,
