@@ -47,4 +47,14 @@ const provider = new Provider(issuer, {
     return grant;
   },
 });
+// How often the keys were asked for.
+let asked = 0;
+provider.use(async (ctx, next) => {
+  if (ctx.path === '/requests') {
+    ctx.body = String(asked);
+    return;
+  }
+  if (ctx.path === '/jwks') asked += 1;
+  await next();
+});
 provider.listen(Number(port), '127.0.0.1');

@@ -80,6 +80,7 @@ mod tags;
 mod temporary_keys;
 mod trigger_runs;
 mod triggers;
+mod trust_rules;
 mod uploads;
 mod users;
 mod viewer;
@@ -182,6 +183,7 @@ pub use trigger_runs::{
     WantTriggerRun,
 };
 pub use triggers::{NewTrigger, TriggerPreheat, TriggerRow};
+pub use trust_rules::TrustRule;
 pub use uploads::{FinishOutcome, FinishUpload, SaveUpload, TakenTurn, TurnStanding, UploadRow, UploadTurn};
 pub use users::{AccessType, NewUser, User};
 pub use viewer::Viewer;

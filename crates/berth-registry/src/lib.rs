@@ -86,6 +86,7 @@ mod trigger;
 mod upload;
 mod user;
 mod webhook;
+mod workload;
 
 use std::sync::Arc;
 
@@ -117,7 +118,7 @@ pub use berth_metadata::{
     MirrorFigures, MirrorRound, Opening, Organization, OrganizationUsage, Permission, QuotaFull, Quotas,
     Region, RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet,
     RetentionLogRow, RetentionRun, RunningImage, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun,
-    Upgrade, User,
+    TrustRule, Upgrade, User,
 };
 pub use berth_metadata::{
     AwayPlace, EndingShare, FailedRun, FullQuota, PulledImage, RecentPush, RunCount, StaleLogin,
@@ -225,6 +226,7 @@ pub use trigger::{
 pub use upload::{Chunk, Started};
 pub use user::{NewPerson, Switch, generate_password};
 pub use webhook::{DeadPlace, Deliveries, Ping, WantedDeliveries};
+pub use workload::{TrustRuleView, WantedTrustRule};
 
 /// The registry: one value, shared by all requests and jobs.
 pub struct Registry {

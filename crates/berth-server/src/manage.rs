@@ -46,6 +46,7 @@ mod sync;
 mod sync_copies;
 mod tags;
 mod triggers;
+mod trust_rules;
 mod versions;
 mod webhooks;
 pub(crate) mod wire;
@@ -102,6 +103,7 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(dashboard::routes())
         .merge(sessions::routes())
         .merge(providers::routes())
+        .merge(trust_rules::routes())
         .merge(sign_in::routes())
         .merge(archives::routes())
 }

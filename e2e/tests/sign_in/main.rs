@@ -4,6 +4,7 @@
 
 mod directory;
 mod openid;
+mod workload;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};

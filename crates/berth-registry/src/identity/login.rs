@@ -18,6 +18,10 @@ use crate::{Error, Registry};
 /// Longer names and secrets are of no form that is known.
 const FIELD_BYTES_MAX: usize = 1024;
 
+/// Tokens of issuers elsewhere are passwords, too, of `oidc@<account>/<rule>`.
+const ISSUED: &str = "oidc";
+const TOKEN_BYTES_MAX: usize = 16 * 1024;
+
 /// A user name and password as presented, and the address they came from.
 #[derive(Clone, Copy)]
 pub struct Presented<'a> {
@@ -63,12 +67,21 @@ impl Registry {
     pub async fn authenticate_password(&self, presented: Presented<'_>) -> Result<Caller, Error> {
         let throttle = &self.identity.throttle;
         let source = throttle.attempt(Subject::source(presented.source)).await?;
-        let too_long = presented.user.len().max(presented.password.len()) > FIELD_BYTES_MAX;
-        let found = match Form::of(presented.user) {
+        let form = Form::of(presented.user);
+        let password_bytes_max = match form {
+            Form::Key { project: ISSUED, .. } => TOKEN_BYTES_MAX,
+            _ => FIELD_BYTES_MAX,
+        };
+        let too_long =
+            presented.user.len() > FIELD_BYTES_MAX || presented.password.len() > password_bytes_max;
+        let found = match form {
             _ if too_long => None,
             Form::Person { account, user } => {
                 let proven = self.prove_password((account, user), presented).await?;
                 proven.map(super::admit_user)
+            }
+            Form::Key { project: ISSUED, id } if id.contains('/') => {
+                self.workload(id, presented.password).await?
             }
             Form::Key { project, id } => self.prove_login_key(project, id, presented.password).await?,
         };

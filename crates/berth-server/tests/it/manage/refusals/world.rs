@@ -93,6 +93,7 @@ impl World {
             "create_image_sync_repo",
             "create_mirror",
             "create_sign_in_provider",
+            "create_trust_rule",
             "create_agency",
             "start_maintenance",
         ] {
@@ -250,6 +251,7 @@ impl World {
             "region_id" => "east",
             "mirror" => "hub",
             "provider" => "corp",
+            "rule" => "ci",
             "domain" => "berth",
             "trigger" => "roll-out",
             "archive_id" => &self.archive,
