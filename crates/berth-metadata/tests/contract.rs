@@ -204,6 +204,7 @@ contract! {
     iam::sessions_end_with_their_user,
     places::organization_names_are_unique_across_accounts,
     providers::providers_are_kept_for_an_account,
+    providers::trust_rules_name_users_of_their_account,
     providers::a_person_is_one_user_in_the_groups_that_theirs_are,
     providers::who_is_not_vouched_for_is_kept_out_until_they_are,
     places::the_quota_of_organizations_holds_under_concurrency,

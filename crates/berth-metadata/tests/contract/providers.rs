@@ -1,7 +1,7 @@
 //! Sign-in providers, and who their people are here.
 
 use crate::world::{World, conflict, id, name, new_user};
-use berth_metadata::{Conflict, Group, MappedGroup, NewUser, Provider, Vouched};
+use berth_metadata::{Conflict, Group, MappedGroup, NewUser, Provider, TrustRule, Vouched};
 
 fn provider(account: &str, name: &str) -> Provider {
     Provider {
@@ -236,4 +236,45 @@ pub(crate) async fn who_is_not_vouched_for_is_kept_out_until_they_are(world: Wor
             .unwrap(),
         None
     );
+}
+
+pub(crate) async fn trust_rules_name_users_of_their_account(world: World) {
+    let metadata = &world.metadata;
+    let (account, other) = (world.account().await, world.account().await);
+    let (user, stranger) = (world.user(&account).await, world.user(&other).await);
+    let rule = |name: &str, user: &berth_metadata::User| TrustRule {
+        id: 0,
+        account_id: account.clone(),
+        name: name.to_owned(),
+        issuer: "https://issuer".to_owned(),
+        certificate_authority: String::new(),
+        audience: "berth".to_owned(),
+        claims: "{}".to_owned(),
+        user_id: user.id.clone(),
+        user_name: user.name.clone(),
+        ttl_ms: 7,
+        created_at: 1,
+    };
+    metadata.create_trust_rule(rule("ci", &user), 2).await.unwrap();
+    let again = metadata.create_trust_rule(rule("ci", &user), 2).await;
+    assert_eq!(conflict(again), Conflict::Taken);
+    let foreign = metadata.create_trust_rule(rule("other", &stranger), 2).await;
+    assert_eq!(conflict(foreign), Conflict::UserGone);
+    let more = metadata.create_trust_rule(rule("other", &user), 1).await;
+    assert_eq!(conflict(more), Conflict::TooMany);
+    let found = metadata.trust_rule(&account, "ci").await.unwrap().unwrap();
+    assert_eq!(
+        TrustRule {
+            id: found.id,
+            ..rule("ci", &user)
+        },
+        found
+    );
+    assert_eq!(metadata.list_trust_rules(&account).await.unwrap(), [found]);
+    assert_eq!(metadata.trust_rule(&other, "ci").await.unwrap(), None);
+    assert!(!metadata.delete_trust_rule(&other, "ci").await.unwrap());
+    assert!(metadata.delete_trust_rule(&account, "ci").await.unwrap());
+    metadata.create_trust_rule(rule("ci", &user), 2).await.unwrap();
+    metadata.delete_user(&user.id).await.unwrap();
+    assert_eq!(metadata.list_trust_rules(&account).await.unwrap(), []);
 }
