@@ -3,6 +3,7 @@
 //! people, `recheck` keeps out whom a provider does not vouch for any more.
 
 mod admission;
+mod claims;
 mod directory;
 mod openid;
 mod recheck;
@@ -17,8 +18,8 @@ use crate::clock::now_ms;
 use crate::remote::{checked_authority, conflict, same_place_or_new_secret};
 use crate::{Error, Registry};
 
-pub use openid::{BegunSignIn, OpenIdTerms, ProviderButton, Returned};
-pub use terms::{DirectoryTerms, ProviderTerms};
+pub use openid::{BegunSignIn, ProviderButton, Returned};
+pub use terms::{DirectoryTerms, OpenIdTerms, ProviderTerms};
 
 /// Providers of one account; a list of them is answered whole.
 const PROVIDERS_MAX: i64 = 20;

@@ -218,7 +218,8 @@ impl Registry {
             password: presented.password,
             source: presented.source,
         };
-        let login = Subject::login(presented.user);
+        // Directories take a name in any case: that is no other name to guess for.
+        let login = Subject::login(&presented.user.to_lowercase());
         // A push that is under way goes on while somebody else fails in this user's name.
         let is_recent = passwords.is_recent(attempt);
         let turn = if is_recent {

@@ -3,10 +3,12 @@
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
-use super::openid::OpenIdTerms;
 use crate::Error;
 
 const TEXT_CHARS_MAX: usize = 1024;
+/// Of what an OpenID provider is told.
+const WORD_CHARS_MAX: usize = 256;
+const SCOPES_MAX: usize = 20;
 /// What stands for a person's name in filters and names of entries.
 pub(super) const NAME: &str = "{name}";
 /// What stands for a person's entry in the filter of groups.
@@ -67,6 +69,55 @@ impl Default for DirectoryTerms {
             group_attribute: "cn".to_owned(),
             member_of_attribute: String::new(),
         }
+    }
+}
+
+/// How an OpenID provider is spoken to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIdTerms {
+    /// The client that Berth is there.
+    pub client_id: String,
+    /// What is asked for besides `openid`.
+    pub scopes: Vec<String>,
+    /// The claim that is the user's name here.
+    pub name_claim: String,
+    /// The claim that has the user's groups.
+    pub groups_claim: String,
+}
+
+impl Default for OpenIdTerms {
+    fn default() -> Self {
+        Self {
+            client_id: String::new(),
+            scopes: vec!["profile".to_owned()],
+            name_claim: "preferred_username".to_owned(),
+            groups_claim: "groups".to_owned(),
+        }
+    }
+}
+
+impl OpenIdTerms {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let plain = |text: &str| {
+            !text.is_empty()
+                && text.len() <= WORD_CHARS_MAX
+                && text.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        let scopes = self.scopes.len() <= SCOPES_MAX && self.scopes.iter().all(|scope| plain(scope));
+        if scopes && plain(&self.client_id) && plain(&self.name_claim) && plain(&self.groups_claim) {
+            return Ok(());
+        }
+        Err(Error::Invalid(format!(
+            "oidc: client_id, scopes and claims are texts of at most {WORD_CHARS_MAX} characters without spaces, at most \
+             {SCOPES_MAX} scopes"
+        )))
+    }
+
+    pub(super) fn scope(&self) -> String {
+        let others = self.scopes.iter().map(String::as_str);
+        let mut all: Vec<&str> = std::iter::once("openid").chain(others).collect();
+        all.dedup();
+        all.join(" ")
     }
 }
 

@@ -1,4 +1,4 @@
-import { Alert, Button, Divider, Stack, Text } from '@mantine/core';
+import { Alert, Button, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { CircleAlert } from 'lucide-react';
 import { api, data } from '../../api/client';
@@ -30,7 +30,9 @@ export function Providers({ next, refused }: { next: string; refused: unknown })
               {words.with(provider)}
             </Button>
           ))}
-          <Divider label={words.or} />
+          <Text size="sm" c="dimmed" ta="center">
+            {words.or}
+          </Text>
         </Stack>
       )}
     </>
