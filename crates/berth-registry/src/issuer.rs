@@ -74,6 +74,12 @@ pub(crate) enum Failure {
     Token(String),
 }
 
+/// Keys as an issuer publishes them.
+#[derive(Deserialize)]
+struct Keys {
+    keys: Vec<Value>,
+}
+
 /// Issuers that were asked a while ago.
 #[derive(Default)]
 pub(crate) struct Issuers {
@@ -221,10 +227,6 @@ async fn ask(outbound: &Outbound, place: &Place) -> Result<Issuer, Failure> {
         ));
     }
     // One by one: a set may hold keys of kinds that are not known here.
-    #[derive(Deserialize)]
-    struct Keys {
-        keys: Vec<Value>,
-    }
     let keys: Keys = answer(client.get(checked(outbound, &published.jwks_uri)?)).await?;
     let keys = keys.keys.into_iter().take(KEYS_MAX);
     let keys = keys.filter_map(|key| serde_json::from_value(key).ok()).collect();

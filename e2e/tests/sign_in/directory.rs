@@ -19,13 +19,12 @@ fn provider(directory: &Directory) -> Value {
 }
 
 #[test]
-fn people_of_a_directory_are_users_with_its_groups_for_as_long_as_they_are_in_it() {
-    let (mut directory, server) = (Directory::start(), server());
+fn people_of_a_directory_are_users_in_the_groups_that_theirs_are() {
+    let (directory, server) = (Directory::start(), server());
     directory.add_person("mary", "Marys-own-password");
     directory.add_group("pushers", "mary");
     server.admin(&["group", "create", "berth/developers"]);
     server.admin(&["group", "create", "berth/hand-picked"]);
-    let local = server.create_user("local", &[]).login.password;
     let mut wanted = provider(&directory);
     wanted["groups"] = json!([{ "external": "pushers", "group": "developers" }]);
     let made = manage(&server, "POST", PROVIDERS, &wanted);
@@ -60,7 +59,6 @@ fn people_of_a_directory_are_users_with_its_groups_for_as_long_as_they_are_in_it
     // The first sign-in makes the user, and docker logs in with the same password.
     let opened = session(&server, "mary", "Marys-own-password");
     assert_eq!(status(&opened), "201", "{opened:?}");
-    let made = user(&server, "mary").unwrap();
     assert_eq!(members(&server, "developers"), ["mary"]);
     let docker = Docker::start();
     let login = Login {
@@ -78,6 +76,16 @@ fn people_of_a_directory_are_users_with_its_groups_for_as_long_as_they_are_in_it
         members(&server, "developers").is_empty()
     });
     assert_eq!(members(&server, "hand-picked"), ["mary"]);
+}
+
+#[test]
+fn who_is_gone_from_a_directory_is_out_and_who_comes_back_is_the_same_user() {
+    let (mut directory, server) = (Directory::start(), server());
+    directory.add_person("mary", "Marys-own-password");
+    let local = server.create_user("local", &[]).login.password;
+    manage(&server, "POST", PROVIDERS, &provider(&directory));
+    assert_eq!(status(&session(&server, "mary", "Marys-own-password")), "201");
+    let made = user(&server, "mary").unwrap();
 
     // A directory that is down keeps its own people waiting, and nobody else.
     directory.stop();

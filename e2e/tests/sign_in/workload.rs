@@ -1,13 +1,31 @@
 //! A pod of a real Kubernetes API server, which comes with its service account's token.
 
-use e2e::client::curl;
+use e2e::client::{Outcome, curl};
 use e2e::kubernetes::Kubernetes;
 use e2e::openid::{Browser, OpenIdProvider};
+use e2e::server::Server;
 use serde_json::{Value, json};
 
 use super::{comes_true, manage, server, status, token};
 
 const RULES: &str = "/v2/manage/trust-rules";
+
+/// A token of this registry asked for in exchange for another, as RFC 8693 has it.
+fn exchanged_at(server: &Server, rule: &str, token: &str) -> Outcome {
+    let fields = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+        ("subject_token", token),
+        ("client_id", rule),
+        ("scope", "repository:team/app:pull,push"),
+    ];
+    let mut arguments = vec!["-s".to_owned(), "-i".to_owned()];
+    for (name, value) in fields {
+        arguments.extend(["--data-urlencode".to_owned(), format!("{name}={value}")]);
+    }
+    arguments.push(format!("{}/token", server.url()));
+    curl().run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
 
 #[test]
 fn a_service_accounts_token_is_a_login_of_the_user_that_a_rule_says() {
@@ -28,21 +46,7 @@ fn a_service_accounts_token_is_a_login_of_the_user_that_a_rule_says() {
     let login = made["login"].as_str().unwrap();
     let granted = token(&server, login, &builder);
     assert_eq!(status(&granted), "200", "{granted:?}");
-    let exchange = |rule: &str, token: &str| {
-        let fields = [
-            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
-            ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
-            ("subject_token", token),
-            ("client_id", rule),
-            ("scope", "repository:team/app:pull,push"),
-        ];
-        let mut arguments = vec!["-s".to_owned(), "-i".to_owned()];
-        for (name, value) in fields {
-            arguments.extend(["--data-urlencode".to_owned(), format!("{name}={value}")]);
-        }
-        arguments.push(format!("{}/token", server.url()));
-        curl().run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
-    };
+    let exchange = |rule: &str, token: &str| exchanged_at(&server, rule, token);
     let exchanged = exchange("berth/ci", &builder);
     assert_eq!(status(&exchanged), "200", "{exchanged:?}");
     let body: Value = serde_json::from_str(exchanged.stdout.split("\r\n\r\n").last().unwrap()).unwrap();

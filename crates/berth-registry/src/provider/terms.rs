@@ -266,6 +266,8 @@ impl DirectoryTerms {
 mod tests {
     use super::*;
 
+    type Change = fn(&mut DirectoryTerms);
+
     #[test]
     fn a_name_stays_a_name_in_filters_and_entries() {
         let terms = DirectoryTerms {
@@ -304,7 +306,6 @@ mod tests {
             base_dn: "dc=berth".to_owned(),
             ..DirectoryTerms::default()
         };
-        type Change = fn(&mut DirectoryTerms);
         let cases: [(Change, bool); 9] = [
             (|_| {}, true),
             (|terms| terms.base_dn.clear(), false),
