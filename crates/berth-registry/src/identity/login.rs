@@ -58,6 +58,15 @@ impl<'a> Form<'a> {
     }
 }
 
+/// Which passwords that were right a moment ago are right without asking again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    /// All: docker logs in for each token.
+    OfDirectoriesToo,
+    /// Those of this registry: who signs in to the console gets the groups that they have now.
+    OfOwnPasswords,
+}
+
 /// What was found behind a presented name: nothing that fits, or a caller whose secret was right and what became of it.
 type Found = Option<Result<UserCaller, Error>>;
 
@@ -77,7 +86,9 @@ impl Registry {
         let found = match form {
             _ if too_long => None,
             Form::Person { account, user } => {
-                let proven = self.prove_password((account, user), presented).await?;
+                let proven = self
+                    .prove_password((account, user), presented, Memory::OfDirectoriesToo)
+                    .await?;
                 proven.map(super::admit_user)
             }
             Form::Key { project: ISSUED, id } if id.contains('/') => {
@@ -118,7 +129,8 @@ impl Registry {
                 password,
                 source: address,
             };
-            self.prove_password((account, user), presented).await?
+            self.prove_password((account, user), presented, Memory::OfOwnPasswords)
+                .await?
         };
         if proven.is_some() {
             throttle.succeeded(source).await;
@@ -207,6 +219,7 @@ impl Registry {
         &self,
         (account, name): (Option<&str>, &str),
         presented: Presented<'_>,
+        memory: Memory,
     ) -> Result<Option<User>, Error> {
         let Identity {
             passwords, throttle, ..
@@ -221,7 +234,8 @@ impl Registry {
         // Directories take a name in any case: that is no other name to guess for.
         let login = Subject::login(&presented.user.to_lowercase());
         // A push that is under way goes on while somebody else fails in this user's name.
-        let is_recent = passwords.is_recent(attempt);
+        let is_known_here = !attempt.stored.is_some_and(is_elsewhere);
+        let is_recent = (is_known_here || memory == Memory::OfDirectoriesToo) && passwords.is_recent(attempt);
         let turn = if is_recent {
             throttle::Attempt::free(login)
         } else {
@@ -229,7 +243,7 @@ impl Registry {
         };
         let proven = if is_recent || passwords.verify(attempt).await? {
             user
-        } else if user.is_none() || attempt.stored.is_some_and(is_elsewhere) {
+        } else if user.is_none() || !is_known_here {
             let proven = self
                 .prove_elsewhere(&account, user.as_ref(), (name, presented.password))
                 .await?;
