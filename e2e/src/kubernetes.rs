@@ -126,6 +126,41 @@ impl Kubernetes {
         self.post(&format!("{rbac}/clusterrolebindings"), &binding);
     }
 
+    /// Lets everybody read who signs its service accounts' tokens, as clusters do whose workloads sign in elsewhere.
+    pub fn publish_its_issuer(&self) {
+        let name = "issuer-for-everybody";
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                "name": "system:service-account-issuer-discovery"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:unauthenticated"}],
+        });
+        self.post("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding);
+    }
+
+    /// A token of a service account of the namespace `default`, made when it is not there, for an audience.
+    pub fn service_account_token(&self, name: &str, audience: &str) -> String {
+        let accounts = "/api/v1/namespaces/default/serviceaccounts";
+        let there = self.ask("GET", accounts, None);
+        let is_there = there["items"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|one| one["metadata"]["name"] == name));
+        if !is_there {
+            self.post(
+                accounts,
+                &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name} }),
+            );
+        }
+        let wanted = json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": [audience]},
+        });
+        let made = self.ask("POST", &format!("{accounts}/{name}/token"), Some(&wanted));
+        made["status"]["token"]
+            .as_str()
+            .expect("the API server makes tokens")
+            .to_owned()
+    }
+
     /// The rights of the manifest that Berth writes.
     pub fn allow_all_that_berth_needs(&self) {
         let verbs = ["get", "list", "patch"];
@@ -290,10 +325,8 @@ fn spawn(home: &Home, port: u16, etcd_port: u16) -> Daemon {
         .arg(format!("--secure-port={port}"))
         .arg(format!("--cert-dir={}", home.join("certificates").display()))
         .arg(format!("--token-auth-file={}", home.join("tokens.csv").display()))
-        .args([
-            "--authorization-mode=RBAC",
-            "--service-account-issuer=https://berth.test",
-        ])
+        .args(["--authorization-mode=RBAC"])
+        .arg(format!("--service-account-issuer=https://127.0.0.1:{port}"))
         .arg(format!("--service-account-key-file={}", key.display()))
         .arg(format!("--service-account-signing-key-file={}", key.display()))
         .args([

@@ -9,8 +9,13 @@ use crate::server::build_folder;
 
 /// The folder of a script of `e2e/sdk/node` beside the packages that it needs, and Node to run it with.
 pub fn node(name: &str) -> (Client, String) {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/node");
-    let folder = build_folder().join("e2e-node");
+    script_of("sdk/node", name)
+}
+
+/// A script of a folder of `e2e` beside the packages that it needs, and Node to run it with.
+pub(crate) fn script_of(place: &str, name: &str) -> (Client, String) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(place);
+    let folder = build_folder().join(format!("e2e-{}", place.rsplit('/').next().unwrap_or(place)));
     fs::create_dir_all(&folder).expect("the build folder can be written");
     // Tests run as processes of their own: one installs, the others wait.
     let lock = File::create(folder.with_extension("lock")).expect("the build folder can be written");

@@ -5,7 +5,7 @@ use crate::error::{Conflict, Error};
 use crate::groups::GroupRole;
 use crate::pool::{Durability, Failure, Tx};
 use crate::sql::{Meaning, change};
-use crate::users::AccessType;
+use crate::users::{self, AccessType};
 use sqlx::Row;
 
 /// What to change of a user; absent fields stay.
@@ -135,7 +135,11 @@ async fn update_user(tx: &mut Tx<'_>, account_id: &str, user: &UserUpdate) -> Re
         .bind(user.access.map(AccessType::as_str))
         .bind(user.enabled.map(i64::from))
         .bind(user.description.clone());
-    Ok(change(tx, update).await.unique(Conflict::UserExists)? > 0)
+    let changed = change(tx, update).await.unique(Conflict::UserExists)? > 0;
+    if changed && user.enabled.is_some() {
+        users::decided_here(tx, &user.user_id).await?;
+    }
+    Ok(changed)
 }
 
 async fn update_group(tx: &mut Tx<'_>, account_id: &str, group: &GroupUpdate) -> Result<bool, Failure> {

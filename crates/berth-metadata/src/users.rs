@@ -184,15 +184,23 @@ impl Metadata {
             > 0)
     }
 
-    /// Lets a user sign in or not; false when there is no such user.
+    /// Lets a user sign in or not, whatever a sign-in provider says of them; false when there is no such user.
     pub async fn set_user_enabled(&self, user_id: &str, enabled: bool) -> Result<bool, Error> {
         const SET: &str = "UPDATE users SET enabled = $2 WHERE id = $1";
-        let id = user_id.to_owned();
-        let statement = move || sqlx::query(SET).bind(id.clone()).bind(i64::from(enabled));
-        Ok(self
-            .change("enable or disable a user", Durability::Durable, statement)
-            .await?
-            > 0)
+        self.pool
+            .write(
+                "enable or disable a user",
+                Durability::Durable,
+                user_id.to_owned(),
+                move |tx, id| {
+                    Box::pin(async move {
+                        let set = sqlx::query(SET).bind(id.clone()).bind(i64::from(enabled));
+                        decided_here(tx, id).await?;
+                        Ok(change(tx, set).await? > 0)
+                    })
+                },
+            )
+            .await
     }
 
     /// Sets how a user may sign in; false when there is no such user.
@@ -226,6 +234,13 @@ impl Metadata {
             .await?
             > 0)
     }
+}
+
+/// Notes that whether a user is let in was decided here: no sign-in lets them in again.
+pub(crate) async fn decided_here(tx: &mut Tx<'_>, user_id: &str) -> Result<(), Failure> {
+    const DECIDED: &str = "UPDATE identities SET lapsed_at = NULL WHERE user_id = $1";
+    change(tx, sqlx::query(DECIDED).bind(user_id.to_owned())).await?;
+    Ok(())
 }
 
 /// Inserts the user's row and reads it back.

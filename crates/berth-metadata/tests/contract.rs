@@ -61,6 +61,8 @@ mod postgres;
 mod preheat_rules;
 #[path = "contract/properties.rs"]
 mod properties;
+#[path = "contract/providers.rs"]
+mod providers;
 #[path = "contract/races.rs"]
 mod races;
 #[path = "contract/records.rs"]
@@ -202,6 +204,10 @@ contract! {
     iam::temporary_keys_end_with_what_made_them,
     iam::sessions_end_with_their_user,
     places::organization_names_are_unique_across_accounts,
+    providers::providers_are_kept_for_an_account,
+    providers::trust_rules_name_users_of_their_account,
+    providers::a_person_is_one_user_in_the_groups_that_theirs_are,
+    providers::who_is_not_vouched_for_is_kept_out_until_they_are,
     places::the_quota_of_organizations_holds_under_concurrency,
     places::organizations_are_listed_by_permission,
     places::an_organization_with_images_is_not_deleted,

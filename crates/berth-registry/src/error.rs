@@ -186,6 +186,9 @@ pub enum Error {
     /// Storage or database refuses writes.
     #[error("the registry's storage is read-only at the moment; an operator must look")]
     ReadOnly,
+    /// Whoever would say who the caller is cannot be asked; worth a retry.
+    #[error("{0}")]
+    SignInUnavailable(String),
     /// Storage or database cannot be reached or is too busy; worth a retry.
     #[error("the registry is too busy or its storage cannot be reached; try again")]
     Unavailable,

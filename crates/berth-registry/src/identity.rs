@@ -14,11 +14,13 @@ use berth_metadata::{
 };
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
 use crate::Registry;
 use crate::access::{Credential, UserCaller};
 use crate::clock::now_ms;
 use crate::error::{Denial, Error};
+use crate::issuer::Issuers;
 use crate::password::Passwords;
 use crate::seal::MasterKey;
 use crate::signer::{self, Signer, Verified};
@@ -38,6 +40,9 @@ const TOKEN_BYTES_REMEMBERED: u64 = 16 << 20;
 const TOKEN_HOLDER_BYTES_MAX: usize = 8 << 20;
 const USE_NOTED_EVERY_MS: i64 = 3_600_000;
 const TOKENS_REMEMBERED_FOR: Duration = Duration::from_mins(15);
+
+/// Questions to directories at a time; more callers are told to come back.
+const QUESTIONS_MAX: usize = 32;
 
 /// What identity needs to know of an installation.
 #[derive(Clone, Debug)]
@@ -65,6 +70,10 @@ pub(crate) struct Identity {
     /// Whom tokens stand for, as long as nothing about rights was written.
     pub(crate) holders: Concluded<TokenHolder>,
     throttle: Throttle,
+    /// Questions to directories that may be asked now.
+    pub(crate) questions: Semaphore,
+    /// Issuers of tokens that were asked a while ago.
+    pub(crate) issuers: Issuers,
 }
 
 impl Identity {
@@ -87,6 +96,8 @@ impl Identity {
                 .build(),
             holders: Concluded::new(TOKEN_HOLDER_BYTES_MAX, TokenHolder::memory_bytes),
             throttle: Throttle::new(metadata.clone()),
+            questions: Semaphore::new(QUESTIONS_MAX),
+            issuers: Issuers::default(),
         })
     }
 

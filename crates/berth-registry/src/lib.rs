@@ -27,6 +27,7 @@ mod iam_token;
 mod identity;
 mod image;
 mod immutability;
+mod issuer;
 mod jobs;
 mod key;
 mod kubernetes;
@@ -48,6 +49,7 @@ mod pace;
 mod password;
 mod people;
 mod project;
+mod provider;
 mod quota;
 mod rates;
 mod rebuild;
@@ -85,6 +87,7 @@ mod trigger;
 mod upload;
 mod user;
 mod webhook;
+mod workload;
 
 use std::sync::Arc;
 
@@ -113,10 +116,11 @@ pub use berth_metadata::at_one_moment;
 pub use berth_metadata::{
     AccessKey, AccessType, Accessory, Account, Affected, AuditEvent, AuditFilter, ByteQuota, Cluster,
     ClusterCheck, ContentHit, Counts, Damaged, DamagedUse, Delivery, GivenLogin, Grant, Group, HistoryOrder,
-    ImageRow, ImmutabilityRule, LazyRule, LazyRun, ListedOrganization, MaintenanceRun, Mirror, MirrorFigures,
-    MirrorRound, Opening, Organization, OrganizationUsage, Permission, QuotaFull, Quotas, Region,
-    RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet, RetentionLogRow,
-    RetentionRun, RunningImage, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun, Upgrade, User,
+    ImageRow, ImmutabilityRule, LazyRule, LazyRun, ListedOrganization, MaintenanceRun, MappedGroup, Mirror,
+    MirrorFigures, MirrorRound, Opening, Organization, OrganizationUsage, Permission, QuotaFull, Quotas,
+    Region, RepositoryDetails, RepositoryFilter, RepositoryHit, RepositoryOrder, RepositorySet,
+    RetentionLogRow, RetentionRun, RunningImage, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun,
+    TrustRule, Upgrade, User,
 };
 pub use berth_metadata::{
     AwayPlace, EndingShare, FailedRun, FullQuota, PulledImage, RecentPush, RunCount, StaleLogin,
@@ -178,6 +182,10 @@ pub use organization::{
 pub use outbound::{Outbound, OutboundClass, OutboundRefusal};
 pub use people::PersonChange;
 pub use project::Project;
+pub use provider::{
+    BegunSignIn, DirectoryTerms, OpenIdTerms, ProviderButton, ProviderChange, ProviderTerms, ProviderView,
+    Returned, WantedProvider,
+};
 pub use quota::{QuotaUse, QuotasInUse};
 pub use rates::Traffic;
 pub use rebuild::{RebuildReport, Rebuilding, rebuild};
@@ -223,6 +231,7 @@ pub use trigger::{
 pub use upload::{Chunk, Started};
 pub use user::{NewPerson, Switch, generate_password};
 pub use webhook::{DeadPlace, Deliveries, Ping, WantedDeliveries};
+pub use workload::{TrustRuleView, WantedTrustRule};
 
 /// The registry: one value, shared by all requests and jobs.
 pub struct Registry {

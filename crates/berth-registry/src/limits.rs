@@ -57,6 +57,8 @@ pub struct Limits {
     pub upkeep: Upkeep,
     /// Time between two looks at what runs in a registered cluster; zero: nobody looks.
     pub clusters_look_every: Duration,
+    /// Time between two looks whether sign-in providers still vouch for their people.
+    pub sign_in_recheck: Duration,
     /// Which addresses are reached on behalf of users.
     pub outbound: OutboundRules,
     /// Hosts under which clusters pull from this registry, as image references name them; triggers set the first.
@@ -374,6 +376,7 @@ impl Default for Limits {
             backup_every: Duration::from_hours(24),
             backup_keep: 7,
             clusters_look_every: Duration::from_mins(5),
+            sign_in_recheck: Duration::from_mins(15),
             outbound: OutboundRules::default(),
             image_hosts: Vec::new(),
             event_streams_max: 1000,

@@ -67,7 +67,8 @@ impl Registry {
             self.sweep_swarms(),
             self.meet_replicas(),
             self.follow_nodes(),
-            self.follow_shut_outs()
+            self.follow_shut_outs(),
+            Box::pin(self.follow_people())
         );
     }
 

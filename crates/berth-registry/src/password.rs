@@ -24,6 +24,19 @@ const WAITING_CALLERS: usize = 128;
 const REMEMBERED_PASSWORDS: u64 = 10_000;
 const REMEMBERED_FOR: Duration = Duration::from_mins(2);
 
+/// What stands in the place of a hash for people whose password a sign-in provider knows.
+const ELSEWHERE: &str = "elsewhere:";
+
+/// The text to store for somebody whose password a sign-in provider knows; what is made with it ends when it changes.
+pub(crate) fn new_elsewhere() -> String {
+    format!("{ELSEWHERE}{}", uuid::Uuid::new_v4().simple())
+}
+
+/// Whether that is stored in place of a hash: no password is right here.
+pub(crate) fn is_elsewhere(stored: &str) -> bool {
+    stored.starts_with(ELSEWHERE)
+}
+
 /// Hashes and verifies passwords.
 pub(crate) struct Passwords {
     turns: Arc<Semaphore>,
@@ -76,7 +89,10 @@ impl Passwords {
         if self.is_recent(attempt) {
             return Ok(true);
         }
-        let stored = attempt.stored.map(str::to_owned);
+        let stored = attempt
+            .stored
+            .filter(|stored| !is_elsewhere(stored))
+            .map(str::to_owned);
         let password = Zeroizing::new(attempt.password.to_owned());
         let nobody = self.nobody.get().cloned();
         let (right, nobody) = self
@@ -91,10 +107,17 @@ impl Passwords {
             .await??;
         // Two first callers may both have made one; either serves.
         let _ = self.nobody.set(nobody);
-        if let (true, Some(stored)) = (right, attempt.stored) {
-            self.recent.insert(self.fingerprint(stored, attempt), ());
+        if right {
+            self.remember(attempt);
         }
         Ok(right)
+    }
+
+    /// Takes the attempt for right for a moment.
+    pub(crate) fn remember(&self, attempt: Attempt<'_>) {
+        if let Some(stored) = attempt.stored {
+            self.recent.insert(self.fingerprint(stored, attempt), ());
+        }
     }
 
     fn fingerprint(&self, stored: &str, attempt: Attempt<'_>) -> [u8; 32] {

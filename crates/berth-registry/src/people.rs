@@ -8,6 +8,7 @@ use berth_metadata::{AccessType, Conflict, PeopleChange, User, UserUpdate};
 use crate::access::Caller;
 use crate::account::check_name;
 use crate::error::Denial;
+use crate::password::is_elsewhere;
 use crate::{Error, NewPerson, Registry, Switch, UserCaller};
 
 const DESCRIPTION_CHARS_MAX: usize = 255;
@@ -115,6 +116,12 @@ impl Registry {
         source: IpAddr,
     ) -> Result<(), Error> {
         let asking = caller.require_lasting()?;
+        let known = self.metadata.user_by_id(&asking.user_id).await?;
+        if known.is_some_and(|user| user.password_hash.as_deref().is_some_and(is_elsewhere)) {
+            return Err(Error::Invalid(
+                "your password is the one of your sign-in provider: change it there".to_owned(),
+            ));
+        }
         if asking.user_id != user_id {
             // Administrators give new passwords without knowing the old one, in another call.
             let user = self.person_by_id(caller, user_id).await?;

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use berth_metadata::{Conflict, Session};
+use berth_metadata::{Conflict, Session, User};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -48,6 +48,11 @@ impl Registry {
         source: IpAddr,
     ) -> Result<NewSession, Error> {
         let user = self.person_by_password(account, user, password, source).await?;
+        self.open_session_of(user).await
+    }
+
+    /// Opens a session of somebody who proved who they are.
+    pub(crate) async fn open_session_of(&self, user: User) -> Result<NewSession, Error> {
         let hash = user.password_hash.as_deref().ok_or_else(not_recognised)?;
         let secret = hex::encode(rand::random::<[u8; 32]>());
         let now = now_ms();

@@ -130,7 +130,9 @@ pub(crate) async fn operations(
     let Some(id) = key.and_then(|key| operations.ids.get(&key)) else {
         return next.run(request).await;
     };
-    let action = (id.as_str(), !request.method().is_safe());
+    // A browser that a provider leads back asks with GET, and gets a session.
+    let changes = !request.method().is_safe() || id == "end_sign_in";
+    let action = (id.as_str(), changes);
     hear(&operations.app, action, request, next).await
 }
 

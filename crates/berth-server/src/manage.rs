@@ -29,6 +29,7 @@ pub(crate) mod names;
 mod organizations;
 mod preheat_rules;
 mod preheats;
+mod providers;
 mod quotas;
 mod regions;
 mod repositories;
@@ -39,11 +40,13 @@ mod sessions;
 mod shared_repositories;
 mod shares;
 mod shut_outs;
+mod sign_in;
 mod statistics;
 mod sync;
 mod sync_copies;
 mod tags;
 mod triggers;
+mod trust_rules;
 mod versions;
 mod webhooks;
 pub(crate) mod wire;
@@ -99,6 +102,9 @@ pub(crate) fn operations() -> OpenApiRouter<AppState> {
         .merge(events::routes())
         .merge(dashboard::routes())
         .merge(sessions::routes())
+        .merge(providers::routes())
+        .merge(trust_rules::routes())
+        .merge(sign_in::routes())
         .merge(archives::routes())
 }
 

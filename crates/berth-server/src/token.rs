@@ -23,6 +23,12 @@ use crate::origin::Origin;
 use crate::rates;
 use crate::state::AppState;
 
+/// RFC 8693: a token of another issuer for one of this registry.
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const TOKEN_TYPES: [&str; 2] = [
+    "urn:ietf:params:oauth:token-type:jwt",
+    "urn:ietf:params:oauth:token-type:id_token",
+];
 /// The form of a login holds a name, a password and some scopes.
 const FORM_BYTES_MAX: usize = 64 * 1024;
 
@@ -75,8 +81,24 @@ async fn by_form(State(app): State<AppState>, request: Request) -> Response {
                 Err(error) => return refused(&error),
             }
         }
+        (Some(EXCHANGE), _, _) => {
+            let (Some(rule), Some(token)) = (field("client_id"), field("subject_token")) else {
+                return unusable("client_id, which is ACCOUNT/RULE, and subject_token are missing");
+            };
+            if !TOKEN_TYPES.contains(&field("subject_token_type").unwrap_or_default().as_str()) {
+                return unusable("the subject_token_type is one of a JWT or an ID token");
+            }
+            match authenticate::login(&app, &parts, &format!("oidc@{rule}"), &token).await {
+                Ok(caller) => caller,
+                Err(error) => return refused(&error),
+            }
+        }
         (Some("password"), _, _) => return unusable("username and password are missing"),
-        _ => return unusable("the only grant_type is password: log in again with a user name and password"),
+        _ => {
+            return unusable(
+                "the only grant_type is password, or an exchange of a token: log in again with a user name and password",
+            );
+        }
     };
     answer(&app, &parts, &caller, scopes).await
 }
@@ -123,6 +145,9 @@ fn granted(issued: &IssuedToken) -> Response {
         "access_token": issued.token,
         "expires_in": issued.expires_in_seconds,
         "issued_at": time_text(issued.issued_at),
+        // RFC 8693 wants both.
+        "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "token_type": "Bearer",
     });
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
@@ -161,7 +186,7 @@ fn refused(error: &Error) -> Response {
             StatusCode::BAD_REQUEST,
             ErrorBody::one(ErrorCode::Unsupported, error.to_string(), None),
         ),
-        Error::Unavailable => {
+        Error::Unavailable | Error::SignInUnavailable(_) => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
             let body = ErrorBody::one(ErrorCode::Unknown, error.to_string(), None);
             (StatusCode::SERVICE_UNAVAILABLE, body)

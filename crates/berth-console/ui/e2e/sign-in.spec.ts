@@ -1,4 +1,5 @@
-import { ADMIN, expect, expectAccessible, test } from './test';
+import { ADMIN, expect, expectAccessible, Server, test } from './test';
+import { OpenIdProvider } from './openid';
 
 test('a wrong password is told, the right one leads to where one wanted to go', async ({ page, isMobile }) => {
   await page.goto('/organizations');
@@ -55,4 +56,36 @@ test('a session that ended asks for the password over the page and goes on', asy
   await again.locator('input[autocomplete=current-password]').fill(ADMIN.password);
   await again.locator('button[type=submit]').click();
   await expect(page.getByText('after-the-break').first()).toBeVisible();
+});
+
+test('a sign-in at a provider comes back to where one wanted to go, in either language and colour', async ({ page, isMobile }) => {
+  const server = await Server.start(['--outbound-allow', '127.0.0.0/8']);
+  const provider = await OpenIdProvider.start(`${server.url}/v2/manage/sign-in/berth/corp/back`);
+  try {
+    const admin = await server.session();
+    await admin.ask('POST', '/v2/manage/sign-in-providers', {
+      name: 'corp',
+      url: provider.issuer,
+      secret: 'a secret',
+      oidc: { client_id: 'berth', scopes: ['profile', 'groups'] },
+    });
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.goto(`${server.url}/sign-in?next=/organizations&refused=unavailable`);
+    await expect(page.getByRole('alert')).toBeVisible();
+    await page.getByRole('button', { name: '简体中文' }).click();
+    await expect(page.getByRole('link', { name: '使用 corp 登录' })).toBeVisible();
+    await expectAccessible(page);
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.getByRole('button', { name: 'English' }).click();
+    await expectAccessible(page);
+    await page.getByRole('link', { name: 'Sign in with corp' }).click();
+    await page.locator('input[name=login]').fill('s-1');
+    await page.locator('input[name=password]').fill('any');
+    await page.locator('button[type=submit]').click();
+    await expect(page).toHaveURL(`${server.url}/organizations`);
+    if (!isMobile) await expect(page.getByRole('button', { name: /mary/ })).toBeVisible();
+  } finally {
+    await provider.stop();
+    await server.stop();
+  }
 });

@@ -11,12 +11,16 @@ use subtle::ConstantTimeEq;
 use super::Identity;
 use crate::access::{Caller, UserCaller};
 use crate::clock::now_ms;
-use crate::password::Attempt;
+use crate::password::{Attempt, is_elsewhere};
 use crate::throttle::{self, Subject};
 use crate::{Error, Registry};
 
 /// Longer names and secrets are of no form that is known.
 const FIELD_BYTES_MAX: usize = 1024;
+
+/// Tokens of issuers elsewhere are passwords, too, of `oidc@<account>/<rule>`.
+const ISSUED: &str = "oidc";
+const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
 /// A user name and password as presented, and the address they came from.
 #[derive(Clone, Copy)]
@@ -54,6 +58,15 @@ impl<'a> Form<'a> {
     }
 }
 
+/// Which passwords that were right a moment ago are right without asking again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    /// All: docker logs in for each token.
+    OfDirectoriesToo,
+    /// Those of this registry: who signs in to the console gets the groups that they have now.
+    OfOwnPasswords,
+}
+
 /// What was found behind a presented name: nothing that fits, or a caller whose secret was right and what became of it.
 type Found = Option<Result<UserCaller, Error>>;
 
@@ -63,13 +76,23 @@ impl Registry {
     pub async fn authenticate_password(&self, presented: Presented<'_>) -> Result<Caller, Error> {
         let throttle = &self.identity.throttle;
         let source = throttle.attempt(Subject::source(presented.source)).await?;
-        let too_long = presented.user.len().max(presented.password.len()) > FIELD_BYTES_MAX;
-        let found = match Form::of(presented.user) {
+        let form = Form::of(presented.user);
+        let password_bytes_max = match form {
+            Form::Key { project: ISSUED, .. } => TOKEN_BYTES_MAX,
+            _ => FIELD_BYTES_MAX,
+        };
+        let too_long =
+            presented.user.len() > FIELD_BYTES_MAX || presented.password.len() > password_bytes_max;
+        let found = match form {
             _ if too_long => None,
             Form::Person { account, user } => {
-                let user = self.person(account, user).await?;
-                let user = self.prove_password(user, presented).await?;
-                user.map(super::admit_user)
+                let proven = self
+                    .prove_password((account, user), presented, Memory::OfDirectoriesToo)
+                    .await?;
+                proven.map(super::admit_user)
+            }
+            Form::Key { project: ISSUED, id } if id.contains('/') => {
+                self.workload(id, presented.password).await?
             }
             Form::Key { project, id } => self.prove_login_key(project, id, presented.password).await?,
         };
@@ -106,8 +129,8 @@ impl Registry {
                 password,
                 source: address,
             };
-            let user = self.person(account, user).await?;
-            self.prove_password(user, presented).await?
+            self.prove_password((account, user), presented, Memory::OfOwnPasswords)
+                .await?
         };
         if proven.is_some() {
             throttle.succeeded(source).await;
@@ -178,44 +201,68 @@ impl Registry {
 
     /// A user by name; without an account, of the first account that was made here.
     async fn person(&self, account: Option<&str>, user: &str) -> Result<Option<User>, Error> {
-        let account = match account {
-            Some(account) => Some(account.to_owned()),
-            None => self.metadata.first_account().await?.map(|account| account.name),
-        };
-        match account {
+        match self.account_meant(account).await? {
             Some(account) => Ok(self.metadata.user_by_name(&account, user).await?),
             None => Ok(None),
+        }
+    }
+
+    async fn account_meant(&self, account: Option<&str>) -> Result<Option<String>, Error> {
+        match account {
+            Some(account) => Ok(Some(account.to_owned())),
+            None => Ok(self.metadata.first_account().await?.map(|account| account.name)),
         }
     }
 
     /// Passwords can be guessed, so that failures in a user's name slow the next ones down.
     async fn prove_password(
         &self,
-        user: Option<User>,
+        (account, name): (Option<&str>, &str),
         presented: Presented<'_>,
+        memory: Memory,
     ) -> Result<Option<User>, Error> {
         let Identity {
             passwords, throttle, ..
         } = &self.identity;
+        let account = self.account_meant(account).await?.unwrap_or_default();
+        let user = self.metadata.user_by_name(&account, name).await?;
         let attempt = Attempt {
             stored: user.as_ref().and_then(|user| user.password_hash.as_deref()),
             password: presented.password,
             source: presented.source,
         };
-        let login = Subject::login(presented.user);
+        // Directories take a name in any case: that is no other name to guess for.
+        let login = Subject::login(&presented.user.to_lowercase());
         // A push that is under way goes on while somebody else fails in this user's name.
-        let turn = if passwords.is_recent(attempt) {
+        let is_known_here = !attempt.stored.is_some_and(is_elsewhere);
+        let is_recent = (is_known_here || memory == Memory::OfDirectoriesToo) && passwords.is_recent(attempt);
+        let turn = if is_recent {
             throttle::Attempt::free(login)
         } else {
             throttle.attempt(login).await?
         };
-        let right = passwords.verify(attempt).await?;
-        if right {
+        let proven = if is_recent || passwords.verify(attempt).await? {
+            user
+        } else if user.is_none() || !is_known_here {
+            let proven = self
+                .prove_elsewhere(&account, user.as_ref(), (name, presented.password))
+                .await?;
+            if let Some(user) = &proven {
+                passwords.remember(Attempt {
+                    stored: user.password_hash.as_deref(),
+                    ..attempt
+                });
+            }
+            proven
+        } else {
+            None
+        };
+        if proven.is_some() {
             throttle.succeeded(turn).await;
         } else {
             throttle.failed(turn).await?;
         }
-        Ok(user.filter(|_| right))
+        Ok(proven)
     }
 
     /// Keys are random: no number of failures brings anybody nearer, and nobody is slowed down for them.

@@ -185,6 +185,7 @@ impl Settings {
             },
             image_hosts: self.image_hosts(),
             clusters_look_every: self.clusters.look_every.0,
+            sign_in_recheck: self.sign_in.recheck,
             retention: RetentionLimits {
                 every: self.retention.every.0,
                 keep_signed: self.retention.keep_signed,

@@ -43,6 +43,7 @@ pub(crate) struct Settings {
     pub(crate) backup: Backup,
     pub(crate) bin: Bin,
     pub(crate) clusters: Clusters,
+    pub(crate) sign_in: SignIn,
     pub(crate) retention: Retention,
     pub(crate) uploads: Uploads,
     pub(crate) contents: Contents,
@@ -158,6 +159,12 @@ pub(crate) struct Backup {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bin {
     pub(crate) ttl: Period,
+}
+
+/// How people sign in at providers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SignIn {
+    pub(crate) recheck: Duration,
 }
 
 /// How registered clusters are looked at.

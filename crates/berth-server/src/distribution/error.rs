@@ -72,7 +72,7 @@ impl<'a> Refused<'a> {
                 }
                 _ => {}
             },
-            Error::Unavailable | Error::ReadOnly => {
+            Error::Unavailable | Error::SignInUnavailable(_) | Error::ReadOnly => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
             }
             Error::RangeInvalid { offset } => {
@@ -253,7 +253,9 @@ fn status(error: &Error) -> (StatusCode, ErrorCode) {
         Error::Upstream(failure) => upstream(failure.kind),
         Error::NameInvalid(_) => (StatusCode::BAD_REQUEST, ErrorCode::NameInvalid),
         Error::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unknown),
-        Error::ReadOnly | Error::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unknown),
+        Error::ReadOnly | Error::Unavailable | Error::SignInUnavailable(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unknown)
+        }
         Error::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown),
     }
 }

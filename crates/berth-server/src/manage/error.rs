@@ -164,7 +164,9 @@ impl Refused {
                 refused.detail = fast.explanation;
             }
             Error::RangeInvalid { offset } => refused.detail = offset.to_string(),
-            Error::Unavailable | Error::ReadOnly => refused.retry_after_seconds = Some(5),
+            Error::Unavailable | Error::SignInUnavailable(_) | Error::ReadOnly => {
+                refused.retry_after_seconds = Some(5)
+            }
             Error::TooManyStreams(_) => refused.retry_after_seconds = Some(30),
             Error::Unauthenticated => {
                 refused.message = String::from("Neither a token nor an AK/SK signature is in the request");

@@ -127,8 +127,16 @@ async fn delete(State(app): State<AppState>, call: Call) -> Result<Response, Ref
     Ok((StatusCode::NO_CONTENT, cookie("", 0, &call.origin)).into_response())
 }
 
-/// The headers that set the cookie; over TLS it is never sent without.
+/// The headers that set the cookie.
 fn cookie(secret: &str, seconds: i64, origin: &Origin) -> [(http::HeaderName, HeaderValue); 2] {
+    [
+        (SET_COOKIE, session_cookie(secret, seconds, origin)),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ]
+}
+
+/// The cookie of a session; over TLS it is never sent without.
+pub(super) fn session_cookie(secret: &str, seconds: i64, origin: &Origin) -> HeaderValue {
     let secure = if origin.url.starts_with("https://") {
         "; Secure"
     } else {
@@ -138,11 +146,7 @@ fn cookie(secret: &str, seconds: i64, origin: &Origin) -> [(http::HeaderName, He
     let text = format!(
         "{SESSION_COOKIE}={secret}; Path={base}/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}"
     );
-    let value = HeaderValue::try_from(text).expect("a secret is of hexadecimal digits");
-    [
-        (SET_COOKIE, value),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ]
+    HeaderValue::try_from(text).expect("a secret is of hexadecimal digits")
 }
 
 fn signed_in(app: &AppState, caller: &Caller, open: Option<OpenSession>) -> Result<Json<SignedIn>, Refused> {

@@ -75,6 +75,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         field: |s| &mut s.bin.ttl,
     },
     Setting {
+        key: "sign_in.recheck",
+        default: "15m",
+        otherwise: NONE,
+        help: "Time between two looks whether sign-in providers still vouch for their people. Who is gone from a directory, or did not sign in for a provider's renew_days, is kept out from then on, with sessions, tokens and keys.",
+        field: |s| &mut s.sign_in.recheck,
+    },
+    Setting {
         key: "clusters.look_every",
         default: "5m",
         otherwise: NONE,

@@ -36,7 +36,7 @@ pub(super) fn status_and_code(subject: Subject, error: &Error) -> (StatusCode, &
         Error::NameInvalid(_) => (StatusCode::BAD_REQUEST, "4001008"),
         Error::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, "5070070"),
         Error::TagImmutable(_) => (StatusCode::CONFLICT, "4090134"),
-        Error::ReadOnly | Error::Unavailable | Error::Upstream(_) => {
+        Error::ReadOnly | Error::Unavailable | Error::SignInUnavailable(_) | Error::Upstream(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "5030000")
         }
         Error::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "5000000"),

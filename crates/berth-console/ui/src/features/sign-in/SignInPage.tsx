@@ -4,13 +4,14 @@ import { basePath } from '../../api/base';
 import { setLanguage } from '../../app/language';
 import { frameTexts } from '../../app/texts.frame';
 import { Mark } from '../../components/Mark';
+import { Providers } from './Providers';
 import { SignInForm } from './SignInForm';
 
 /** The way in. */
 export function SignInPage() {
   const t = frameTexts.use();
   const router = useRouter();
-  const { next } = useSearch({ from: '/sign-in' });
+  const { next, refused } = useSearch({ from: '/sign-in' });
   const enter = () => router.history.push(inside(next));
   return (
     <Stack component="main" mih="100%" align="center" justify="center" p="md" gap="lg">
@@ -20,6 +21,7 @@ export function SignInPage() {
             <Mark />
             <Title order={1}>{t.signIn.title}</Title>
           </Group>
+          <Providers next={inside(next).slice(basePath.length)} refused={refused} />
           <SignInForm onDone={enter} />
           <Text size="sm" c="dimmed" mt="md">
             {t.signIn.first} <code>berth admin user reset-password</code>

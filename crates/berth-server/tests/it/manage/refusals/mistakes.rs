@@ -22,6 +22,12 @@ const TEXTS: &[&str] = &[
     "architecture",
     "last_event_id",
     "digest",
+    "domain",
+    "go_on",
+    "code",
+    "state",
+    "iss",
+    "error",
 ];
 
 /// A parameter, and queries in which it is wrong.

@@ -92,6 +92,8 @@ impl World {
             "create_user_repository_auth",
             "create_image_sync_repo",
             "create_mirror",
+            "create_sign_in_provider",
+            "create_trust_rule",
             "create_agency",
             "start_maintenance",
         ] {
@@ -248,6 +250,9 @@ impl World {
             "cluster_id" => "c1",
             "region_id" => "east",
             "mirror" => "hub",
+            "provider" => "corp",
+            "rule" => "ci",
+            "domain" => "berth",
             "trigger" => "roll-out",
             "archive_id" => &self.archive,
             "retention_id" => &self.retention,
