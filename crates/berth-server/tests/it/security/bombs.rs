@@ -12,14 +12,14 @@ use crate::client::Client;
 use crate::content::{digest, image, written};
 use crate::installation::{ACCESS_KEY_ID, Installation, LOGIN_KEY, PASSWORD, basic};
 
-/// What bodies may take of the server's memory that are told to be 200 MiB, in a debug build.
-const GROWTH_BYTES_MAX: u64 = 64 << 20;
+/// What bodies may take of the server's memory that are told to be 64 MiB, in a debug build.
+const GROWTH_BYTES_MAX: u64 = 40 << 20;
 
-/// 200 MiB of nothing, packed; then some bytes that mean something.
+/// 64 MiB of nothing, packed; then some bytes that mean something.
 fn packed(end: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     let blank = vec![b' '; 1 << 20];
-    for _ in 0..200 {
+    for _ in 0..64 {
         encoder.write_all(&blank).unwrap();
     }
     encoder.write_all(end).unwrap();
@@ -42,7 +42,7 @@ async fn bodies_are_taken_as_they_come_whatever_they_say_of_themselves() {
     admin.push_image("team/app", "v1", b"layer").await;
     let sign_in = json!({ "account": "berth", "user": "admin", "password": PASSWORD }).to_string();
     let before = installation.server.own_memory();
-    for encoding in ["gzip", "x-gzip", "deflate", "br", "zstd", "gzip, gzip"] {
+    for encoding in ["gzip", "x-gzip", "gzip, gzip"] {
         let manifest = written(&image(&[b"layer"]));
         let put = admin.ask("PUT /v2/team/app/manifests/v2");
         let put = put
@@ -59,9 +59,14 @@ async fn bodies_are_taken_as_they_come_whatever_they_say_of_themselves() {
         // A blob is the bytes that came.
         let blob = packed(encoding.as_bytes());
         let line = format!("POST /v2/team/app/blobs/uploads/?digest={}", digest(&blob));
-        let pushed = admin.ask(line).header("content-encoding", encoding).body(blob.clone());
+        let pushed = admin
+            .ask(line)
+            .header("content-encoding", encoding)
+            .body(blob.clone());
         pushed.await.is(201);
-        let pulled = admin.ask(format!("GET /v2/team/app/blobs/{}", digest(&blob))).await;
+        let pulled = admin
+            .ask(format!("GET /v2/team/app/blobs/{}", digest(&blob)))
+            .await;
         pulled.is(200).lacks("content-encoding").holds(&blob);
     }
     let growth = installation.server.own_memory().saturating_sub(before);
@@ -78,7 +83,9 @@ async fn documents_that_nest_without_end_are_refused() {
         let deep = format!("{}1{}", open.repeat(300_000), close.repeat(300_000));
         let document = format!("{{\"schemaVersion\":2,\"annotations\":{deep}}}");
         let put = admin.ask("PUT /v2/team/app/manifests/deep");
-        let put = put.header("content-type", media_type::OCI_MANIFEST).body(document);
+        let put = put
+            .header("content-type", media_type::OCI_MANIFEST)
+            .body(document);
         put.await.refused(400, "MANIFEST_INVALID");
         let session = admin.anonymous().ask("POST /v2/manage/sessions");
         let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));

@@ -97,7 +97,19 @@ fn disguises() -> Vec<String> {
         names.push(format!("other/mine{slash}..{slash}..{slash}team/app"));
         names.push(format!("other%2f..%2fteam{slash}app"));
     }
-    for odd in ["%00", "%0a", "%0d%0a", "%c0%af", "%c0%ae%c0%ae", "%e0%80%af", "%ff", "%", "%2", "%zz", "%u002f"] {
+    for odd in [
+        "%00",
+        "%0a",
+        "%0d%0a",
+        "%c0%af",
+        "%c0%ae%c0%ae",
+        "%e0%80%af",
+        "%ff",
+        "%",
+        "%2",
+        "%zz",
+        "%u002f",
+    ] {
         names.push(format!("team/app{odd}"));
         names.push(format!("other/mine/{odd}/../team/app"));
     }
@@ -237,7 +249,10 @@ async fn the_consoles_files_are_those_of_the_console() {
         for accept in ["", "Accept: text/html\r\n"] {
             let (status, answer) = asked(world.address(), &format!("GET {target}"), accept);
             // A browser that asks for an address that is nothing gets the console's page, which says so.
-            assert!(status == 404 || status == 400 || !accept.is_empty(), "{target}: {answer}");
+            assert!(
+                status == 404 || status == 400 || !accept.is_empty(),
+                "{target}: {answer}"
+            );
             assert!(!answer.contains("root:"), "{target}: {answer}");
         }
     }
@@ -248,10 +263,22 @@ async fn what_is_longer_than_anything_is_refused() {
     let (world, _) = furnished().await;
     let authorization = authorization(&world.admin);
     for (line, headers) in [
-        (format!("GET /v2/{}app/tags/list", "a/".repeat(20_000)), String::new()),
-        (format!("GET /v2/team/{}/tags/list", "a".repeat(60_000)), String::new()),
-        (format!("GET /v2/team/app/manifests/{}", "a".repeat(60_000)), String::new()),
-        (format!("GET /v2/team/app/tags/list?n=1&last={}", "a".repeat(70_000)), String::new()),
+        (
+            format!("GET /v2/{}app/tags/list", "a/".repeat(20_000)),
+            String::new(),
+        ),
+        (
+            format!("GET /v2/team/{}/tags/list", "a".repeat(60_000)),
+            String::new(),
+        ),
+        (
+            format!("GET /v2/team/app/manifests/{}", "a".repeat(60_000)),
+            String::new(),
+        ),
+        (
+            format!("GET /v2/team/app/tags/list?n=1&last={}", "a".repeat(70_000)),
+            String::new(),
+        ),
         ("GET /v2/".to_owned(), format!("X-A: {}\r\n", "a".repeat(600_000))),
         ("GET /v2/".to_owned(), "X-A: b\r\n".repeat(2_000)),
         (format!("{} /v2/", "A".repeat(100_000)), String::new()),
@@ -259,7 +286,10 @@ async fn what_is_longer_than_anything_is_refused() {
         let (status, answer) = asked(world.address(), &line, &format!("{authorization}{headers}"));
         let shown: String = line.chars().take(40).collect();
         // Bytes that come after the refusal may have it lost with the connection.
-        assert!((400..500).contains(&status) || answer.is_empty(), "{shown}: {status}");
+        assert!(
+            (400..500).contains(&status) || answer.is_empty(),
+            "{shown}: {status}"
+        );
     }
     world.admin.ask("GET /v2/team/app/manifests/v1").await.is(200);
 }
@@ -267,10 +297,27 @@ async fn what_is_longer_than_anything_is_refused() {
 #[tokio::test]
 async fn nothing_is_made_that_is_called_like_another() {
     let (world, _) = furnished().await;
-    let keys = (crate::installation::ACCESS_KEY_ID, crate::installation::SECRET_KEY);
+    let keys = (
+        crate::installation::ACCESS_KEY_ID,
+        crate::installation::SECRET_KEY,
+    );
     for name in [
-        "Team", "team.", "team ", "te\u{430}m", "\u{ff54}eam", "team\u{200b}", "team\0", "..", ".", "team/app", "team$app",
-        "manage", "_catalog", "", "team\n", "t\u{e9}am",
+        "Team",
+        "team.",
+        "team ",
+        "te\u{430}m",
+        "\u{ff54}eam",
+        "team\u{200b}",
+        "team\0",
+        "..",
+        ".",
+        "team/app",
+        "team$app",
+        "manage",
+        "_catalog",
+        "",
+        "team\n",
+        "t\u{e9}am",
     ] {
         for (target, body) in [
             ("/v2/manage/namespaces", json!({ "namespace": name })),

@@ -84,12 +84,17 @@ const HOSTS: &[&str] = &[
 #[tokio::test]
 async fn no_writing_of_an_address_leads_to_the_registrys_own_machine() {
     let world = World::start().await;
-    let victim = Listener::start("127.0.0.1", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned()).await;
+    let victim = Listener::start(
+        "127.0.0.1",
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned(),
+    )
+    .await;
     let port = victim.address.port();
     for (number, host) in HOSTS.iter().enumerate() {
         let url = format!("http://{host}:{port}");
         let cluster = json!({ "cluster_name": format!("c{number}"), "server": url, "token": "abc" });
-        let region = json!({ "regionID": format!("r{number}"), "registryURL": url, "username": "a", "password": "b" });
+        let region =
+            json!({ "regionID": format!("r{number}"), "registryURL": url, "username": "a", "password": "b" });
         for (target, body) in [("/v2/manage/clusters", cluster), ("/v2/manage/regions", region)] {
             let refused = manage(&world, Method::POST, target, &body).await;
             assert_eq!(refused.status.as_u16(), 400, "{host} {target}: {}", refused.text);
@@ -114,18 +119,30 @@ async fn no_writing_of_an_address_leads_to_the_registrys_own_machine() {
 #[tokio::test]
 async fn who_may_be_reached_leads_to_nobody_who_may_not() {
     let world = World::start_with(&["--outbound-allow", "127.0.0.1/32"]).await;
-    let victim = Listener::start("127.0.0.2", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned()).await;
+    let victim = Listener::start(
+        "127.0.0.2",
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned(),
+    )
+    .await;
     let there = format!("127.0.0.2:{}", victim.address.port());
     let end = "content-length: 0\r\nconnection: close\r\n\r\n";
     for (number, answer) in [
         format!("302 Found\r\nlocation: http://{there}/latest/meta-data/\r\n"),
         format!("301 Moved Permanently\r\nlocation: //{there}/\r\n"),
         format!("307 Temporary Redirect\r\nlocation: http://a:b@{there}/\r\n"),
-        format!("308 Permanent Redirect\r\nlocation: http://[::ffff:7f00:2]:{}/\r\n", victim.address.port()),
-        format!("303 See Other\r\nlocation: http://2130706434:{}/\r\n", victim.address.port()),
+        format!(
+            "308 Permanent Redirect\r\nlocation: http://[::ffff:7f00:2]:{}/\r\n",
+            victim.address.port()
+        ),
+        format!(
+            "303 See Other\r\nlocation: http://2130706434:{}/\r\n",
+            victim.address.port()
+        ),
         "302 Found\r\nlocation: file:///etc/passwd\r\n".to_owned(),
         "302 Found\r\nlocation: gopher://127.0.0.2:1/\r\n".to_owned(),
-        format!("401 Unauthorized\r\nwww-authenticate: Bearer realm=\"http://{there}/token\",service=\"x\"\r\n"),
+        format!(
+            "401 Unauthorized\r\nwww-authenticate: Bearer realm=\"http://{there}/token\",service=\"x\"\r\n"
+        ),
         format!("401 Unauthorized\r\nwww-authenticate: Bearer realm=\"//{there}/token\",service=\"x\"\r\n"),
     ]
     .into_iter()
@@ -148,7 +165,8 @@ async fn who_may_be_reached_leads_to_nobody_who_may_not() {
             assert!(pulled.status >= 400, "{answer}: {}", pulled.status);
         }
         assert!(leading.came() > 0, "{answer}");
-        let region = json!({ "regionID": format!("r{number}"), "registryURL": url, "username": "a", "password": "b" });
+        let region =
+            json!({ "regionID": format!("r{number}"), "registryURL": url, "username": "a", "password": "b" });
         let refused = manage(&world, Method::POST, "/v2/manage/regions", &region).await;
         assert_eq!(refused.status.as_u16(), 400, "{answer}: {}", refused.text);
         let cluster = json!({ "cluster_name": format!("c{number}"), "server": url, "token": "abc" });

@@ -60,7 +60,9 @@ async fn nothing_that_is_pushed_is_a_page_of_this_origin() {
                 document.insert("mediaType".to_owned(), json!(kind));
             }
             let bytes = written(&page);
-            let put = world.admin.ask(format!("PUT /v2/team/app/manifests/{}", digest(&bytes)));
+            let put = world
+                .admin
+                .ask(format!("PUT /v2/team/app/manifests/{}", digest(&bytes)));
             let pushed = put.header("content-type", kind).body(bytes.clone()).await;
             if pushed.status == 201 {
                 paths.push(format!("/v2/team/app/manifests/{}", digest(&bytes)));
@@ -72,7 +74,11 @@ async fn nothing_that_is_pushed_is_a_page_of_this_origin() {
     for path in paths {
         for range in ["", "bytes=0-20"] {
             let asked = anonymous.ask(format!("GET {path}")).header("accept", browser);
-            let asked = if range.is_empty() { asked } else { asked.header("range", range) };
+            let asked = if range.is_empty() {
+                asked
+            } else {
+                asked.header("range", range)
+            };
             let answer = asked.await;
             assert!(matches!(answer.status, 200 | 206), "{path}: {}", answer.status);
             assert!(is_harmless(&answer), "{path}: {:?}", answer.headers);
@@ -117,7 +123,9 @@ async fn no_address_is_written_into_a_page() {
             assert_eq!(answer.header("x-content-type-options"), "nosniff", "{shown}");
         } else {
             assert!(
-                kind.starts_with("application/json") || kind.starts_with("text/plain") || answer.text.is_empty(),
+                kind.starts_with("application/json")
+                    || kind.starts_with("text/plain")
+                    || answer.text.is_empty(),
                 "{shown}"
             );
         }
@@ -188,16 +196,31 @@ async fn hostile_texts_come_back_as_data() {
         assert_eq!(shown.status.as_u16(), 200, "{target}: {}", shown.text);
         assert_eq!(shown.header("content-type"), "application/json", "{target}");
     }
-    let files: Value = look(&installation, &format!("{image_at}/contents/v1/files?text=script")).await.json();
+    let files: Value = look(
+        &installation,
+        &format!("{image_at}/contents/v1/files?text=script"),
+    )
+    .await
+    .json();
     let path = files["files"][0]["path"].as_str().unwrap();
     // What could end a line or a word for a reader is written out.
     assert!(!path.contains(['\r', '\n']), "{path:?}");
     let query = form_urlencoded::byte_serialize(path.as_bytes()).collect::<String>();
-    let sent = look(&installation, &format!("{image_at}/contents/v1/download?path={query}")).await;
+    let sent = look(
+        &installation,
+        &format!("{image_at}/contents/v1/download?path={query}"),
+    )
+    .await;
     assert_eq!(sent.status.as_u16(), 200, "{}", sent.text);
     let disposition = sent.header("content-disposition");
-    assert!(disposition.starts_with("attachment; filename*=UTF-8''"), "{disposition}");
-    assert!(!disposition.contains(['"', '<', '\\']) && sent.header("x-a").is_empty(), "{disposition}");
+    assert!(
+        disposition.starts_with("attachment; filename*=UTF-8''"),
+        "{disposition}"
+    );
+    assert!(
+        !disposition.contains(['"', '<', '\\']) && sent.header("x-a").is_empty(),
+        "{disposition}"
+    );
     for (header, expected) in [
         ("content-type", "application/octet-stream"),
         ("x-content-type-options", "nosniff"),

@@ -60,7 +60,13 @@ async fn ticket(world: &World) -> String {
 async fn registry_token(world: &World) -> String {
     let scopes = "repository:team/app:pull,push,delete registry:catalog:*";
     let holder = world.token(&world.admin, scopes).await;
-    holder.authorization.unwrap().split_once(' ').unwrap().1.to_owned()
+    holder
+        .authorization
+        .unwrap()
+        .split_once(' ')
+        .unwrap()
+        .1
+        .to_owned()
 }
 
 /// The doors that are opened by one kind of credential each, or by none: whether this one does.
@@ -74,15 +80,25 @@ async fn opened(world: &World, credential: &str) -> Vec<&'static str> {
         ("registry", with.ask("GET /v2/_catalog")),
         ("bearer at the management API", with.ask(manage)),
         ("bearer at IAM", with.ask("GET /v3/auth/domains")),
-        ("bearer for a token", with.ask("GET /token?scope=repository:team/app:pull")),
-        ("management", nobody.ask(manage).header("x-auth-token", credential)),
+        (
+            "bearer for a token",
+            with.ask("GET /token?scope=repository:team/app:pull"),
+        ),
+        (
+            "management",
+            nobody.ask(manage).header("x-auth-token", credential),
+        ),
         (
             "iam",
-            nobody.ask("GET /v3/auth/domains").header("x-auth-token", credential),
+            nobody
+                .ask("GET /v3/auth/domains")
+                .header("x-auth-token", credential),
         ),
         (
             "session",
-            nobody.ask(manage).header("cookie", format!("berth_session={credential}")),
+            nobody
+                .ask(manage)
+                .header("cookie", format!("berth_session={credential}")),
         ),
         (
             "session's proof",
@@ -98,7 +114,11 @@ async fn opened(world: &World, credential: &str) -> Vec<&'static str> {
     let mut opened = Vec::new();
     for (door, asked) in doors {
         let answer = asked.await;
-        assert!(matches!(answer.status, 200 | 401 | 404), "{door}: {}", answer.status);
+        assert!(
+            matches!(answer.status, 200 | 401 | 404),
+            "{door}: {}",
+            answer.status
+        );
         if answer.status == 200 {
             opened.push(door);
         }
@@ -169,11 +189,22 @@ fn forgeries(token: &str, keys: &Value) -> Vec<(String, String)> {
         changed[field] = value;
         changed
     };
-    for algorithm in ["none", "None", "NONE", "", "RS256", "HS256", "PS256", "ES384", "EdDSA"] {
+    for algorithm in [
+        "none", "None", "NONE", "", "RS256", "HS256", "PS256", "ES384", "EdDSA",
+    ] {
         let changed = encoded(&with("alg", json!(algorithm)));
-        made.push((format!("alg {algorithm}"), format!("{changed}.{payload}.{signature}")));
-        made.push((format!("alg {algorithm} unsigned"), format!("{changed}.{payload}.")));
-        made.push((format!("alg {algorithm} of two parts"), format!("{changed}.{payload}")));
+        made.push((
+            format!("alg {algorithm}"),
+            format!("{changed}.{payload}.{signature}"),
+        ));
+        made.push((
+            format!("alg {algorithm} unsigned"),
+            format!("{changed}.{payload}."),
+        ));
+        made.push((
+            format!("alg {algorithm} of two parts"),
+            format!("{changed}.{payload}"),
+        ));
     }
     // The public key as the secret of a MAC, in each form that it has.
     let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap();
@@ -202,22 +233,37 @@ fn forgeries(token: &str, keys: &Value) -> Vec<(String, String)> {
         ("a path for an id", with("kid", json!("../../../../dev/null"))),
         ("a statement for an id", with("kid", json!("' OR 1=1 --"))),
         ("the key in it", with("jwk", jwk)),
-        ("an address of keys", with("jku", json!("http://127.0.0.1:1/keys"))),
-        ("a certificate", with("x5u", json!("http://127.0.0.1:1/certificate"))),
+        (
+            "an address of keys",
+            with("jku", json!("http://127.0.0.1:1/keys")),
+        ),
+        (
+            "a certificate",
+            with("x5u", json!("http://127.0.0.1:1/certificate")),
+        ),
     ] {
-        made.push((format!("own key, {what}"), signed(&header, &claims, &own_key, Algorithm::ES256)));
+        made.push((
+            format!("own key, {what}"),
+            signed(&header, &claims, &own_key, Algorithm::ES256),
+        ));
     }
     // The right signature of something else.
     for (field, value) in [
         ("sub", json!("somebody")),
         ("aud", json!("berth-iam")),
         ("exp", json!(9_999_999_999_i64)),
-        ("access", json!([{ "type": "repository", "name": "team/app", "actions": ["pull", "push", "delete"] }])),
+        (
+            "access",
+            json!([{ "type": "repository", "name": "team/app", "actions": ["pull", "push", "delete"] }]),
+        ),
         ("credential", Value::Null),
     ] {
         let mut changed = claims.clone();
         changed[field] = value;
-        made.push((format!("altered {field}"), format!("{header}.{}.{signature}", encoded(&changed))));
+        made.push((
+            format!("altered {field}"),
+            format!("{header}.{}.{signature}", encoded(&changed)),
+        ));
     }
     let zeros = URL_SAFE_NO_PAD.encode([0; 64]);
     for (what, forged) in [
@@ -241,21 +287,35 @@ async fn no_forged_token_is_taken() {
     let nobody = world.admin.anonymous();
     let keys = nobody.ask("GET /v2/_berth/swarm/key").await.is(200).json();
     let narrow = world.token(&world.admin, "repository:team/app:pull").await;
-    let narrow = narrow.authorization.unwrap().split_once(' ').unwrap().1.to_owned();
+    let narrow = narrow
+        .authorization
+        .unwrap()
+        .split_once(' ')
+        .unwrap()
+        .1
+        .to_owned();
     for (what, forged) in forgeries(&narrow, &keys) {
         let answer = nobody.with(&format!("Bearer {forged}")).ask("GET /v2/").await;
         let answer = answer.refused(401, "UNAUTHORIZED");
         assert!(
-            answer.header("www-authenticate").ends_with("error=\"invalid_token\""),
+            answer
+                .header("www-authenticate")
+                .ends_with("error=\"invalid_token\""),
             "{what}"
         );
     }
     let iam = iam_token(&world, ("berth", "admin"), PASSWORD).await;
     for (what, forged) in forgeries(&iam, &keys) {
-        let asked = nobody.ask("GET /v2/manage/namespaces").header("x-auth-token", forged);
+        let asked = nobody
+            .ask("GET /v2/manage/namespaces")
+            .header("x-auth-token", forged);
         assert_eq!(asked.await.status, 401, "{what}");
     }
-    nobody.with(&format!("Bearer {narrow}")).ask("GET /v2/").await.is(200);
+    nobody
+        .with(&format!("Bearer {narrow}"))
+        .ask("GET /v2/")
+        .await
+        .is(200);
 }
 
 #[tokio::test]
@@ -283,13 +343,20 @@ async fn a_token_of_another_registry_is_none_here() {
         }
     }
     let iam = iam_token(&there, ("berth", "admin"), PASSWORD).await;
-    let asked = nobody.ask("GET /v2/manage/namespaces").header("x-auth-token", iam);
+    let asked = nobody
+        .ask("GET /v2/manage/namespaces")
+        .header("x-auth-token", iam);
     asked.await.is(401);
     let (session, proof) = session(&there).await;
-    let asked = nobody.ask("GET /v2/manage/namespaces").header("cookie", format!("berth_session={session}"));
+    let asked = nobody
+        .ask("GET /v2/manage/namespaces")
+        .header("cookie", format!("berth_session={session}"));
     asked.header("x-csrf-token", proof).await.is(401);
 }
 
 fn kid(token: &str) -> String {
-    decoded(token.split('.').next().unwrap())["kid"].as_str().unwrap().to_owned()
+    decoded(token.split('.').next().unwrap())["kid"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }

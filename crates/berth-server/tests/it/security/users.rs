@@ -1,5 +1,5 @@
 //! Whether somebody has an account here: refusals do not tell. That a password is hashed for nobody as it is for
-//! somebody is shown where hashes are made, by counting them (`password` in berth-registry).
+//! somebody is shown where hashes are made (`password` in berth-registry).
 
 use serde_json::{Value, json};
 
@@ -54,10 +54,10 @@ async fn asked(nobody: &Client, user: &str, password: &str) -> Vec<(u16, Vec<(St
 async fn a_name_that_nobody_has_is_answered_as_one_that_somebody_has() {
     let installation = Installation::start();
     let create = |name: &str, access: &str| installation.admin(&["user", "create", name, "--access", access]);
-    create("berth/mary", "default");
+    create("berth/mary", "both");
     create("berth/script", "programmatic");
     create("berth/looker", "console");
-    create("berth/gone", "default");
+    create("berth/gone", "both");
     installation.admin(&["user", "disable", "berth/gone"]);
     let nobody = Client {
         http: reqwest::Client::builder().no_proxy().build().unwrap(),
@@ -68,7 +68,15 @@ async fn a_name_that_nobody_has_is_answered_as_one_that_somebody_has() {
     for (status, _, body) in &unknown {
         assert_eq!(*status, 401, "{body}");
     }
-    for user in ["mary", "script", "looker", "gone", "ma ry", "MARY", "mary\u{200b}"] {
+    for user in [
+        "mary",
+        "script",
+        "looker",
+        "gone",
+        "ma ry",
+        "MARY",
+        "mary\u{200b}",
+    ] {
         assert_eq!(asked(&nobody, user, "wrong").await, unknown, "{user}");
     }
     // Of an account that is not there, the same.
