@@ -32,9 +32,9 @@ test('what others wrote is shown as text and runs nowhere', async ({ page, serve
   await admin.ask('PATCH', `/v2/manage/namespaces/${ORG}/repos/app`, { description: HOSTILE, is_public: true });
   await signIn();
   for (const [address, shown] of [
-    ['?view=tags', 'v1'],
-    ['?view=description', 'onerror='],
-    ['/tags/v1?view=configuration', 'HOSTILE'],
+    ['', 'v1'],
+    ['?tab=description', 'onerror='],
+    ['/tags/v1?view=config', 'HOSTILE'],
     ['/tags/v1?view=layers', 'buildkit'],
     ['/tags/v1?view=manifest', 'schemaVersion'],
     ['/tags/v1?view=files&path=app', '<b onclick=ran>.html'],
