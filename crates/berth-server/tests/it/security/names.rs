@@ -39,51 +39,54 @@ fn escaped(text: &str, times: usize) -> String {
     })
 }
 
+/// Names that are not `team/app`, and look like it to some.
+const LOOK_ALIKES: &[&str] = &[
+    // Up and across.
+    "other/mine/../../team/app",
+    "other/../team/app",
+    "./team/app",
+    "team/./app",
+    "team//app",
+    "/team/app",
+    "team/app/.",
+    "team/app/x/..",
+    // Letters that fold or normalise to the right ones.
+    "TEAM/app",
+    "Team/App",
+    "\u{ff54}eam/app",
+    "te\u{430}m/app",
+    "team/a\u{3c1}p",
+    "tea\u{1d45a}/app",
+    "team/app\u{200b}",
+    "team/ap\u{301}p",
+    "t\u{65}\u{301}am/app",
+    // What file systems and others leave away.
+    "team./app",
+    "team/app.",
+    "team/app ",
+    " team/app",
+    "team/app\t",
+    "team\\app",
+    "other/mine\\..\\..\\team/app",
+    "team/app;x=1",
+    "team$app",
+    "team/app$",
+    "other/mine$..$..$team$app",
+    "team:app",
+    "team/app@v1",
+    "team/~app",
+    "team/{app}",
+];
+
 /// Ways to write `team/app` that it is not called by, each after the stranger's own image where that makes a difference.
 fn disguises() -> Vec<String> {
-    let mut names: Vec<String> = [
-        // Up and across.
-        "other/mine/../../team/app",
-        "other/../team/app",
-        "./team/app",
-        "team/./app",
-        "team//app",
-        "/team/app",
-        "team/app/.",
-        "team/app/x/..",
-        // Letters that fold or normalise to the right ones.
-        "TEAM/app",
-        "Team/App",
-        "\u{ff54}eam/app",
-        "te\u{430}m/app",
-        "team/a\u{3c1}p",
-        "tea\u{1d45a}/app",
-        "team/app\u{200b}",
-        "team/ap\u{301}p",
-        "t\u{65}\u{301}am/app",
-        // What file systems and others leave away.
-        "team./app",
-        "team/app.",
-        "team/app ",
-        " team/app",
-        "team/app\t",
-        "team\\app",
-        "other/mine\\..\\..\\team/app",
-        "team/app;x=1",
-        "team$app",
-        "team/app$",
-        "other/mine$..$..$team$app",
-        "team:app",
-        "team/app@v1",
-        "team/~app",
-        "team/{app}",
-    ]
-    .into_iter()
-    .map(|name| {
-        // A request line holds no blank; other characters go as their bytes.
-        name.replace(' ', "%20").replace('\t', "%09")
-    })
-    .collect();
+    let mut names: Vec<String> = LOOK_ALIKES
+        .iter()
+        .map(|name| {
+            // A request line holds no blank; other characters go as their bytes.
+            name.replace(' ', "%20").replace('\t', "%09")
+        })
+        .collect();
     for up in ["..", "."] {
         for times in 1..=3 {
             let up = escaped(up, times);

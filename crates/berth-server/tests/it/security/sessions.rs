@@ -2,7 +2,7 @@
 //! it ends is in `manage/sessions`.
 
 use http::{HeaderMap, HeaderValue, Method};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::installation::{Answer, Installation, PASSWORD};
 
@@ -107,13 +107,18 @@ async fn an_ended_session_stays_ended() {
     assert!(!is_open(&installation, &new.cookie).await);
 }
 
-#[tokio::test]
-async fn a_page_of_another_site_changes_nothing() {
-    let installation = Installation::start();
+/// Makes an organization to lose.
+async fn group(installation: &Installation) {
     let made = installation
         .signed(Method::POST, "/v2/manage/namespaces", r#"{"namespace":"group"}"#)
         .await;
     assert!(made.status.is_success(), "{}", made.text);
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_changes_nothing() {
+    let installation = Installation::start();
+    group(&installation).await;
     let (victim, attacker) = (
         sign_in(&installation, PASSWORD, &[]).await,
         sign_in(&installation, PASSWORD, &[]).await,
@@ -151,7 +156,23 @@ async fn a_page_of_another_site_changes_nothing() {
             }
         }
     }
-    // The proof is in the header or nowhere, and no link asks for more than to read.
+    assert!(is_open(&installation, &victim.cookie).await);
+    assert_eq!(organizations(&installation).await, 1);
+}
+
+async fn organizations(installation: &Installation) -> usize {
+    let listed = installation
+        .signed(Method::GET, "/v2/manage/namespaces", "")
+        .await;
+    listed.json()["namespaces"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn the_proof_is_in_its_header_and_links_only_read() {
+    let installation = Installation::start();
+    group(&installation).await;
+    let victim = sign_in(&installation, PASSWORD, &[]).await;
+    let body = json!({ "namespace": "forged" }).to_string();
     let proof = &victim.proof;
     for (method, target, more) in [
         (
@@ -189,12 +210,7 @@ async fn a_page_of_another_site_changes_nothing() {
             answer.text
         );
     }
-    let namespaces = installation
-        .signed(Method::GET, "/v2/manage/namespaces", "")
-        .await;
-    let names: Value = namespaces.json();
-    assert_eq!(names["namespaces"].as_array().unwrap().len(), 1, "{names}");
-    assert!(is_open(&installation, &victim.cookie).await);
+    assert_eq!(organizations(&installation).await, 1);
 }
 
 #[tokio::test]

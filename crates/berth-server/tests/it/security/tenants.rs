@@ -184,6 +184,46 @@ async fn an_upload_is_of_who_began_it_wherever_it_is_asked_for() {
     world.admin.ask(line).await.is(201);
 }
 
+/// Lists and looks of the management API that could tell of another tenant.
+const LISTS: &[&str] = &[
+    "/v2/manage/namespaces",
+    "/v2/manage/namespaces?filter=namespace::team",
+    "/v2/manage/repos",
+    "/v2/manage/repos?filter=namespace::team",
+    "/v2/manage/images?set=public",
+    "/v2/manage/images?text=team",
+    "/v2/manage/bin",
+    "/v2/manage/archives",
+    "/v2/manage/search?q=team",
+    "/v2/manage/search?q=app:v1",
+    "/v2/manage/agents",
+    "/v2/manage/clusters",
+    "/v2/manage/regions",
+    "/v2/manage/mirrors",
+    "/v2/manage/webhooks/dead",
+    "/v2/manage/dashboard",
+    "/v2/manage/automation",
+    "/v2/manage/shared-repositories?filter=center::self",
+    "/v2/manage/namespaces/other/repos/mine/comparisons/v1/v1/image?other_repository=team/app",
+    "/v2/manage/namespaces/other/repos/mine/comparisons/v1/v1/files?other_repository=team/app",
+];
+
+/// Those, and what they answer who knows the digests of another tenant.
+fn lists(manifest: &str) -> Vec<String> {
+    let secret = digest(SECRET);
+    let mine = "/v2/manage/namespaces/other/repos/mine";
+    let by_digest = [
+        format!("/v2/manage/search?q={manifest}"),
+        format!("/v2/manage/search?q={}", &secret[7..30]),
+        format!("{mine}/contents/{manifest}/manifest"),
+        format!("{mine}/contents/{manifest}/image"),
+        format!("{mine}/contents/v1/files?layer={secret}"),
+        format!("{mine}/blobs/{secret}/preview"),
+        format!("{mine}/tags/{manifest}"),
+    ];
+    LISTS.iter().map(ToString::to_string).chain(by_digest).collect()
+}
+
 #[tokio::test]
 async fn lists_show_nothing_of_another_tenant() {
     let world = World::start().await;
@@ -217,50 +257,7 @@ async fn lists_show_nothing_of_another_tenant() {
         digest(SECRET),
         digest(&deleted),
     ];
-    for target in [
-        "/v2/manage/namespaces",
-        "/v2/manage/namespaces?filter=namespace::team",
-        "/v2/manage/repos",
-        "/v2/manage/repos?filter=namespace::team",
-        "/v2/manage/images?set=public",
-        "/v2/manage/images?text=team",
-        "/v2/manage/bin",
-        "/v2/manage/archives",
-        "/v2/manage/search?q=team",
-        "/v2/manage/search?q=app:v1",
-        "/v2/manage/agents",
-        "/v2/manage/clusters",
-        "/v2/manage/regions",
-        "/v2/manage/mirrors",
-        "/v2/manage/webhooks/dead",
-        "/v2/manage/dashboard",
-        "/v2/manage/automation",
-        "/v2/manage/shared-repositories?filter=center::self",
-        &format!("/v2/manage/search?q={}", digest(&manifest)),
-        &format!("/v2/manage/search?q={}", &digest(SECRET)[7..30]),
-        &format!(
-            "/v2/manage/namespaces/other/repos/mine/contents/{}/manifest",
-            digest(&manifest)
-        ),
-        &format!(
-            "/v2/manage/namespaces/other/repos/mine/contents/{}/image",
-            digest(&manifest)
-        ),
-        &format!(
-            "/v2/manage/namespaces/other/repos/mine/contents/v1/files?layer={}",
-            digest(SECRET)
-        ),
-        &format!(
-            "/v2/manage/namespaces/other/repos/mine/blobs/{}/preview",
-            digest(SECRET)
-        ),
-        "/v2/manage/namespaces/other/repos/mine/comparisons/v1/v1/image?other_repository=team/app",
-        "/v2/manage/namespaces/other/repos/mine/comparisons/v1/v1/files?other_repository=team/app",
-        &format!(
-            "/v2/manage/namespaces/other/repos/mine/tags/{}",
-            digest(&manifest)
-        ),
-    ] {
+    for target in lists(&digest(&manifest)) {
         let asked = stranger.anonymous().ask(format!("GET {target}"));
         let answer = asked.header("x-auth-token", &token).await;
         let text = String::from_utf8_lossy(&answer.body);

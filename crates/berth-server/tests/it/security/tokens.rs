@@ -174,110 +174,159 @@ fn signed(header: &Value, claims: &Value, key: &EncodingKey, algorithm: Algorith
     format!("{message}.{signature}")
 }
 
-/// What an attacker makes of a token and the public keys.
-fn forgeries(token: &str, keys: &Value) -> Vec<(String, String)> {
-    let parts: Vec<&str> = token.split('.').collect();
-    let [header, payload, signature] = parts[..] else {
-        panic!("{token}");
-    };
-    let (head, claims) = (decoded(header), decoded(payload));
-    let key = keys["keys"].as_array().unwrap().iter();
-    let key = key.clone().find(|key| key["kid"] == head["kid"]).unwrap();
-    let mut made = Vec::new();
-    let with = |field: &str, value: Value| {
-        let mut changed = head.clone();
+/// A token as an attacker sees it.
+struct Seen<'a> {
+    token: &'a str,
+    /// Its three parts as they are.
+    parts: [&'a str; 3],
+    header: Value,
+    claims: Value,
+}
+
+/// What was forged, and the token.
+type Forged = (String, String);
+
+impl<'a> Seen<'a> {
+    fn of(token: &'a str) -> Self {
+        let parts: Vec<&str> = token.split('.').collect();
+        let parts: [&str; 3] = parts.try_into().unwrap();
+        Self {
+            token,
+            parts,
+            header: decoded(parts[0]),
+            claims: decoded(parts[1]),
+        }
+    }
+
+    /// The header with another field.
+    fn with(&self, field: &str, value: Value) -> Value {
+        let mut changed = self.header.clone();
         changed[field] = value;
         changed
-    };
-    for algorithm in [
-        "none", "None", "NONE", "", "RS256", "HS256", "PS256", "ES384", "EdDSA",
-    ] {
-        let changed = encoded(&with("alg", json!(algorithm)));
-        made.push((
-            format!("alg {algorithm}"),
-            format!("{changed}.{payload}.{signature}"),
-        ));
-        made.push((
-            format!("alg {algorithm} unsigned"),
-            format!("{changed}.{payload}."),
-        ));
-        made.push((
-            format!("alg {algorithm} of two parts"),
-            format!("{changed}.{payload}"),
-        ));
     }
-    // The public key as the secret of a MAC, in each form that it has.
-    let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap();
-    let point = [vec![4], coordinate("x"), coordinate("y")].concat();
-    for (what, secret) in [
-        ("point", point.clone()),
-        ("coordinates", point[1..].to_vec()),
-        ("jwk", key.to_string().into_bytes()),
-        ("key id", key["kid"].as_str().unwrap().as_bytes().to_vec()),
-        ("nothing", Vec::new()),
-    ] {
-        let secret = EncodingKey::from_secret(&secret);
-        let forged = signed(&with("alg", json!("HS256")), &claims, &secret, Algorithm::HS256);
-        made.push((format!("HS256 with {what}"), forged));
+
+    fn other_algorithms(&self) -> Vec<Forged> {
+        let [_, payload, signature] = self.parts;
+        let mut made = Vec::new();
+        for algorithm in [
+            "none", "None", "NONE", "", "RS256", "HS256", "PS256", "ES384", "EdDSA",
+        ] {
+            let header = encoded(&self.with("alg", json!(algorithm)));
+            for rest in [
+                format!(".{payload}.{signature}"),
+                format!(".{payload}."),
+                format!(".{payload}"),
+            ] {
+                made.push((format!("alg {algorithm}"), format!("{header}{rest}")));
+            }
+        }
+        made
     }
-    // A key of the attacker's own, named in each way.
-    let own = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
-    let own_key = EncodingKey::from_ec_der(&own.serialize_der());
-    let raw = own.public_key_raw();
-    let jwk = json!({ "kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(&raw[1..33]),
-        "y": URL_SAFE_NO_PAD.encode(&raw[33..]), "kid": "own" });
-    for (what, header) in [
-        ("the right id", head.clone()),
-        ("another id", with("kid", json!("own"))),
-        ("no id", with("kid", Value::Null)),
-        ("a path for an id", with("kid", json!("../../../../dev/null"))),
-        ("a statement for an id", with("kid", json!("' OR 1=1 --"))),
-        ("the key in it", with("jwk", jwk)),
-        (
-            "an address of keys",
-            with("jku", json!("http://127.0.0.1:1/keys")),
-        ),
-        (
-            "a certificate",
-            with("x5u", json!("http://127.0.0.1:1/certificate")),
-        ),
-    ] {
-        made.push((
-            format!("own key, {what}"),
-            signed(&header, &claims, &own_key, Algorithm::ES256),
-        ));
+
+    /// The public key as the secret of a MAC, in each form that it has.
+    fn macs(&self, keys: &Value) -> Vec<Forged> {
+        let mut keys = keys["keys"].as_array().unwrap().iter();
+        let key = keys.find(|key| key["kid"] == self.header["kid"]).unwrap();
+        let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap();
+        let point = [vec![4], coordinate("x"), coordinate("y")].concat();
+        let header = self.with("alg", json!("HS256"));
+        [
+            ("point", point.clone()),
+            ("coordinates", point[1..].to_vec()),
+            ("jwk", key.to_string().into_bytes()),
+            ("key id", key["kid"].as_str().unwrap().as_bytes().to_vec()),
+            ("nothing", Vec::new()),
+        ]
+        .into_iter()
+        .map(|(what, secret)| {
+            let secret = EncodingKey::from_secret(&secret);
+            let forged = signed(&header, &self.claims, &secret, Algorithm::HS256);
+            (format!("HS256 with {what}"), forged)
+        })
+        .collect()
     }
-    // The right signature of something else.
-    for (field, value) in [
-        ("sub", json!("somebody")),
-        ("aud", json!("berth-iam")),
-        ("exp", json!(9_999_999_999_i64)),
-        (
-            "access",
-            json!([{ "type": "repository", "name": "team/app", "actions": ["pull", "push", "delete"] }]),
-        ),
-        ("credential", Value::Null),
-    ] {
-        let mut changed = claims.clone();
-        changed[field] = value;
-        made.push((
-            format!("altered {field}"),
-            format!("{header}.{}.{signature}", encoded(&changed)),
-        ));
+
+    /// A key of the attacker's own, named in each way.
+    fn own_keys(&self) -> Vec<Forged> {
+        let own = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let key = EncodingKey::from_ec_der(&own.serialize_der());
+        let raw = own.public_key_raw();
+        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(&raw[1..33]),
+            "y": URL_SAFE_NO_PAD.encode(&raw[33..]), "kid": "own" });
+        [
+            ("the right id", self.header.clone()),
+            ("another id", self.with("kid", json!("own"))),
+            ("no id", self.with("kid", Value::Null)),
+            (
+                "a path for an id",
+                self.with("kid", json!("../../../../dev/null")),
+            ),
+            ("a statement for an id", self.with("kid", json!("' OR 1=1 --"))),
+            ("the key in it", self.with("jwk", jwk)),
+            (
+                "an address of keys",
+                self.with("jku", json!("http://127.0.0.1:1/keys")),
+            ),
+            (
+                "a certificate",
+                self.with("x5u", json!("http://127.0.0.1:1/certificate")),
+            ),
+        ]
+        .into_iter()
+        .map(|(what, header)| {
+            let forged = signed(&header, &self.claims, &key, Algorithm::ES256);
+            (format!("own key, {what}"), forged)
+        })
+        .collect()
     }
-    let zeros = URL_SAFE_NO_PAD.encode([0; 64]);
-    for (what, forged) in [
-        ("no signature", format!("{header}.{payload}.")),
-        ("zeros", format!("{header}.{payload}.{zeros}")),
-        ("half", format!("{header}.{payload}.{}", &signature[..43])),
-        ("more", format!("{token}.{signature}")),
-        ("padded", format!("{token}==")),
-        ("another case", token.to_uppercase()),
-        ("long", format!("{token}{}", "A".repeat(40_000))),
-    ] {
-        made.push((what.to_owned(), forged));
+
+    /// The right signature of something else, and wrong ones of this.
+    fn altered(&self) -> Vec<Forged> {
+        let [header, payload, signature] = self.parts;
+        let token = self.token;
+        let everything =
+            json!([{ "type": "repository", "name": "team/app", "actions": ["pull", "push", "delete"] }]);
+        let mut made = Vec::new();
+        for (field, value) in [
+            ("sub", json!("somebody")),
+            ("aud", json!("elsewhere")),
+            ("exp", json!(9_999_999_999_i64)),
+            ("access", everything),
+            ("credential", Value::Null),
+        ] {
+            let mut claims = self.claims.clone();
+            claims[field] = value;
+            made.push((
+                format!("altered {field}"),
+                format!("{header}.{}.{signature}", encoded(&claims)),
+            ));
+        }
+        let zeros = URL_SAFE_NO_PAD.encode([0; 64]);
+        for (what, forged) in [
+            ("no signature", format!("{header}.{payload}.")),
+            ("zeros", format!("{header}.{payload}.{zeros}")),
+            ("half", format!("{header}.{payload}.{}", &signature[..43])),
+            ("more", format!("{token}.{signature}")),
+            ("padded", format!("{token}==")),
+            ("another case", token.to_uppercase()),
+            ("long", format!("{token}{}", "A".repeat(40_000))),
+        ] {
+            made.push((what.to_owned(), forged));
+        }
+        made
     }
-    made
+}
+
+/// What an attacker makes of a token and the public keys.
+fn forgeries(token: &str, keys: &Value) -> Vec<Forged> {
+    let seen = Seen::of(token);
+    [
+        seen.other_algorithms(),
+        seen.macs(keys),
+        seen.own_keys(),
+        seen.altered(),
+    ]
+    .concat()
 }
 
 #[tokio::test]
