@@ -7,8 +7,8 @@ mod stream;
 use std::ops::Range;
 use std::sync::Arc;
 
-use berth_metadata::{Damage, LinkedBlob, UnlinkOutcome};
-use berth_oci::{Digest, RangeOutcome, RangeRequest, RepositoryName};
+use berth_metadata::{Damage, LinkedBlob, UnlinkOutcome, Viewer};
+use berth_oci::{Digest, RangeOutcome, RangeRequest, RepositoryName, Resource, Scope, ScopeAction};
 
 use crate::Registry;
 use crate::access::{Action, Caller};
@@ -182,27 +182,50 @@ impl Registry {
         digest: &Digest,
         from: Option<&RepositoryName>,
     ) -> Result<bool, Error> {
-        let now = now_ms();
-        let source = match from {
-            Some(from) => match self.require(caller, Action::Pull, from).await {
-                Ok(standing) => standing.repository.map(|place| place.id),
-                // Whoever may not read the source learns nothing: the answer is a fresh upload, as for a missing blob.
-                Err(Error::Denied(_) | Error::Unauthenticated | Error::RepositoryUnknown(_)) => None,
-                Err(error) => return Err(error),
-            },
-            None => {
-                self.metadata
-                    .find_readable_blob(digest.as_str(), viewer(caller), now)
-                    .await?
+        let source = match (from, pulled_by_token(caller)) {
+            (Some(from), _) => self.source(caller, from).await?,
+            (None, None) => self.readable_source(digest, viewer(caller)).await?,
+            // A token opens what it names and what is public, here as for a pull.
+            (None, Some(named)) => {
+                for from in &named {
+                    if let Some(source) = self.source(caller, from).await?
+                        && self.mount_from(source, repository_id, digest).await?
+                    {
+                        return Ok(true);
+                    }
+                }
+                self.readable_source(digest, Viewer::Anonymous).await?
             }
         };
         match source {
-            Some(source) => Ok(self
-                .metadata
-                .mount_blob(source, repository_id, digest.as_str(), now)
-                .await?),
+            Some(source) => self.mount_from(source, repository_id, digest).await,
             None => Ok(false),
         }
+    }
+
+    /// The repository to mount from, when the caller may read it.
+    async fn source(&self, caller: &Caller, from: &RepositoryName) -> Result<Option<i64>, Error> {
+        match self.require(caller, Action::Pull, from).await {
+            Ok(standing) => Ok(standing.repository.map(|place| place.id)),
+            // Whoever may not read the source learns nothing: the answer is a fresh upload, as for a missing blob.
+            Err(Error::Denied(_) | Error::Unauthenticated | Error::RepositoryUnknown(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Any repository that has the blob and that the viewer may read.
+    async fn readable_source(&self, digest: &Digest, viewer: Viewer<'_>) -> Result<Option<i64>, Error> {
+        let found = self
+            .metadata
+            .find_readable_blob(digest.as_str(), viewer, now_ms());
+        Ok(found.await?)
+    }
+
+    async fn mount_from(&self, source: i64, repository_id: i64, digest: &Digest) -> Result<bool, Error> {
+        let mounted = self
+            .metadata
+            .mount_blob(source, repository_id, digest.as_str(), now_ms());
+        Ok(mounted.await?)
     }
 
     pub(crate) async fn linked(
@@ -223,6 +246,17 @@ impl Registry {
             .await?;
         linked.ok_or_else(|| Error::BlobUnknown(digest.clone()))
     }
+}
+
+/// The repositories that the caller's token lets them pull from, `None` for callers whom no token limits.
+fn pulled_by_token(caller: &Caller) -> Option<Vec<RepositoryName>> {
+    let Caller::User(user) = caller else { return None };
+    let pulled = |scope: &Scope| match &scope.resource {
+        Resource::Repository(name) if scope.actions.contains(&ScopeAction::Pull) => Some(name.clone()),
+        Resource::Repository(_) | Resource::Catalog => None,
+    };
+    let scopes = user.scopes.as_ref()?;
+    Some(scopes.iter().filter_map(pulled).collect())
 }
 
 fn reading(digest: &Digest, linked: &LinkedBlob) -> Reading {

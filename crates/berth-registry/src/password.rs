@@ -184,6 +184,8 @@ fn verify_now(stored: &str, password: &str) -> Result<bool, Error> {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     fn attempt<'a>(stored: Option<&'a str>, password: &'a str, last: u8) -> Attempt<'a> {
@@ -223,6 +225,24 @@ mod tests {
         assert!(!passwords.is_recent(attempt(Some(&first), "one", 2)));
         let second = passwords.hash("one").await.unwrap();
         assert!(!passwords.is_recent(attempt(Some(&second), "one", 1)));
+    }
+
+    #[tokio::test]
+    async fn a_password_is_hashed_for_nobody_as_it_is_for_somebody() {
+        let passwords = Passwords::new();
+        let stored = passwords.hash("correct horse").await.unwrap();
+        let all = u32::try_from(CONCURRENT_HASHES).unwrap();
+        let turns = passwords.turns.acquire_many(all).await.unwrap();
+        // Without a place to hash neither is answered.
+        for stored in [Some(stored.as_str()), None] {
+            let waits = passwords.verify(attempt(stored, "wrong", 1)).now_or_never();
+            assert!(waits.is_none(), "{stored:?}");
+        }
+        drop(turns);
+        assert!(!passwords.verify(attempt(None, "wrong", 1)).await.unwrap());
+        let cost = |hash: &str| hash.split('$').take(4).collect::<Vec<_>>().join("$");
+        let nobody = passwords.nobody.get().unwrap();
+        assert_eq!(cost(nobody), cost(&stored));
     }
 
     #[tokio::test]

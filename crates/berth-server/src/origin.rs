@@ -64,7 +64,7 @@ impl Origin {
         let proxied = first(&parts.headers, "x-forwarded-host").filter(|_| forwarded());
         let host = proxied
             .or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))
-            .or_else(|| first(&parts.headers, HOST.as_str()));
+            .or_else(|| only_host(&parts.headers));
         host.filter(|host| is_plain_host(host))
     }
 
@@ -115,6 +115,13 @@ fn first<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .next()
         .map(str::trim)
         .filter(|value| !value.is_empty())
+}
+
+/// The header `Host`; of several, a proxy may have gone by another one than the first.
+fn only_host(headers: &HeaderMap) -> Option<&str> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next().filter(|_| hosts.next().is_none())?;
+    host.to_str().ok()
 }
 
 /// A host goes into headers, pages and commands that people paste into a shell: nothing but a name and a port may pass.

@@ -8,7 +8,7 @@ use berth_oci::{Digest, RangeRequest, RepositoryName};
 use berth_registry::{BlobRead, Error, Extent, OpenedBlob};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, LOCATION,
-    RANGE,
+    RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -137,5 +137,7 @@ fn described(asked: &Asked<'_>, digest: &Digest) -> HeaderMap {
         (ETAG, quoted(digest.as_str())),
         (CACHE_CONTROL, asked.for_ever()),
         (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
+        // Bytes of strangers are no script, whatever names them as one.
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ])
 }

@@ -2,10 +2,11 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use berth_oci::{Reference, RepositoryName, Tag};
+use berth_oci::{Reference, RepositoryName, Tag, media_type};
 use berth_registry::{Condition, Error, PushedManifest};
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, WARNING,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH,
+    LOCATION, WARNING, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -22,6 +23,9 @@ const TAG: HeaderName = HeaderName::from_static("oci-tag");
 const SYNC_PATH: HeaderName = HeaderName::from_static("berth-sync-path");
 /// What an answer about a mirrored image carries that could not be compared (RFC 7234 section 5.5.1).
 pub(super) const STALE: HeaderValue = HeaderValue::from_static("110 berth \"Response is Stale\"");
+
+/// The policy of a manifest of a type that only its author knows: a browser that draws it loads and runs nothing for it.
+const SANDBOX: &str = "default-src 'none'; sandbox; frame-ancestors 'none'";
 
 /// end-3, GET.
 pub(super) async fn get(
@@ -144,12 +148,18 @@ fn described(asked: &Asked<'_>, reference: &Reference, (digest, media_type): (&s
         Reference::Digest(_) => asked.for_ever(),
         Reference::Tag(_) => asked.until_asked_again(),
     };
-    head_of([
+    let mut head = head_of([
         (CONTENT_TYPE, text(media_type)),
         (DIGEST, text(digest)),
         (ETAG, quoted(digest)),
         (CACHE_CONTROL, cache),
-    ])
+    ]);
+    // Whoever pushed it says what it is, perhaps a page: it must not be one of the console's origin.
+    if !media_type::is_known_manifest(media_type) {
+        head.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        head.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
+    }
+    head
 }
 
 /// An entity tag.

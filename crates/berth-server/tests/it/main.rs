@@ -30,6 +30,7 @@ mod replicas;
 mod restart;
 mod retention;
 mod scaled;
+mod security;
 mod sending;
 mod serve;
 mod stores;

@@ -17,7 +17,7 @@ mod maintenance;
 mod preheat_rules;
 pub(crate) mod preheats;
 mod quotas;
-mod refusals;
+pub(crate) mod refusals;
 mod registrations;
 mod repositories;
 mod retentions;

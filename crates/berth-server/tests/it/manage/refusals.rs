@@ -2,10 +2,10 @@
 //! path or a query can hold. A status in the document that nothing here provokes fails the test, and so does one that an
 //! operation answers otherwise.
 
-mod bodies;
-mod document;
+pub(crate) mod bodies;
+pub(crate) mod document;
 mod mistakes;
-mod world;
+pub(crate) mod world;
 
 use bodies::NOBODY;
 use document::{Operation, target};

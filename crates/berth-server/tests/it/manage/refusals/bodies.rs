@@ -7,26 +7,26 @@ use crate::content::digest;
 use crate::installation::PASSWORD;
 
 /// An id that nothing has.
-pub(super) const NOBODY: &str = "ffffffffffffffffffffffffffffffff";
+pub(crate) const NOBODY: &str = "ffffffffffffffffffffffffffffffff";
 
 /// What the tag `v1` named first.
-pub(super) const EARLIER_INDEX: &str =
+pub(crate) const EARLIER_INDEX: &str =
     r#"{"schemaVersion":2,  "mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
 
 /// What ids the server gave.
 #[derive(Default)]
-pub(super) struct Names {
-    pub(super) user: String,
-    pub(super) group: String,
-    pub(super) account: String,
-    pub(super) project: String,
+pub(crate) struct Names {
+    pub(crate) user: String,
+    pub(crate) group: String,
+    pub(crate) account: String,
+    pub(crate) project: String,
     /// A blob that nobody has.
-    pub(super) blob: String,
+    pub(crate) blob: String,
 }
 
 impl Names {
     /// The body of an operation that is to be answered with a status.
-    pub(super) fn body(&self, operation: &str, status: &str) -> Value {
+    pub(crate) fn body(&self, operation: &str, status: &str) -> Value {
         match operation {
             "create_namespace" => json!({ "namespace": "group" }),
             "create_namespace_auth"

@@ -6,15 +6,15 @@ use serde_json::Value;
 use crate::installation::Installation;
 
 /// An operation of the document.
-pub(super) struct Operation {
-    pub(super) id: String,
-    pub(super) method: Method,
+pub(crate) struct Operation {
+    pub(crate) id: String,
+    pub(crate) method: Method,
     path: String,
     document: Value,
 }
 
 /// What the server's document says.
-pub(super) async fn operations(installation: &Installation) -> Vec<Operation> {
+pub(crate) async fn operations(installation: &Installation) -> Vec<Operation> {
     let document = installation.get("/openapi.json", "").await.json();
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -32,22 +32,22 @@ pub(super) async fn operations(installation: &Installation) -> Vec<Operation> {
 
 impl Operation {
     /// The refusals that are promised. Nobody being logged in is another test's, for all operations at once.
-    pub(super) fn refusals(&self) -> Vec<String> {
+    pub(crate) fn refusals(&self) -> Vec<String> {
         let statuses = self.document["responses"].as_object().unwrap().keys();
         let refusals = statuses.filter(|status| status.starts_with('4') && *status != "401");
         refusals.cloned().collect()
     }
 
-    pub(super) fn is_iam(&self) -> bool {
+    pub(crate) fn is_iam(&self) -> bool {
         self.document["tags"][0] == "iam"
     }
 
-    pub(super) fn has_body(&self) -> bool {
+    pub(crate) fn has_body(&self) -> bool {
         self.document["requestBody"].is_object()
     }
 
     /// The names of its parameters in `path`, `query` or `header`.
-    pub(super) fn parameters(&self, place: &str) -> Vec<&str> {
+    pub(crate) fn parameters(&self, place: &str) -> Vec<&str> {
         let all = self.document["parameters"].as_array().into_iter().flatten();
         let there = all.filter(|parameter| parameter["in"] == place);
         there
@@ -56,7 +56,7 @@ impl Operation {
     }
 
     /// The path with a value for each name in braces.
-    pub(super) fn at(&self, value: impl Fn(&str) -> String) -> String {
+    pub(crate) fn at(&self, value: impl Fn(&str) -> String) -> String {
         let parts = self.path.split('/').map(|part| {
             let name = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
             name.map_or_else(|| part.to_owned(), &value)
@@ -65,7 +65,7 @@ impl Operation {
     }
 
     /// The query that the operation cannot do without.
-    pub(super) fn needed_query(&self) -> &'static str {
+    pub(crate) fn needed_query(&self) -> &'static str {
         match self.id.as_str() {
             "list_shared_repos_details" => "center=self",
             "list_shared_repo_details" => "shared_by=self",
@@ -80,7 +80,7 @@ impl Operation {
 }
 
 /// A path and its query, if there is one.
-pub(super) fn target(path: String, query: &str) -> String {
+pub(crate) fn target(path: String, query: &str) -> String {
     if query.is_empty() {
         path
     } else {

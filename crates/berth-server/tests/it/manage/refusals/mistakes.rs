@@ -79,7 +79,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
 ];
 
 /// All queries in which a parameter of the operation is wrong.
-pub(super) fn queries(operation: &Operation) -> Vec<String> {
+pub(crate) fn queries(operation: &Operation) -> Vec<String> {
     let id = operation.id.as_str();
     let mut queries = Vec::new();
     for name in operation.parameters("query") {

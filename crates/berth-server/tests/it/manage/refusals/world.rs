@@ -15,10 +15,10 @@ const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 const INDEX: &str =
     r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
 
-pub(super) struct World {
-    pub(super) installation: Installation,
-    pub(super) operations: Vec<Operation>,
-    pub(super) names: Names,
+pub(crate) struct World {
+    pub(crate) installation: Installation,
+    pub(crate) operations: Vec<Operation>,
+    pub(crate) names: Names,
     key: String,
     retention: String,
     /// A rule of the organization about which tags are kept.
@@ -39,15 +39,15 @@ pub(super) struct World {
 }
 
 /// A request, and who sends it.
-pub(super) struct Wrong {
-    pub(super) target: String,
-    pub(super) body: String,
-    pub(super) by_robot: bool,
-    pub(super) looks_at: Option<&'static str>,
+pub(crate) struct Wrong {
+    pub(crate) target: String,
+    pub(crate) body: String,
+    pub(crate) by_robot: bool,
+    pub(crate) looks_at: Option<&'static str>,
 }
 
 impl World {
-    pub(super) async fn furnished() -> Self {
+    pub(crate) async fn furnished() -> Self {
         let installation = Installation::start();
         installation.admin(&["account", "create", "guests"]);
         let operations = operations(&installation).await;
@@ -236,11 +236,11 @@ impl World {
     }
 
     /// Where everything is that an operation names.
-    pub(super) fn in_place(&self, operation: &Operation) -> String {
+    pub(crate) fn in_place(&self, operation: &Operation) -> String {
         target(operation.at(|name| self.place(name)), operation.needed_query())
     }
 
-    pub(super) fn place(&self, parameter: &str) -> String {
+    pub(crate) fn place(&self, parameter: &str) -> String {
         match parameter {
             "namespace" => "group",
             "repository" => "app",
@@ -277,7 +277,7 @@ impl World {
     }
 
     /// Sends a request. Each is numbered under its signature, because one that comes twice in a second is a replay.
-    pub(super) async fn send(&self, method: &Method, wrong: &Wrong) -> Answer {
+    pub(crate) async fn send(&self, method: &Method, wrong: &Wrong) -> Answer {
         self.sent.set(self.sent.get() + 1);
         let number = self.sent.get().to_string();
         let (id, secret) = if wrong.by_robot {
@@ -301,7 +301,7 @@ impl World {
 }
 
 /// The text of a body; of none when there is nothing to send.
-pub(super) fn written(body: &Value) -> String {
+pub(crate) fn written(body: &Value) -> String {
     if body.is_null() {
         String::new()
     } else {
