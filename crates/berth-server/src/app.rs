@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 
 use berth_registry::{Registry, Upgrade};
 
-use crate::config::{BasePath, Listen, Settings};
+use crate::config::{BasePath, Limits, Listen, Settings};
 use crate::health::Health;
 use crate::metrics::{Metrics, Traffic};
 use crate::origin::Origin;
@@ -98,18 +98,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Error> {
     let address = listener.local_addr().map_err(listen_error)?;
     first_start(&registry, &settings, address).await?;
     tracing::info!(%address, url = settings.local_url(address), "listening");
-    let limits = &settings.limits;
-    let timeouts = Timeouts {
-        header: limits.header_timeout,
-        body_stall: limits.body_stall_timeout,
-        response_stall: limits.response_stall_timeout,
-        response_rate_min: limits.defence.response_rate_min.map_or(0, |least| least.0),
-        grace: limits.shutdown_grace,
-    };
-    let room = Room {
-        connections_max: descriptors::connections(given(limits.connections_max)),
-        of_address_max: NonZeroU32::new(limits.defence.connections_per_address),
-    };
+    let (timeouts, room) = (timeouts(&settings.limits), room(&settings.limits));
     let bandwidth = settings.limits.defence.bandwidth;
     let bandwidth = bandwidth.map(|limit| Arc::new(Bandwidth::new(limit.0)));
     let watched = Watched::of(&registry, &settings, &phases);
@@ -158,6 +147,23 @@ fn tls(settings: &Settings, phases: &Phases) -> Result<Option<Arc<rustls::Server
     let config = certificate.server_config()?;
     tokio::spawn(certificate.follow(phases.stopping.clone()));
     Ok(Some(config))
+}
+
+fn timeouts(limits: &Limits) -> Timeouts {
+    Timeouts {
+        header: limits.header_timeout,
+        body_stall: limits.body_stall_timeout,
+        response_stall: limits.response_stall_timeout,
+        response_rate_min: limits.defence.response_rate_min.map_or(0, |least| least.0),
+        grace: limits.shutdown_grace,
+    }
+}
+
+fn room(limits: &Limits) -> Room {
+    Room {
+        connections_max: descriptors::connections(given(limits.connections_max)),
+        of_address_max: NonZeroU32::new(limits.defence.connections_per_address),
+    }
 }
 
 /// A setting that is never missing.

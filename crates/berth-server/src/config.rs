@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub(crate) use document::{InForce, effective, in_force, reference, sample};
 use setting::Setting;
-pub(crate) use settings::{Log, LogFormat, Settings};
+pub(crate) use settings::{Limits, Log, LogFormat, Settings};
 pub(crate) use table::SETTINGS;
 use value::Redirect;
 pub(crate) use value::bytes;
