@@ -1,11 +1,17 @@
-//! The audit trail: who did what, from where, and what came of it. Rows are only added, and go with age.
+//! The audit trail: who did what, from where, and what came of it. Rows are only added, and go with age or for room.
+
+mod chain;
+mod forget;
+mod verify;
 
 use crate::Metadata;
 use crate::error::Error;
-use crate::pool::{Durability, Failure};
-use crate::sql::change;
+use crate::pool::Failure;
+pub use chain::{AuditBook, AuditLink, AuditSeal};
+pub use forget::DroppedForRoom;
 use sqlx::Row;
 use sqlx::any::AnyRow;
+pub use verify::{AuditFlaw, AuditPlace, AuditVerified};
 
 /// One thing that somebody did, or was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +38,8 @@ pub struct AuditEvent {
     pub code: String,
     /// The id of the request.
     pub request_id: String,
+    /// Where it stands in its chain, once it does.
+    pub link: Option<AuditLink>,
 }
 
 /// Where a page of the trail ends, or the next one begins.
@@ -64,7 +72,7 @@ macro_rules! list {
     ($user:literal) => {
         concat!(
             "SELECT id, at, account_id, user_id, user_name, credential, source, action, resource, status, code, \
-             request_id FROM audit_events WHERE account_id = $1 AND at <= $2 AND (at < $2 OR id < $3) AND at >= $4 ",
+             request_id, book, number, mac FROM audit_events WHERE account_id = $1 AND at <= $2 AND (at < $2 OR id < $3) AND at >= $4 ",
             $user,
             "AND (CAST($6 AS TEXT) IS NULL OR action = $6) \
              AND (CAST($7 AS TEXT) IS NULL OR resource = $7 OR (resource >= $7 || '/' AND resource < $7 || '0') \
@@ -79,39 +87,6 @@ pub(crate) const LIST: &str = list!("AND CAST($5 AS TEXT) IS NULL ");
 pub(crate) const LIST_OF_USER: &str = list!("AND user_name = $5 ");
 
 impl Metadata {
-    /// Adds events, all or none; durable.
-    pub async fn add_audit_events(&self, events: Vec<AuditEvent>) -> Result<(), Error> {
-        const ADD: &str = "INSERT INTO audit_events (at, account_id, user_id, user_name, credential, source, action, \
-             resource, status, code, request_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-        self.pool
-            .write(
-                "add to the audit trail",
-                Durability::Durable.of_contents(),
-                events,
-                |tx, events| {
-                    Box::pin(async move {
-                        for event in events {
-                            let add = sqlx::query(ADD)
-                                .bind(event.at)
-                                .bind(event.account_id.clone())
-                                .bind(event.user_id.clone())
-                                .bind(event.user_name.clone())
-                                .bind(event.credential.clone())
-                                .bind(event.source.clone())
-                                .bind(event.action.clone())
-                                .bind(event.resource.clone())
-                                .bind(event.status)
-                                .bind(event.code.clone())
-                                .bind(event.request_id.clone());
-                            change(tx, add).await?;
-                        }
-                        Ok(())
-                    })
-                },
-            )
-            .await
-    }
-
     /// At most `limit` events of an account, newest first, those older than `mark`, each with its place.
     pub async fn audit_events(
         &self,
@@ -151,17 +126,6 @@ impl Metadata {
             .bind(limit);
         self.list("list the audit trail", statement, event).await
     }
-
-    /// Forgets events before a time, at most `limit`, and answers how many.
-    pub async fn forget_audit_events(&self, before: i64, limit: i64) -> Result<u64, Error> {
-        // Ids grow with time, but for the moment that a refusal waits.
-        const FORGET: &str = "DELETE FROM audit_events WHERE id IN (SELECT id FROM \
-             (SELECT id, at FROM audit_events ORDER BY id LIMIT $2) AS oldest WHERE at < $1)";
-        self.change("forget old audit events", Durability::Relaxed, move || {
-            sqlx::query(FORGET).bind(before).bind(limit)
-        })
-        .await
-    }
 }
 
 fn event(row: &AnyRow) -> Result<(AuditMark, AuditEvent), Failure> {
@@ -182,6 +146,19 @@ fn event(row: &AnyRow) -> Result<(AuditMark, AuditEvent), Failure> {
         status: row.try_get("status")?,
         code: row.try_get("code")?,
         request_id: row.try_get("request_id")?,
+        link: link(row)?,
     };
     Ok((mark, event))
+}
+
+fn link(row: &AnyRow) -> Result<Option<AuditLink>, Failure> {
+    let book: Option<String> = row.try_get("book")?;
+    let number: Option<i64> = row.try_get("number")?;
+    let mac: Option<Vec<u8>> = row.try_get("mac")?;
+    let book = book.as_deref().and_then(AuditBook::of_name);
+    Ok(book.zip(number).map(|(book, number)| AuditLink {
+        book,
+        number,
+        mac: mac.unwrap_or_default(),
+    }))
 }

@@ -91,7 +91,10 @@ pub use accessories::{AccessoriesPage, Accessory};
 pub use accounts::Account;
 pub use archives::{ARCHIVE, Archive, ArchiveChunk, ArchiveState, ArchiveStep, NewArchive};
 pub use attempts::{Failures, SeenSignature};
-pub use audit::{AuditEvent, AuditFilter, AuditMark};
+pub use audit::{
+    AuditBook, AuditEvent, AuditFilter, AuditFlaw, AuditLink, AuditMark, AuditPlace, AuditSeal,
+    AuditVerified, DroppedForRoom,
+};
 pub use automation::{
     AutomatedImage, AutomatedRetention, AutomatedRule, AutomatedSync, AutomatedTrigger, AutomationQuery,
     ListedCopy, ListedRun, RunMark,

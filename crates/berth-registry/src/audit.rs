@@ -3,6 +3,8 @@
 //! that they slow nobody down. What cannot be written changes no answer: it is logged.
 
 mod trail;
+mod unattended;
+mod verification;
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -16,6 +18,8 @@ use crate::clock::now_ms;
 use crate::error::{Denial, Error};
 
 pub(crate) use trail::Trail;
+pub use unattended::TrailOf;
+pub use verification::AuditVerification;
 
 /// Longest text of one field; more comes only from those who try something out.
 const FIELD_CHARS_MAX: usize = 512;
@@ -92,8 +96,13 @@ impl Registry {
     /// Notes a change in the trail before its answer goes out.
     pub async fn record(&self, actor: &Actor, deed: Deed) {
         let event = self.event(actor, deed).await;
+        self.record_event(event).await;
+    }
+
+    async fn record_event(&self, event: AuditEvent) {
         let (action, resource) = (event.action.clone(), event.resource.clone());
-        if let Err(error) = self.metadata.add_audit_events(vec![event]).await {
+        let seal = &self.trail.seal;
+        if let Err(error) = self.metadata.add_audit_events(seal, vec![event]).await {
             let error = Error::from(error);
             tracing::error!(
                 action,
@@ -116,18 +125,12 @@ impl Registry {
         filter: &AuditFilter,
         (marker, limit): (Option<AuditMarker>, i64),
     ) -> Result<AuditPage, Error> {
-        let user = caller.require_user()?;
-        if !user.administrator {
-            return Err(Error::Denied(Box::new(Denial {
-                text: NO_PERMISSION,
-                explanation: "the audit trail is for the administrators of the account".to_owned(),
-            })));
-        }
+        let account_id = audited_account(caller)?;
         self.write_trail().await;
         let mark = marker.map(|marker| marker.0);
         let mut found = self
             .metadata
-            .audit_events(&user.account_id, filter, mark, limit.saturating_add(1))
+            .audit_events(account_id, filter, mark, limit.saturating_add(1))
             .await?;
         let limit = usize::try_from(limit).unwrap_or(0);
         let more = found.len() > limit;
@@ -155,7 +158,7 @@ impl Registry {
                 events.push(event);
             }
         }
-        match self.metadata.add_audit_events(events).await {
+        match self.metadata.add_audit_events(&self.trail.seal, events).await {
             Ok(()) => taken.written(),
             Err(error) => {
                 let error = Error::from(error);
@@ -199,8 +202,21 @@ impl Registry {
             status: i64::from(deed.status),
             code: deed.code,
             request_id: plain(&deed.request_id),
+            link: None,
         }
     }
+}
+
+/// The account whose trail the caller may see.
+fn audited_account(caller: &Caller) -> Result<&str, Error> {
+    let user = caller.require_user()?;
+    if !user.administrator {
+        return Err(Error::Denied(Box::new(Denial {
+            text: NO_PERMISSION,
+            explanation: "the audit trail is for the administrators of the account".to_owned(),
+        })));
+    }
+    Ok(&user.account_id)
 }
 
 fn credential_text(credential: &Credential) -> String {

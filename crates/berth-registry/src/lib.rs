@@ -101,7 +101,7 @@ pub use archive::{
     ArchiveChunk, ArchiveFailure, ArchiveFile, ArchiveImage, ArchiveProblem, ArchiveQuestion, ArchiveSource,
     ArchiveTarget, ArchiveView, ArchiveWanted,
 };
-pub use audit::{Actor, AuditMarker, AuditPage, Deed};
+pub use audit::{Actor, AuditMarker, AuditPage, AuditVerification, Deed, TrailOf};
 pub use automation::{
     AutomatedImage, AutomatedRetention, AutomatedRule, AutomatedSync, AutomatedTrigger, AutomationWanted,
     Counted, ListedCopy, ListedRun, RunMark,
@@ -122,6 +122,7 @@ pub use berth_metadata::{
     RetentionLogRow, RetentionRun, RunningImage, SyncJob, SyncRule, TextMatch, TriggerRow, TriggerRun,
     TrustRule, Upgrade, User,
 };
+pub use berth_metadata::{AuditBook, AuditFlaw, AuditLink, AuditVerified};
 pub use berth_metadata::{
     AwayPlace, EndingShare, FailedRun, FullQuota, PulledImage, RecentPush, RunCount, StaleLogin,
 };
@@ -282,6 +283,7 @@ impl Registry {
         let counting = Arc::new(counting::Counting::open(&metadata).await?);
         let damage = damage::Watch::new(metadata.clone(), Arc::clone(&blobs));
         let process = account::new_id();
+        let trail = audit::Trail::new(identity.master_key.derive("audit trail"));
         let about = (limits.contents.clone(), process.clone());
         Ok(Self {
             making: contents::Making::new(metadata.clone(), Arc::clone(&blobs), damage.clone(), about),
@@ -312,7 +314,7 @@ impl Registry {
             identity,
             id,
             counting,
-            trail: audit::Trail::default(),
+            trail,
             jobs: jobs::Jobs::default(),
             feed: feed::Feed::default(),
             inspections: archive::Inspections::default(),

@@ -47,6 +47,8 @@ pub struct Limits {
     pub page_max: u32,
     /// How long the audit trail is kept.
     pub audit_ttl: Duration,
+    /// Events that are kept at most of each book of an account's audit trail.
+    pub audit_events_max: u32,
     /// Whether callers who did not log in may pull public images.
     pub anonymous_pulls: bool,
     /// Time between two snapshots of the metadata in the store; zero: none by itself.
@@ -364,6 +366,7 @@ impl Default for Limits {
             missing_references: MissingReferences::Refuse,
             page_max: 10_000,
             audit_ttl: Duration::from_hours(90 * 24),
+            audit_events_max: 500_000,
             anonymous_pulls: true,
             upkeep: Upkeep::default(),
             retention: RetentionLimits::default(),

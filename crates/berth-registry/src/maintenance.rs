@@ -240,8 +240,7 @@ impl Registry {
         let ended = now.saturating_sub(SHUT_OUTS_KEPT_MS);
         while self.metadata.forget_shut_outs(ended, STEP).await? > 0 {}
         self.metadata.forget_commits().await?;
-        let forgotten = now.saturating_sub(self.limits.audit_ttl_ms());
-        while self.metadata.forget_audit_events(forgotten, STEP).await? > 0 {}
+        self.shorten_trail(now).await?;
         let forgotten = now.saturating_sub(self.limits.retention.log_ttl_ms());
         while self.metadata.forget_retentions(forgotten, LINES).await? > 0 {}
         let forgotten = day_of(now) - REPOSITORY_DAYS_KEPT;

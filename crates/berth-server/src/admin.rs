@@ -1,6 +1,8 @@
 //! `berth admin`: accounts, users, groups, keys, organisations and rights, worked on the store directly, beside a
 //! running server or without one. For bootstrap and rescue: who can open the database and the master key is the operator.
 
+mod audit;
+mod deed;
 mod people;
 mod places;
 mod quotas;
@@ -50,28 +52,55 @@ enum Verb {
     /// What an account may have at most
     #[command(subcommand)]
     Quota(quotas::QuotaVerb),
+    /// The audit trail
+    #[command(subcommand)]
+    Audit(audit::AuditVerb),
     /// Print a docker login command that ends by itself
     LoginCommand(places::LoginCommand),
 }
 
 impl AdminArgs {
-    /// Does what was asked and answers what to print.
-    pub(crate) fn run(self) -> Result<String, Failure> {
+    /// Does what was asked, and answers what to print and whether all is as it should be.
+    pub(crate) fn run(self) -> Result<(String, bool), Failure> {
         let settings = self.stores.settings()?;
         // An account is made before the first start only when the server makes none.
         if !matches!(self.verb, Verb::Account(people::AccountVerb::Create { .. })) {
             must_exist(&settings)?;
         }
-        let table = block_on(async {
+        let (table, well) = block_on(async {
             // A look must not upgrade the database under those who serve.
             let opening = settings.opening(Upgrade::Refuse);
             let registry = Registry::open_with(settings.registry(), opening).await?;
-            let done = run(&registry, &settings, self.verb).await;
+            let done = run_noted(&registry, &settings, self.verb).await;
             registry.close().await;
             done
         })?;
-        Ok(table.print(self.stores.output))
+        Ok((table.print(self.stores.output), well))
     }
+}
+
+/// Does it, and notes a change in the trail of the account that it is made to.
+async fn run_noted(registry: &Registry, settings: &Settings, verb: Verb) -> Result<(Table, bool), Failure> {
+    let verb = match verb {
+        Verb::Audit(verb) => return audit::audit(registry, verb).await,
+        verb => verb,
+    };
+    let Some(deed) = deed::of(&verb) else {
+        return Ok((run(registry, settings, verb).await?, true));
+    };
+    // Before it is done, because it may delete what names the account; and after it, because it may make it.
+    let before = registry.trail_of(&deed.of).await?;
+    let table = run(registry, settings, verb).await?;
+    let account = match before {
+        Some(account) => Some(account),
+        None => registry.trail_of(&deed.of).await?,
+    };
+    if let Some(account) = account {
+        registry
+            .record_operator(&account, deed.action, &deed.resource)
+            .await;
+    }
+    Ok((table, true))
 }
 
 async fn run(registry: &Registry, settings: &Settings, verb: Verb) -> Result<Table, Failure> {
@@ -84,6 +113,7 @@ async fn run(registry: &Registry, settings: &Settings, verb: Verb) -> Result<Tab
         Verb::Image(verb) => places::image(registry, verb).await,
         Verb::Grant(verb) => places::grant(registry, verb).await,
         Verb::Quota(verb) => quotas::quota(registry, verb).await,
+        Verb::Audit(verb) => audit::audit(registry, verb).await.map(|(table, _)| table),
         Verb::LoginCommand(wanted) => places::login_command(registry, settings, &wanted).await,
     }
 }

@@ -226,7 +226,7 @@ pub(crate) fn run() -> ExitCode {
             .and_then(|text| print(&text)),
         Verb::Admin(args) => {
             keep_to_owner();
-            args.run().map_err(Failure::from).and_then(|text| print(&text))
+            return compared(args.run().map_err(Failure::from));
         }
         Verb::Backup(args) => {
             keep_to_owner();
@@ -247,15 +247,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Ledger(LedgerVerb::Ask(verb)) => return client::Verb::Ledger(verb).run(),
         Verb::Ledger(LedgerVerb::Verify(args)) => {
             keep_to_owner();
-            match args.run().map_err(Failure::from) {
-                Ok((text, true)) => print(&text),
-                Ok((text, false)) => {
-                    // Whether it can be printed or not: they differ.
-                    let _printed = print(&text);
-                    return ExitCode::FAILURE;
-                }
-                Err(failure) => Err(failure),
-            }
+            return compared(args.run().map_err(Failure::from));
         }
         Verb::Client(verb) => return verb.run(),
         Verb::Agent(verb) => {
@@ -273,6 +265,10 @@ pub(crate) fn run() -> ExitCode {
         Verb::Reference(ReferenceVerb::Metrics) => print(&crate::metrics::reference()),
         Verb::Version => print(concat!("berth ", env!("CARGO_PKG_VERSION"), "\n")),
     };
+    ended(done)
+}
+
+fn ended(done: Result<(), Failure>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -280,6 +276,19 @@ pub(crate) fn run() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "berth: {failure}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints what was found; the command fails when that is not as it should be.
+fn compared(found: Result<(String, bool), Failure>) -> ExitCode {
+    match found {
+        Ok((text, true)) => ended(print(&text)),
+        Ok((text, false)) => {
+            // Whether it can be printed or not.
+            let _printed = print(&text);
+            ExitCode::FAILURE
+        }
+        Err(failure) => ended(Err(failure)),
     }
 }
 

@@ -2,6 +2,7 @@
 //! in the API cannot be done here.
 
 mod answer;
+mod audit;
 mod bin;
 mod clusters;
 mod failure;
@@ -97,6 +98,8 @@ pub(crate) enum Verb {
     Maintenance(Group<maintenance::Verb>),
     /// Who is shut out because of too many requests
     ShutOut(Group<shut_outs::Verb>),
+    /// Who did what in the account, for its administrators
+    Audit(Group<audit::Verb>),
     /// Access keys (AK/SK)
     Key(Group<keys::Verb>),
     /// Users of the account
@@ -182,6 +185,7 @@ impl Verb {
             Self::Sync(group) => &group.options,
             Self::Maintenance(group) => &group.options,
             Self::ShutOut(group) => &group.options,
+            Self::Audit(group) => &group.options,
             Self::Key(group) => &group.options,
             Self::User(group) => &group.options,
             Self::Group(group) => &group.options,
@@ -217,6 +221,7 @@ impl Verb {
             Self::Sync(group) => syncs::run(&options.server()?, group.verb).await,
             Self::Maintenance(group) => maintenance::run(&options.server()?, group.verb).await,
             Self::ShutOut(group) => shut_outs::run(&options.server()?, group.verb).await,
+            Self::Audit(group) => audit::run(&options.server()?, group.verb).await,
             Self::Key(group) => keys::run(&options.server()?, group.verb).await,
             Self::User(group) => users::run(&options.server()?, group.verb).await,
             Self::Group(group) => groups::run(&options.server()?, group.verb).await,

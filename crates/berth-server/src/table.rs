@@ -77,6 +77,16 @@ impl Table {
         }
     }
 
+    /// Nothing more than what was printed already.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            columns: Vec::new(),
+            rows: Vec::new(),
+            is_list: true,
+            said: None,
+        }
+    }
+
     /// The same, with a text in its place for people: a command to paste, a document to save.
     pub(crate) fn said(self, text: String) -> Self {
         Self {
@@ -87,6 +97,9 @@ impl Table {
 
     /// What is printed.
     pub(crate) fn print(&self, output: Output) -> String {
+        if self.columns.is_empty() {
+            return String::new();
+        }
         match output {
             Output::Table => match &self.said {
                 Some(text) => format!("{}\n", text.trim_end()),

@@ -2,7 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use berth_metadata::AuditSeal;
 use tokio::sync::Notify;
+
+use crate::seal::Keyed;
 
 use super::{Actor, Deed, plain};
 
@@ -12,8 +15,10 @@ const WAITING_MAX: usize = 4096;
 const WORTH_A_WRITE: usize = 512;
 
 /// The queue.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Trail {
+    /// What links the events to one another.
+    pub(crate) seal: AuditSeal,
     queue: Mutex<Queue>,
     filling: Notify,
     /// One write at a time: whoever reads the trail waits for what is on its way.
@@ -59,6 +64,16 @@ impl Drop for Taken<'_> {
 }
 
 impl Trail {
+    /// An empty one, whose events are linked under this key.
+    pub(crate) fn new(key: Keyed) -> Self {
+        Self {
+            seal: AuditSeal::new(move |text| key.sign(text)),
+            queue: Mutex::default(),
+            filling: Notify::new(),
+            writing: tokio::sync::Mutex::default(),
+        }
+    }
+
     /// Queues a refusal of a time, milliseconds since the epoch.
     pub(super) fn add(&self, actor: Actor, mut deed: Deed, at: i64) {
         // What waits is bounded in bytes too: names and places come from those who try something out.

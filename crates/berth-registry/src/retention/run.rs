@@ -204,10 +204,22 @@ impl Registry {
                 Err(berth_metadata::Error::Conflict(Conflict::RulesChanged)) => {
                     return Ok(Some(CHANGED.to_owned()));
                 }
-                done => left.drain(..done?.dealt_with),
+                done => {
+                    let done = done?;
+                    self.record_deleted(place, end.id, done.deleted).await;
+                    left.drain(..done.dealt_with)
+                }
             };
         }
         Ok(None)
+    }
+
+    async fn record_deleted(&self, place: &JudgedPlace, run_id: i64, tags: i64) {
+        if tags > 0 {
+            let image = format!("{}/{} run={run_id} tags={tags}", place.organization, place.image);
+            self.record_rule(&place.account_id, "retention_delete_tags", &image)
+                .await;
+        }
     }
 
     fn retention_deletion(&self, guard: Guard) -> Deletion {

@@ -103,6 +103,13 @@ pub(super) struct NewUser {
     password_stdin: bool,
 }
 
+impl NewUser {
+    /// Who is made.
+    pub(super) fn user(&self) -> &Person {
+        &self.user
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Access {
     /// In the console only

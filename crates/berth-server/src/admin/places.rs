@@ -222,6 +222,13 @@ pub(super) struct LoginCommand {
     duration_seconds: Option<i64>,
 }
 
+impl LoginCommand {
+    /// Whose login it is.
+    pub(super) fn user(&self) -> &Person {
+        &self.user
+    }
+}
+
 pub(super) async fn login_command(
     registry: &Registry,
     settings: &Settings,

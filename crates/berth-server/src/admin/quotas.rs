@@ -53,6 +53,13 @@ pub(super) struct SetQuotas {
     bytes: Option<i64>,
 }
 
+impl SetQuotas {
+    /// The account's name.
+    pub(super) fn account(&self) -> &str {
+        &self.account
+    }
+}
+
 const COLUMNS: [(&str, Form); 5] = [
     ("account", Form::Plain),
     ("organizations", Form::Plain),

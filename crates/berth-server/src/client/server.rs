@@ -19,6 +19,8 @@ use super::profile::Credential;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(2);
+/// Most time for an answer of any length.
+const COPY_TIMEOUT: Duration = Duration::from_hours(1);
 /// No page of a list is near it.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// The longest page that the API answers.
@@ -178,6 +180,30 @@ impl Server {
             serde_json::from_str(&text).map_err(|error| strange(format!("its answer is no JSON: {error}")))?
         };
         Ok(Answer { headers, body })
+    }
+
+    /// Copies an answer of any length as it comes; one that breaks off is a failure.
+    pub(super) async fn copy(&self, target: &str, to: &mut impl std::io::Write) -> Result<(), Failure> {
+        let headers = self.headers(&Method::GET, target, &[])?;
+        let url = format!("{}{target}", self.url);
+        let request = self.http.get(&url).headers(headers).timeout(COPY_TIMEOUT);
+        let mut response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if !status.is_success() {
+            let id = response.headers().get("x-request-id").cloned();
+            let text = self.body(response).await?;
+            let id = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
+            return Err(Failure::Refused(Refusal::read(status.as_u16(), id, &text)));
+        }
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            match to.write_all(&chunk) {
+                // A reader that has gone away (`| head`) is no failure.
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+                written => written
+                    .map_err(|error| Failure::Here(format!("the answer cannot be written: {error}")))?,
+            }
+        }
+        Ok(())
     }
 
     /// Rows of a list with `limit` and `marker`, page by page, up to `limit_rows`.

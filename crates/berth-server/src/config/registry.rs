@@ -167,6 +167,7 @@ impl Settings {
                 .map_or(defaults.layers_max, |max| max.get() as usize),
             upload_ttl: self.limits.upload_ttl,
             audit_ttl: self.limits.audit_ttl,
+            audit_events_max: self.limits.audit_events_max,
             bin_ttl: self.bin.ttl.0,
             organizations_per_user: self.limits.organizations_per_user,
             missing_references: match self.missing_references {

@@ -94,6 +94,7 @@ pub(crate) struct Limits {
     pub(crate) organizations_per_user: u32,
     pub(crate) upload_ttl: Duration,
     pub(crate) audit_ttl: Duration,
+    pub(crate) audit_events_max: u32,
     pub(crate) token_ttl: Duration,
     pub(crate) temporary_login_ttl: Duration,
     pub(crate) connections_max: Option<NonZeroU32>,

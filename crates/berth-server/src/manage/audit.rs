@@ -1,4 +1,7 @@
-//! The audit trail of the caller's account (an extension).
+//! The audit trail of the caller's account (an extension): listed, exported, verified.
+
+mod export;
+mod verification;
 
 use axum::Json;
 use axum::extract::State;
@@ -17,7 +20,10 @@ use super::wire::Time;
 use crate::state::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .merge(export::routes())
+        .merge(verification::routes())
 }
 
 /// What the trail is searched for.
@@ -76,6 +82,12 @@ struct AuditEntry {
     code: String,
     /// The id of the request, which the server's log has too.
     request_id: String,
+    /// `changes`, `pushes` or `refusals`: each is a chain of its own. None: it is from before there were chains.
+    book: Option<&'static str>,
+    /// Its number in the book, from 1 and without a gap.
+    number: Option<i64>,
+    /// The MAC over it and the one before it, in hexadecimal digits.
+    mac: Option<String>,
 }
 
 /// List who did what
@@ -88,19 +100,7 @@ struct AuditEntry {
         (status = 400, body = RefusalBody, description = "The query breaks a rule; the message says which")))]
 async fn list(State(app): State<AppState>, call: Call) -> Result<Json<AuditEvents>, Refused> {
     let page = Marked::<AuditMarker>::of(&call)?;
-    let filter = AuditFilter {
-        from: time_of(&call, "from")?,
-        to: time_of(&call, "to")?,
-        user_name: call.query("user"),
-        action: call.query("action"),
-        resource: call.query("resource"),
-        succeeded: match call.query("result").as_deref() {
-            None => None,
-            Some("success") => Some(true),
-            Some("refused") => Some(false),
-            Some(_) => return Err(Refused::invalid("4001025", "result is success or refused")),
-        },
-    };
+    let filter = filter_of(&call)?;
     let found = app
         .registry
         .audit_events(&call.caller, &filter, (page.marker, page.limit))
@@ -110,6 +110,23 @@ async fn list(State(app): State<AppState>, call: Call) -> Result<Json<AuditEvent
         events: found.events.into_iter().map(document).collect(),
         next_marker: found.next.map(|marker| marker.to_string()),
     }))
+}
+
+/// What a query searches for.
+fn filter_of(call: &Call) -> Result<AuditFilter, Refused> {
+    Ok(AuditFilter {
+        from: time_of(call, "from")?,
+        to: time_of(call, "to")?,
+        user_name: call.query("user"),
+        action: call.query("action"),
+        resource: call.query("resource"),
+        succeeded: match call.query("result").as_deref() {
+            None => None,
+            Some("success") => Some(true),
+            Some("refused") => Some(false),
+            Some(_) => return Err(Refused::invalid("4001025", "result is success or refused")),
+        },
+    })
 }
 
 /// A time of the query, in milliseconds since the epoch.
@@ -128,7 +145,11 @@ fn time_of(call: &Call, name: &str) -> Result<Option<i64>, Refused> {
 }
 
 fn document(event: AuditEvent) -> AuditEntry {
+    let link = event.link.as_ref();
     AuditEntry {
+        book: link.map(|link| link.book.as_str()),
+        number: link.map(|link| link.number),
+        mac: link.map(|link| hex::encode(&link.mac)),
         time: Time(event.at),
         user_id: event.user_id,
         user_name: event.user_name,

@@ -1,5 +1,6 @@
 //! `berth` as a client: commands against a running server, as a person types them and as a script reads them.
 
+mod audit;
 mod bin;
 mod failures;
 mod grants;

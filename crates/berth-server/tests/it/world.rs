@@ -103,6 +103,11 @@ impl World {
         }
     }
 
+    /// Where the rows are.
+    pub(crate) fn database(&self) -> &str {
+        &self.stores.database
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.as_ref().unwrap().address
     }

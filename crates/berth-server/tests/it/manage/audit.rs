@@ -1,4 +1,4 @@
-//! The audit trail: changes, refusals, refused logins; for the administrators of the account.
+//! The audit trail: changes, refusals, refused logins; for the administrators of the account. Exported and verified.
 
 use berth_registry::Permission;
 use http::Method;
@@ -112,8 +112,12 @@ async fn changes_are_in_the_trail() {
         "status": 201,
         "code": "",
         "request_id": request_id,
+        "book": "changes",
+        "number": 1,
+        "mac": first["mac"],
     });
     assert_eq!(first, whole);
+    assert_eq!(first["mac"].as_str().unwrap().len(), 64, "{first}");
 }
 
 #[tokio::test]
@@ -363,4 +367,197 @@ async fn sign_ins_and_people_are_in_the_trail_without_their_passwords() {
     );
     let whole = page(&world, "").await.to_string();
     assert!(!whole.contains("hush") && !whole.contains(PASSWORD), "{whole}");
+}
+
+/// Changes, pushes and refusals: two, one and one.
+async fn busy() -> World {
+    let world = World::start().await;
+    for name in ["one", "two"] {
+        let body = format!(r#"{{"namespace": "{name}"}}"#);
+        world
+            .signed(ADMIN, Method::POST, ("/v2/manage/namespaces", &body))
+            .await;
+    }
+    world.admin.push_image("team/app", "v1", &bytes(1, 100)).await;
+    let taken = r#"{"namespace": "two"}"#;
+    world
+        .signed(ADMIN, Method::POST, ("/v2/manage/namespaces", taken))
+        .await;
+    world
+}
+
+async fn get(world: &World, target: &str, status: u16) -> crate::installation::Answer {
+    let answer = world.signed(ADMIN, Method::GET, (target, "")).await;
+    assert_eq!(answer.status.as_u16(), status, "{target}: {answer:?}");
+    answer
+}
+
+#[tokio::test]
+async fn the_trail_is_exported() {
+    let world = busy().await;
+    let lines = get(&world, &format!("{TRAIL}/export"), 200).await;
+    assert_eq!(lines.header("content-type"), "application/x-ndjson");
+    let exported: Vec<Value> = lines
+        .text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(exported, events(&world, "").await);
+    let table = get(
+        &world,
+        &format!("{TRAIL}/export?format=csv&action=create_namespace&result=success"),
+        200,
+    )
+    .await;
+    assert_eq!(
+        table.header("content-disposition"),
+        "attachment; filename=audit.csv"
+    );
+    let rows: Vec<Vec<&str>> = table.text.lines().map(|line| line.split(',').collect()).collect();
+    let resources: Vec<&str> = rows.iter().map(|row| row[6]).collect();
+    assert_eq!(resources, ["resource", "two", "one"]);
+    for query in ["format=xml", "result=maybe"] {
+        let refused = get(&world, &format!("{TRAIL}/export?{query}"), 400).await;
+        assert_eq!(code(&refused), "SVCSTG.SWR.4001025");
+    }
+    let (_, pair) = world.person(ACCOUNT, "outsider").await;
+    let keys = (pair.access_key_id.as_str(), pair.secret_key.as_str());
+    for what in ["export", "verification"] {
+        let refused = world
+            .signed(keys, Method::GET, (&format!("{TRAIL}/{what}"), ""))
+            .await;
+        assert_eq!(refused.status.as_u16(), 403, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_trail_of_many_pages_is_exported_whole() {
+    let world = busy().await;
+    let account = world.metadata.account_by_name(ACCOUNT).await.unwrap().unwrap();
+    for _ in 0..1201 {
+        world
+            .registry
+            .record_operator(&account.id, "admin_set_quota", "")
+            .await;
+    }
+    let lines = get(&world, &format!("{TRAIL}/export?user=operator"), 200).await;
+    let numbers = lines.text.lines().map(|line| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["number"].as_i64().unwrap()
+    });
+    let expected: Vec<i64> = (3..=1203).rev().collect();
+    assert_eq!(numbers.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn whether_the_trail_is_whole_is_told() {
+    let world = busy().await;
+    let verification = format!("{TRAIL}/verification");
+    let found = get(&world, &verification, 200).await.json();
+    let book = |found: &Value, n: usize| {
+        let book = &found["books"][n];
+        let numbers = [
+            "first",
+            "last",
+            "events",
+            "expired",
+            "expired_for_room",
+            "checked",
+        ];
+        let numbers = numbers.map(|name| book[name].as_i64().unwrap());
+        (book["book"].as_str().unwrap().to_owned(), numbers)
+    };
+    assert_eq!(book(&found, 0), ("changes".to_owned(), [1, 2, 2, 0, 0, 2]));
+    assert_eq!(book(&found, 1), ("pushes".to_owned(), [1, 1, 1, 0, 0, 1]));
+    assert_eq!(book(&found, 2), ("refusals".to_owned(), [1, 1, 1, 0, 0, 1]));
+    assert_eq!((&found["whole"], &found["in_no_book"]), (&json!(true), &json!(0)));
+    let part = get(&world, &format!("{verification}?book=changes&limit=1"), 200)
+        .await
+        .json();
+    assert_eq!(part["books"][0]["next"], 2);
+    let part = get(&world, &format!("{verification}?book=changes&from=2"), 200)
+        .await
+        .json();
+    assert_eq!(
+        (&part["books"][0]["checked"], &part["whole"]),
+        (&json!(1), &json!(true))
+    );
+    for query in [
+        "book=other",
+        "from=1",
+        "from=0&book=changes",
+        "limit=10001",
+        "limit=x",
+    ] {
+        let refused = get(&world, &format!("{verification}?{query}"), 400).await;
+        assert!(code(&refused).starts_with("SVCSTG.SWR.4"), "{query}: {refused:?}");
+    }
+    let verify = || {
+        let database = ["--database", world.database()];
+        let words = ["admin", "--output", "json", "audit", "verify"];
+        world.place.run(&[&words[..], &database].concat(), &[])
+    };
+    let ended = verify();
+    assert!(ended.status.success(), "{}", ended.err);
+    // Somebody who can write the rows, and has no key.
+    let account = world.metadata.account_by_name(ACCOUNT).await.unwrap().unwrap();
+    let filter = berth_metadata::AuditFilter::default();
+    let found = world.metadata.audit_events(&account.id, &filter, None, 1).await;
+    let (_, forged) = found.unwrap().remove(0);
+    let other = berth_metadata::AuditSeal::new(|_| [7; 32]);
+    world
+        .metadata
+        .add_audit_events(&other, vec![forged])
+        .await
+        .unwrap();
+    let found = get(&world, &verification, 200).await.json();
+    assert_eq!(
+        (&found["whole"], &found["books"][2]["flaw"]),
+        (&json!(false), &json!({ "kind": "altered", "number": 2 }))
+    );
+    let ended = verify();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.err);
+    let rows: Value = serde_json::from_str(&ended.out).unwrap();
+    let flawed = rows.as_array().unwrap().iter().find(|row| !row["flaw"].is_null());
+    let flawed = flawed.unwrap();
+    assert_eq!(
+        (
+            &flawed["account"],
+            &flawed["book"],
+            &flawed["flaw"],
+            &flawed["at_number"]
+        ),
+        (&json!(ACCOUNT), &json!("refusals"), &json!("altered"), &json!(2))
+    );
+}
+
+#[tokio::test]
+async fn what_the_operator_does_on_the_command_line_is_in_the_trail() {
+    let world = World::start().await;
+    for words in [
+        &["user", "create", "berth/mary"][..],
+        &["user", "list", "berth"],
+        &["grant", "set", "team", "berth/mary", "read"],
+        &["org", "create", "other", "--account", "berth"],
+        &["org", "delete", "other"],
+        &["quota", "set", "berth", "--images", "9"],
+        &["user", "delete", "berth/mary"],
+    ] {
+        let database = ["--database", world.database()];
+        let all = [&["admin"][..], &database, words].concat();
+        let ended = world.place.run(&all, &[]);
+        assert!(ended.status.success(), "{words:?}: {}", ended.err);
+    }
+    let found = told(&world, "user=operator").await;
+    assert_eq!(
+        found,
+        expected(&[
+            ("operator", "admin_create_user", "name=mary", 200, ""),
+            ("operator", "admin_set_grant", "team name=berth/mary", 200, ""),
+            ("operator", "admin_create_organization", "other", 200, ""),
+            ("operator", "admin_delete_organization", "other", 200, ""),
+            ("operator", "admin_set_quota", "", 200, ""),
+            ("operator", "admin_delete_user", "name=mary", 200, ""),
+        ])
+    );
 }
