@@ -17,9 +17,12 @@ use crate::sql::{change, first};
 /// What the first event of a chain has for the MAC before it.
 const GENESIS: [u8; 32] = [0; 32];
 
+/// Bytes to their MAC.
+type Mac = dyn Fn(&[u8]) -> [u8; 32] + Send + Sync;
+
 /// Makes a MAC of bytes under a key that this crate never sees.
 #[derive(Clone)]
-pub struct AuditSeal(Arc<dyn Fn(&[u8]) -> [u8; 32] + Send + Sync>);
+pub struct AuditSeal(Arc<Mac>);
 
 impl AuditSeal {
     /// One that signs so.

@@ -55,13 +55,11 @@ async fn verify(world: &World, book: AuditBook) -> AuditVerified {
             .await
             .unwrap();
         checked += step.checked;
-        match step.next.clone() {
-            Some(next) => place = next,
-            None => {
-                step.checked = checked;
-                return step;
-            }
-        }
+        let Some(next) = step.next.clone() else {
+            step.checked = checked;
+            return step;
+        };
+        place = next;
     }
 }
 
