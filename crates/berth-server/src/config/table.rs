@@ -309,13 +309,6 @@ const SERVING: &[Setting] = &[
         field: |s| &mut s.limits.audit_ttl,
     },
     Setting {
-        key: "limits.audit_events_max",
-        default: "500000",
-        otherwise: NONE,
-        help: "Most events of an account's audit trail that are kept: of changes, of pushes and of refusals each. The oldest go first. An event takes about 1 KB.",
-        field: |s| &mut s.limits.audit_events_max,
-    },
-    Setting {
         key: "limits.token_ttl",
         default: "15m",
         otherwise: NONE,

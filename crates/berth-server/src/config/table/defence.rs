@@ -1,9 +1,16 @@
-//! The settings that hold off who asks for too much.
+//! The settings that hold off who asks for too much, and keep what they leave from filling the disk.
 
 use super::NONE;
 use crate::config::setting::Setting;
 
 pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "limits.audit_events_max",
+        default: "500000",
+        otherwise: NONE,
+        help: "Most events of an account's audit trail that are kept: of changes, of pushes and of refusals each. The oldest go first. An event takes about 1 KB.",
+        field: |s| &mut s.limits.audit_events_max,
+    },
     Setting {
         key: "limits.rate_push_account",
         default: NONE,
