@@ -93,7 +93,7 @@ fn who_is_gone_from_a_directory_is_out_and_who_comes_back_is_the_same_user() {
     directory.resume();
 
     // Who is removed there is out here, keys included, and comes back as the same user.
-    let key = server.create_key("berth/mary");
+    let key = server.create_key("mary");
     let by_key = key.long_term_login("local");
     assert_eq!(status(&token(&server, &by_key.user, &by_key.password)), "200");
     directory.change(&format!(

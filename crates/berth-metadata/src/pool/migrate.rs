@@ -73,6 +73,8 @@ pub(super) const STEPS: &[Step] = steps![
     "0054_mirror_rounds",
     "0055_acted_runs",
     "0057_shut_outs",
+    "0059_sign_in",
+    "0060_trust_rules",
     "0061_audit_chain",
 ];
 
