@@ -30,10 +30,8 @@ impl Directory {
         let home = Home::new("directory");
         make_certificate(&home, "localhost");
         std::fs::create_dir(home.join("data")).expect("a test's folder can be written");
-        let includes: String = SCHEMAS
-            .iter()
-            .map(|schema| format!("include /etc/ldap/schema/{schema}.schema\n"))
-            .collect();
+        let includes = SCHEMAS.map(|schema| format!("include /etc/ldap/schema/{schema}.schema\n"));
+        let includes = includes.concat();
         let folder = home.path().display();
         let settings = format!(
             "{includes}pidfile {folder}/pid

@@ -47,11 +47,8 @@ fn manage(server: &Server, method: &str, path: &str, body: &Value) -> Value {
 
 /// The status of an answer with its headers.
 fn status(answer: &Outcome) -> &str {
-    let lines = answer.stdout.lines().rev();
-    lines
-        .last()
-        .and_then(|line| line.split(' ').nth(1))
-        .unwrap_or("none")
+    let first = answer.stdout.lines().next();
+    first.and_then(|line| line.split(' ').nth(1)).unwrap_or("none")
 }
 
 /// A token asked for as docker does it.
