@@ -80,10 +80,13 @@ struct Keys {
     keys: Vec<Value>,
 }
 
+/// An issuer as it was when it was asked last; whoever holds it asks.
+type Slot = Arc<Mutex<Option<Arc<Issuer>>>>;
+
 /// Issuers that were asked a while ago.
 #[derive(Default)]
 pub(crate) struct Issuers {
-    known: Mutex<HashMap<Place, Arc<Mutex<Option<Arc<Issuer>>>>>>,
+    known: Mutex<HashMap<Place, Slot>>,
 }
 
 /// Where an issuer is, and what its certificate is checked with.
