@@ -207,6 +207,7 @@ contract! {
     providers::providers_are_kept_for_an_account,
     providers::trust_rules_name_users_of_their_account,
     providers::a_person_is_one_user_in_the_groups_that_theirs_are,
+    providers::a_name_that_is_taken_makes_nobody,
     providers::who_is_not_vouched_for_is_kept_out_until_they_are,
     places::the_quota_of_organizations_holds_under_concurrency,
     places::organizations_are_listed_by_permission,

@@ -14,8 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
-use crate::outbound::{Outbound, OutboundClass};
-use crate::remote::certificates;
+use crate::outbound::{Outbound, OutboundClass, certificates};
 
 /// How long what an issuer published is taken for true.
 const KNOWN_FOR: Duration = Duration::from_mins(15);
@@ -80,10 +79,13 @@ struct Keys {
     keys: Vec<Value>,
 }
 
+/// What is known of one issuer; held while it is asked, so that one asks for all.
+type Known = Arc<Mutex<Option<Arc<Issuer>>>>;
+
 /// Issuers that were asked a while ago.
 #[derive(Default)]
 pub(crate) struct Issuers {
-    known: Mutex<HashMap<Place, Arc<Mutex<Option<Arc<Issuer>>>>>>,
+    known: Mutex<HashMap<Place, Known>>,
 }
 
 /// Where an issuer is, and what its certificate is checked with.

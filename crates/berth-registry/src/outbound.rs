@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, ClientBuilder, Url, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Url, redirect};
 
 use self::address::Kind;
 use crate::Registry;
@@ -269,6 +269,12 @@ impl Registry {
     pub fn outbound(&self) -> &Outbound {
         &self.outbound
     }
+}
+
+/// The certificates of a text that was checked.
+pub(crate) fn certificates(pem: &str) -> Result<Vec<Certificate>, Error> {
+    Certificate::from_pem_bundle(pem.as_bytes())
+        .map_err(|_| Error::Invalid("the certificate authority is no certificate in PEM".to_owned()))
 }
 
 #[cfg(test)]

@@ -4,11 +4,10 @@ use berth_metadata::Conflict;
 use berth_remote::{Guard, Limits, Remote};
 use http::Uri;
 use http::uri::Authority;
-use reqwest::Certificate;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::outbound::{Outbound, OutboundClass};
+use crate::outbound::{Outbound, OutboundClass, certificates};
 use crate::seal::MasterKey;
 use crate::{Error, Registry};
 
@@ -236,12 +235,6 @@ pub(crate) fn checked_authority(pem: String) -> Result<String, Error> {
         ));
     }
     Ok(pem)
-}
-
-/// The certificates of a text that was checked.
-pub(crate) fn certificates(pem: &str) -> Result<Vec<Certificate>, Error> {
-    Certificate::from_pem_bundle(pem.as_bytes())
-        .map_err(|_| Error::Invalid("the certificate authority is no certificate in PEM".to_owned()))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ impl RebuildArgs {
         let report = block_on(async {
             let stores = settings.registry();
             let rebuilding = rebuild(&stores, settings.first_start(), how);
-            rebuilding.await.map_err(|error| match error {
+            Box::pin(rebuilding).await.map_err(|error| match error {
                 berth_registry::Error::Exists(_) => Failure::Refused(
                     "the database holds a registry already: name another database, or give --replace to lose what it holds"
                         .to_owned(),

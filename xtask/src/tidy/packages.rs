@@ -81,10 +81,16 @@ const OWNED: [(&str, &[&str]); 6] = [
 ];
 
 /// What of these a second crate knows as well.
-const SHARED: [(&str, &[&str]); 1] = [(
-    "berth-agent",
-    &["hyper", "hyper-util", "rustls", "tokio-rustls", "jsonwebtoken"],
-)];
+const SHARED: [(&str, &[&str]); 3] = [
+    (
+        "berth-agent",
+        &["hyper", "hyper-util", "rustls", "tokio-rustls", "jsonwebtoken"],
+    ),
+    // Whom directories' certificates are checked with; LDAP is no HTTP.
+    ("berth-registry", &["rustls"]),
+    // Its tests forge tokens.
+    ("berth-server", &["jsonwebtoken"]),
+];
 
 /// What a crate without I/O and without a runtime cannot need.
 const NOT_IN_OCI: [&str; 5] = ["tokio", "async-trait", "futures-util", "rustix", "tracing"];

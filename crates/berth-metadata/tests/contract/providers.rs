@@ -102,7 +102,7 @@ pub(crate) async fn providers_are_kept_for_an_account(world: World) {
         .unwrap();
     assert_eq!(
         metadata.list_providers(&account).await.unwrap(),
-        [changed.clone()]
+        std::slice::from_ref(&changed)
     );
     assert_eq!(metadata.mapped_groups(first.id).await.unwrap(), []);
     let late = metadata.update_provider(changed, None, 1).await;
@@ -171,7 +171,18 @@ pub(crate) async fn a_person_is_one_user_in_the_groups_that_theirs_are(world: Wo
         assert_eq!((&same.id, &same.name), (&user.id, &user.name));
         assert_eq!(groups().await, expected);
     }
-    // A name that is taken makes nobody, and no second identity.
+}
+
+pub(crate) async fn a_name_that_is_taken_makes_nobody(world: World) {
+    let metadata = &world.metadata;
+    let account = world.account().await;
+    let first = made(&world, &account, Vec::new()).await;
+    let new = new_user(&account, &name("mary"));
+    let user = metadata
+        .admit_vouched(vouched(&first, "s1", &[], Some(new)))
+        .await
+        .unwrap()
+        .unwrap();
     let taken = metadata
         .admit_vouched(vouched(&first, "s2", &[], Some(new_user(&account, &user.name))))
         .await;

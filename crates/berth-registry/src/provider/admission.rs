@@ -48,7 +48,7 @@ impl Registry {
                 .try_acquire()
                 .map_err(|_| Error::Unavailable)?;
             let proof = directory.prove(name, password).await;
-            match proof.map_err(|failure| self.not_asked(&provider, &failure))? {
+            match proof.map_err(|failure| not_asked(&provider, &failure))? {
                 Proof::NotThere => {}
                 // Whoever has the name there is asked nowhere else: the password is not shown to others.
                 Proof::Wrong => return Ok(None),
@@ -152,21 +152,21 @@ impl Registry {
             admitted => admitted,
         }
     }
+}
 
-    /// A provider that did not answer as it should: the log has why, the caller is told which.
-    fn not_asked(&self, provider: &Provider, failure: &Failure) -> Error {
-        tracing::warn!(
-            provider = provider.name,
-            account = provider.account_id,
-            error = failure as &dyn std::error::Error,
-            "a sign-in provider could not be asked"
-        );
-        Error::SignInUnavailable(format!(
-            "sign-in provider '{}' cannot be asked at the moment; users with a password or key of this registry can \
-             sign in",
-            provider.name
-        ))
-    }
+/// A provider that did not answer as it should: the log has why, the caller is told which.
+fn not_asked(provider: &Provider, failure: &Failure) -> Error {
+    tracing::warn!(
+        provider = provider.name,
+        account = provider.account_id,
+        error = failure as &dyn std::error::Error,
+        "a sign-in provider could not be asked"
+    );
+    Error::SignInUnavailable(format!(
+        "sign-in provider '{}' cannot be asked at the moment; users with a password or key of this registry can \
+         sign in",
+        provider.name
+    ))
 }
 
 /// What a person may be called here when they come the first time. In a directory the name is what they sign in with, so it is

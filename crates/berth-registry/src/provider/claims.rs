@@ -34,7 +34,7 @@ impl Registry {
     ) -> Result<Person, Error> {
         let outbound = Outbound::new(self.limits.outbound.clone());
         let place = place(provider);
-        let failed = |failure: Failure| self.provider_failed(provider, &failure);
+        let failed = |failure: Failure| provider_failed(provider, &failure);
         let mut claims = self
             .identity
             .issuers
@@ -148,6 +148,28 @@ fn groups_from(claims: &Map<String, Value>, claim: &str) -> Vec<String> {
             groups.take(GROUPS_MAX).map(str::to_owned).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// A provider that cannot be asked, or whose word is not good: the log has why, the caller is told which.
+pub(super) fn provider_failed(provider: &Provider, failure: &Failure) -> Error {
+    tracing::warn!(
+        provider = provider.name,
+        account = provider.account_id,
+        error = failure as &dyn std::error::Error,
+        "a sign-in at a provider failed"
+    );
+    match failure {
+        Failure::Issuer(_) => Error::SignInUnavailable(format!(
+            "sign-in provider '{}' does not answer as it should at the moment",
+            provider.name
+        )),
+        Failure::Token(_) => Error::BadCredentials {
+            explanation: Some(format!(
+                "what sign-in provider '{}' answered is not to be believed: an administrator finds why in the log",
+                provider.name
+            )),
+        },
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::claims::{place, tokens};
+use super::claims::{place, provider_failed, tokens};
 use super::terms::{OpenIdTerms, ProviderTerms};
 use crate::clock::now_ms;
 use crate::issuer::{self, Failure, Place};
@@ -100,7 +100,7 @@ impl Registry {
         let place = place(&provider);
         let outbound = Outbound::new(self.limits.outbound.clone());
         let issuer = self.identity.issuers.issuer(&outbound, &place).await;
-        let issuer = issuer.map_err(|failure| self.provider_failed(&provider, &failure))?;
+        let issuer = issuer.map_err(|failure| provider_failed(&provider, &failure))?;
         let secret = || URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
         let under_way = UnderWay {
             provider_id: provider.id,
@@ -127,11 +127,11 @@ impl Registry {
         );
         let address = address.map_err(|_| {
             let why = Failure::Issuer("it says no address to sign in at".to_owned());
-            self.provider_failed(&provider, &why)
+            provider_failed(&provider, &why)
         })?;
         if !matches!(address.scheme(), "http" | "https") {
             let why = Failure::Issuer("its address to sign in at is none of the web".to_owned());
-            return Err(self.provider_failed(&provider, &why));
+            return Err(provider_failed(&provider, &why));
         }
         let text =
             serde_json::to_vec(&under_way).map_err(|error| Error::internal("writing a sign-in", error))?;
@@ -153,7 +153,7 @@ impl Registry {
         }
         let outbound = Outbound::new(self.limits.outbound.clone());
         let place = place(&provider);
-        let failed = |failure: Failure| self.provider_failed(&provider, &failure);
+        let failed = |failure: Failure| provider_failed(&provider, &failure);
         let issuer = self
             .identity
             .issuers
@@ -214,28 +214,6 @@ impl Registry {
             .open(CONTEXT, &bytes)
             .map_err(|_| begin_again())?;
         serde_json::from_slice(&text).map_err(|_| begin_again())
-    }
-
-    /// A provider that cannot be asked, or whose word is not good: the log has why, the caller is told which.
-    pub(super) fn provider_failed(&self, provider: &Provider, failure: &Failure) -> Error {
-        tracing::warn!(
-            provider = provider.name,
-            account = provider.account_id,
-            error = failure as &dyn std::error::Error,
-            "a sign-in at a provider failed"
-        );
-        match failure {
-            Failure::Issuer(_) => Error::SignInUnavailable(format!(
-                "sign-in provider '{}' does not answer as it should at the moment",
-                provider.name
-            )),
-            Failure::Token(_) => Error::BadCredentials {
-                explanation: Some(format!(
-                    "what sign-in provider '{}' answered is not to be believed: an administrator finds why in the log",
-                    provider.name
-                )),
-            },
-        }
     }
 }
 

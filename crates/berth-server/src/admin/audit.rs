@@ -1,5 +1,7 @@
 //! `berth admin audit`: whether the audit trails are whole, asked of the database itself.
 
+use std::fmt::Write as _;
+
 use berth_registry::{AuditBook, AuditVerified, Caller, Registry, time_text};
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -33,12 +35,11 @@ const COLUMNS: &[&str; 9] = &[
 /// What was found, and whether all is whole.
 pub(super) async fn audit(registry: &Registry, verb: AuditVerb) -> Result<(Table, bool), Failure> {
     let AuditVerb::Verify { account } = verb;
-    let accounts = match account {
-        Some(account) => vec![account],
-        None => {
-            let accounts = registry.list_accounts(OPERATOR).await?.into_iter();
-            accounts.map(|account| account.name).collect()
-        }
+    let accounts = if let Some(account) = account {
+        vec![account]
+    } else {
+        let accounts = registry.list_accounts(OPERATOR).await?.into_iter();
+        accounts.map(|account| account.name).collect()
     };
     let (mut rows, mut whole, mut notes) = (Vec::new(), true, String::new());
     for account in accounts {
@@ -52,9 +53,10 @@ pub(super) async fn audit(registry: &Registry, verb: AuditVerb) -> Result<(Table
         );
         if let Some(until) = found.in_no_book_until {
             let (events, until) = (found.in_no_book, time_text(until));
-            notes.push_str(&format!(
-                "{account}: {events} events up to {until} are in no book: nothing tells whether they are as they were\n"
-            ));
+            let _ = writeln!(
+                notes,
+                "{account}: {events} events up to {until} are in no book: nothing tells whether they are as they were"
+            );
         }
     }
     let table = Table::list(COLUMNS, rows);
@@ -71,7 +73,7 @@ fn row(account: &str, book: AuditBook, verified: &AuditVerified) -> [Value; 9] {
         json!(verified.checked),
         json!(verified.first - 1 - verified.dropped_for_room),
         json!(verified.dropped_for_room),
-        json!(verified.flaw.map(|flaw| flaw.as_str())),
-        json!(verified.flaw.map(|flaw| flaw.number())),
+        json!(verified.flaw.map(berth_registry::AuditFlaw::as_str)),
+        json!(verified.flaw.map(berth_registry::AuditFlaw::number)),
     ]
 }

@@ -21,7 +21,7 @@ pub(super) struct Deed {
 pub(super) fn of(verb: &Verb) -> Option<Deed> {
     match verb {
         Verb::Account(AccountVerb::Create { name }) => Some(account("admin_create_account", name, name)),
-        Verb::Account(AccountVerb::List) | Verb::Audit(_) => None,
+        Verb::Account(AccountVerb::List) | Verb::Audit(_) | Verb::Org(OrganizationVerb::List { .. }) => None,
         Verb::User(verb) => user(verb),
         Verb::Group(verb) => group(verb),
         Verb::Key(verb) => key(verb),
@@ -29,15 +29,10 @@ pub(super) fn of(verb: &Verb) -> Option<Deed> {
             name, account: of, ..
         }) => Some(account("admin_create_organization", of, name.as_str())),
         Verb::Org(OrganizationVerb::Delete { name }) => {
-            Some(place("admin_delete_organization", name.as_str(), String::new()))
+            Some(place("admin_delete_organization", name.as_str(), ""))
         }
-        Verb::Org(OrganizationVerb::List { .. }) => None,
-        Verb::Image(ImageVerb::Publish { image }) => {
-            Some(place("admin_publish_image", image.as_str(), String::new()))
-        }
-        Verb::Image(ImageVerb::Withdraw { image }) => {
-            Some(place("admin_withdraw_image", image.as_str(), String::new()))
-        }
+        Verb::Image(ImageVerb::Publish { image }) => Some(place("admin_publish_image", image.as_str(), "")),
+        Verb::Image(ImageVerb::Withdraw { image }) => Some(place("admin_withdraw_image", image.as_str(), "")),
         Verb::Grant(verb) => grant(verb),
         Verb::Quota(verb) => quota(verb),
         Verb::LoginCommand(wanted) => Some(person("admin_create_login", wanted.user())),
@@ -57,12 +52,12 @@ fn person(action: &'static str, person: &Person) -> Deed {
 }
 
 /// Something done to an organization, or to an image of one.
-fn place(action: &'static str, name: &str, more: String) -> Deed {
+fn place(action: &'static str, name: &str, more: &str) -> Deed {
     let organization = name.split('/').next().unwrap_or_default();
     Deed {
         of: TrailOf::Organization(organization.to_owned()),
         action,
-        resource: name.to_owned() + &more,
+        resource: name.to_owned() + more,
     }
 }
 
@@ -120,13 +115,13 @@ fn grant(verb: &GrantVerb) -> Option<Deed> {
         GrantPlace::Organization(name) => name.as_str(),
         GrantPlace::Repository(name) => name.as_str(),
     };
-    Some(place(action, name, format!(" name={user}")))
+    Some(place(action, name, &format!(" name={user}")))
 }
 
 fn quota(verb: &QuotaVerb) -> Option<Deed> {
     match verb {
         QuotaVerb::Set(wanted) => Some(account("admin_set_quota", wanted.account(), "")),
-        QuotaVerb::SetOrg { name, .. } => Some(place("admin_set_quota", name.as_str(), String::new())),
+        QuotaVerb::SetOrg { name, .. } => Some(place("admin_set_quota", name.as_str(), "")),
         QuotaVerb::Show { .. } | QuotaVerb::ShowOrg { .. } => None,
     }
 }

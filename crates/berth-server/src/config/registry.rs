@@ -156,6 +156,14 @@ impl Settings {
         }
     }
 
+    fn swarm_limits(&self, defaults: &SwarmLimits) -> SwarmLimits {
+        SwarmLimits {
+            enabled: self.swarm.enabled,
+            peers_max: self.swarm.peers_max.map_or(defaults.peers_max, NonZeroU32::get),
+            replica_address: self.replica.address.0.clone(),
+        }
+    }
+
     fn registry_limits(&self) -> Limits {
         let defaults = Limits::default();
         Limits {
@@ -211,14 +219,7 @@ impl Settings {
             mirrors: self.mirror_limits(),
             lazy: self.lazy_limits(),
             rates: self.rate_limits(),
-            swarm: SwarmLimits {
-                enabled: self.swarm.enabled,
-                peers_max: self
-                    .swarm
-                    .peers_max
-                    .map_or(defaults.swarm.peers_max, NonZeroU32::get),
-                replica_address: self.replica.address.0.clone(),
-            },
+            swarm: self.swarm_limits(&defaults.swarm),
             outbound: OutboundRules {
                 allow: self.outbound.allow.clone(),
                 deny: self.outbound.deny.clone(),

@@ -165,7 +165,7 @@ impl Refused {
             }
             Error::RangeInvalid { offset } => refused.detail = offset.to_string(),
             Error::Unavailable | Error::SignInUnavailable(_) | Error::ReadOnly => {
-                refused.retry_after_seconds = Some(5)
+                refused.retry_after_seconds = Some(5);
             }
             Error::TooManyStreams(_) => refused.retry_after_seconds = Some(30),
             Error::Unauthenticated => {

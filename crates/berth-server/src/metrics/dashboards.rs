@@ -49,7 +49,7 @@ fn of_dashboard() -> Vec<String> {
                 for (name, value) in fields {
                     match value {
                         Value::String(text) if name == "expr" || name == "definition" => {
-                            found.push(text.clone())
+                            found.push(text.clone());
                         }
                         value => collect(value, found),
                     }

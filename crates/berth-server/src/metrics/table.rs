@@ -96,7 +96,7 @@ const SERVING: &[Metric] = &[
         help: "Requests that have one of the places for requests or for uploads",
         read: |from, samples| {
             from.gate
-                .each(|work, queue| samples.count(&[work], queue.running))
+                .each(|work, queue| samples.count(&[work], queue.running));
         },
     },
     Metric {
@@ -113,7 +113,7 @@ const SERVING: &[Metric] = &[
         help: "Requests that wait for such a place",
         read: |from, samples| {
             from.gate
-                .each(|work, queue| samples.count(&[work], queue.waiting))
+                .each(|work, queue| samples.count(&[work], queue.waiting));
         },
     },
     Metric {

@@ -285,8 +285,9 @@ impl Prometheus {
         let settings = place.0.path().join("prometheus.yml");
         let alerts = observability("alerts.yaml");
         let text = format!(
-            "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: [{alerts:?}]\nscrape_configs:\n  \
-             - job_name: berth\n    static_configs: [{{targets: [\"{target}\"]}}]\n"
+            "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: [\"{}\"]\nscrape_configs:\n  \
+             - job_name: berth\n    static_configs: [{{targets: [\"{target}\"]}}]\n",
+            alerts.display()
         );
         std::fs::write(&settings, text).unwrap();
         let address = free_address();
@@ -322,7 +323,8 @@ impl Prometheus {
 }
 
 fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes()
+        .fold(String::new(), |text, byte| format!("{text}%{byte:02X}"))
 }
 
 fn expressions(value: &Value, found: &mut Vec<String>) {

@@ -492,6 +492,12 @@ async fn whether_the_trail_is_whole_is_told() {
         let refused = get(&world, &format!("{verification}?{query}"), 400).await;
         assert!(code(&refused).starts_with("SVCSTG.SWR.4"), "{query}: {refused:?}");
     }
+}
+
+#[tokio::test]
+async fn what_was_written_by_who_has_no_key_is_told() {
+    let world = busy().await;
+    let verification = format!("{TRAIL}/verification");
     let verify = || {
         let database = ["--database", world.database()];
         let words = ["admin", "--output", "json", "audit", "verify"];

@@ -116,7 +116,7 @@ impl Names {
                 };
                 json!({ "name": "hub", "namespace": namespace, "registry": "docker.io" })
             }
-            "update_mirror" => json!({ "enabled": false }),
+            "update_mirror" | "update_sign_in_provider" => json!({ "enabled": false }),
             "create_sign_in_provider" => {
                 json!({ "name": "corp", "url": "ldaps://127.0.0.1:1", "ldap": { "base_dn": "dc=corp" } })
             }
@@ -124,7 +124,6 @@ impl Names {
                 "name": "ci", "issuer": "https://127.0.0.1:1", "audience": "registry", "claims": { "sub": "job" },
                 "user": "script",
             }),
-            "update_sign_in_provider" => json!({ "enabled": false }),
             "create_preheat" => json!({ "tag": "v1" }),
             other => self.of_people(other, status),
         }
