@@ -5,7 +5,7 @@ mod parts;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use berth_oci::{Digest, RangeRequest, RepositoryName};
-use berth_registry::{BlobRead, Error, Extent, OpenedBlob};
+use berth_registry::{BlobRead, Caller, Error, Extent, OpenedBlob};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, LOCATION,
     RANGE, X_CONTENT_TYPE_OPTIONS,
@@ -131,13 +131,16 @@ fn range_holds(asked: &Asked<'_>, digest: &Digest) -> bool {
 }
 
 fn described(asked: &Asked<'_>, digest: &Digest) -> HeaderMap {
-    head_of([
+    let mut head = head_of([
         (CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
         (DIGEST, text(digest.as_str())),
         (ETAG, quoted(digest.as_str())),
         (CACHE_CONTROL, asked.for_ever()),
         (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
-        // Bytes of strangers are no script, whatever names them as one.
-        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ])
+    ]);
+    // Bytes of strangers are no script, whatever names them as one; pages of browsers show no login here.
+    if matches!(asked.caller, Caller::Anonymous) {
+        head.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
+    head
 }

@@ -15,7 +15,7 @@ mod tokens;
 mod users;
 
 /// Where tests are, from this package's folder.
-const SOURCES: [&str; 2] = ["tests/it", "../berth-registry"];
+const SOURCES: [&str; 4] = ["src", "tests/it", "../berth-registry", "../../e2e/tests"];
 const THREAT_MODEL: &str = include_str!("../../../../docs/explanation/threat-model.md");
 
 /// Every Rust file below a folder: its name without the end, and what is in it.
@@ -34,7 +34,7 @@ fn sources(folder: &std::path::Path, found: &mut Vec<(String, String)>) {
 #[test]
 fn every_test_that_the_threat_model_names_is_there() {
     let mut all = Vec::new();
-    for folder in SOURCES.into_iter().chain(["src"]) {
+    for folder in SOURCES {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         sources(&folder, &mut all);
     }
