@@ -82,6 +82,7 @@ const english = {
     '4131012': 'The description is too long: at most 30,000 characters.',
     '4160150': 'The upload stands elsewhere than this page thought. It goes on from there.',
     '4290001': 'Too many pages of the console are open at once. Close some of them.',
+    '4290002': 'Too many requests in a short time. Wait a moment and try again.',
     '5000000': 'Something failed inside the registry. Its operator finds it in the log by the request’s id.',
     '5030000': 'The registry is too busy, or its storage cannot be reached at the moment. Try again shortly.',
     '5070070': 'The storage of the registry is full. Its administrator must make room.',
