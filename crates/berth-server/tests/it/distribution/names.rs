@@ -127,8 +127,9 @@ async fn every_answer_carries_the_id_that_finds_it_in_the_log() {
         "GET /v2/team/absent/tags/list",
         "GET /v2/BAD/x/tags/list",
     ] {
+        // Only a proxy of ours names requests: an id that anybody may choose finds nothing.
         let given = world.admin.ask(line).header("x-request-id", "from-the-client");
-        given.await.has("x-request-id", "from-the-client");
+        assert_ne!(given.await.header("x-request-id"), "from-the-client");
         let (one, two) = (world.admin.ask(line).await, world.admin.ask(line).await);
         assert_ne!(one.header("x-request-id"), two.header("x-request-id"));
     }

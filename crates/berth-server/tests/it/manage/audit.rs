@@ -498,6 +498,9 @@ async fn whether_the_trail_is_whole_is_told() {
 async fn what_was_written_by_who_has_no_key_is_told() {
     let world = busy().await;
     let verification = format!("{TRAIL}/verification");
+    // What is written soon is written when somebody looks.
+    let found = get(&world, &verification, 200).await.json();
+    assert_eq!(found["whole"], json!(true));
     let verify = || {
         let database = ["--database", world.database()];
         let words = ["admin", "--output", "json", "audit", "verify"];

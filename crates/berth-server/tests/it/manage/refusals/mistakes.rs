@@ -32,7 +32,7 @@ const TEXTS: &[&str] = &[
 
 /// A parameter, and queries in which it is wrong.
 const MISTAKES: &[(&str, &[&str])] = &[
-    ("limit", &["limit=nonsense", "limit=0", "limit=1001"]),
+    ("limit", &["limit=nonsense", "limit=0", "limit=10001"]),
     ("offset", &["offset=nonsense", "offset=-1"]),
     ("filter", &["filter=nonsense", "filter=nonsense::1"]),
     (
@@ -62,6 +62,8 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("from", &["from=yesterday"]),
     ("to", &["to=2026-01-02"]),
     ("result", &["result=nonsense"]),
+    ("format", &["format=nonsense"]),
+    ("book", &["book=nonsense"]),
     ("kind", &["kind=nonsense"]),
     ("fate", &["fate=nonsense"]),
     ("q", &["q=", "q=%20", ""]),
