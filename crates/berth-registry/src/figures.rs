@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::jobs::JobFigures;
 use crate::maintenance_run::MaintenanceKind;
 use crate::mirror::{MirrorTotals, UpstreamBudget};
+use crate::rates::{RateFigures, ShutOuts};
 use crate::swarm::{Tracked, connected_since};
 
 /// Mirrored registries of which a budget is told at most: accounts register them.
@@ -39,6 +40,10 @@ pub struct Figures<'a> {
     pub budgets: BTreeMap<String, UpstreamBudget>,
     /// What nodes share, as far as this process tracks it.
     pub swarm: Tracked,
+    /// What became of requests that came faster than a rate, by what they were for.
+    pub rates: Vec<RateFigures>,
+    /// Accounts and addresses that are shut out, when anybody is ever.
+    pub shut_outs: Option<usize>,
 }
 
 /// What the database says now, of all processes together.
@@ -80,6 +85,8 @@ impl Registry {
             mirrors: self.mirrors.figures.totals(),
             budgets: self.mirrors.budgets(BUDGETS_MAX),
             swarm: self.swarm.tracked(),
+            rates: self.rate_figures(),
+            shut_outs: self.shut_outs.as_deref().map(ShutOuts::count),
         }
     }
 

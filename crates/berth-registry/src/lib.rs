@@ -188,7 +188,7 @@ pub use provider::{
     Returned, WantedProvider,
 };
 pub use quota::{QuotaUse, QuotasInUse};
-pub use rates::Traffic;
+pub use rates::{RateFigures, Traffic};
 pub use rebuild::{RebuildReport, Rebuilding, rebuild};
 pub use region::{RegionChange, RegionView, Regions, WantedRegion};
 pub use remote::{LoginChange, RemoteLogin};

@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::counter::Counter;
+
 pub(crate) use shut_outs::{KEPT_MS, ShutOuts};
 
 use crate::access::{Caller, UserCaller};
@@ -29,6 +31,9 @@ pub enum Traffic {
 }
 
 impl Traffic {
+    /// All of them.
+    const ALL: [Self; 3] = [Self::Push, Self::Pull, Self::Api];
+
     const fn word(self) -> &'static str {
         match self {
             Self::Push => "push",
@@ -61,6 +66,19 @@ struct Kinds {
     account: Option<Buckets>,
     user: Option<Buckets>,
     address: Option<Buckets>,
+    held_back: Counter,
+    refused: Counter,
+}
+
+/// What became of requests of one kind that came faster than a rate.
+#[derive(Clone, Copy, Debug)]
+pub struct RateFigures {
+    /// `push`, `pull` or `api`.
+    pub traffic: &'static str,
+    /// Those that waited for their turn.
+    pub held_back: u64,
+    /// Those that were told to come back.
+    pub refused: u64,
 }
 
 impl Kinds {
@@ -69,6 +87,8 @@ impl Kinds {
             account: rates.account.map(Buckets::new),
             user: rates.user.map(Buckets::new),
             address: rates.address.map(Buckets::new),
+            held_back: Counter::default(),
+            refused: Counter::default(),
         }
     }
 }
@@ -142,16 +162,31 @@ impl Pacing {
         }
     }
 
-    async fn take(&self, turn: Result<Duration, TooFast>) -> Result<(), Error> {
+    async fn take(&self, traffic: Traffic, turn: Result<Duration, TooFast>) -> Result<(), Error> {
         match turn {
             Ok(Duration::ZERO) => Ok(()),
             Ok(wait) => {
+                self.kinds(traffic).held_back.inc();
                 // Boxed: few wait, and all requests have room for what they might need.
                 Box::pin(self.wait(wait)).await;
                 Ok(())
             }
-            Err(refused) => Err(Error::TooFast(Box::new(refused))),
+            Err(refused) => {
+                self.kinds(traffic).refused.inc();
+                Err(Error::TooFast(Box::new(refused)))
+            }
         }
+    }
+
+    fn figures(&self) -> [RateFigures; 3] {
+        Traffic::ALL.map(|traffic| {
+            let kinds = self.kinds(traffic);
+            RateFigures {
+                traffic: traffic.word(),
+                held_back: kinds.held_back.get(),
+                refused: kinds.refused.get(),
+            }
+        })
     }
 
     async fn wait(&self, time: Duration) {
@@ -204,13 +239,19 @@ impl crate::Registry {
         self.pacing.is_some()
     }
 
+    /// What became of requests that came too fast, when a rate is set.
+    pub(crate) fn rate_figures(&self) -> Vec<RateFigures> {
+        let pacing = self.pacing.as_ref();
+        pacing.map_or_else(Vec::new, |pacing| pacing.figures().to_vec())
+    }
+
     /// Lets a request from this address pass when its turn comes: before anybody is recognised.
     pub async fn admit_address(&self, traffic: Traffic, address: IpAddr) -> Result<(), Error> {
         let Some(pacing) = &self.pacing else { return Ok(()) };
         let turn = pacing.of_address(traffic, address).inspect_err(|refused| {
             self.count_refused(None, address, refused);
         });
-        pacing.take(turn).await
+        pacing.take(traffic, turn).await
     }
 
     /// Lets a request of this caller, from this address, pass when their turn and their account's come.
@@ -221,7 +262,7 @@ impl crate::Registry {
         let turn = pacing.of_user(traffic, user).inspect_err(|refused| {
             self.count_refused(Some(user), address, refused);
         });
-        pacing.take(turn).await
+        pacing.take(traffic, turn).await
     }
 }
 

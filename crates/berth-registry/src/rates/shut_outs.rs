@@ -81,6 +81,16 @@ impl ShutOuts {
         Ok(())
     }
 
+    /// How many are shut out, as far as this process knows.
+    pub(crate) fn count(&self) -> usize {
+        let now = now_ms();
+        let in_force = self.in_force.read().unwrap_or_else(PoisonError::into_inner);
+        in_force
+            .values()
+            .filter(|shut_out| shut_out.ends_at > now)
+            .count()
+    }
+
     /// Why and until when somebody is shut out.
     fn find(&self, subject: &ShutOutSubject) -> Option<(i64, String)> {
         if !self.any.load(Ordering::Relaxed) {

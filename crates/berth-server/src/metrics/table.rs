@@ -124,6 +124,39 @@ const SERVING: &[Metric] = &[
         read: |from, samples| samples.count(&[], from.gate.refused),
     },
     Metric {
+        name: "berth_rate_held_back_total",
+        kind: Kind::Counter,
+        labels: &["traffic"],
+        help: "Requests that came faster than a rate (limits.rate_*) and waited for their turn",
+        read: |from, samples| {
+            for figures in &from.registry.rates {
+                samples.count(&[figures.traffic], figures.held_back);
+            }
+        },
+    },
+    Metric {
+        name: "berth_rate_refused_total",
+        kind: Kind::Counter,
+        labels: &["traffic"],
+        help: "Requests that came faster than a rate and were told to come back",
+        read: |from, samples| {
+            for figures in &from.registry.rates {
+                samples.count(&[figures.traffic], figures.refused);
+            }
+        },
+    },
+    Metric {
+        name: "berth_shut_outs",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Accounts and addresses that are shut out; the same at every replica",
+        read: |from, samples| {
+            if let Some(count) = from.registry.shut_outs {
+                samples.count(&[], u64::try_from(count).unwrap_or(u64::MAX));
+            }
+        },
+    },
+    Metric {
         name: "berth_remembered_lookups_total",
         kind: Kind::Counter,
         labels: &["kind", "outcome"],
