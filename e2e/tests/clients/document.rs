@@ -14,6 +14,18 @@ use serde_json::json;
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
 response_headers_conformance,response_schema_conformance,unsupported_method,allow_header_conformance";
 
+/// Where a name that nobody has here is asked for at the directories of the account, which the run registers at places where
+/// nothing answers: then 503 is the answer that the document names.
+const DIRECTORIES: &str = r#"
+[[operations]]
+include-path = "/v2/manage/sessions"
+checks.not_a_server_error.enabled = false
+
+[[operations]]
+include-path = "/v3/auth/tokens"
+checks.not_a_server_error.enabled = false
+"#;
+
 /// Places that exist, so that half of the run gets past the names.
 const PLACES: &str = r#"
 [parameters]
@@ -93,7 +105,7 @@ fn every_answer_is_one_that_the_document_names() {
     let home = python.home().path().to_path_buf();
     for (name, config) in [("anywhere.toml", ""), ("places.toml", PLACES)] {
         let config_file = home.join(name);
-        std::fs::write(&config_file, config).unwrap();
+        std::fs::write(&config_file, format!("{config}{DIRECTORIES}")).unwrap();
         python.ok(&[
             "-m",
             "schemathesis.cli",
