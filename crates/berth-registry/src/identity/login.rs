@@ -235,13 +235,21 @@ impl Registry {
         let login = Subject::login(&presented.user.to_lowercase());
         // A push that is under way goes on while somebody else fails in this user's name.
         let is_known_here = !attempt.stored.is_some_and(is_elsewhere);
-        let is_recent = (is_known_here || memory == Memory::OfDirectoriesToo) && passwords.is_recent(attempt);
+        // Who was kept out may be back there.
+        let is_let_in = user.as_ref().is_some_and(|user| user.enabled);
+        let is_remembered = is_known_here || (memory == Memory::OfDirectoriesToo && is_let_in);
+        let is_recent = is_remembered && passwords.is_recent(attempt);
         let turn = if is_recent {
             throttle::Attempt::free(login)
         } else {
             throttle.attempt(login).await?
         };
-        let proven = if is_recent || passwords.verify(attempt).await? {
+        // What is elsewhere is hashed for nobody, and not remembered here.
+        let here = Attempt {
+            stored: attempt.stored.filter(|_| is_known_here),
+            ..attempt
+        };
+        let proven = if is_recent || passwords.verify(here).await? {
             user
         } else if user.is_none() || !is_known_here {
             let proven = self
