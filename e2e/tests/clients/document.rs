@@ -14,18 +14,6 @@ use serde_json::json;
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
 response_headers_conformance,response_schema_conformance,unsupported_method,allow_header_conformance";
 
-/// Where a name that nobody has here is asked for at the directories of the account, which the run registers at places where
-/// nothing answers: then 503 is the answer that the document names.
-const DIRECTORIES: &str = r#"
-[[operations]]
-include-path = "/v2/manage/sessions"
-checks.not_a_server_error.enabled = false
-
-[[operations]]
-include-path = "/v3/auth/tokens"
-checks.not_a_server_error.enabled = false
-"#;
-
 /// Places that exist, so that half of the run gets past the names.
 const PLACES: &str = r#"
 [parameters]
@@ -105,7 +93,7 @@ fn every_answer_is_one_that_the_document_names() {
     let home = python.home().path().to_path_buf();
     for (name, config) in [("anywhere.toml", ""), ("places.toml", PLACES)] {
         let config_file = home.join(name);
-        std::fs::write(&config_file, format!("{config}{DIRECTORIES}")).unwrap();
+        std::fs::write(&config_file, config).unwrap();
         python.ok(&[
             "-m",
             "schemathesis.cli",
@@ -118,6 +106,10 @@ fn every_answer_is_one_that_the_document_names() {
             // Its answer has no end; crates/berth-server/tests/it hears it.
             "--exclude-operation-id",
             "listen_to_events",
+            // With a directory that nothing answers for, a name that nobody has is 503 at the sign-in, as the document
+            // has it: no failure of the server's. e2e/tests/sign_in makes directories that do answer.
+            "--exclude-operation-id",
+            "create_sign_in_provider",
             "--checks",
             CHECKS,
             "--phases",
